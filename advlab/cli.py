@@ -1,0 +1,86 @@
+"""The console script: verbs, then Hydra with every override checked first; imports no torch until a run starts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from advlab.errors import AdvlabError, ConfigError, Interrupted
+
+VERBS = ("list", "describe", "plot", "resume")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0, 1 (a sweep with failed jobs, a full disk), 2 (bad input), 130 or 143 (signals)."""
+    # OpenMP threads that spin while they wait make every run many times slower when two share the cores
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """The command line as a function: returns the exit code; a defect of the program keeps its traceback."""
+    try:
+        return _dispatch(arguments)
+    except AdvlabError as error:
+        print(f"advlab: {error}", file=sys.stderr)
+        return error.exit_code
+    except Interrupted as interrupt:
+        return interrupt.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _dispatch(arguments: list[str]) -> int:
+    from advlab.plugins import load_plugins
+
+    plugins, rest = take_plugins(arguments)
+    if "--version" in rest:
+        from advlab import __version__
+
+        print(f"advlab {__version__}")
+        return 0
+    load_plugins(plugins)
+    if rest and rest[0] == "help":
+        rest = ["--help", *rest[1:]]
+    if rest and rest[0] in VERBS:
+        from advlab import commands
+
+        verb = {
+            "list": commands.command_list, "describe": commands.command_describe, "plot": commands.command_plot,
+            "resume": commands.command_resume,
+        }[rest[0]]  # fmt: skip
+        return verb(rest[1:]) or 0
+    if rest and not rest[0].startswith("-") and "=" not in rest[0] and rest[0][0] not in "+~":
+        from advlab.errors import suggest
+
+        raise ConfigError(
+            f"there is no command {rest[0]!r}. {suggest(rest[0], VERBS)} To run an experiment: advlab experiment=NAME model=NAME"
+        )
+    from advlab import launch
+
+    return launch.launch(rest)
+
+
+def take_plugins(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split `--plugin FILE` and `--plugin=FILE`, wherever they stand, from the rest.
+
+    Raises:
+        ConfigError: a `--plugin` without its file.
+    """
+    plugins, rest = [], []
+    iterator = iter(arguments)
+    for argument in iterator:
+        if argument == "--plugin":
+            file = next(iterator, "")
+            if not file or file.startswith("-"):
+                raise ConfigError("--plugin takes a Python file: advlab --plugin my_model.py model=my_model")
+            plugins.append(file)
+        elif argument.startswith("--plugin="):
+            plugins.append(argument.split("=", 1)[1])
+        else:
+            rest.append(argument)
+    return plugins, rest

@@ -1,0 +1,63 @@
+"""Every component that a configuration can name, by family: names only, nothing is imported until one is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from advlab.registry import Registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nothing:
+    """The choice `none` of every group."""
+
+
+EXPERIMENTS: Registry[Any] = Registry("experiment")
+MODELS: Registry[Any] = Registry("model")
+DATASETS: Registry[Any] = Registry("dataset")
+RECIPES: Registry[Any] = Registry("recipe")
+ATTACKS: Registry[Any] = Registry("attack")
+PROBES: Registry[Any] = Registry("probe")
+
+FAMILIES: dict[str, Registry[Any]] = {
+    "dataset": DATASETS,
+    "model": MODELS,
+    "recipe": RECIPES,
+    "attack": ATTACKS,
+    "probe": PROBES,
+    "experiment": EXPERIMENTS,
+}
+
+for _registry in (DATASETS, MODELS, RECIPES, ATTACKS, PROBES):
+    _registry.add("none", "advlab.components:Nothing")
+
+EXPERIMENTS.add("isotropy", "advlab.experiments.aghdam2017.isotropy:Isotropy")
+
+RECIPES.add("recipe", "advlab.training.recipe:Recipe")
+
+PROBES.add("sphere", "advlab.probes.sphere:Sphere")
+
+for _name, _class in {
+    "digits": "Digits",
+    "mnist": "Mnist",
+    "fashion_mnist": "FashionMnist",
+    "kmnist": "KMnist",
+    "cifar10": "Cifar10",
+    "cifar100": "Cifar100",
+    "gtsrb": "Gtsrb",
+    "imagenet": "ImageNet",
+    "folder": "Folder",
+}.items():
+    DATASETS.add(_name, f"advlab.data.sources:{_class}")
+
+for _name, _class in {
+    "lenet": "LeNet",
+    "nin": "NiN",
+    "ciresan": "Ciresan",
+    "aghdam": "Aghdam",
+    "mlp": "MLP",
+    "cifar_alexnet": "CifarAlexNet",
+    "cifar_vgg": "CifarVGG",
+}.items():
+    MODELS.add(_name, f"advlab.models.zoo:{_class}")

@@ -1,0 +1,1 @@
+"""Datasets: one contract over embedded, downloaded and folder data."""

@@ -1,0 +1,141 @@
+"""The dataset contract: images as float [0, 1] on request, kept as uint8 on the device or streamed from files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from advlab.data.decode import decode_all
+from advlab.errors import DataError
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class FilePixels:
+    """Images that are decoded from their files whenever they are asked for."""
+
+    paths: Sequence[Path]
+    decode: Callable[[Path], Tensor]
+
+    def __getitem__(self, indices: Tensor) -> Tensor:
+        return decode_all([self.paths[i] for i in indices.tolist()], self.decode)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """One split of a dataset.
+
+    Attributes:
+        name: as in the output path and in the seeds of the noise.
+        split: which split.
+        classes: class names in the order of the labels.
+        labels: (N,) int64.
+        shape: (C, H, W) of every image.
+        digest: of the content (pixels or files, labels, preprocessing).
+        pixels: (N, C, H, W) uint8, or the files they come from.
+    """
+
+    name: str
+    split: str
+    classes: tuple[str, ...]
+    labels: Tensor
+    shape: Shape
+    digest: str
+    pixels: Tensor | FilePixels
+
+    def __post_init__(self) -> None:
+        """Check that the parts belong together.
+
+        Raises:
+            DataError: counts, types or labels do not fit.
+        """
+        if len(self.pixels) != len(self.labels):
+            raise DataError(f"{self.name}: {len(self.pixels)} images but {len(self.labels)} labels")
+        if len(self.labels) == 0:
+            raise DataError(f"{self.name}: the split {self.split!r} holds no images")
+        if isinstance(self.pixels, Tensor) and (
+            self.pixels.dtype != torch.uint8 or tuple(self.pixels.shape[1:]) != self.shape
+        ):
+            raise DataError(
+                f"{self.name}: the pixels must be uint8 of shape (N, {', '.join(map(str, self.shape))}), "
+                f"got {self.pixels.dtype} {tuple(self.pixels.shape)}"
+            )
+        if int(self.labels.min()) < 0 or int(self.labels.max()) >= len(self.classes):
+            raise DataError(f"{self.name}: a label lies outside of the {len(self.classes)} classes")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the images arrive."""
+        return self.labels.device
+
+    def bytes(self, indices: Tensor) -> Tensor:
+        """(n, C, H, W) uint8 images of the given (n,) indices, on the device.
+
+        Raises:
+            DataError: a file is corrupt (named).
+        """
+        if isinstance(self.pixels, Tensor):
+            return self.pixels[indices.to(self.pixels.device)].to(self.device)
+        return self.pixels[indices].to(self.device)
+
+    def images(self, indices: Tensor) -> Tensor:
+        """(n, C, H, W) float32 images in [0, 1] of the given (n,) indices, on the device."""
+        return self.bytes(indices).float().div_(255)
+
+    def mean_image(self, batch: int = 1000) -> Tensor:
+        """(C, H, W) float64 per-pixel mean over the split, in [0, 1]."""
+        total = torch.zeros(self.shape, dtype=torch.float64, device=self.device)
+        for start in range(0, len(self), batch):
+            indices = torch.arange(start, min(start + batch, len(self)))
+            total += self.bytes(indices).sum(0, dtype=torch.int64)
+        return total / (255 * len(self))
+
+    def to(self, device: torch.device) -> ImageData:
+        """The same data with its labels, and its pixels when they fit in a quarter of the free memory, on `device`."""
+        pixels = self.pixels
+        if isinstance(pixels, Tensor) and device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(device)
+            pixels = pixels.to(device) if pixels.numel() <= free // 4 else pixels
+        elif isinstance(pixels, Tensor) and device.type != "cpu":
+            pixels = pixels.to(device)
+        return replace(self, labels=self.labels.to(device), pixels=pixels)
+
+
+def tensor_digest(*tensors: Tensor) -> str:
+    """SHA-256 over the types, shapes and bytes of `tensors`."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        array = tensor.detach().cpu().contiguous().numpy()
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def fit_tensor(pixels: Tensor, shape: Shape) -> Tensor:
+    """uint8 (N, C', H', W') images as (N, C, H, W): antialiased bilinear resize, grey repeated or ITU-R 601 grey."""
+    channels, height, width = shape
+    if pixels.shape[2:] != (height, width):
+        resized = [
+            torch.nn.functional.interpolate(part.float(), (height, width), mode="bilinear", antialias=True)
+            for part in pixels.split(2000)
+        ]
+        pixels = torch.cat([part.round_().clamp_(0, 255).to(torch.uint8) for part in resized])
+    if pixels.shape[1] == channels:
+        return pixels.contiguous()
+    if pixels.shape[1] == 1:
+        return pixels.expand(-1, channels, -1, -1).contiguous()
+    weights = torch.tensor([0.299, 0.587, 0.114])
+    grey = torch.cat([torch.einsum("nchw,c->nhw", part.float(), weights) for part in pixels.split(2000)])
+    return grey.round_().to(torch.uint8)[:, None].contiguous()

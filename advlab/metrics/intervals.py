@@ -1,0 +1,61 @@
+"""Confidence intervals over samples: bootstrap for medians, Wilson for shares."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Values = "np.ndarray[Any, Any]"
+
+
+class Interval(NamedTuple):
+    """An estimate with the bounds of its confidence interval and the number of samples behind it."""
+
+    estimate: float
+    low: float
+    high: float
+    samples: int
+
+
+def median_interval(values: Any, *, confidence: float = 0.95, resamples: int = 4000, seed: int = 0) -> Interval:
+    """Median with its percentile-bootstrap interval (Efron 1979) over samples.
+
+    Args:
+        values: (N,) numbers, one a sample; NaN are left out.
+        confidence: coverage of the interval.
+        resamples: bootstrap draws.
+        seed: of the draws; the same values give the same interval.
+    """
+    kept = np.asarray(values, dtype=float)
+    kept = kept[~np.isnan(kept)]
+    if kept.size == 0:
+        return Interval(math.nan, math.nan, math.nan, 0)
+    draws = np.random.default_rng(seed).integers(kept.size, size=(resamples, kept.size))
+    medians = np.median(kept[draws], axis=1)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(medians, [tail, 1 - tail])
+    return Interval(float(np.median(kept)), float(low), float(high), int(kept.size))
+
+
+def share_interval(hits: Any, *, confidence: float = 0.95) -> Interval:
+    """Share of true entries with its Wilson score interval (1927).
+
+    The bootstrap of a share that is 0 or 1 in the sample has width zero, whatever the sample size; Wilson's has not.
+
+    Args:
+        hits: (N,) booleans, one a sample.
+        confidence: coverage of the interval.
+    """
+    from statistics import NormalDist
+
+    array = np.asarray(hits, dtype=bool)
+    n = int(array.size)
+    if n == 0:
+        return Interval(math.nan, math.nan, math.nan, 0)
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share = float(array.mean())
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return Interval(share, min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)), n)

@@ -1,0 +1,125 @@
+"""Weights from files: safetensors or weights_only pickles, hashes checked, misfits named tensor by tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from advlab.errors import ModelError
+from advlab.models.torchvision_nets import Torchvision
+from advlab.storage import sha256_file
+
+State = dict[str, Tensor]
+
+
+def read_state(path: Path, sha256: str = "") -> State:
+    """The tensors in a file of weights.
+
+    Args:
+        path: `*.safetensors`, or what torch.save wrote of a state dict (also inside `state_dict` or `model`).
+        sha256: checked when given.
+
+    Raises:
+        ModelError: the file is missing, has another digest, is damaged, or holds more than tensors.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path} does not exist: model.checkpoint must name a file of weights")
+    if sha256:
+        found = sha256_file(path)
+        if found != sha256.lower():
+            raise ModelError(f"{path} has the SHA-256 {found}, not {sha256.lower()}: it is not the file that was meant")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            state: Any = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch and safetensors raise many classes for a damaged file
+        raise ModelError(
+            f"{path} could not be read as weights ({str(error).splitlines()[0]}): it must be a safetensors file or what "
+            "torch.save(network.state_dict(), ...) wrote; files that hold more than tensors are not loaded"
+        ) from error
+    for wrapper in ("state_dict", "model_state_dict", "model"):
+        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
+            state = state[wrapper]
+    if not isinstance(state, Mapping) or not state or not all(isinstance(v, Tensor) for v in state.values()):
+        raise ModelError(f"{path} holds no state dict: save one by torch.save(network.state_dict(), ...)")
+    plain = {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
+    return {name.removeprefix("_orig_mod."): tensor for name, tensor in plain.items()}
+
+
+def load_state(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
+    """Put `state` into `network`, all of it.
+
+    Raises:
+        ModelError: tensors are missing, unknown or of another shape; each kind is named.
+    """
+    own = network.state_dict()
+    counters = {name for name in own if name.endswith("num_batches_tracked")}
+    missing = sorted(own.keys() - state.keys() - counters)
+    unknown = sorted(state.keys() - own.keys())
+    wrong = [
+        f"{name} is {tuple(state[name].shape)}, not {tuple(own[name].shape)}"
+        for name in sorted(own.keys() & state.keys())
+        if state[name].shape != own[name].shape
+    ]
+    faults = [
+        f"{text}: {', '.join(names[:6])}{f' and {len(names) - 6} more' if len(names) > 6 else ''}"
+        for text, names in (("missing", missing), ("unknown", unknown), ("of another shape", wrong))
+        if names
+    ]
+    if faults:
+        raise ModelError(
+            f"{origin} does not fit the network: {'; '.join(faults)}. Is it of another architecture or size?"
+        )
+    network.load_state_dict(dict(state), strict=False)
+
+
+def published_state(model: Torchvision, download: bool) -> tuple[State, Tensor, Tensor, str]:
+    """State dict, mean, std and file name of torchvision's published weights, from torch.hub's folder or the network.
+
+    The first digits of the SHA-256, which the file's name carries, are checked whether it was downloaded now or lay
+    there; `model.sha256` replaces them.
+
+    Raises:
+        ModelError: the file is missing and cannot be fetched, or its digest is wrong.
+    """
+    entry = model.entry()
+    file = Path(torch.hub.get_dir()) / "checkpoints" / entry.url.rsplit("/", 1)[1]
+    if not file.is_file():
+        if not download:
+            raise ModelError(f"{file} is missing and run.download=false: put the file from {entry.url} there")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(entry.url, str(file), progress=True)
+        except Exception as error:  # urllib and the file system raise many classes
+            raise ModelError(
+                f"{entry.url} could not be downloaded ({error}): fetch it elsewhere and put it at {file}"
+            ) from error
+    prefix = file.stem.rpartition("-")[2]
+    digest = sha256_file(file)
+    if not model.sha256 and not digest.startswith(prefix):
+        raise ModelError(
+            f"{file} is not the published file: its SHA-256 {digest} does not begin with {prefix}. Remove it to download it "
+            f"again; if it is your own, say so by model.sha256={digest}"
+        )
+    state = read_state(file, model.sha256)
+    if model.arch == "densenet121" or model.arch.startswith("densenet"):
+        state = {_densenet_name(name): tensor for name, tensor in state.items()}
+    transforms = entry.transforms()
+    mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (transforms.mean, transforms.std))
+    return state, mean, std, file.name
+
+
+def _densenet_name(name: str) -> str:
+    """The published DenseNets write `norm.1` where the module is called `norm1`."""
+    parts = name.split(".")
+    for i in range(len(parts) - 1):
+        if parts[i] in ("norm", "relu", "conv") and parts[i + 1] in ("1", "2"):
+            return ".".join([*parts[:i], parts[i] + parts[i + 1], *parts[i + 2 :]])
+    return name

@@ -1,0 +1,160 @@
+"""The one wrapper around every network: [0, 1] images in, logits and features of a named layer out."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from advlab.data.images import Shape, tensor_digest
+from advlab.errors import ModelError, suggest
+
+
+class Classifier(nn.Module):
+    """A network with its input normalisation.
+
+    Args:
+        network: takes normalised images and gives logits.
+        name: as on the command line.
+        shape: (C, H, W) of the images.
+        classes: number of logits; 0: found by a forward pass.
+        mean: broadcastable to (C, H, W), in [0, 1] units.
+        std: likewise.
+
+    Raises:
+        ModelError: the network does not take such images, does not give (N, classes) logits, or gives probabilities.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(
+        self, network: nn.Module, *, name: str, shape: Shape, classes: int = 0, mean: Tensor | None, std: Tensor | None
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.name = name
+        self.shape = shape
+        zero = torch.zeros(shape[0], 1, 1)
+        mean = zero if mean is None else mean
+        std = zero + 1 if std is None else std
+        self.normalises = bool((mean != 0).any() or (std != 1).any())
+        self.register_buffer(
+            "scale", (1 / std.double()).float().expand(torch.broadcast_shapes(std.shape, zero.shape)).clone()
+        )
+        self.register_buffer("shift", (-mean.double() / std.double()).float() + torch.zeros_like(self.scale))
+        self.classes, self._head = self._probe(classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, classes) logits of (N, C, H, W) images in [0, 1]."""
+        logits: Tensor = self.network(torch.addcmul(self.shift, x, self.scale) if self.normalises else x)
+        return logits
+
+    def features(self, x: Tensor, layer: str = "auto") -> tuple[Tensor, Tensor]:
+        """Logits (N, classes) and features (N, R) of (N, C, H, W) images.
+
+        Args:
+            x: images in [0, 1].
+            layer: the name of a module whose output is taken, flattened; "auto": the input of the classification
+                layer, which is the last linear or convolutional module that gives `classes` channels.
+
+        Raises:
+            ModelError: there is no such module.
+        """
+        kept: list[Tensor] = []
+        if layer == "auto":
+            module = self.network.get_submodule(self._head)
+            handle = module.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0]))
+        else:
+            modules = dict(self.network.named_modules())
+            if layer not in modules or not layer:
+                raise ModelError(
+                    f"{self.name} has no layer {layer!r}. {suggest(layer, [name for name in modules if name])}"
+                )
+            handle = modules[layer].register_forward_hook(lambda _, __, output: kept.append(output))
+        try:
+            logits = self(x)
+        finally:
+            handle.remove()
+        return logits, kept[-1].flatten(1)
+
+    @property
+    def head(self) -> str:
+        """Name of the classification layer."""
+        return self._head
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters live."""
+        return self.scale.device
+
+    def digest(self) -> str:
+        """SHA-256 over the names and bytes of its weights, buffers and normalisation."""
+        state = sorted(self.state_dict().items())
+        names = ",".join(name for name, _ in state)
+        return tensor_digest(torch.tensor(list(names.encode()), dtype=torch.uint8), *(tensor for _, tensor in state))
+
+    def double_copy(self) -> Classifier:
+        """A copy that computes in float64, to measure what float32 loses."""
+        return copy.deepcopy(self).double()
+
+    def _probe(self, classes: int) -> tuple[int, str]:
+        """Number of logits and name of the classification layer, from one forward pass on two images."""
+        calls: list[tuple[str, nn.Module, int]] = []
+        handles = [
+            module.register_forward_hook(
+                lambda m, _, out, name=name: calls.append((name, m, out.shape[1] if isinstance(out, Tensor) else 0))
+            )
+            for name, module in self.network.named_modules()
+            if isinstance(module, nn.Linear | nn.Conv2d)
+        ]
+        x = torch.rand((2, *self.shape), generator=torch.Generator().manual_seed(0))
+        size = "x".join(map(str, self.shape))
+        try:
+            with frozen(self), torch.inference_mode():
+                logits = self(x)
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            raise ModelError(
+                f"{self.name} does not take images of {size}: {error}. Give their size by model.input=[C,H,W], "
+                "dataset.size=... and dataset.channels=..., or input_shape where a plug-in registers it"
+            ) from error
+        finally:
+            for handle in handles:
+                handle.remove()
+        if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[0] != 2:
+            what = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+            raise ModelError(
+                f"{self.name} must give logits of shape (N, classes), it gives {what} for 2 images of {size}"
+            )
+        if classes and logits.shape[1] != classes:
+            raise ModelError(f"{self.name} gives {logits.shape[1]} logits, {classes} are declared")
+        if bool((logits >= 0).all()) and torch.allclose(
+            logits.double().sum(1), torch.ones(2, dtype=torch.float64), atol=1e-4
+        ):
+            raise ModelError(f"{self.name} gives probabilities; logits are needed: take away its final softmax")
+        heads = [name for name, _, width in calls if width == logits.shape[1]] or [name for name, _, _ in calls]
+        if not heads:
+            raise ModelError(
+                f"{self.name} has no linear or convolutional layer: name its feature layer by probe.layer=..."
+            )
+        return int(logits.shape[1]), heads[-1]
+
+
+@contextlib.contextmanager
+def frozen(network: nn.Module) -> Iterator[nn.Module]:
+    """Evaluation mode without parameter gradients while the block runs; every module's mode is restored after it."""
+    modes = [(module, module.training) for module in network.modules()]
+    wanted = [(parameter, parameter.requires_grad) for parameter in network.parameters()]
+    network.eval()
+    network.requires_grad_(False)
+    try:
+        yield network
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        for parameter, grad in wanted:
+            parameter.requires_grad_(grad)

@@ -1,0 +1,103 @@
+"""Forward passes as a run makes them: in its precision and memory format, counted, halved when memory runs out."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import logging
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from advlab.models.classifier import Classifier
+
+log = logging.getLogger(__name__)
+
+MemoryFormat = Literal["channels_last", "contiguous"]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How forwards are batched; kept in the plan, so that a resumed run repeats the bits."""
+
+    batch_size: int  # images a forward
+    memory_format: MemoryFormat
+    precision: str  # float32, tf32 or bf16
+
+    @property
+    def torch_format(self) -> torch.memory_format:
+        """The memory format as torch names it."""
+        return torch.channels_last if self.memory_format == "channels_last" else torch.contiguous_format
+
+
+def set_precision(precision: str) -> None:
+    """Strict float32 (TF32 off), or TF32 where it is asked for; bf16 is a matter of each forward."""
+    allowed = precision == "tf32"
+    torch.set_float32_matmul_precision("high" if allowed else "highest")
+    torch.backends.cudnn.allow_tf32 = allowed
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that the device or the host ran out of memory."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        text in str(error).lower() for text in ("out of memory", "can't allocate memory", "not enough memory")
+    )
+
+
+class Forward:
+    """Images to logits.
+
+    Args:
+        classifier: moved to the memory format of `execution`.
+        execution: precision, memory format and batch size.
+    """
+
+    def __init__(self, classifier: Classifier, execution: Execution) -> None:
+        self.classifier = classifier.to(memory_format=execution.torch_format)  # type: ignore[call-overload]
+        self.execution = execution
+        self.limit = execution.batch_size
+        self.images = 0  # forwards made so far
+        self.halvings: list[int] = []  # batch sizes that did not fit
+        self.double_device = torch.device("cpu") if classifier.device.type == "mps" else classifier.device
+        self._double: Classifier | None = None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(N, K) float32 logits of (N, C, H, W) images on the classifier's device.
+
+        Raises:
+            torch.OutOfMemoryError: not even one image fits.
+        """
+        if len(x) <= self.limit or not self.halvings:
+            try:
+                logits = self.classifier_logits(x)
+                self.images += len(x)
+                return logits
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error) or len(x) == 1:
+                    raise
+            self.halvings.append(len(x))
+            self.limit = (len(x) + 1) // 2
+            log.warning("out of memory with %d images a forward: going on with %d", len(x), self.limit)
+            if x.device.type == "cuda":
+                torch.cuda.empty_cache()
+        return torch.cat([self(part) for part in x.split(self.limit)])
+
+    def classifier_logits(self, x: Tensor) -> Tensor:
+        """The logits of one batch that fits, not counted: out of memory is the caller's."""
+        device = self.classifier.device.type
+        with torch.autocast(device, torch.bfloat16) if self.execution.precision == "bf16" else contextlib.nullcontext():
+            return self.classifier(x.contiguous(memory_format=self.execution.torch_format)).float()
+
+    def double(self, x: Tensor) -> Tensor:
+        """(N, K) float64 logits of the same images by the same weights in float64 (on the CPU where the device has none)."""
+        if self._double is None:
+            self._double = (
+                copy.deepcopy(self.classifier).to(memory_format=torch.contiguous_format).to(self.double_device).double()
+            )  # type: ignore[call-overload]
+        self.images += len(x)
+        parts = x.to(self.double_device).double().contiguous().split(max(1, self.limit // 2))
+        return torch.cat([self._double(part) for part in parts])

@@ -1,0 +1,153 @@
+"""From a configuration to a classifier: published weights, a checkpoint, or training by a recipe, done once and kept."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from advlab.artifacts import Arrays, ArtifactStore
+from advlab.data.images import ImageData, Shape
+from advlab.errors import ModelError
+from advlab.models.checkpoints import load_state, published_state, read_state
+from advlab.models.classifier import Classifier
+from advlab.models.torchvision_nets import Torchvision
+from advlab.models.zoo import Model
+from advlab.progress import Progress
+
+log = logging.getLogger(__name__)
+
+TRAINING_VERSION = 1  # raise by hand when the training loop gives other weights
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A classifier and where its weights come from, for the manifest."""
+
+    classifier: Classifier
+    origin: str
+
+
+def load_classifier(
+    name: str,
+    model: Model,
+    recipe: Any,
+    *,
+    shape: Shape,
+    train_data: Callable[[], ImageData],
+    artifacts: ArtifactStore,
+    device: torch.device,
+    seed: int,
+    download: bool,
+) -> Loaded:
+    """Build the network and give it its weights.
+
+    Args:
+        name: as on the command line.
+        model: its parameters.
+        recipe: how it is trained when neither a checkpoint nor published weights give its weights.
+        shape: (C, H, W) of the images.
+        train_data: loads the training split; called only to train.
+        artifacts: keeps trained weights.
+        device: where the classifier arrives.
+        seed: of initialisation and training.
+        download: whether published weights may be fetched.
+
+    Raises:
+        ModelError: weights are missing, damaged or do not fit; or there is neither a checkpoint nor a recipe.
+    """
+    mean, std = constants(model, "mean"), constants(model, "std")
+    if model.trainable and not model.checkpoint:
+        if getattr(recipe, "name", "none") == "none":
+            raise ModelError(
+                f"{name} has no weights and no recipe to train it: give a file by model.checkpoint=..., or choose a recipe "
+                "by recipe=NAME (`advlab --help` lists them)"
+            )
+        return trained(name, model, recipe, train_data(), artifacts, device, seed)
+    network = model.network()
+    origin = "as built by the plug-in"
+    if model.checkpoint:
+        from pathlib import Path
+
+        path = Path(model.checkpoint).expanduser()
+        state = read_state(path, model.sha256)
+        if any(key.startswith("network.") for key in state):  # our own: the normalisation travels with the weights
+            mean = state.get("input.mean", mean) if mean is None else mean
+            std = state.get("input.std", std) if std is None else std
+            state = {key.removeprefix("network."): value for key, value in state.items() if key.startswith("network.")}
+        load_state(network, state, str(path))
+        origin = str(path)
+    elif isinstance(model, Torchvision):
+        state, published_mean, published_std, origin = published_state(model, download)
+        load_state(network, state, origin)
+        mean, std = published_mean if mean is None else mean, published_std if std is None else std
+    classifier = Classifier(network, name=name, shape=shape, classes=model.class_count, mean=mean, std=std)
+    return Loaded(classifier.to(device).eval(), origin)
+
+
+def constants(model: Model, which: str) -> Tensor | None:
+    """`model.mean` or `model.std` as (C, 1, 1), None when not given."""
+    values = getattr(model, which)
+    return torch.tensor(values, dtype=torch.float32).view(-1, 1, 1) if values else None
+
+
+def trained(
+    name: str, model: Model, recipe: Any, data: ImageData, artifacts: ArtifactStore, device: torch.device, seed: int
+) -> Loaded:
+    """The classifier trained by `recipe` on `data`, from the artifacts when it was trained before."""
+    from advlab.training.loop import normalisation, train
+
+    if not isinstance(data.pixels, Tensor):
+        raise ModelError(f"{data.name} is too large to train on here (it is streamed): give a model.checkpoint")
+    pixels = data.pixels
+    options = asdict(recipe)
+    for key in ("name", "expected"):  # neither changes the weights
+        options.pop(key)
+    plain = getattr(model, "plain", lambda: asdict(model))()
+    fields = {
+        "version": TRAINING_VERSION, "model": name, "parameters": plain, "recipe": options, "data": data.digest, "seed": seed,
+    }  # fmt: skip
+
+    def make() -> tuple[Arrays, dict[str, Any]]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = model.network()
+        mean, std = normalisation(recipe, pixels)
+        steps = recipe.total_steps(len(data))
+        log.info(
+            "training %s on %s by the recipe %s: %d images, %d steps", name, data.name, recipe.name, len(data), steps
+        )
+        started = time.perf_counter()
+        with Progress(f"train {name}", steps) as progress:
+            train(
+                network, pixels, data.labels, recipe, mean=mean, std=std, device=device, seed=seed,
+                on_step=lambda done, _, loss: progress.update(done, f"loss {loss:.3f}"),
+            )  # fmt: skip
+        seconds = time.perf_counter() - started
+        log.info("trained in %.0f s", seconds)
+        arrays: Arrays = {f"network.{key}": value.detach().cpu().numpy() for key, value in network.state_dict().items()}
+        arrays |= {"input.mean": mean.cpu().numpy(), "input.std": std.cpu().numpy()}
+        return arrays, {"seconds": seconds, "recipe": recipe.name}
+
+    network = model.network()
+    if not artifacts.writes and artifacts.find("weights", fields) is None:  # a dry run trains nothing
+        mean, std = normalisation(recipe, pixels)
+        classifier = Classifier(network, name=name, shape=data.shape, classes=model.class_count, mean=mean, std=std)
+        return Loaded(classifier.to(device).eval(), f"not trained yet (recipe {recipe.name})")
+    found = artifacts.get("weights", fields, make)
+    state = {
+        key.removeprefix("network."): torch.from_numpy(np.array(array))
+        for key, array in found.arrays.items()
+        if key.startswith("network.")
+    }
+    load_state(network, state, "the trained weights")
+    mean, std = (torch.from_numpy(np.array(found.arrays[f"input.{key}"])) for key in ("mean", "std"))
+    classifier = Classifier(network, name=name, shape=data.shape, classes=model.class_count, mean=mean, std=std)
+    origin = f"trained by the recipe {recipe.name} in {found.facts['seconds']:.0f} s"
+    return Loaded(classifier.to(device).eval(), origin)

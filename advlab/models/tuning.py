@@ -1,0 +1,106 @@
+"""Which memory format and batch size are the fastest: a short measurement, remembered per model and device."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import statistics
+import time
+from typing import Any
+
+import torch
+
+from advlab.artifacts import Arrays, ArtifactStore
+from advlab.models.classifier import Classifier, frozen
+from advlab.models.forward import Execution, Forward, MemoryFormat, out_of_memory
+
+log = logging.getLogger(__name__)
+
+BUDGET = 3.0  # seconds for each memory format
+SIZES = (10, 25, 50, 100, 200, 300, 400, 800, 1600, 3200, 6400, 12800)  # whole trials of a radius, or parts
+
+
+def device_name(device: torch.device) -> str:
+    """The device in words, as a key of what was measured on it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} {platform.machine()} {platform.processor()} {torch.get_num_threads()} threads"
+
+
+def tune(
+    classifier: Classifier, device: torch.device, precision: str, artifacts: ArtifactStore, batch_size: int = 0
+) -> Execution:
+    """The fastest execution of a classifier on a device.
+
+    Args:
+        classifier: on `device`.
+        device: where it runs.
+        precision: of the run.
+        artifacts: remembers the measurement for this architecture, device and version of torch.
+        batch_size: taken as it is when not 0; then only the memory format is measured.
+    """
+    layout = [[name, list(tensor.shape)] for name, tensor in classifier.state_dict().items()]
+    fields = {
+        "version": 1, "layout": layout, "network": str(classifier.network), "shape": list(classifier.shape),
+        "precision": precision, "device": device_name(device), "torch": torch.__version__, "batch_size": batch_size,
+    }  # fmt: skip
+
+    def make() -> tuple[Arrays, dict[str, Any]]:
+        speeds = measure(classifier, device, precision, (batch_size,) if batch_size else SIZES)
+        best = max(speeds, key=lambda entry: float(entry["images_per_second"]))
+        return {}, {"best": best, "speeds": speeds}
+
+    best = artifacts.get("execution", fields, make).facts["best"]
+    return Execution(int(best["batch_size"]), best["memory_format"], precision)
+
+
+def measure(
+    classifier: Classifier, device: torch.device, precision: str, sizes: tuple[int, ...]
+) -> list[dict[str, Any]]:
+    """Images a second for each memory format and batch size, growing until it no longer helps."""
+    speeds = []
+    formats: tuple[MemoryFormat, ...] = ("contiguous", "channels_last")
+    for memory_format in formats:
+        started, best, worse = time.perf_counter(), 0.0, 0
+        for size in sizes:
+            execution = Execution(size, memory_format, precision)
+            try:
+                speed = throughput(Forward(classifier, execution), device)
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                break
+            speeds.append({"memory_format": memory_format, "batch_size": size, "images_per_second": round(speed, 1)})
+            worse = 0 if speed > best else worse + 1
+            best = max(best, speed)
+            if worse == 2 or time.perf_counter() - started > BUDGET:
+                break
+    return speeds
+
+
+def throughput(forward: Forward, device: torch.device, seconds: float = 0.1) -> float:
+    """Images a second of forwards on one preallocated batch: the median of three measurements after a warm-up."""
+    size = forward.execution.batch_size
+    x = torch.rand((size, *forward.classifier.shape), device=device)
+    x = x.contiguous(memory_format=forward.execution.torch_format)
+
+    def wait() -> float:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        elif device.type == "mps":
+            torch.mps.synchronize()
+        return time.perf_counter()
+
+    def timed(calls: int) -> float:
+        start = wait()
+        for _ in range(calls):
+            forward.classifier_logits(x)
+        return wait() - start
+
+    with frozen(forward.classifier), torch.inference_mode():
+        first = timed(1)
+        if first > 1.0:  # a slow network: its first forward has told enough
+            return size / first
+        once = timed(1)
+        calls = max(1, round(seconds / 3 / max(once, 1e-6)))
+        return size * calls / statistics.median(timed(calls) for _ in range(3))

@@ -1,0 +1,1 @@
+"""Figures as functions of tables; nothing here imports torch."""

@@ -1,0 +1,105 @@
+"""Scores on spheres around an image: the figures 1 and 3 of aghdam2017."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from advlab.plotting.style import LINES, PAGE, SCORES, literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+FLOOR = 1e-12  # ranges of zero are drawn here
+COLUMNS = 4  # panels beside each other, at most
+EDGE = "#333333"
+
+
+def radius_label(norm: str, pixel_scale: float) -> str:
+    """Axis label of one reading of the radius, with its unit."""
+    name = {"l2": r"$L_2$", "linf": r"$L_\infty$"}[norm]
+    unit = "grey levels" if pixel_scale == 255 else f"pixels in [0, {pixel_scale:g}]"
+    return f"radius $r$ ({name}, {unit})"
+
+
+def score_ranges(table: pd.DataFrame) -> Figure:
+    """Log range of the score against the radius, one circle a (sample, radius), a square where one is misclassified.
+
+    Args:
+        table: isotropy rows with a `run` column; a row of panels for each reading, a panel for each run. A single run
+            has its readings side by side.
+    """
+    from matplotlib.figure import Figure
+
+    runs = list(dict.fromkeys(table["run"]))
+    readings = list(dict.fromkeys(zip(table["norm"], table["pixel_scale"], strict=True)))
+    columns = len(readings) if len(runs) == 1 else min(COLUMNS, len(runs))
+    depth = 1 if len(runs) == 1 else -(-len(runs) // columns)  # rows of panels a reading
+    rows = 1 if len(runs) == 1 else depth * len(readings)
+    figure = Figure(figsize=(PAGE if columns > 1 else PAGE / 2, 0.75 + 2.3 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    lowest = table["range"].clip(lower=FLOOR).min()
+    bottom = 10 ** (math.floor(math.log10(lowest)) - 0.3) if lowest > 0 else FLOOR / 2
+    for axis in axes.flat:
+        axis.set_axis_off()
+    mappable: Any = None
+    for r, reading in enumerate(readings):
+        for n, run in enumerate(runs):
+            row, column = (0, r) if len(runs) == 1 else (r * depth + n // columns, n % columns)
+            axis = axes[row, column]
+            axis.set_axis_on()
+            part = table[(table["run"] == run) & (table["norm"] == reading[0]) & (table["pixel_scale"] == reading[1])]
+            mappable = _panel(axis, part)
+            axis.set_title(literal(str(run), 28 if columns > 2 else 40))
+            axis.set_xlabel(radius_label(*reading) if columns < 4 else radius_label(*reading).replace("radius ", ""))
+            axis.set_ylim(bottom, 2)
+            if column == 0:
+                axis.set_ylabel("range of score over $T$ directions")
+    bar = figure.colorbar(mappable, ax=axes, fraction=0.05, pad=0.01, aspect=30)
+    bar.set_label("mean score of the true class")
+    figure.legend(handles=_legend(), loc="outside lower center", ncols=4 if columns > 1 else 1, frameon=False)
+    return figure
+
+
+def _panel(axis: Any, part: pd.DataFrame) -> Any:
+    """One network and reading."""
+    from matplotlib.ticker import MaxNLocator
+
+    drawn = part.dropna(subset=["range"])
+    wrong = drawn["misclassified"] > 0
+    look: dict[str, Any] = {"cmap": SCORES, "vmin": 0, "vmax": 1, "rasterized": True}
+    mappable = None
+    for rows, marker, size, edge in ((drawn[~wrong], "o", 9, "none"), (drawn[wrong], "s", 13, EDGE)):
+        heights = rows["range"].clip(lower=FLOOR)
+        mappable = axis.scatter(
+            rows["radius"],
+            heights,
+            c=rows["mean_score"],
+            marker=marker,
+            s=size,
+            edgecolors=edge,
+            linewidths=0.3,
+            **look,
+        )
+    medians = drawn.groupby("radius")["range"].median().clip(lower=FLOOR)
+    axis.plot(medians.index, medians.values, color=LINES[1], linewidth=1.3)
+    floors = part["noise_floor"].dropna()
+    if len(floors):
+        axis.axhline(max(float(floors.max()), FLOOR), color="black", linewidth=0.9, linestyle="--")
+    axis.set_yscale("log")
+    axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    return mappable
+
+
+def _legend() -> list[Any]:
+    """Neutral markers: their colour in the panels is the score's."""
+    from matplotlib.lines import Line2D
+
+    marker: dict[str, Any] = {"linestyle": "none", "color": "#777777", "markersize": 4}
+    return [
+        Line2D([], [], marker="o", label="every direction keeps the class", **marker),
+        Line2D([], [], marker="s", markeredgecolor=EDGE, label="some direction is misclassified", **marker),
+        Line2D([], [], color=LINES[1], linewidth=1.3, label="median over samples"),
+        Line2D([], [], color="black", linewidth=0.9, linestyle="--", label="float32 noise floor"),
+    ]

@@ -1,0 +1,117 @@
+"""Which images are probed: classified correctly and with confidence, in an order shared by all networks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from advlab.artifacts import Arrays, ArtifactStore
+from advlab.data.images import ImageData
+from advlab.errors import MeasurementError
+from advlab.models.classifier import Classifier
+from advlab.numerics import complement
+
+log = logging.getLogger(__name__)
+
+
+def order(data: ImageData, seed: int) -> np.ndarray[Any, Any]:
+    """(N,) indices of a split in the order in which candidates are tried: a permutation by seed and dataset alone."""
+    name = int.from_bytes(f"{data.name}/{data.split}".encode(), "little")
+    return np.random.default_rng([seed, name]).permutation(len(data))
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the network says of the first images of the order.
+
+    Attributes:
+        indices: (n,) into the split.
+        correct: (n,) bool.
+        confidence: (n,) float64 softmax probability of the true class.
+    """
+
+    indices: np.ndarray[Any, Any]
+    correct: np.ndarray[Any, Any]
+    confidence: np.ndarray[Any, Any]
+
+    @property
+    def accuracy(self) -> float:
+        """Share that is classified correctly."""
+        return float(self.correct.mean())
+
+
+def predict(
+    classifier: Classifier,
+    forward: Callable[[Tensor], Tensor],
+    data: ImageData,
+    *,
+    seed: int,
+    count: int,
+    batch: int,
+    precision: str,
+    artifacts: ArtifactStore,
+    tick: Callable[[str, int, int], None],
+) -> Predictions:
+    """Predictions on the first `count` images of the order, from the artifacts when they were made before.
+
+    Args:
+        classifier: gives the digest of the weights.
+        forward: images to logits, in the run's precision and memory format.
+        data: the split.
+        seed: of the order.
+        count: images; all when there are fewer.
+        batch: images a forward.
+        precision: part of the key.
+        artifacts: where predictions are kept.
+        tick: progress callback (title, done, total); may raise to interrupt.
+    """
+    chosen = order(data, seed)[:count]
+
+    def make() -> tuple[Arrays, dict[str, Any]]:
+        correct, confidence = [], []
+        with torch.inference_mode():
+            for start in range(0, len(chosen), batch):
+                indices = torch.from_numpy(chosen[start : start + batch])
+                labels = data.labels[indices.to(data.device)]
+                q, hit = complement(forward(data.images(indices)), labels)
+                correct.append(hit.cpu().numpy())
+                confidence.append((1 - q).cpu().numpy())
+                tick("clean accuracy", min(start + batch, len(chosen)), len(chosen))
+        return {"correct": np.concatenate(correct), "confidence": np.concatenate(confidence)}, {}
+
+    fields = {
+        "version": 1, "weights": classifier.digest(), "data": data.digest, "order": f"{data.name}/{data.split}/{seed}",
+        "count": len(chosen), "precision": precision,
+    }  # fmt: skip
+    found = artifacts.get("predictions", fields, make).arrays
+    return Predictions(chosen, found["correct"], found["confidence"])
+
+
+def select(predictions: Predictions, *, samples: int, confidence: float, name: str) -> list[int]:
+    """Indices of the first `samples` images of the order that are classified correctly with more than `confidence`.
+
+    Raises:
+        MeasurementError: none qualifies; the message names the threshold and the highest confidence seen.
+    """
+    qualifies = predictions.correct & (predictions.confidence > confidence)
+    found = [int(i) for i in predictions.indices[qualifies][:samples]]
+    if not found:
+        best = np.nanmax(np.where(predictions.correct, predictions.confidence, 0), initial=0)
+        highest = np.nanmax(predictions.confidence, initial=0)
+        raise MeasurementError(
+            f"no image qualifies: of {len(predictions.indices)} images none is classified correctly by {name} with more than "
+            f"{confidence:g} confidence; the highest confidence of a correct one is {best:.4g} (of any image in its true class "
+            f"{highest:.4g}). Lower the threshold by probe.confidence=..., or give a better trained network"
+        )
+    if len(found) < samples:
+        log.warning(
+            "only %d of the %d samples asked for are classified correctly with more than %g confidence; going on with them",
+            len(found), samples, confidence,
+        )  # fmt: skip
+    return found

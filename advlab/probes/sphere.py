@@ -1,0 +1,90 @@
+"""The sphere probe of aghdam2017 (eq 4): uniform noise scaled to a list of radii around well-classified images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+
+class Reading(NamedTuple):
+    """One reading of what the paper calls a radius: a norm, and the pixel value that stands for white."""
+
+    norm: str  # l2 or linf
+    pixel_scale: float  # 1: pixels in [0, 1]; 255: grey levels
+
+    def __str__(self) -> str:
+        norm = {"l2": "L2", "linf": "Linf"}[self.norm]
+        return f"{norm} of 0..{self.pixel_scale:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sphere:
+    """Perturbations v ~ U(-1, 1)^D scaled to norm r, around images that are classified with confidence (section 2.1).
+
+    The paper states neither the norm nor the pixel scale. Two readings are plausible, and both are measured on the
+    same directions by default: the L2 norm of pixels in [0, 1], and the largest change in grey levels (0..255).
+
+    Attributes:
+        radii: epsilon (the first; its value is not stated, 0.1 here) and 1, ..., R with R = 20, ascending.
+        trials: T perturbations a sample and radius; a range over T grows with T.
+        samples: images that are probed.
+        norm: l2 or linf, one a reading.
+        pixel_scale: pixel value of white in the units of the radius, one a reading, paired with `norm`.
+        clip: cut x + v to [0, 1]; off, because it changes the radius.
+        confidence: softmax probability of the true class above which an image qualifies; it must be classified
+            correctly as well.
+        noise: device (drawn where the network runs, the fastest) or portable (numpy's Philox, the same bits on every
+            device); on the CPU both are the same.
+        layer: the layer whose output is Phi_L, for experiments that read features; auto: the input of the
+            classification layer.
+        floor_samples: samples on which float32 is compared with float64.
+    """
+
+    radii: list[float] = field(default_factory=lambda: [0.1, *map(float, range(1, 21))])
+    trials: int = 100
+    samples: int = 300
+    norm: list[Literal["l2", "linf"]] = field(default_factory=lambda: ["l2", "linf"])
+    pixel_scale: list[float] = field(default_factory=lambda: [1.0, 255.0])
+    clip: bool = False
+    confidence: float = 0.99
+    noise: Literal["device", "portable"] = "device"
+    layer: str = "auto"
+    floor_samples: int = 5
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range.
+
+        Raises:
+            ValueError: names the field and the range.
+        """
+        if not self.radii or any(r <= 0 for r in self.radii) or self.radii != sorted(set(self.radii)):
+            raise ValueError(f"radii must be above 0, ascending and different, got {self.radii}")
+        if len(self.radii) > 65535:
+            raise ValueError(f"radii: at most 65535, got {len(self.radii)}")
+        if self.trials < 2:
+            raise ValueError(f"trials must be at least 2 (a range over one score is 0), got {self.trials}")
+        if self.samples < 1:
+            raise ValueError(f"samples must be at least 1, got {self.samples}")
+        if not 0 <= self.confidence < 1:
+            raise ValueError(f"confidence is a probability in [0, 1), got {self.confidence}")
+        if any(scale <= 0 for scale in self.pixel_scale):
+            raise ValueError(f"pixel_scale must be above 0 (1 or 255, say), got {self.pixel_scale}")
+        if self.floor_samples < 0:
+            raise ValueError(f"floor_samples must be 0 or more, got {self.floor_samples}")
+        if not self.norm or not self.pixel_scale:
+            raise ValueError("norm and pixel_scale must not be empty")
+        lengths = {len(self.norm), len(self.pixel_scale)}
+        if len(lengths) == 2 and 1 not in lengths:
+            raise ValueError(
+                f"norm and pixel_scale are paired, one a reading: give as many of both, got {self.norm} and {self.pixel_scale}"
+            )
+        if len(set(self.readings)) < len(self.readings):
+            raise ValueError(f"the readings must differ, got norm={self.norm} and pixel_scale={self.pixel_scale}")
+
+    @property
+    def readings(self) -> list[Reading]:
+        """The pairs of norm and pixel scale; the shorter list is repeated."""
+        count = max(len(self.norm), len(self.pixel_scale))
+        norms = self.norm * count if len(self.norm) == 1 else self.norm
+        scales = self.pixel_scale * count if len(self.pixel_scale) == 1 else self.pixel_scale
+        return [Reading(norm, scale) for norm, scale in zip(norms, scales, strict=True)]

@@ -1,0 +1,95 @@
+"""The batched sweep over samples, radii, readings and trials that the experiments on spheres share."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from advlab.data.images import Shape
+from advlab.models.forward import Execution
+from advlab.probes.draws import Draws, norms
+from advlab.probes.sphere import Sphere
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Perturbed images of some units, one reading. The tensors are valid until the next batch is asked for.
+
+    Attributes:
+        reading: index into `probe.readings`.
+        first: index of the first unit; units run over samples, and within them over radii.
+        units: number of units.
+        start: first trial.
+        noise: (units, trials, D) directions U(-1, 1), before scaling.
+        images: (units * trials, C, H, W) perturbed images in [0, 1] units.
+    """
+
+    reading: int
+    first: int
+    units: int
+    start: int
+    noise: Tensor
+    images: Tensor
+
+
+def parts(total: int, largest: int) -> list[tuple[int, int]]:
+    """[0, total) cut into the fewest ranges of at most `largest`, as equal as can be."""
+    count = -(-total // largest)
+    edges = [total * i // count for i in range(count + 1)]
+    return list(itertools.pairwise(edges))
+
+
+def sphere_batches(
+    images: Tensor,
+    samples: Sequence[int],
+    probe: Sphere,
+    draws: Draws,
+    execution: Execution,
+    radii: Sequence[int] | None = None,
+) -> Iterator[Batch]:
+    """All perturbed images x + r v / ||v|| (eq 4), in batches; each direction serves every reading.
+
+    Args:
+        images: (n, C, H, W) clean images in [0, 1].
+        samples: (n,) their indices in the dataset, which the draws depend on.
+        probe: radii, trials, readings and clipping.
+        draws: the noise.
+        execution: batch size and memory format.
+        radii: indices into `probe.radii`; all when None.
+    """
+    shape: Shape = (images.shape[1], images.shape[2], images.shape[3])
+    chosen = range(len(probe.radii)) if radii is None else radii
+    units = [(i, k) for i in range(len(samples)) for k in chosen]
+    # the draws are cheapest per whole unit; batches are whole units, or equal parts of one
+    group = max(1, execution.batch_size // probe.trials)
+    pieces = parts(probe.trials, execution.batch_size)
+    longest = max(stop - start for start, stop in pieces)
+    noise = torch.empty(group * longest * draws.size, device=images.device)
+    buffer = torch.empty((group * longest, *shape), device=images.device)
+    buffer = buffer.contiguous(memory_format=execution.torch_format)
+    radius = torch.tensor(probe.radii, dtype=torch.float64)
+    for first in range(0, len(units), group):
+        chunk = units[first : first + group]
+        clean = images[[i for i, _ in chunk]][:, None]
+        wanted = radius[[k for _, k in chunk]]
+        for start, stop in pieces:
+            trials = stop - start
+            v = noise[: len(chunk) * trials * draws.size].view(len(chunk), trials, draws.size)
+            draws.fill([(samples[i], k) for i, k in chunk], v, start)
+            x = buffer[: len(chunk) * trials]
+            lengths: dict[str, Tensor] = {}
+            for index, reading in enumerate(probe.readings):
+                if reading.norm not in lengths:
+                    lengths[reading.norm] = norms(v, reading.norm).clamp_min(1e-30)
+                target = (wanted / reading.pixel_scale).float().to(images.device)
+                scale = (target[:, None] / lengths[reading.norm])[:, :, None, None, None]
+                torch.addcmul(
+                    clean, v.view(len(chunk), trials, *shape), scale, out=x.unflatten(0, (len(chunk), trials))
+                )
+                if probe.clip:
+                    x.clamp_(0, 1)
+                yield Batch(index, first, len(chunk), start, v, x)

@@ -1,0 +1,365 @@
+"""A run directory: the only module that knows its layout; typed rows <-> CSV, every write atomic."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import io
+import re
+import typing
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from advlab.errors import ResultError
+from advlab.storage import (
+    StorageError,
+    locked,
+    quarantine,
+    read_sealed,
+    sha256,
+    sha256_file,
+    sync_folder,
+    write_atomic,
+    write_sealed,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TRAILER = re.compile(rb"#sha256=([0-9a-f]{64}) rows=(\d+)\n\Z")
+VERSION = re.compile(r"v(\d{3,})\Z")
+
+
+def to_csv(rows: Sequence[Any], row_type: type, *, escape: bool = False) -> str:
+    """Rows as CSV text with a header; floats are written so that reading gives the same bits.
+
+    Args:
+        rows: instances of `row_type`.
+        row_type: a dataclass of int, float, bool and str fields.
+        escape: put ' before text that a spreadsheet would take for a formula (starts with = + - @ tab or CR).
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    names = [field.name for field in dataclasses.fields(row_type)]
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow([format_value(getattr(row, name), escape) for name in names])
+    return buffer.getvalue()
+
+
+def format_value(value: Any, escape: bool) -> str:
+    """One cell of a table as text."""
+    if isinstance(value, float):
+        return repr(float(value))
+    if escape and isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return "'" + value
+    return str(value)
+
+
+def from_csv(text: str, row_type: type) -> list[Any]:
+    """The inverse of `to_csv` without `escape`.
+
+    Raises:
+        ValueError: the columns are not those of `row_type`, or a value is not of its type.
+    """
+    hints = typing.get_type_hints(row_type)
+    names = [field.name for field in dataclasses.fields(row_type)]
+    reader = csv.reader(io.StringIO(text))
+    if next(reader, []) != names:
+        raise ValueError(f"the columns are not those of {row_type.__name__}")
+    parse: dict[type, Any] = {bool: lambda text: {"True": True, "False": False}[text], int: int, float: float, str: str}
+    return [row_type(*(parse[hints[name]](item) for name, item in zip(names, line, strict=True))) for line in reader]
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """A CSV table as a DataFrame, floats to the bit; text stays text, also where it reads `nan` or `NA`.
+
+    Raises:
+        ResultError: the file is missing or no CSV.
+    """
+    import pandas as pd
+
+    try:
+        frame = pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[])
+    except FileNotFoundError as error:
+        raise ResultError(f"{path} is missing: go on with `advlab resume {path.parent}`") from error
+    except (ValueError, pd.errors.ParserError) as error:
+        raise ResultError(f"{path} is no CSV table: {error}") from error
+    for name in frame.columns:  # numbers with nan or inf among them are read as text above
+        if frame[name].dtype == object or str(frame[name].dtype) in ("str", "string"):
+            with contextlib.suppress(ValueError, TypeError):
+                frame[name] = frame[name].astype(float)
+    return frame
+
+
+class RunDirectory:
+    """`<output_root>/<experiment>/<dataset>-<model>/vNNN/` and everything in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    # finding and creating
+
+    @classmethod
+    def family(cls, output_root: Path, nodes: dict[str, dict[str, Any]]) -> Path:
+        """The folder that holds the versions of one experiment on one dataset and model; groups of `none` drop out."""
+        names = [nodes[group]["name"] for group in ("dataset", "model") if nodes[group]["name"] != "none"]
+        label = nodes["dataset"].get("label", "")
+        if label:
+            names[0] = label
+        folder = output_root / safe_name(nodes["experiment"]["name"])
+        return folder / safe_name("-".join(names)) if names else folder
+
+    @classmethod
+    def versions(cls, family: Path) -> list[RunDirectory]:
+        """The existing versions, oldest first."""
+        numbered = []
+        if family.is_dir():
+            for path in family.iterdir():
+                match = VERSION.match(path.name)
+                if match and path.is_dir():
+                    numbered.append((int(match[1]), path))
+        return [cls(path) for _, path in sorted(numbered)]
+
+    @classmethod
+    def create(cls, family: Path) -> RunDirectory:
+        """Take the next version atomically: two processes never share one.
+
+        Raises:
+            StorageError: the folder cannot be made.
+        """
+        existing = cls.versions(family)
+        number = int(existing[-1].path.name[1:]) + 1 if existing else 1
+        try:
+            family.mkdir(parents=True, exist_ok=True)
+            while True:
+                path = family / f"v{number:03d}"
+                try:
+                    path.mkdir(exist_ok=False)
+                except FileExistsError:
+                    number += 1
+                    continue
+                sync_folder(family)
+                return cls(path)
+        except OSError as error:
+            raise StorageError(
+                f"{family} could not be made ({error.strerror or error}): name another place by run.output_root=..."
+            ) from error
+
+    @classmethod
+    def open(cls, path: Path) -> RunDirectory:
+        """An existing run.
+
+        Raises:
+            ResultError: there is no run at `path`; its versions, if any, are listed.
+        """
+        run = cls(path)
+        if run.config_path.is_file() or run.manifest_path.is_file():
+            return run
+        inner = [str(version.path) for version in cls.versions(path)]
+        hint = (
+            f" Its versions: {', '.join(inner)}."
+            if inner
+            else " A run is a folder such as outputs/isotropy/digits-lenet/v001."
+        )
+        raise ResultError(f"{path} is no run directory: it has no config.yaml.{hint}")
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run for this process.
+
+        Raises:
+            ResultError: another process works on it.
+        """
+        with locked(self.path / ".lock", wait=False, message=f"{self.path} is being worked on by another process"):
+            yield
+
+    # layout
+
+    @property
+    def config_path(self) -> Path:
+        """The resolved configuration."""
+        return self.path / "config.yaml"
+
+    @property
+    def manifest_path(self) -> Path:
+        """Written last."""
+        return self.path / "manifest.json"
+
+    @property
+    def plan_path(self) -> Path:
+        """Written before the first cell."""
+        return self.path / "plan.json"
+
+    @property
+    def table_path(self) -> Path:
+        """All rows."""
+        return self.path / "table.csv"
+
+    @property
+    def claims_path(self) -> Path:
+        """The checked statements."""
+        return self.path / "claims.csv"
+
+    @property
+    def log_path(self) -> Path:
+        """What the run said."""
+        return self.path / "log.txt"
+
+    def figure_path(self, name: str, suffix: str) -> Path:
+        """A figure file."""
+        return self.path / "figures" / f"{name}.{suffix}"
+
+    def cell_path(self, cell_id: str) -> Path:
+        """One measured cell."""
+        return self.path / "cells" / f"{cell_id}.csv"
+
+    # cells
+
+    def write_cell(self, cell_id: str, rows: Sequence[Any], row_type: type) -> None:
+        """Write the rows of one cell, once, with a digest and a row count in its last line."""
+        body = to_csv(rows, row_type).encode()
+        write_atomic(self.cell_path(cell_id), body + f"#sha256={sha256(body)} rows={len(rows)}\n".encode())
+
+    def read_cell(self, cell_id: str, row_type: type) -> list[Any] | None:
+        """The rows of a finished cell, None when it was not measured.
+
+        Raises:
+            ResultError: the file does not match its digest; it has been moved aside.
+        """
+        path = self.cell_path(cell_id)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        match = TRAILER.search(data)
+        if match and sha256(data[: match.start()]) == match[1].decode():
+            with contextlib.suppress(ValueError, KeyError):
+                rows = from_csv(data[: match.start()].decode(), row_type)
+                if len(rows) == int(match[2]):
+                    return rows
+        raise ResultError(f"{path} does not match its digest; moved to {quarantine(path).name}")
+
+    # configuration, plan and manifest
+
+    def nodes(self) -> dict[str, dict[str, Any]]:
+        """The archived configuration, one mapping a group.
+
+        Raises:
+            ResultError: it is missing or damaged.
+        """
+        import yaml
+
+        try:
+            nodes = yaml.safe_load(self.config_path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise ResultError(f"{self.config_path} is missing or damaged: {error}") from error
+        if not isinstance(nodes, dict) or not all(isinstance(node, dict) for node in nodes.values()):
+            raise ResultError(f"{self.config_path} is damaged: it is no mapping of groups")
+        return nodes
+
+    def plan(self) -> dict[str, Any]:
+        """The plan.
+
+        Raises:
+            ResultError: it is missing or damaged.
+        """
+        return read_sealed(self.plan_path)
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest.
+
+        Raises:
+            ResultError: it is missing (the run is not finished) or damaged.
+        """
+        return read_sealed(self.manifest_path)
+
+    def write_manifest(self, content: dict[str, Any], files: Sequence[Path]) -> None:
+        """Write the manifest with the digests of `files`."""
+        digests = {str(path.relative_to(self.path)): sha256_file(path) for path in files}
+        write_sealed(self.manifest_path, {**content, "files": digests})
+
+    def renew_digests(self, files: Sequence[Path]) -> None:
+        """Note in an existing manifest that `files` were written anew (figures drawn again)."""
+        if self.manifest_path.is_file():
+            content = self.manifest()
+            digests = content.pop("files", {})
+            digests.update({str(path.relative_to(self.path)): sha256_file(path) for path in files})
+            write_sealed(self.manifest_path, {**content, "files": digests})
+
+    def damaged(self) -> list[str]:
+        """The names of files that do not match the manifest; `manifest.json` itself when it is missing or damaged."""
+        try:
+            manifest = self.manifest()
+        except ResultError:
+            return ["manifest.json"]
+        wrong = []
+        for name, digest in manifest.get("files", {}).items():
+            path = self.path / name
+            if not path.is_file() or sha256_file(path) != digest:
+                wrong.append(name)
+        return wrong
+
+    def finished(self) -> bool:
+        """Whether the run is complete according to an intact manifest."""
+        try:
+            return bool(self.manifest().get("status") == "complete")
+        except ResultError:
+            return False
+
+    def read_table(self) -> pd.DataFrame:
+        """The table, checked against the manifest where there is one.
+
+        Raises:
+            ResultError: the table is missing or does not match.
+        """
+        if self.manifest_path.is_file():
+            digest = self.manifest().get("files", {}).get("table.csv")
+            if digest and self.table_path.is_file() and sha256_file(self.table_path) != digest:
+                raise ResultError(
+                    f"{self.table_path} does not match its manifest: rebuild it with `advlab resume {self.path}`"
+                )
+        return read_frame(self.table_path)
+
+
+def safe_name(text: str) -> str:
+    """`text` as one path component: anything but letters, digits, '.', '_' and '-' becomes '_'; never hidden."""
+    name = re.sub(r"[^\w.-]+", "_", text, flags=re.ASCII).lstrip(".")[:80]
+    return name or "_"
+
+
+def run_label(nodes: dict[str, dict[str, Any]]) -> str:
+    """Model and dataset in words."""
+    model, dataset = nodes["model"]["name"], nodes["dataset"].get("label") or nodes["dataset"]["name"]
+    words = [model if model != "none" else "", dataset if dataset != "none" else ""]
+    return " on ".join(word for word in words if word) or nodes["experiment"]["name"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run as data frames: what `advlab.load` returns."""
+
+    path: Path
+    table: pd.DataFrame
+    claims: pd.DataFrame
+    manifest: dict[str, Any]
+
+
+def load(path: str | Path) -> Run:
+    """Read a finished run.
+
+    Args:
+        path: a run directory such as `outputs/isotropy/digits-lenet/v001`.
+
+    Raises:
+        ResultError: there is no finished run at `path`, or a file does not match the manifest.
+    """
+    run = RunDirectory.open(Path(path))
+    if not run.manifest_path.is_file():
+        raise ResultError(f"{run.path} is not finished: go on with `advlab resume {run.path}`")
+    manifest = run.manifest()
+    if manifest.get("status") != "complete":
+        raise ResultError(f"{run.path} is {manifest.get('status')}: go on with `advlab resume {run.path}`")
+    return Run(run.path, run.read_table(), read_frame(run.claims_path), manifest)

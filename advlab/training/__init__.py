@@ -1,0 +1,1 @@
+"""Training: the recipe (data only, no torch), the augmentations and the loop."""

@@ -1,0 +1,92 @@
+"""Random augmentations of whole batches on the device: crop, flip, affine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from advlab.training.recipe import parse_augmentation
+
+Augmentation = Callable[[Tensor, Generator], Tensor]
+
+
+def pipeline(texts: Sequence[str]) -> Augmentation:
+    """The augmentations that a recipe lists ("crop:4", "flip", "affine:10,0.1,0.1"), applied in that order.
+
+    The result takes images (N, C, H, W), of any floating type and not yet normalised, and a generator on their device,
+    and gives images of the same shape. Raises ValueError when a text is not an augmentation.
+    """
+    stages = [_make(*parse_augmentation(text)) for text in texts]
+
+    def apply(images: Tensor, generator: Generator) -> Tensor:
+        for stage in stages:
+            images = stage(images, generator)
+        return images
+
+    return apply
+
+
+def random_crop(images: Tensor, generator: Generator, *, padding: int) -> Tensor:
+    """Images (N, C, H, W) shifted by up to `padding` pixels each way, each by its own offset, black moving in."""
+    if padding == 0:
+        return images
+    count, device = images.shape[0], images.device
+    offsets = torch.randint(0, 2 * padding + 1, (2, count), generator=generator, device=device)
+    return crop(images, offsets, padding=padding)
+
+
+def crop(images: Tensor, offsets: Tensor, *, padding: int) -> Tensor:
+    """Windows of the size of the images (N, C, H, W) out of the padded ones; `offsets` (2, N) are their first row and
+    column, 0 to 2 `padding`."""
+    count, _, height, width = images.shape
+    device = images.device
+    padded = F.pad(images, (padding, padding, padding, padding))
+    rows = offsets[0, :, None] + torch.arange(height, device=device)
+    columns = offsets[1, :, None] + torch.arange(width, device=device)
+    which = torch.arange(count, device=device)[:, None, None]
+    # indexing the last dimension but one from (N, H, W, C) moves whole pixels: one gather instead of one per channel
+    pixels = padded.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]]
+    return pixels.permute(0, 3, 1, 2)
+
+
+def random_flip(images: Tensor, generator: Generator) -> Tensor:
+    """Images (N, C, H, W), each mirrored left to right with probability 1/2."""
+    flipped = torch.rand(images.shape[0], generator=generator, device=images.device) < 0.5
+    return torch.where(flipped[:, None, None, None], images.flip(3), images)
+
+
+def random_affine(images: Tensor, generator: Generator, *, degrees: float, translate: float, scale: float) -> Tensor:
+    """Images (N, C, H, W), each rotated by up to `degrees`, shifted by up to `translate` of its size and zoomed by a
+    factor in [1 - scale, 1 + scale], all uniform; bilinear, borders repeated."""
+    count, device = images.shape[0], images.device
+    uniform = torch.rand(4, count, generator=generator, device=device) * 2 - 1
+    angle = uniform[0] * math.radians(degrees)
+    # grid_sample counts in half sizes, so a shift by a fraction f of the size is 2 f
+    shift = uniform[1:3] * (2 * translate)
+    return affine(images, angle=angle, shift=shift, zoom=1 + uniform[3] * scale)
+
+
+def affine(images: Tensor, *, angle: Tensor, shift: Tensor, zoom: Tensor) -> Tensor:
+    """Images (N, C, H, W) rotated by `angle` (N,) in radians, shifted by `shift` (2, N) in half sizes (x, then y) and
+    zoomed by `zoom` (N,)."""
+    ratio = images.shape[3] / images.shape[2]  # the grid is square, the image need not be: rotate in pixels
+    cosine, sine = torch.cos(angle) / zoom, torch.sin(angle) / zoom
+    theta = torch.stack(
+        [torch.stack([cosine, -sine / ratio, shift[0]], dim=1), torch.stack([sine * ratio, cosine, shift[1]], dim=1)],
+        dim=1,
+    )
+    grid = F.affine_grid(theta.to(images.dtype), list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def _make(name: str, values: tuple[float, ...]) -> Augmentation:
+    if name == "flip":
+        return random_flip
+    if name == "crop":
+        return lambda images, generator: random_crop(images, generator, padding=int(values[0]))
+    degrees, translate, scale = values
+    return lambda images, generator: random_affine(images, generator, degrees=degrees, translate=translate, scale=scale)

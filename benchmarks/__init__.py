@@ -1,0 +1,1 @@
+"""Speed and quality against floors and peers, as ratios measured side by side in one run."""

@@ -1,0 +1,1 @@
+"""The content of advlab: one module per figure or table, one package per paper."""

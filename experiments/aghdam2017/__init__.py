@@ -1,0 +1,1 @@
+"""Aghdam, Heravi and Puig 2017: Explaining adversarial examples by local properties of ConvNets."""

@@ -1,0 +1,82 @@
+"""What the tests share: a cache of their own, a command-line runner, and the real data where they are to be had."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: tests run beside other work
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One artifact cache and an empty data root for the whole session: networks are trained once, the user's are safe."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("ADVLAB_CACHE", str(tmp_path_factory.mktemp("cache")))
+    patch.setenv("ADVLAB_DATA", str(tmp_path_factory.mktemp("data")))
+    patch.delenv("ADVLAB_PLUGINS", raising=False)
+    yield
+    patch.undo()
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Run a command line in this process, in an empty folder: fast, and coverage of the real dispatch."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> Ended:
+        from advlab import cli as module
+
+        capfd.readouterr()
+        code = module.run(list(arguments))
+        captured = capfd.readouterr()
+        return Ended(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Callable[..., Ended]:
+    """Run a command line in a process of its own, in an empty folder."""
+
+    def call(*arguments: str, timeout: float = 300, env: dict[str, str] | None = None) -> Ended:
+        done = subprocess.run(
+            [sys.executable, "-m", "advlab", *arguments],
+            cwd=tmp_path, capture_output=True, text=True, timeout=timeout, env={**os.environ, **(env or {})}, check=False,
+        )  # fmt: skip
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def real_data(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Unpack one archive of real data (MNIST, gtsrb, cifar10-jpeg, imagenet-samples), or skip and say so."""
+    folder = tmp_path_factory.mktemp("real")
+
+    def unpack(name: str) -> Path:
+        script = SHARED / "data" / "unpack"
+        if not script.is_file():
+            pytest.skip(f"the real data {name} are not there ({script} is missing)")
+        subprocess.run([str(script), str(folder), name], check=True)
+        return folder
+
+    return unpack
