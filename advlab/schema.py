@@ -226,6 +226,8 @@ def component_name(group: str, node: Mapping[str, Any]) -> str:
 
 def plain(component: Any) -> dict[str, Any]:
     """A component's parameters as a plain mapping, defaults included; empty for what is no dataclass."""
+    if hasattr(component, "plain"):  # a plug-in's, whose factory is code and not archived
+        return dict(component.plain())
     if not dataclasses.is_dataclass(component) or isinstance(component, type):
         return {}
     return {f.name: getattr(component, f.name) for f in dataclasses.fields(component) if f.init}

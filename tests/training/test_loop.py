@@ -74,6 +74,18 @@ def test_how_it_leaves_the_network() -> None:
     assert all(0 <= epoch.accuracy <= 1 and epoch.loss > 0 for epoch in log.epochs)
 
 
+def test_bfloat16_only_where_it_is_not_emulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("advlab.training.loop.has_bfloat16", lambda device: False)
+    fallback, log = trained(replace(RECIPE, precision="bf16"))
+    wanted, _ = trained(RECIPE)
+    assert log.precision == "float32"
+    assert same_weights(fallback, wanted)
+    monkeypatch.setattr("advlab.training.loop.has_bfloat16", lambda device: True)
+    low, log = trained(replace(RECIPE, precision="bf16"))
+    assert log.precision == "bf16"
+    assert not same_weights(low, wanted)
+
+
 def test_against_a_bare_loop() -> None:
     """Full batches, no augmentation: the same weights as ten lines of plain PyTorch."""
     images, labels = some_data()

@@ -1,0 +1,43 @@
+"""`python -m benchmarks [NAME...]`: run benchmarks, print a table of ratios, write it and JSON to outputs/bench/."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from benchmarks import isotropy
+from benchmarks.report import Report
+
+BENCHMARKS = {"isotropy": isotropy.run}
+
+
+def main() -> None:
+    """Run what is named, or everything."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHMARKS)}; all when none is named"
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=5, help="measurements of each side, in turn; medians are reported"
+    )
+    parser.add_argument("--images", type=int, default=50, help="images of the isotropy workload")
+    parser.add_argument("--output", type=Path, default=Path("outputs/bench"), help="folder of the table and the JSON")
+    options = parser.parse_args()
+    unknown = [name for name in options.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
+    report = Report()
+    for name in options.names or BENCHMARKS:
+        BENCHMARKS[name](report, repeats=options.repeats, images=options.images)
+    print(report.table())
+    options.output.mkdir(parents=True, exist_ok=True)
+    (options.output / "bench.md").write_text(report.table() + "\n", encoding="utf-8")
+    (options.output / "bench.json").write_text(json.dumps(report.content(), indent=2) + "\n", encoding="utf-8")
+    print(f"\nwritten to {options.output}/bench.md and bench.json")
+
+
+if __name__ == "__main__":
+    main()

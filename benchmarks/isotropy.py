@@ -1,0 +1,136 @@
+"""The isotropy workload against its forward-only floor and against a plain loop."""
+
+from __future__ import annotations
+
+import copy
+import math
+import statistics
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from advlab.artifacts import ArtifactStore
+from advlab.context import Context
+from advlab.data.images import ImageData
+from advlab.dry import measure as flops_and_speed
+from advlab.models.classifier import Classifier, frozen
+from advlab.models.forward import Forward, set_precision
+from advlab.models.tuning import tune
+from advlab.runner import choose_device
+from advlab.schema import resolve
+from benchmarks.report import Ratio, Report, in_turn, peak_flops, ratio, synchronise
+
+
+def run(report: Report, *, repeats: int, images: int) -> None:
+    """Lenet at 28x28 everywhere; vgg16 at 224x224 with random weights on a GPU."""
+    device = choose_device("auto")
+    aim = 1.10 if device.type == "cpu" else 1.05
+    workload(report, "lenet", (1, 28, 28), 10, images, repeats, device, aim)
+    if device.type == "cuda":
+        workload(report, "vgg16", (3, 224, 224), 1000, max(1, images // 10), repeats, device, aim)
+
+
+def context(
+    name: str, shape: tuple[int, int, int], classes: int, images: int, device: torch.device, cache: Path
+) -> Context:
+    """A context over random images and a randomly initialised network: the speed does not depend on either."""
+    settings = resolve(
+        {
+            "dataset": {"name": "mnist"}, "model": {"name": name}, "recipe": {"name": "none"}, "attack": {"name": "none"},
+            "probe": {"name": "sphere", "samples": images, "norm": ["l2"], "pixel_scale": [1.0], "floor_samples": 0},
+            "experiment": {"name": "isotropy"}, "run": {},
+        }
+    )  # fmt: skip
+    torch.manual_seed(0)
+    pixels = torch.randint(0, 256, (images, *shape), dtype=torch.uint8)
+    labels = torch.zeros(images, dtype=torch.int64)
+    names = tuple(map(str, range(classes)))
+    ctx = Context(settings, ArtifactStore(cache), device, lambda *_: None)
+    ctx.data = ImageData(name, "test", names, labels, shape, "random", pixels).to(device)
+    mean, std = torch.full((shape[0], 1, 1), 0.4), torch.full((shape[0], 1, 1), 0.25)
+    network = settings.model.network()
+    ctx.classifier = Classifier(network, name=name, shape=shape, mean=mean, std=std).to(device).eval()
+    ctx.execution = tune(ctx.classifier, device, "float32", ctx.artifacts)
+    ctx.forward = Forward(ctx.classifier, ctx.execution)
+    ctx.prepared = {"samples": list(range(images))}
+    return ctx
+
+
+def workload(
+    report: Report,
+    name: str,
+    shape: tuple[int, int, int],
+    classes: int,
+    images: int,
+    repeats: int,
+    device: torch.device,
+    aim: float,
+) -> None:
+    """One network: ours, the floor and the plain loop, in turn."""
+    set_precision("float32")
+    with tempfile.TemporaryDirectory() as folder:
+        ctx = context(name, shape, classes, images, device, Path(folder))
+    execution, forward, classifier = ctx.execution, ctx.forward, ctx.classifier
+    assert execution is not None
+    assert forward is not None
+    assert classifier is not None
+    probe, experiment = ctx.settings.probe, ctx.settings.experiment
+    count = images * len(probe.radii) * probe.trials
+
+    def ours() -> None:
+        for cell in experiment.cells(ctx):
+            experiment.measure(ctx, cell)
+        synchronise(device)
+
+    batch = torch.rand((execution.batch_size, *shape), device=device).contiguous(memory_format=execution.torch_format)
+
+    def floor() -> None:
+        for _ in range(count // execution.batch_size):
+            classifier(batch)
+        rest = count % execution.batch_size
+        if rest:
+            classifier(batch[:rest])
+        synchronise(device)
+
+    plain: Classifier = copy.deepcopy(classifier).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+
+    def loop() -> None:
+        plain_loop(plain, ctx, probe.radii, probe.trials, device)
+
+    with frozen(classifier), torch.inference_mode():
+        seconds = in_turn({"ours": ours, "floor": floor, "plain loop": loop}, repeats)
+        flops, _ = flops_and_speed(ctx)
+        peak = peak_flops(device)
+    title = f"isotropy, {name}, {images} images x {len(probe.radii)} radii x {probe.trials} trials"
+    value, spread = ratio(seconds, "ours", "floor")
+    report.ratios.append(
+        Ratio(title, "time over forward-only floor", value, spread, f"at most {aim:.2f}", value <= aim)
+    )
+    value, spread = ratio(seconds, "plain loop", "ours")
+    report.ratios.append(Ratio(title, "plain numpy loop over ours", value, spread, "at least 3", value >= 3))
+    medians = {side: statistics.median(values) for side, values in seconds.items()}
+    share = flops * count / medians["floor"] / peak
+    report.facts[title] = (
+        f"{', '.join(f'{side} {count / s:,.0f} images/s' for side, s in medians.items())}; batch {execution.batch_size}, "
+        f"{execution.memory_format}; the floor uses {100 * share:.0f} % of this machine's float32 peak ({peak / 1e9:,.0f} GFLOP/s)"
+    )
+
+
+def plain_loop(
+    classifier: Classifier, ctx: Context, radii: list[float], trials: int, device: torch.device
+) -> list[float]:
+    """What one writes first: a numpy batch of noise for every image and radius, then the range of the scores."""
+    assert ctx.data is not None
+    generator = np.random.default_rng(0)
+    ranges = []
+    for index in range(len(ctx.data)):
+        x = ctx.data.images(torch.tensor([index]))
+        for radius in radii:
+            noise = generator.uniform(-1, 1, (trials, math.prod(ctx.data.shape)))
+            noise *= radius / np.linalg.norm(noise, axis=1, keepdims=True)
+            v = torch.from_numpy(noise.reshape(trials, *ctx.data.shape)).float().to(device)
+            scores = torch.softmax(classifier(x + v).double(), 1)[:, 0]
+            ranges.append(float(scores.max() - scores.min()))
+    return ranges

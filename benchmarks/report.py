@@ -1,0 +1,111 @@
+"""Measures sides in turn and reports ratios of their medians, with the machine's facts."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One line: a ratio of two times, and what is aimed at."""
+
+    workload: str
+    quantity: str
+    value: float
+    spread: float  # largest minus smallest ratio over the repeats
+    aim: str
+    reached: bool
+
+
+@dataclass
+class Report:
+    """Everything measured in one run."""
+
+    ratios: list[Ratio] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def content(self) -> dict[str, Any]:
+        """For the JSON file."""
+        return {"machine": machine(), "ratios": [asdict(ratio) for ratio in self.ratios], "facts": self.facts}
+
+    def table(self) -> str:
+        """As Markdown."""
+        lines = [f"Measured on {', '.join(f'{key} {value}' for key, value in machine().items())}.", ""]
+        lines += ["| workload | ratio | measured | spread | aim | reached |", "|---|---|---|---|---|---|"]
+        lines += [
+            f"| {r.workload} | {r.quantity} | {r.value:.3f} | {r.spread:.3f} | {r.aim} | {'yes' if r.reached else 'no'} |"
+            for r in self.ratios
+        ]
+        lines += ["", *(f"- {name}: {value}" for name, value in self.facts.items())]
+        return "\n".join(lines)
+
+
+def in_turn(sides: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
+    """Seconds of each side: a warm-up of all, then one measurement of each in turn, `repeats` times."""
+    for side in sides.values():
+        side()
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(repeats):
+        for name, side in sides.items():
+            start = time.perf_counter()
+            side()
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def ratio(seconds: dict[str, list[float]], over: str, under: str) -> tuple[float, float]:
+    """Median of the ratios of measurements made in the same turn, and their spread."""
+    each = [a / b for a, b in zip(seconds[over], seconds[under], strict=True)]
+    return statistics.median(each), max(each) - min(each)
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers were measured on."""
+    import torch
+
+    found: dict[str, Any] = {"torch": torch.__version__, "cores": os.cpu_count(), "threads": torch.get_num_threads()}
+    found["processor"] = processor()
+    if torch.cuda.is_available():
+        found["gpu"] = torch.cuda.get_device_name()
+    return found
+
+
+def processor() -> str:
+    """Name of the processor."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def peak_flops(device: Any) -> float:
+    """Floating-point operations a second of the fastest strict float32 matrix product found on the device."""
+    import torch
+
+    best = 0.0
+    for size in (1024, 2048, 4096):
+        a, b = torch.rand(size, size, device=device), torch.rand(size, size, device=device)
+        out = torch.empty(size, size, device=device)
+        torch.mm(a, b, out=out)
+        for _ in range(5):
+            synchronise(device)
+            start = time.perf_counter()
+            torch.mm(a, b, out=out)
+            synchronise(device)
+            best = max(best, 2 * size**3 / (time.perf_counter() - start))
+    return best
+
+
+def synchronise(device: Any) -> None:
+    """Wait for the device."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
