@@ -14,7 +14,17 @@ from typing import Any
 import numpy as np
 
 from advlab.errors import ResultError
-from advlab.storage import StorageError, canonical, locked, quarantine, read_sealed, sha256, sha256_file, write_sealed
+from advlab.storage import (
+    StorageError,
+    canonical,
+    locked,
+    quarantine,
+    read_sealed,
+    sha256,
+    sha256_file,
+    sync_folder,
+    write_sealed,
+)
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +65,9 @@ class ArtifactStore:
             return None
         try:
             facts = read_sealed(folder / "facts.json")
-            if sha256_file(folder / "arrays.safetensors") != facts["sha256"]:
+            if canonical(facts.get("key")) != canonical(fields):
+                raise ResultError(f"{folder} holds the artifact of another key")
+            if sha256_file(folder / "arrays.safetensors") != facts.get("sha256"):
                 raise ResultError(f"{folder / 'arrays.safetensors'} does not match its digest")
         except (ResultError, OSError) as error:
             if self.writes:
@@ -71,24 +83,26 @@ class ArtifactStore:
         Raises:
             StorageError: the file system refuses; nothing half-written stays.
         """
+        from safetensors import SafetensorError
         from safetensors.numpy import save_file
 
         folder = self.folder(kind, fields)
         temporary = None
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+            temporary = Path(tempfile.mkdtemp(prefix=f".making-{folder.name}-", dir=folder.parent))
             payload = temporary / "arrays.safetensors"
-            save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, payload)
+            save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, payload)
             with payload.open("rb") as file:
                 os.fsync(file.fileno())
             write_sealed(
                 temporary / "facts.json", {"sha256": sha256_file(payload), "key": dict(fields), "facts": dict(facts)}
             )
             temporary.rename(folder)
+            sync_folder(folder.parent)
         except StorageError:
             raise
-        except Exception as error:  # safetensors reports a full disk with an exception class of its own
+        except (OSError, SafetensorError) as error:
             if not folder.is_dir():  # else another process stored the same content first, which serves as well
                 raise StorageError(
                     f"{folder} could not be written ({error}): make room, or name another place by run.cache_root=..."
@@ -108,9 +122,13 @@ class ArtifactStore:
         if not self.writes:
             arrays, facts = make()
             return Artifact(arrays, dict(facts), fresh=True)
-        with locked(self.root / kind / f".{self.folder(kind, fields).name}.lock", wait=True):
+        folder = self.folder(kind, fields)
+        message = f"waiting for another process, which makes {folder}"
+        with locked(folder.with_name(f".{folder.name}.lock"), wait=True, message=message):
             found = self.find(kind, fields)
             if found is not None:
                 return found
+            for leftover in folder.parent.glob(f".making-{folder.name}-*"):  # of a process that was killed
+                shutil.rmtree(leftover, ignore_errors=True)
             arrays, facts = make()
             return self.put(kind, fields, arrays, facts)

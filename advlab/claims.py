@@ -43,14 +43,16 @@ def judge(
     quantity: str,
 ) -> Claim:
     """The claim that the quantity behind `interval` is above (">") or below ("<") `threshold`."""
-    sign = 1 if relation == ">" else -1
-    worst, best = sorted((sign * interval.low, sign * interval.high))
+    if relation == ">":
+        low, high, limit = interval.low, interval.high, threshold
+    else:
+        low, high, limit = -interval.high, -interval.low, -threshold
     verdict: Verdict
     if math.isnan(interval.estimate):
         verdict = "not measured"
-    elif worst > sign * threshold:
+    elif limit < low <= high:  # false when a bound is NaN
         verdict = "holds"
-    elif best <= sign * threshold:
+    elif low <= high <= limit:
         verdict = "does not hold"
     else:
         verdict = "undecided"

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from advlab.errors import AdvlabError, ConfigError, Interrupted
+from advlab.errors import AdvlabError, ConfigError, Interrupted, shorten, suggest
 
 VERBS = ("list", "describe", "plot", "resume")
 
@@ -23,12 +23,16 @@ def run(arguments: list[str]) -> int:
     try:
         return _dispatch(arguments)
     except AdvlabError as error:
-        print(f"advlab: {error}", file=sys.stderr)
+        print(f"advlab: {shorten(str(error))}", file=sys.stderr)
         return error.exit_code
     except Interrupted as interrupt:
         return interrupt.exit_code
     except KeyboardInterrupt:
         return 130
+    except SystemExit as end:  # argparse, after the help of a command
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -54,15 +58,29 @@ def _dispatch(arguments: list[str]) -> int:
             "resume": commands.command_resume,
         }[rest[0]]  # fmt: skip
         return verb(rest[1:]) or 0
-    if rest and not rest[0].startswith("-") and "=" not in rest[0] and rest[0][0] not in "+~":
-        from advlab.errors import suggest
-
-        raise ConfigError(
-            f"there is no command {rest[0]!r}. {suggest(rest[0], VERBS)} To run an experiment: advlab experiment=NAME model=NAME"
-        )
+    for argument in rest[:1]:
+        if "=" not in argument and not argument.startswith(("-", "+", "~")):
+            raise ConfigError(no_command(argument))
     from advlab import launch
 
     return launch.launch(rest)
+
+
+def no_command(word: str) -> str:
+    """What is wrong with a first word that is neither a command nor an override, and what was probably meant."""
+    import re
+
+    from advlab import components
+
+    if not word.strip():
+        return "an argument is empty: type GROUP=NAME or GROUP.KEY=VALUE, or leave it out"
+    group = re.split(r"\W", word)[0]
+    if group in (*components.FAMILIES, "run"):
+        wanted = f"{word}=VALUE" if re.fullmatch(r"\w+\.\w+", word) else f"{group}=NAME or {group}.KEY=VALUE"
+        return f"{word!r} has no value: type {wanted}"
+    meant = [f"{family}={word}" for family, registry in components.FAMILIES.items() if word in registry]
+    hint = f"Did you mean {meant[0]}? There are: {', '.join(VERBS)}." if meant else suggest(word, VERBS)
+    return f"there is no command {word!r}. {hint} To run an experiment: advlab experiment=NAME model=NAME"
 
 
 def take_plugins(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -74,13 +92,12 @@ def take_plugins(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     plugins, rest = [], []
     iterator = iter(arguments)
     for argument in iterator:
-        if argument == "--plugin":
-            file = next(iterator, "")
-            if not file or file.startswith("-"):
-                raise ConfigError("--plugin takes a Python file: advlab --plugin my_model.py model=my_model")
-            plugins.append(file)
-        elif argument.startswith("--plugin="):
-            plugins.append(argument.split("=", 1)[1])
-        else:
+        flag, equals, file = argument.partition("=")
+        if flag != "--plugin":
             rest.append(argument)
+            continue
+        file = file if equals else next(iterator, "")
+        if not file or file.startswith("-"):
+            raise ConfigError("--plugin takes a Python file: advlab --plugin my_model.py model=my_model")
+        plugins.append(file)
     return plugins, rest

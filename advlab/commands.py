@@ -12,6 +12,7 @@ from typing import Any
 
 from advlab import components
 from advlab.errors import ConfigError, ResultError, suggest
+from advlab.plugins import config_folder
 from advlab.results import RunDirectory, run_label, safe_name
 from advlab.schema import RunParams, construct, parameters, resolve
 
@@ -27,8 +28,10 @@ def command_list(arguments: Sequence[str]) -> None:
     Raises:
         ConfigError: no such family.
     """
-    if len(arguments) > 1:
-        raise ConfigError(f"advlab list takes one family at most, got {' '.join(arguments)}")
+    parser = _Parser(prog="advlab list", description="List the choices of every family, or of one.")
+    parser.add_argument("family", nargs="?", help=", ".join(PLURALS))
+    options = parser.parse_args(list(arguments))
+    arguments = [] if options.family is None else [options.family]
     if arguments and arguments[0] not in PLURALS and arguments[0] not in PLURALS.values():
         raise ConfigError(f"there is no family {arguments[0]!r}. {suggest(arguments[0], PLURALS)}")
     wanted = [PLURALS.get(name, name) for name in arguments] or list(PLURALS.values())
@@ -63,16 +66,6 @@ def group_choices(group: str) -> list[str]:
     stored = ConfigStore.instance().repo.get(group, {})
     names |= {str(key).removesuffix(".yaml") for key in stored}
     return sorted(names)
-
-
-def config_folder() -> str:
-    """Where the packaged YAML files lie."""
-    from importlib.util import find_spec
-
-    spec = find_spec("advlab.configs")
-    if spec is None or not spec.submodule_search_locations:
-        raise ResultError("the package advlab.configs is missing: install advlab again")
-    return next(iter(spec.submodule_search_locations))
 
 
 def headline(group: str, name: str) -> str:
@@ -114,9 +107,9 @@ def command_describe(arguments: Sequence[str]) -> None:
     Raises:
         ConfigError: no such name.
     """
-    if len(arguments) != 1:
-        raise ConfigError("advlab describe takes one name: advlab describe isotropy")
-    name = arguments[0]
+    parser = _Parser(prog="advlab describe", description="What a choice is, its parameters and commands.")
+    parser.add_argument("name", metavar="NAME", help="a choice that `advlab list` shows, or run")
+    name = parser.parse_args(list(arguments)).name
     if name == "run":
         print("run: how a run is carried out\n")
         print_parameters("run", RunParams, {})
@@ -124,7 +117,7 @@ def command_describe(arguments: Sequence[str]) -> None:
     known = {group: group_choices(group) for group in components.FAMILIES}
     groups = [group for group, names in known.items() if name in names and name != "none"]
     if not groups:
-        every = {choice for names in known.values() for choice in names} | {"run"}
+        every = {choice for names in known.values() for choice in names if choice != "none"} | {"run"}
         raise ConfigError(f"nothing is called {name!r}. {suggest(name, every)}")
     for number, group in enumerate(groups):
         if number:
@@ -271,7 +264,7 @@ class _Parser(argparse.ArgumentParser):
     """argparse, with our errors."""
 
     def error(self, message: str) -> Any:
-        raise ConfigError(f"{self.prog}: {message}. {self.format_usage().strip()}")
+        raise ConfigError(f"{self.prog}: {message}. {' '.join(self.format_usage().split())}")
 
 
 def plot_runs(paths: Sequence[Path], output: Path | None = None) -> list[Path]:
@@ -286,11 +279,12 @@ def plot_runs(paths: Sequence[Path], output: Path | None = None) -> list[Path]:
         ResultError: a run is missing or damaged.
         ConfigError: the runs are of different experiments, or the output's suffix is not known.
     """
-    import pandas as pd
+    runs = [RunDirectory.open(path) for path in paths]
+
+    import pandas as pd  # a second of start-up, which a wrong path need not wait for
 
     from advlab.plotting.draw import SUFFIXES, draw
 
-    runs = [RunDirectory.open(path) for path in paths]
     nodes = [run.nodes() for run in runs]
     names = list(dict.fromkeys(node["experiment"]["name"] for node in nodes))
     if len(names) > 1:

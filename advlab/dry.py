@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from advlab.experiment import Experiment
@@ -55,10 +56,7 @@ def memory(ctx: Any) -> str:
 
     parameters = sum(t.numel() * t.element_size() for t in ctx.classifier.state_dict().values())
     data = ctx.data.pixels.numel() if isinstance(ctx.data.pixels, Tensor) else 0
-    values = 1
-    for side in ctx.data.shape:
-        values *= side
-    batch = 2 * 4 * ctx.execution.batch_size * values
+    batch = 2 * 4 * ctx.execution.batch_size * math.prod(ctx.data.shape)
     held = f"{data / 1e6:.1f} MB of data" if data else "data streamed from files"
     return f"{parameters / 1e6:.1f} MB of weights, {held}, {batch / 1e6:.1f} MB of noise and images a batch, and activations"
 

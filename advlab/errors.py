@@ -48,12 +48,19 @@ class Interrupted(BaseException):
 def suggest(name: str, known: Iterable[str], limit: int = 12) -> str:
     """A sentence that offers the near names of `name` and lists what there is (at most `limit` names)."""
     names = sorted(set(known))
-    swapped = [other for other in names if sorted(other) == sorted(name)]
-    near = swapped + [n for n in difflib.get_close_matches(name, names, n=3, cutoff=0.5) if n not in swapped]
-    near = near[:3]
+    lowered: dict[str, str] = {other.lower(): other for other in names}
+    typed = name.lower()[:100]
+    swapped = [other for other in names if sorted(other.lower()) == sorted(typed)]
+    close = [lowered[n] for n in difflib.get_close_matches(typed, lowered, n=3, cutoff=0.5)]
+    near = list(dict.fromkeys([*swapped, *close]))[:3]
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
     if not names:
         return hint + "There are none."
     shown = names if len(names) <= limit else names[:limit]
     rest = "" if len(shown) == len(names) else f" and {len(names) - len(shown)} more"
     return f"{hint}There {'is' if len(names) == 1 else 'are'}: {', '.join(shown)}{rest}."
+
+
+def shorten(text: str, limit: int = 3000) -> str:
+    """`text`, or its beginning and its end (which holds the remedy) when it is longer than `limit` characters."""
+    return text if len(text) <= limit else f"{text[: limit // 2]} [...] {text[-limit // 2 :]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,6 +22,15 @@ class Cell:
 
     id: str
     payload: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse an id that is no plain file name.
+
+        Raises:
+            ValueError: it is empty, hidden or has other signs.
+        """
+        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", self.id):
+            raise ValueError(f"the id of a cell must be letters, digits, '-', '_' and '.', got {self.id!r}")
 
 
 @dataclass(frozen=True)

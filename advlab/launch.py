@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
 import os
 import re
@@ -18,8 +19,10 @@ from advlab.errors import AdvlabError, ConfigError, Interrupted, suggest
 from advlab.schema import GROUPS, Settings, resolve
 
 CONFIG = "pkg://advlab.configs"
-OWN_LAUNCHERS = ("hydra._internal.", "hydra_plugins.")
-REFUSED = ("hydra.callbacks", "hydra.job_logging", "hydra.hydra_logging")
+OWN_LAUNCHERS = ("hydra._internal.core_plugins.", "hydra_plugins.")
+ALLOWED = ("hydra.launcher", "hydra.sweeper", "hydra.job.env_set", "hydra.job.env_copy")
+SWEPT = "name the swept values themselves on the command line, as in run.seed=0,1,2"
+CLUSTER = ("joblib", "submitit_local", "submitit_slurm")  # launchers of the extra `cluster`
 
 
 @dataclass(frozen=True)
@@ -40,19 +43,28 @@ def parse(arguments: Sequence[str]) -> Line:
     for names in (["--help", "-h"], ["--hydra-help"], ["--multirun", "-m"], ["--run", "-r"], ["--resolve"]):
         parser.add_argument(*names, action="store_true")
     parser.add_argument("--shell-completion", "-sc", action="store_true")
-    for names in (["--cfg", "-c"], ["--package", "-p"], ["--config-dir", "-cd"]):
+    parser.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
+    for names in (["--package", "-p"], ["--config-dir", "-cd"]):
         parser.add_argument(*names)
+    infos = ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
     parser.add_argument("--info", "-i", nargs="?", const="all")
+    known = [name for action in parser._actions for name in action.option_strings]
+    for argument in arguments:
+        flag = argument.split("=", 1)[0]
+        if argument.startswith("-") and flag not in known:
+            long = [name for name in known if name.startswith("--")]
+            raise ConfigError(f"there is no flag {flag}. {suggest(flag, [*long, '--plugin', '--version'])}")
     try:
         flags, rest = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError as error:
         raise ConfigError(f"{error}. `advlab --help` shows what there is") from error
-    unknown = [argument for argument in rest if argument.startswith("-")]
-    if unknown:
-        known = [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
-        raise ConfigError(
-            f"there is no flag {unknown[0]}. {suggest(unknown[0].split('=')[0], [*known, '--plugin', '--version'])}"
-        )
+    if flags.info is not None and flags.info not in infos:  # the flag's value may be left out
+        if "=" not in flags.info:
+            raise ConfigError(f"--info {flags.info}: there is no such information. {suggest(flags.info, infos)}")
+        flags.info, rest = "all", [flags.info, *rest]
+    shows = [f"--{name}" for name in ("cfg", "info", "shell_completion", "multirun", "run") if getattr(flags, name)]
+    if len(shows) > 1:
+        raise ConfigError(f"{' and '.join(shows).replace('_', '-')} do not go together: leave one out")
     return Line(flags, rest)
 
 
@@ -63,9 +75,19 @@ def launch(arguments: Sequence[str]) -> int:
     if flags.shell_completion:
         return complete(line)
     if flags.help or flags.hydra_help or flags.cfg or flags.info:
-        return hydra_main(line, job_unused)
+        if line.overrides or flags.config_dir is not None:
+            with Composer(flags.config_dir) as composer:  # nothing that a YAML file names may run here either
+                composer.jobs(line.overrides, multirun=False)
+        with contextlib.redirect_stderr(io.StringIO()) if flags.package is not None else contextlib.nullcontext():
+            code = hydra_main(line, job_unused)
+        if code and flags.package is not None:
+            raise ConfigError(f"--package {flags.package}: there is no such part. {suggest(flags.package, GROUPS)}")
+        return code
+    launcher = [text for text in line.overrides if text.startswith(("hydra/launcher", "hydra.launcher"))]
     with Composer(flags.config_dir) as composer:
         jobs = composer.jobs(line.overrides, multirun=flags.multirun)
+    if launcher and not flags.multirun:
+        raise ConfigError(f"{launcher[0]}: a launcher carries out sweeps: add -m, or leave it out")
     if any(job.run.dry for job in jobs):
         for job in jobs:
             run_job(job)
@@ -87,8 +109,10 @@ class Composer:
     """Composes and checks configurations without running any of Hydra's callbacks."""
 
     def __init__(self, config_dir: str | None) -> None:
-        if config_dir is not None and not Path(config_dir).is_dir():
-            raise ConfigError(f"--config-dir {config_dir}: there is no such folder")
+        if config_dir is not None and not (config_dir and Path(config_dir).is_dir()):
+            raise ConfigError(
+                f"--config-dir {config_dir}: there is no such folder: name one that holds GROUP/NAME.yaml"
+            )
         self.config_dir = config_dir
 
     def __enter__(self) -> Composer:
@@ -124,12 +148,9 @@ class Composer:
         try:
             parsed = OverridesParser.create(config_loader=self.loader).parse_overrides(list(overrides))
         except OverrideParseException as error:
-            first = str(error).splitlines()[0]
-            raise ConfigError(
-                f"{error.override!r} is no override ({first}): type GROUP=NAME or GROUP.KEY=VALUE"
-            ) from error
+            raise ConfigError(f"{error.override!r} is no override: {override_hint(error.override)}") from error
         except HydraException as error:
-            raise ConfigError(str(error).splitlines()[0]) from error
+            raise ConfigError(f"{str(error).splitlines()[0]}: type GROUP=NAME or GROUP.KEY=VALUE") from error
         swept = [o.input_line for o in parsed if o.is_sweep_override()]
         if swept and not multirun:
             raise ConfigError(
@@ -143,7 +164,7 @@ class Composer:
         try:
             combinations: list[list[str]] = BasicSweeper.split_arguments(plain, max_batch_size=None)[0]
         except HydraException as error:
-            raise ConfigError(str(error)) from error
+            raise ConfigError(f"{error}: type the values, as in run.seed=0,1,2 or run.seed=range(0,3)") from error
         return [self.settings([*job, *hydra_lines]) for job in combinations]
 
     def settings(self, overrides: Sequence[str]) -> Settings:
@@ -152,6 +173,7 @@ class Composer:
         Raises:
             ConfigError: see `jobs`.
         """
+        import yaml
         from hydra.errors import HydraException, MissingConfigException
         from hydra.types import RunMode
         from omegaconf import OmegaConf
@@ -169,36 +191,53 @@ class Composer:
                 throw_on_missing=True,
             )
         except MissingConfigException as error:
-            raise ConfigError(str(error).splitlines()[0]) from error
-        except (HydraException, OmegaConfBaseException) as error:
-            raise ConfigError(" ".join(str(error).split())) from error
+            raise ConfigError(f"{str(error).splitlines()[0]}: `advlab list` shows what there is") from error
+        except yaml.YAMLError as error:
+            raise ConfigError(f"a YAML file does not parse: {' '.join(str(error).split())}: mend it") from error
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
+            raise ConfigError(composition_fault(error)) from error
         assert isinstance(content, dict)
         return resolve({str(key): value for key, value in content.items()}, explicit_keys(overrides))
 
     def _check_groups(self, overrides: Sequence[str]) -> None:
         """Names of groups and of choices, with near ones; Hydra's own message lists them all without a hint."""
-        known = [*GROUPS, "hydra"]
+        from hydra.core.object_type import ObjectType
+
         for text in overrides:
             key, _, value = text.partition("=")
-            name = key.lstrip("+~").split("@")[0]
-            root = re.split(r"[./]", name)[0]
-            if root not in known:
+            name = key.lstrip("+~")
+            root = re.split(r"[./@]", name)[0]
+            if not root:
+                raise ConfigError(f"{text!r} names no group: type GROUP=NAME or GROUP.KEY=VALUE")
+            if root not in (*GROUPS, "hydra"):
                 raise ConfigError(f"{root}: there is no such group. {suggest(root, GROUPS)}")
-            if name == "run" or (name in GROUPS and not value):
-                raise ConfigError(f"{text!r}: type {name}=NAME, or {name}.KEY=VALUE")
-            if name in GROUPS and "." not in name:
-                from hydra.core.object_type import ObjectType
-
-                options = self.loader.get_group_options(name, results_filter=ObjectType.CONFIG)
-                choice = value.strip("'\"")
-                if choice not in options:
-                    raise ConfigError(f"there is no {name} {choice!r}. {suggest(choice, options)}")
+            if root != "hydra" and re.match(r"\w+[/@]", name):
+                raise ConfigError(f"{text!r}: a group has one place and no subgroups: type {root}=NAME")
+            if name == "run":
+                raise ConfigError(f"{text!r}: type run.KEY=VALUE (`advlab describe run` lists the keys)")
+            if name not in GROUPS and not name.startswith("hydra/"):
+                continue
+            if key != name:
+                raise ConfigError(f"{text!r}: a group always has one choice: type {name}=NAME (none is one, too)")
+            options = self.loader.get_group_options(name, results_filter=ObjectType.CONFIG)
+            choice = value.strip().strip("'\"")
+            if not choice or choice == "null":
+                raise ConfigError(f"{text!r} names no choice: type {name}=NAME. {suggest(choice, options)}")
+            if choice not in options:
+                extra = ' pip install "advlab[cluster]" brings it.' if choice in CLUSTER else ""
+                raise ConfigError(f"there is no {name} {choice!r}. {suggest(choice, options)}{extra}")
 
     def _refuse_hydra(self, parsed: Sequence[Any]) -> None:
         for override in parsed:
-            key = override.key_or_group
-            if key.startswith(REFUSED) or key.replace("/", ".").startswith(REFUSED):
-                raise ConfigError(f"{override.input_line}: callbacks and logging of Hydra are not configurable here")
+            key = override.key_or_group.replace("/", ".")
+            if key.startswith("hydra.sweeper.params"):
+                raise ConfigError(f"{override.input_line}: {SWEPT}")
+            allowed = any(key == name or key.startswith(f"{name}.") for name in ALLOWED)
+            if key.split(".")[0] == "hydra" and not allowed:
+                raise ConfigError(
+                    f"{override.input_line}: this part of Hydra is not configurable here (-m sweeps, run.output_root=... "
+                    f"says where to write). What is: {', '.join(ALLOWED)}"
+                )
 
     def _refuse_composed(self, config: Any) -> None:
         """A YAML file must not be able to run code: no callbacks, no logging, no launchers but Hydra's.
@@ -210,19 +249,23 @@ class Composer:
 
         hydra = config.hydra
         if hydra.get("callbacks"):
-            raise ConfigError("hydra.callbacks: callbacks are not allowed, they run code that a YAML file names")
+            raise ConfigError(
+                "hydra.callbacks: callbacks are not allowed, they run code that a YAML file names. Leave them out"
+            )
         quiet = {"version": 1, "root": None, "disable_existing_loggers": False}
         for key in ("job_logging", "hydra_logging"):
             if dict(hydra.get(key) or quiet) != quiet:
                 raise ConfigError(
-                    f"hydra.{key}: logging is not configurable here, it could run code that a YAML file names"
+                    f"hydra.{key}: logging is not configurable here, it could run code that a YAML file names. Leave it out"
                 )
         for key in ("launcher", "sweeper"):
             for target in targets(OmegaConf.to_container(hydra[key], resolve=False)):
                 if not target.startswith(OWN_LAUNCHERS):
                     raise ConfigError(
-                        f"hydra.{key}: {target} is none of Hydra's or its plug-ins': it could run any code"
+                        f"hydra.{key}: {target} is none of Hydra's or its plug-ins': it could run any code. Leave it out"
                     )
+        if hydra.sweeper.get("params"):
+            raise ConfigError(f"hydra.sweeper.params: {SWEPT}")
 
 
 def targets(value: Any) -> list[str]:
@@ -233,9 +276,44 @@ def targets(value: Any) -> list[str]:
     return [t for v in value for t in targets(v)] if isinstance(value, list) else []
 
 
+def override_hint(text: str) -> str:
+    """What to type instead of an override that does not parse."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        return "type GROUP=NAME or GROUP.KEY=VALUE (a command such as list or plot comes first)"
+    if key != key.strip():
+        return "leave out the spaces around its key"
+    if value.startswith("="):
+        return f"type one =, as in {key}{value}"
+    if value.endswith(",") or value.startswith(","):
+        return "leave out the comma, or name another value"
+    if any(value.count(mark) % 2 for mark in "'\"") or any(
+        value.count(a) != value.count(b) for a, b in ("[]", "{}", "()")
+    ):
+        return "close its brackets and quotation marks"
+    return f"type GROUP=NAME or GROUP.KEY=VALUE; a value with special characters in quotation marks: {key}='...'"
+
+
+def composition_fault(error: Exception) -> str:
+    """Hydra's or OmegaConf's message about a composition, with the key in front and a remedy behind."""
+    from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
+
+    first = str(error).splitlines()[0] if str(error) else type(error).__name__
+    key = getattr(error, "full_key", None)
+    if isinstance(error, MissingMandatoryValue):
+        return f"{key}: a value is needed: type {key}=..."
+    if isinstance(error, InterpolationResolutionError):
+        return f"{key}: {first}. Write the value itself, or name another key as in ${{run.seed}}"
+    cause = str(error.__cause__).splitlines()[0] if error.__cause__ is not None and str(error.__cause__) else ""
+    return (
+        f"{first.replace('++', '')}{f' ({cause})' if cause else ''}: `advlab describe NAME` shows keys and their values"
+    )
+
+
 def open_keys(overrides: Sequence[str]) -> list[str]:
     """`group.key=value` as `++group.key=value`: unknown keys are reported by our schema, which offers near names."""
-    return [f"++{text}" if re.match(rf"(?:{'|'.join(GROUPS)})\.[^=]*=", text) else text for text in overrides]
+    pattern = rf"\+{{0,2}}((?:{'|'.join(GROUPS)})\.[^=]*=)"
+    return [re.sub(pattern, r"++\1", text, count=1) if re.match(pattern, text) else text for text in overrides]
 
 
 def explicit_keys(overrides: Sequence[str]) -> frozenset[str]:
@@ -251,7 +329,11 @@ def sweep(line: Line, jobs: Sequence[Settings]) -> int:
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
     root = jobs[0].run.path("output_root").resolve() / ".sweeps"
     folder = root / f"{stamp}-{os.getpid()}"
-    overrides = [f"hydra.sweep.dir={json.dumps(str(folder))}", *line.overrides]
+    overrides = [
+        *line.overrides,
+        f"hydra.sweep.dir={json.dumps(str(folder), ensure_ascii=False)}",
+        "hydra.job.chdir=false",
+    ]
     signum = 0
     failure: BaseException | None = None
     try:

@@ -18,6 +18,11 @@ class _Console(logging.Handler):
         print(f"{mark}{record.getMessage()}", file=sys.stderr, flush=True)
 
 
+class _File(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A disk that is full must not hide what the run says on standard error."""
+
+
 class RunLog:
     """Keeps what was said until the run's directory is known, then writes it and what follows there."""
 
@@ -29,6 +34,7 @@ class RunLog:
     def active(self) -> Iterator[RunLog]:
         """Collect and show while the block runs."""
         console = _Console()
+        before = logger.level, logger.propagate
         logger.setLevel(logging.INFO)
         logger.propagate = False
         logger.addHandler(console)
@@ -41,11 +47,13 @@ class RunLog:
             if self._file is not None:
                 logger.removeHandler(self._file)
                 self._file.close()
+            logger.setLevel(before[0])
+            logger.propagate = before[1]
 
     def write_to(self, path: Path) -> None:
         """Append everything said so far, and from now on, to the file `path`."""
         with contextlib.suppress(OSError):  # a log that cannot be written must not end the run
-            self._file = logging.FileHandler(path, encoding="utf-8")
+            self._file = _File(path, encoding="utf-8")
             self._file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
             self._memory.setTarget(self._file)
             self._memory.flush()

@@ -9,19 +9,29 @@ from YAML.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import functools
+import hashlib
 import importlib.util
 import inspect
 import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from advlab import components
-from advlab.errors import AdvlabError, ConfigError
+from advlab.errors import AdvlabError, ConfigError, ResultError, suggest
+
+# imported here, before the package binds the decorator: else a plug-in's `from advlab.experiment import Experiment`
+# would put the module in place of `advlab.experiment`
+from advlab.experiment import Experiment
+from advlab.schema import keyword_parameters
 
 VARIABLE = "ADVLAB_PLUGINS"
+COMMON_MODEL_KEYS = ("name", "checkpoint", "sha256", "mean", "std")
 C = TypeVar("C", bound=Callable[..., Any])
 
 _loaded: set[str] = set()
@@ -55,16 +65,15 @@ def model(
     """
 
     def decorate(build: C) -> C:
-        signature = inspect.signature(build)
-        hints = inspect.get_annotations(build, eval_str=True)
-        own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-        names = [p.name for p in own]
+        check_name("model", name)
+        own = keyword_parameters("model", name, build, COMMON_MODEL_KEYS)
         common = {"checkpoint": "", "sha256": "", "mean": list(mean), "std": list(std)}
 
         def make(**options: Any) -> Any:
             from advlab.models.zoo import Foreign
 
             values = {key: options.pop(key, default) for key, default in common.items()}
+            options = {p.name: p.default for p in own if p.default is not p.empty} | options  # archived, defaults too
             return Foreign(
                 build=functools.partial(build, **options), options=options, declared_shape=input_shape,
                 declared_classes=classes, declared_crop=crop, trained=trained, **values,
@@ -72,14 +81,12 @@ def model(
 
         kinds = {"checkpoint": str, "sha256": str, "mean": list[float], "std": list[float]}
         keyword = inspect.Parameter.KEYWORD_ONLY
-        parameters = [p.replace(kind=keyword) for p in own]
-        parameters += [
-            inspect.Parameter(key, keyword, default=default, annotation=kinds[key])
-            for key, default in common.items()
-            if key not in names
+        parameters = [
+            *own,
+            *(inspect.Parameter(k, keyword, default=v, annotation=kinds[k]) for k, v in common.items()),
         ]
         make.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        make.__annotations__ = {**{n: hints[n] for n in names if n in hints}, **kinds}
+        make.__annotations__ = {**{p.name: p.annotation for p in own}, **kinds}
         make.__doc__ = build.__doc__ or f"{name}: a plug-in model."
         components.MODELS.add(name, make)
         choice: dict[str, Any] = {"model": {"name": name}}
@@ -102,6 +109,7 @@ def dataset(name: str) -> Callable[[C], C]:
     def decorate(load: C) -> C:
         from advlab.data.foreign import foreign_source
 
+        check_name("dataset", name)
         components.DATASETS.add(name, foreign_source(name, load))
         _choices["dataset", name] = ({"name": name}, "dataset")
         return load
@@ -110,13 +118,56 @@ def dataset(name: str) -> Callable[[C], C]:
 
 
 def experiment(cls: type) -> type:
-    """Class decorator: register an `advlab.experiment.Experiment` under its `name`."""
+    """Class decorator: register an `advlab.experiment.Experiment` under its `name`.
+
+    Raises:
+        ConfigError: something that an experiment declares is missing.
+    """
+    if not (isinstance(cls, type) and issubclass(cls, Experiment)):
+        raise ConfigError(f"the experiment {cls!r} must be a class that derives from advlab.experiment.Experiment")
     name = getattr(cls, "name", "")
     if not name:
         raise ConfigError(f"the experiment class {cls.__name__} needs a class attribute `name`")
+    check_name("experiment", name)
+    missing = sorted(getattr(cls, "__abstractmethods__", ()))
+    missing += [attribute for attribute in ("paper", "title", "Params", "Row") if not hasattr(cls, attribute)]
+    if missing:
+        raise ConfigError(f"the experiment {name} lacks {', '.join(missing)}: see advlab.experiment.Experiment")
+    for attribute in ("Params", "Row"):
+        if not dataclasses.is_dataclass(getattr(cls, attribute)):
+            raise ConfigError(f"the experiment {name}: {attribute} must be a dataclass")
+    for group in cls.uses:
+        if group not in components.FAMILIES:
+            raise ConfigError(f"the experiment {name} uses {group!r}. {suggest(group, components.FAMILIES)}")
     components.EXPERIMENTS.add(name, cls)
     _choices["experiment", name] = ({"experiment": {"name": name}}, "_global_")
     return cls
+
+
+def check_name(kind: str, name: str) -> None:
+    """Refuse what could not be typed as `KIND=NAME`, and what a packaged YAML file would hide.
+
+    Raises:
+        ConfigError: the name is not usable.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", name) or name in ("none", "null"):
+        raise ConfigError(
+            f"the {kind} name {name!r} cannot be typed: use letters, digits, _ and -, and not none or null"
+        )
+    if (Path(config_folder()) / kind / f"{name}.yaml").is_file():
+        raise ConfigError(f"the {kind} name {name!r} is taken already: register under another name")
+
+
+def config_folder() -> str:
+    """Where the packaged YAML files lie.
+
+    Raises:
+        ResultError: the package of them is missing.
+    """
+    spec = importlib.util.find_spec("advlab.configs")
+    if spec is None or not spec.submodule_search_locations:
+        raise ResultError("the package advlab.configs is missing: install advlab again")
+    return next(iter(spec.submodule_search_locations))
 
 
 def load_plugins(files: Sequence[str] = ()) -> None:
@@ -129,41 +180,58 @@ def load_plugins(files: Sequence[str] = ()) -> None:
     named = [*os.environ.get(VARIABLE, "").split(os.pathsep), *files]
     for name in dict.fromkeys(str(Path(n).expanduser().resolve()) for n in named if n):
         if name not in _loaded:
-            _loaded.add(name)
             _execute(Path(name))
+            _loaded.add(name)
     if files:  # workers of a multirun inherit them
         os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys(str(Path(n).expanduser().resolve()) for n in named if n))
     from importlib.metadata import entry_points
 
     for entry in entry_points(group="advlab.plugins"):
         if entry.value not in _loaded:
+            with _blamed(f"the installed plug-in {entry.name} ({entry.value})"):
+                entry.load()
             _loaded.add(entry.value)
-            entry.load()
     _offer()
 
 
 def _execute(path: Path) -> None:
     if not path.is_file():
-        raise ConfigError(f"the plug-in {path} does not exist: --plugin takes a Python file")
-    spec = importlib.util.spec_from_file_location(f"advlab_plugin_{path.stem}", path)
+        fault = "is no file" if path.exists() else "does not exist"
+        raise ConfigError(f"the plug-in {path} {fault}: --plugin takes a Python file")
+    digest = hashlib.sha256(str(path).encode(errors="surrogateescape")).hexdigest()[:8]  # two files may share a name
+    spec = importlib.util.spec_from_file_location(f"advlab_plugin_{path.stem}_{digest}", path)
     if spec is None or spec.loader is None:
-        raise ConfigError(f"the plug-in {path} is no Python file")
+        raise ConfigError(f"the plug-in {path} is no Python file: --plugin takes one that ends in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     sys.path.insert(0, str(path.parent))  # its neighbours, as for a script
     try:
-        spec.loader.exec_module(module)
-    except AdvlabError:
+        with _blamed(f"the plug-in {path}"):
+            spec.loader.exec_module(module)
+    except ConfigError:
+        sys.modules.pop(spec.name, None)
         raise
-    except Exception as error:
+    finally:
+        with contextlib.suppress(ValueError):  # the plug-in may have taken it out itself
+            sys.path.remove(str(path.parent))
+
+
+@contextlib.contextmanager
+def _blamed(plugin: str) -> Iterator[None]:
+    """Turn whatever a plug-in's code raises into one message that names the plug-in and the line."""
+    try:
+        yield
+    except AdvlabError as error:
+        raise ConfigError(f"{plugin}: {error}") from error
+    except (Exception, SystemExit) as error:
         import traceback
 
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        raise ConfigError(
-            f"the plug-in {path} failed: {type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"
-        ) from error
-    finally:
-        sys.path.remove(str(path.parent))
+        file, line = frame.filename, frame.lineno
+        if isinstance(error, SyntaxError):
+            file, line = error.filename or file, error.lineno or line
+        text = error.msg if isinstance(error, SyntaxError) else error
+        raise ConfigError(f"{plugin} failed: {type(error).__name__}: {text} ({file}, line {line}): mend it") from error
 
 
 def _offer() -> None:
@@ -171,8 +239,14 @@ def _offer() -> None:
     from hydra.core.config_store import ConfigStore
 
     store = ConfigStore.instance()
+    # Hydra copies the store deeply at each of its questions, a second in all for `--help`; its answers are copies anyway
+    store.__deepcopy__ = functools.partial(_itself, store)
     for (group, name), (node, package) in _choices.items():
         store.store(group=group, name=name, node=node, package=package)
+
+
+def _itself(store: Any, memo: Any) -> Any:
+    return store
 
 
 def _name_torchvision() -> None:

@@ -11,7 +11,7 @@ PLAIN_LINES = 20  # at most so many a task, when standard error is no terminal
 
 
 class Progress:
-    """Counts the steps of one task; use as a context manager.
+    """Counts the steps of one task; use as a context manager, or call `close` at the end.
 
     Args:
         title: what is being done.
@@ -23,12 +23,13 @@ class Progress:
         self.title, self.total, self.first = title, total, done
         self._bar: Any = None
         self._started = self._shown = time.perf_counter()
-
-    def __enter__(self) -> Progress:
+        self._lines = 0
         if sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = tqdm(total=self.total, initial=self.first, desc=self.title, leave=False, dynamic_ncols=True)
+            self._bar = tqdm(total=total, initial=done, desc=title, leave=False, dynamic_ncols=True)
+
+    def __enter__(self) -> Progress:
         return self
 
     def update(self, done: int, note: str = "") -> None:
@@ -38,17 +39,21 @@ class Progress:
             self._bar.update(done - self._bar.n)
             return
         now = time.perf_counter()
-        elapsed, made = now - self._started, done - self.first
-        expected = elapsed * (self.total - self.first) / max(1, made)
-        # a line each twentieth of the expected time, but none more often than every five seconds
-        if made and now - self._shown >= max(5.0, expected / PLAIN_LINES) and done < self.total:
-            self._shown = now
-            left = expected - elapsed
+        made, wanted = done - self.first, max(1, self.total - self.first)
+        # a line each twentieth of the work, but none more often than every five seconds
+        line = made * PLAIN_LINES // wanted
+        if line > self._lines and now - self._shown >= 5 and done < self.total:
+            self._lines, self._shown = line, now
+            left = (now - self._started) * (wanted - made) / made
             text = f"{self.title}: {done} of {self.total} ({100 * done // max(1, self.total)} %), {left:.0f} s left"
             print(text + (f", {note}" if note else ""), file=sys.stderr, flush=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take the bar away."""
         if self._bar is not None:
             self._bar.close()

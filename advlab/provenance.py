@@ -58,6 +58,11 @@ def job_id() -> str:
     return f"{job}_{task}" if job and task else job
 
 
+def requeued() -> bool:
+    """Whether Slurm has started this job before."""
+    return os.environ.get("SLURM_RESTART_COUNT", "0") not in ("", "0")
+
+
 def peak_memory() -> int:
     """Largest resident size of this process so far, in bytes (0 where the system does not tell)."""
     try:

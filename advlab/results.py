@@ -6,15 +6,17 @@ import contextlib
 import csv
 import dataclasses
 import io
+import operator
 import re
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from advlab.errors import ResultError
 from advlab.storage import (
     StorageError,
+    canonical,
     locked,
     quarantine,
     read_sealed,
@@ -28,8 +30,27 @@ from advlab.storage import (
 if TYPE_CHECKING:
     import pandas as pd
 
+REPEAT = "Repeat the run's command with run.resume=true, which writes it anew"
 TRAILER = re.compile(rb"#sha256=([0-9a-f]{64}) rows=(\d+)\n\Z")
 VERSION = re.compile(r"v(\d{3,})\Z")
+TEMPORARY = re.compile(r"\..+\.\d+\.tmp\Z")
+PLAN_KEYS = frozenset(
+    ("digest", "experiment", "config", "cells", "prepared", "device", "job", "execution", "weights", "data")
+)
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+FORMAT: dict[type, Callable[[Any], str]] = {
+    bool: lambda value: str(bool(value)),
+    int: lambda value: str(operator.index(value)),
+    float: lambda value: repr(float(value)),
+    str: lambda value: str(value).encode("utf-8", "backslashreplace").decode(),  # a file name may be no Unicode
+}
+PARSE: dict[type, Callable[[str], Any]] = {
+    bool: lambda text: {"True": True, "False": False}[text],
+    int: int,
+    float: float,
+    str: str,
+}
 
 
 def to_csv(rows: Sequence[Any], row_type: type, *, escape: bool = False) -> str:
@@ -37,25 +58,43 @@ def to_csv(rows: Sequence[Any], row_type: type, *, escape: bool = False) -> str:
 
     Args:
         rows: instances of `row_type`.
-        row_type: a dataclass of int, float, bool and str fields.
-        escape: put ' before text that a spreadsheet would take for a formula (starts with = + - @ tab or CR).
+        row_type: a dataclass of int, float, bool and str fields; values are written as their field's type.
+        escape: put ' before text that a spreadsheet would take for a formula (starts with = + - @ or a control sign).
     """
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    names = [field.name for field in dataclasses.fields(row_type)]
-    writer.writerow(names)
+    columns = column_types(row_type)
+    lines = [",".join(columns)]
     for row in rows:
-        writer.writerow([format_value(getattr(row, name), escape) for name in names])
-    return buffer.getvalue()
+        values = []
+        for name, kind in columns.items():
+            text = FORMAT[kind](getattr(row, name))
+            if escape and kind is str and text.startswith(FORMULA):
+                text = "'" + text
+            values.append(quoted(text))
+        lines.append(",".join(values))
+    return "\n".join(lines) + "\n"
 
 
-def format_value(value: Any, escape: bool) -> str:
-    """One cell of a table as text."""
-    if isinstance(value, float):
-        return repr(float(value))
-    if escape and isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + value
-    return str(value)
+def quoted(text: str) -> str:
+    """One value of a CSV line; carriage returns are quoted as well, which csv.writer does from Python 3.13 on only."""
+    if text and not any(sign in text for sign in ',"\r\n'):
+        return text
+    return '"' + text.replace('"', '""') + '"'
+
+
+def column_types(row_type: type) -> dict[str, type]:
+    """Name -> int, float, bool or str of the fields of a dataclass; a Literal of texts is text.
+
+    Raises:
+        TypeError: a field has another type.
+    """
+    hints = typing.get_type_hints(row_type)
+    columns = {}
+    for field in dataclasses.fields(row_type):
+        kind = str if typing.get_origin(hints[field.name]) is typing.Literal else hints[field.name]
+        if kind not in FORMAT:
+            raise TypeError(f"{row_type.__name__}.{field.name}: a column is int, float, bool or str, not {kind}")
+        columns[field.name] = kind
+    return columns
 
 
 def from_csv(text: str, row_type: type) -> list[Any]:
@@ -64,13 +103,15 @@ def from_csv(text: str, row_type: type) -> list[Any]:
     Raises:
         ValueError: the columns are not those of `row_type`, or a value is not of its type.
     """
-    hints = typing.get_type_hints(row_type)
-    names = [field.name for field in dataclasses.fields(row_type)]
-    reader = csv.reader(io.StringIO(text))
-    if next(reader, []) != names:
-        raise ValueError(f"the columns are not those of {row_type.__name__}")
-    parse: dict[type, Any] = {bool: lambda text: {"True": True, "False": False}[text], int: int, float: float, str: str}
-    return [row_type(*(parse[hints[name]](item) for name, item in zip(names, line, strict=True))) for line in reader]
+    columns = column_types(row_type)
+    try:
+        header, *lines = csv.reader(io.StringIO(text), strict=True)
+        if header != list(columns):
+            raise ValueError(f"the columns are not those of {row_type.__name__}")
+        parsers = [PARSE[kind] for kind in columns.values()]
+        return [row_type(*(parse(item) for parse, item in zip(parsers, line, strict=True))) for line in lines]
+    except (csv.Error, KeyError) as error:
+        raise ValueError(f"no table of {row_type.__name__}: {error}") from error
 
 
 def read_frame(path: Path) -> pd.DataFrame:
@@ -82,10 +123,10 @@ def read_frame(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        frame = pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[])
+        frame = pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[], low_memory=False)
     except FileNotFoundError as error:
         raise ResultError(f"{path} is missing: go on with `advlab resume {path.parent}`") from error
-    except (ValueError, pd.errors.ParserError) as error:
+    except (OSError, ValueError, pd.errors.ParserError) as error:
         raise ResultError(f"{path} is no CSV table: {error}") from error
     for name in frame.columns:  # numbers with nan or inf among them are read as text above
         if frame[name].dtype == object or str(frame[name].dtype) in ("str", "string"):
@@ -168,12 +209,17 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the run for this process.
+        """Hold the run for this process; what a killed one left half-written is removed.
 
         Raises:
             ResultError: another process works on it.
         """
         with locked(self.path / ".lock", wait=False, message=f"{self.path} is being worked on by another process"):
+            for folder in (self.path, self.path / "cells", self.path / "figures"):
+                for leftover in folder.glob(".*.tmp"):
+                    if TEMPORARY.match(leftover.name):
+                        with contextlib.suppress(OSError):
+                            leftover.unlink()
             yield
 
     # layout
@@ -227,16 +273,18 @@ class RunDirectory:
         """The rows of a finished cell, None when it was not measured.
 
         Raises:
-            ResultError: the file does not match its digest; it has been moved aside.
+            ResultError: the file cannot be read, or does not match its digest and has been moved aside.
         """
         path = self.cell_path(cell_id)
         try:
             data = path.read_bytes()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise ResultError(f"{path} could not be read ({error.strerror or error})") from error
         match = TRAILER.search(data)
         if match and sha256(data[: match.start()]) == match[1].decode():
-            with contextlib.suppress(ValueError, KeyError):
+            with contextlib.suppress(ValueError):
                 rows = from_csv(data[: match.start()].decode(), row_type)
                 if len(rows) == int(match[2]):
                     return rows
@@ -248,25 +296,34 @@ class RunDirectory:
         """The archived configuration, one mapping a group.
 
         Raises:
-            ResultError: it is missing or damaged.
+            ResultError: it is missing or damaged, or not what the plan was made from.
         """
         import yaml
 
         try:
             nodes = yaml.safe_load(self.config_path.read_text(encoding="utf-8"))
         except (OSError, ValueError, yaml.YAMLError) as error:
-            raise ResultError(f"{self.config_path} is missing or damaged: {error}") from error
+            reason = " ".join(str(error).split())
+            raise ResultError(f"{self.config_path} is missing or damaged: {reason}. {REPEAT}") from error
         if not isinstance(nodes, dict) or not all(isinstance(node, dict) for node in nodes.values()):
-            raise ResultError(f"{self.config_path} is damaged: it is no mapping of groups")
+            raise ResultError(f"{self.config_path} is damaged: it is no mapping of groups. {REPEAT}")
+        planned = read_sealed(self.plan_path).get("config") if self.plan_path.is_file() else None
+        if planned is not None and not same_content(nodes, planned):
+            raise ResultError(
+                f"{self.config_path} does not match plan.json: one of them was changed. {REPEAT}, or start a new run"
+            )
         return nodes
 
     def plan(self) -> dict[str, Any]:
         """The plan.
 
         Raises:
-            ResultError: it is missing or damaged.
+            ResultError: it is missing, damaged, or of another version of advlab.
         """
-        return read_sealed(self.plan_path)
+        plan = read_sealed(self.plan_path)
+        if PLAN_KEYS - plan.keys():
+            raise ResultError(f"{self.plan_path} was written by another version of advlab: start a new run")
+        return plan
 
     def manifest(self) -> dict[str, Any]:
         """The manifest.
@@ -275,6 +332,17 @@ class RunDirectory:
             ResultError: it is missing (the run is not finished) or damaged.
         """
         return read_sealed(self.manifest_path)
+
+    def reopen(self) -> None:
+        """Take the manifest away: the run is not finished until a new one is written.
+
+        Raises:
+            StorageError: the file system refuses.
+        """
+        try:
+            self.manifest_path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"{self.manifest_path} could not be removed ({error.strerror or error})") from error
 
     def write_manifest(self, content: dict[str, Any], files: Sequence[Path]) -> None:
         """Write the manifest with the digests of `files`."""
@@ -315,13 +383,30 @@ class RunDirectory:
         Raises:
             ResultError: the table is missing or does not match.
         """
+        return self._verified_frame(self.table_path)
+
+    def read_claims(self) -> pd.DataFrame:
+        """The checked statements, themselves checked against the manifest where there is one.
+
+        Raises:
+            ResultError: the file is missing or does not match.
+        """
+        return self._verified_frame(self.claims_path)
+
+    def _verified_frame(self, path: Path) -> pd.DataFrame:
         if self.manifest_path.is_file():
-            digest = self.manifest().get("files", {}).get("table.csv")
-            if digest and self.table_path.is_file() and sha256_file(self.table_path) != digest:
-                raise ResultError(
-                    f"{self.table_path} does not match its manifest: rebuild it with `advlab resume {self.path}`"
-                )
-        return read_frame(self.table_path)
+            digest = self.manifest().get("files", {}).get(path.name)
+            if digest and path.is_file() and sha256_file(path) != digest:
+                raise ResultError(f"{path} does not match its manifest: rebuild it with `advlab resume {self.path}`")
+        return read_frame(path)
+
+
+def same_content(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether two mappings are the same as JSON."""
+    try:
+        return canonical(a) == canonical(b)
+    except (TypeError, ValueError):  # YAML can say what JSON cannot
+        return False
 
 
 def safe_name(text: str) -> str:
@@ -362,4 +447,4 @@ def load(path: str | Path) -> Run:
     manifest = run.manifest()
     if manifest.get("status") != "complete":
         raise ResultError(f"{run.path} is {manifest.get('status')}: go on with `advlab resume {run.path}`")
-    return Run(run.path, run.read_table(), read_frame(run.claims_path), manifest)
+    return Run(run.path, run.read_table(), run.read_claims(), manifest)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
+import os
 import shlex
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -20,11 +23,12 @@ from advlab.errors import AdvlabError, ConfigError, Interrupted, MeasurementErro
 from advlab.experiment import Cell
 from advlab.interrupts import Interrupts
 from advlab.logs import RunLog
+from advlab.plugins import VARIABLE
 from advlab.progress import Progress
-from advlab.provenance import git_state, job_id, peak_memory, versions
+from advlab.provenance import git_state, job_id, peak_memory, requeued, versions
 from advlab.results import RunDirectory, read_frame, run_label, to_csv
 from advlab.schema import Settings
-from advlab.storage import write_atomic, write_sealed
+from advlab.storage import canonical, write_atomic, write_sealed
 
 log = logging.getLogger(__name__)
 
@@ -52,14 +56,14 @@ def execute(settings: Settings, *, directory: RunDirectory | None = None) -> Out
     """
     run_log, interrupts = RunLog(), Interrupts()
     with run_log.active(), interrupts.active():
-        found = directory or resumable(settings)
-        if found is not None and found.finished() and not found.damaged() and not bad_cells(found, settings):
-            print(f"{found.path}: complete, nothing left to do")
-            return Outcome("nothing left to do", found.path, [])
         runner = Runner(settings, run_log, interrupts)
         if settings.run.dry:
             runner.show_plan()
             return Outcome("dry", None, [])
+        found = directory or resumable(settings)
+        if found is not None and found.finished() and not found.damaged() and not bad_cells(found, settings):
+            print(f"{found.path}: complete, nothing left to do")
+            return Outcome("nothing left to do", found.path, [])
         return runner.run(found)
 
 
@@ -71,9 +75,12 @@ def resumable(settings: Settings) -> RunDirectory | None:
     family = RunDirectory.family(settings.run.path("output_root"), settings.nodes)
     complete = None
     for version in reversed(RunDirectory.versions(family)):
+        if not version.plan_path.exists():  # it was ended before it began
+            continue
         try:
             plan = version.plan()
-        except ResultError:
+        except ResultError as error:
+            log.warning("%s; %s is passed over", error, version.path)
             continue
         if plan["digest"] != settings.digest:
             continue
@@ -82,7 +89,7 @@ def resumable(settings: Settings) -> RunDirectory | None:
         if not version.finished():
             return version
         complete = complete or version
-    return complete if settings.run.resume else None
+    return complete if settings.run.resume or requeued() else None
 
 
 def bad_cells(directory: RunDirectory, settings: Settings) -> list[str]:
@@ -109,6 +116,7 @@ class Runner:
         self.interrupts = interrupts
         self.started = time.perf_counter()
         self.facts: dict[str, Any] = {}
+        self.phase: Progress | None = None
         self.artifacts = ArtifactStore(settings.run.path("cache_root"), writes=not settings.run.dry)
 
     # preparing
@@ -132,6 +140,11 @@ class Runner:
                 "name": ctx.data.name, "split": ctx.data.split, "images": len(ctx.data), "shape": list(ctx.data.shape),
                 "classes": list(ctx.data.classes), "digest": ctx.data.digest,
             }  # fmt: skip
+            if plan is not None and plan["data"] != ctx.data.digest:
+                raise ResultError(
+                    f"the images of {ctx.data.name}/{ctx.data.split} are not those that this run began with "
+                    f"({plan['data'][:12]}): start a new run without run.resume"
+                )
         if "model" in self.experiment.uses and nodes["model"]["name"] != "none":
             assert ctx.data is not None
             loaded = self._classifier(ctx.data, device)
@@ -217,15 +230,18 @@ class Runner:
         }
 
     def _tick(self, title: str, done: int, total: int) -> None:
-        """Progress of the phases before the cells: a line when a phase takes long."""
-        now = time.perf_counter()
-        phase = self.facts.setdefault("_phase", {})
-        if phase.get("title") != title:
-            phase.update(title=title, started=now, shown=now)
-        if now - phase["shown"] > 15:
-            phase["shown"] = now
-            left = (now - phase["started"]) * (total - done) / max(1, done)
-            print(f"{title}: {done} of {total}, {left:.0f} s left", file=sys.stderr, flush=True)
+        """Progress of the phases before the cells."""
+        if self.phase is None or (self.phase.title, self.phase.total) != (title, total):
+            self._end_phase()
+            self.phase = Progress(title, total)
+        self.phase.update(done)
+        if done >= total:
+            self._end_phase()
+
+    def _end_phase(self) -> None:
+        if self.phase is not None:
+            self.phase.close()
+            self.phase = None
 
     # the dry plan
 
@@ -241,40 +257,41 @@ class Runner:
 
     def run(self, found: RunDirectory | None) -> Outcome:
         """Measure what is missing and finish."""
-        from advlab.models.classifier import frozen
-
-        plan = found.plan() if found is not None else None
-        if plan is not None and plan["digest"] != self.settings.digest:
-            raise ResultError(
-                f"{found.path if found else ''}: config.yaml does not match plan.json: one of them was changed"
-            )
-        ctx = self.context(plan)
-        if ctx.predictions is not None:
-            self._report_accuracy(ctx)
-        ctx.prepared = plan["prepared"] if plan is not None else self.experiment.prepare(ctx)
-        cells = self.experiment.cells(ctx)
-        if plan is not None and [cell.id for cell in cells] != plan["cells"]:
-            raise ResultError(
-                "the plan names other cells than this version of advlab makes: start a new run without run.resume"
-            )
-        family = RunDirectory.family(self.settings.run.path("output_root"), self.settings.nodes)
-        with self.interrupts.shield():
-            directory = found or RunDirectory.create(family)
         with contextlib.ExitStack() as stack:
-            stack.enter_context(directory.lock())
+            try:
+                if found is not None:  # before the work that another process may be doing
+                    stack.enter_context(found.lock())
+                plan = self._plan(found)
+                ctx = self.context(plan)
+                stack.callback(ctx.close)
+                if ctx.predictions is not None:
+                    self._report_accuracy(ctx)
+                cells = self._cells(ctx, plan)
+                directory = found or self._begin(stack, ctx, cells)
+            except Interrupted:
+                if found is not None:
+                    say_how_to_resume(found)
+                else:
+                    print("interrupted before the first measurement: the same command begins anew", file=sys.stderr)
+                raise
+            finally:
+                self._end_phase()
             self.run_log.write_to(directory.log_path)
             log.info("%s %s", "going on with" if found else "writing to", directory.path)
-            if plan is None:
-                with self.interrupts.shield():
-                    self._write_plan(directory, ctx, cells)
+            if directory.manifest_path.is_file():
+                for name in directory.damaged():
+                    log.warning("%s is missing or damaged, and is made again", directory.path / name)
+                directory.reopen()
             try:
                 if ctx.classifier is not None:
+                    from advlab.models.classifier import frozen
+
                     stack.enter_context(frozen(ctx.classifier))
                 rows = self._measure(directory, ctx, cells)
                 return self._finish(directory, ctx, rows, len(cells))
             except Interrupted as interrupt:
-                self._abandon(directory, "interrupted", str(interrupt))
-                print(f"interrupted; go on with: advlab resume {shlex.quote(str(directory.path))}", file=sys.stderr)
+                self._abandon(directory, "interrupted", signal.Signals(interrupt.signum).name)
+                say_how_to_resume(directory)
                 raise
             except AdvlabError as error:
                 self._abandon(directory, "failed", str(error))
@@ -284,19 +301,58 @@ class Runner:
                 log.exception("the run failed; what was measured is kept in %s", directory.path)
                 raise
 
-    def _write_plan(self, directory: RunDirectory, ctx: Any, cells: list[Cell]) -> None:
-        write_atomic(
-            directory.config_path, yaml.safe_dump(self.settings.nodes, sort_keys=False, allow_unicode=True).encode()
-        )
-        write_sealed(
-            directory.plan_path,
-            {
-                "digest": self.settings.digest, "experiment": self.experiment.name, "cells": [cell.id for cell in cells],
-                "prepared": ctx.prepared, "device": str(ctx.device), "job": job_id(),
-                "execution": asdict(ctx.execution) if ctx.execution else {},
-                "weights": self.facts.get("model", {}).get("weights", ""),
-            },
-        )  # fmt: skip
+    def _plan(self, found: RunDirectory | None) -> dict[str, Any] | None:
+        """The plan of a run that is resumed; its config.yaml is written anew when it does not match."""
+        if found is None:
+            return None
+        plan = found.plan()
+        if plan["digest"] != self.settings.digest:
+            raise ResultError(
+                f"{found.path}: the configuration is not the one that its plan.json was made from: one of them was changed"
+            )
+        try:
+            found.nodes()
+        except ResultError:
+            log.warning("%s does not match plan.json, and is written anew from it", found.config_path)
+            with self.interrupts.shield():
+                self._write_config(found, plan["config"])
+        return plan
+
+    def _cells(self, ctx: Any, plan: dict[str, Any] | None) -> list[Cell]:
+        """The planned cells; those of a resumed run must be the same."""
+        # through JSON also when it is new, so that a resumed run sees the same
+        ctx.prepared = json.loads(canonical(self.experiment.prepare(ctx))) if plan is None else plan["prepared"]
+        cells: list[Cell] = self.experiment.cells(ctx)
+        ids = [cell.id for cell in cells]
+        if len(set(ids)) < len(ids):
+            raise ValueError(f"{self.experiment.name}: the ids of the cells are not unique")
+        if plan is not None and ids != plan["cells"]:
+            raise ResultError(
+                "the plan names other cells than this version of advlab makes: start a new run without run.resume"
+            )
+        return cells
+
+    def _begin(self, stack: contextlib.ExitStack, ctx: Any, cells: list[Cell]) -> RunDirectory:
+        """A new version, locked, with its configuration and plan."""
+        family = RunDirectory.family(self.settings.run.path("output_root"), self.settings.nodes)
+        with self.interrupts.shield():
+            directory = RunDirectory.create(family)
+            stack.enter_context(directory.lock())
+            self._write_config(directory, self.settings.nodes)
+            write_sealed(
+                directory.plan_path,
+                {
+                    "digest": self.settings.digest, "experiment": self.experiment.name, "config": self.settings.nodes,
+                    "cells": [cell.id for cell in cells], "prepared": ctx.prepared, "device": str(ctx.device),
+                    "job": job_id(), "execution": asdict(ctx.execution) if ctx.execution else {},
+                    "weights": self.facts.get("model", {}).get("weights", ""),
+                    "data": self.facts.get("dataset", {}).get("digest", ""),
+                },
+            )  # fmt: skip
+        return directory
+
+    def _write_config(self, directory: RunDirectory, nodes: dict[str, Any]) -> None:
+        write_atomic(directory.config_path, yaml.safe_dump(nodes, sort_keys=False, allow_unicode=True).encode())
 
     def _measure(self, directory: RunDirectory, ctx: Any, cells: list[Cell]) -> list[Any]:
         import torch
@@ -332,7 +388,7 @@ class Runner:
             write_atomic(directory.table_path, to_csv(rows, self.experiment.Row, escape=run.escape_csv).encode())
         claims = self.experiment.claims(read_frame(directory.table_path))
         with self.interrupts.shield():
-            write_atomic(directory.claims_path, to_csv(claims, Claim).encode())
+            write_atomic(directory.claims_path, to_csv(claims, Claim, escape=run.escape_csv).encode())
         from advlab.plotting.draw import draw_run
 
         figures = draw_run(directory, self.experiment, self.label)
@@ -348,8 +404,7 @@ class Runner:
     @property
     def label(self) -> str:
         """The run in words, for titles: model and dataset."""
-        nodes = self.settings.nodes
-        return run_label(nodes)
+        return run_label(self.settings.nodes)
 
     def _count_nonfinite(self, rows: list[Any]) -> dict[str, Any]:
         if not rows or not hasattr(rows[0], "nonfinite"):
@@ -369,7 +424,6 @@ class Runner:
     def _manifest(self, status: str, ctx: Any, rows: int, cells: int, nonfinite: dict[str, Any]) -> dict[str, Any]:
         import torch
 
-        self.facts.pop("_phase", None)
         forward = ctx.forward
         cuda = torch.cuda.max_memory_allocated(ctx.device) if ctx.device.type == "cuda" else 0
         return {
@@ -399,6 +453,13 @@ class Runner:
     def _quietly(self) -> Iterator[None]:
         with contextlib.suppress(Interrupted), self.interrupts.shield():
             yield
+
+
+def say_how_to_resume(directory: RunDirectory) -> None:
+    """Print the command that goes on with an interrupted run."""
+    plugins = [f"--plugin {shlex.quote(file)}" for file in os.environ.get(VARIABLE, "").split(os.pathsep) if file]
+    command = " ".join(["advlab", *plugins, "resume", shlex.quote(str(directory.path))])
+    print(f"interrupted; go on with: {command}", file=sys.stderr)
 
 
 def choose_device(name: str) -> Any:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import math
+import re
+import sys
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +31,35 @@ def parameters(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
         for name, parameter in inspect.signature(factory).parameters.items()
         if parameter.kind not in skipped and name != "self"
     }
+
+
+def keyword_parameters(
+    kind: str, name: str, function: Callable[..., Any], taken: Sequence[str]
+) -> list[inspect.Parameter]:
+    """The parameters of a plug-in's function, or of a class's constructor, as keywords with annotations resolved.
+
+    Annotations that cannot be resolved (names imported for type checkers only) are Any.
+
+    Raises:
+        ConfigError: a parameter has a name that every component of this kind has, or is positional only.
+    """
+    target = function.__init__ if inspect.isclass(function) else function  # type: ignore[misc]
+    names = {**getattr(target, "__globals__", {}), **getattr(target, "__builtins__", {})}
+    own = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue
+        if parameter.name in taken or parameter.kind is parameter.POSITIONAL_ONLY:
+            why = "every one has it" if parameter.name in taken else "it cannot be given by name"
+            raise ConfigError(f"the {kind} {name} has a parameter {parameter.name!r}, but {why}: rename or change it")
+        hint = Any if parameter.annotation is parameter.empty else parameter.annotation
+        if isinstance(hint, str):
+            try:
+                hint = eval(hint, names)  # the plug-in's own code, as typing.get_type_hints does it
+            except Exception:
+                hint = Any
+        own.append(parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=hint))
+    return own
 
 
 def construct(factory: Callable[..., Any], node: Mapping[str, Any], where: str) -> Any:
@@ -80,10 +110,12 @@ def convert(value: Any, hint: Any, where: str) -> Any:
                 return convert(value, option, where)
             except ConfigError:
                 continue
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    finite = number and abs(value) <= sys.float_info.max
     fits = {
         bool: isinstance(value, bool),
-        int: isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer(),
-        float: isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value),
+        int: finite and value == int(value),
+        float: finite,
         str: isinstance(value, str | int | float) and not isinstance(value, bool),
     }
     if not fits.get(hint, False):
@@ -133,8 +165,7 @@ class RunParams:
             raise ValueError(f"accuracy_images must be at least 1, got {self.accuracy_images}")
         if not 0 <= self.max_nonfinite <= 1:
             raise ValueError(f"max_nonfinite is a share between 0 and 1, got {self.max_nonfinite}")
-        kind, _, index = self.device.partition(":")
-        if kind not in ("auto", "cpu", "cuda", "mps") or (index and not index.isdigit()):
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]{1,3})?", self.device):
             raise ValueError(f"device must be auto, cpu, cuda, cuda:N or mps, got {self.device!r}")
         for name in ("data_root", "cache_root", "output_root"):
             if not getattr(self, name):
@@ -191,9 +222,14 @@ def resolve(config: Mapping[str, Any], explicit: frozenset[str] = frozenset()) -
     experiment_class = components.EXPERIMENTS.load(name)
     for group in ("dataset", "recipe", "model", "attack", "probe"):
         if group in experiment_class.uses or (group == "recipe" and "model" in experiment_class.uses):
+            if group in ("dataset", "model") and nodes[group]["name"] == "none":
+                raise ConfigError(f"{group}=none: the experiment {name} needs a {group}: type {group}=NAME")
             continue
         if group in explicit and nodes[group]["name"] != "none":
             raise ConfigError(f"{group}={nodes[group]['name']}: the experiment {name} uses no {group}: leave it out")
+        keys = sorted(key for key in explicit if key.startswith(f"{group}.") and key != f"{group}.name")
+        if keys:
+            raise ConfigError(f"{keys[0]}: the experiment {name} uses no {group}: leave it out")
         nodes[group] = {"name": "none"}
     built: dict[str, Any] = {}
     for group, registry in components.FAMILIES.items():

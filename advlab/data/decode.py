@@ -17,48 +17,73 @@ from torch import Tensor
 from advlab.errors import DataError
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".pbm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
+# by content, whatever the name says: a renamed EPS would start Ghostscript
+FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
 RESAMPLE = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 Fit = Literal["crop", "squash"]
+
+Image.init()  # registers every format now: from several threads at once, as Pillow would at the first image, it is a race
 
 
 def decode(path: Path, shape: tuple[int, int, int], crop: float, fit: Fit, resample: str) -> Tensor:
     """One image as (C, H, W) uint8.
 
     Args:
-        path: the file; palette, grey, 16-bit, CMYK and alpha images are converted (alpha is dropped, as torchvision).
+        path: the file; palette, grey, 16-bit, CMYK and alpha images are converted (alpha is dropped, as torchvision),
+            and turned upright as their EXIF orientation says.
         shape: (C, H, W) wanted; C is 1 or 3.
-        crop: with fit "crop", the share of the resized shorter side that the centre crop keeps (.875 is ImageNet's).
+        crop: with fit "crop", the share of the resized image's tighter side that the centre crop keeps (.875 is
+            ImageNet's).
         fit: "crop" keeps the aspect ratio and crops the centre, "squash" resizes both sides.
         resample: "bilinear" or "bicubic", antialiased.
 
     Raises:
-        DataError: the file is corrupt or no image.
+        DataError: the file is corrupt, no image, or has no fixed range of values (floating point, 32 bit).
     """
     channels, height, width = shape
     try:
-        with Image.open(path) as file:
-            image = ImageOps.exif_transpose(file)
-            if image.mode.startswith("I") or image.mode == "F":  # 16 and 32 bit: Pillow would clip at 255
-                values = np.asarray(image, dtype=np.float64)
-                image = Image.fromarray(
-                    np.clip(values / 257 if values.max() > 255 else values, 0, 255).astype(np.uint8)
-                )
-            image = image.convert("L" if channels == 1 else "RGB")
-            if fit == "squash":
-                image = image.resize((width, height), RESAMPLE[resample])
-            else:
-                scale = max(height, width) / crop / min(image.size)
-                if abs(scale - 1) > 1e-9:
-                    wide, high = (max(int(side * scale + 1e-6), height, width) for side in image.size)
-                    if (wide, high) != image.size:
-                        image = image.resize((wide, high), RESAMPLE[resample])
-                left, top = round((image.width - width) / 2), round((image.height - height) / 2)
-                image = image.crop((left, top, left + width, top + height))
-            array = np.array(image, dtype=np.uint8)
+        with Image.open(path, formats=FORMATS) as file:
+            image = eight_bit(upright(file))
+        image.info.pop("transparency", None)  # Pillow warns of each palette image that has some
+        image = image.convert("L" if channels == 1 else "RGB")
+        if fit == "squash":
+            image = image.resize((width, height), RESAMPLE[resample])
+        else:
+            scale = max(width / image.width, height / image.height) / crop
+            wide, high = int(image.width * scale + 1e-6), int(image.height * scale + 1e-6)
+            image = image.resize((max(wide, width), max(high, height)), RESAMPLE[resample])
+            left, top = round((image.width - width) / 2), round((image.height - height) / 2)
+            image = image.crop((left, top, left + width, top + height))
+        array = np.array(image, dtype=np.uint8)
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error... by format
         raise DataError(f"{path} is corrupt or no image ({error}): replace or remove it") from error
     return torch.from_numpy(array[None] if channels == 1 else array.transpose(2, 0, 1).copy())
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The image turned as its EXIF orientation says; EXIF data that cannot be read are passed over."""
+    image.load()
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # the pixels are whole
+        return image
+
+
+def eight_bit(image: Image.Image) -> Image.Image:
+    """16-bit grey scaled to 8 bit (Pillow's own conversion clips at 255); other images as they are.
+
+    Raises:
+        ValueError: the values have no fixed range, so that no scale is right.
+    """
+    if image.mode == "F":
+        raise ValueError("floating point values have no fixed range: convert it to 8 or 16 bit")
+    if not image.mode.startswith("I"):
+        return image
+    values = np.asarray(image, dtype=np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError("32-bit values have no fixed range: convert it to 8 or 16 bit")
+    return Image.fromarray(np.rint(values / 257).astype(np.uint8))
 
 
 def decode_all(paths: Sequence[Path], decoder: Callable[[Path], Tensor]) -> Tensor:

@@ -20,9 +20,14 @@ IN_MEMORY = 1 << 30  # bytes of decoded pixels up to which images are decoded on
 SPLITS = {"train": ("train", "training"), "test": ("test", "val", "validation", "valid")}
 
 
+def hidden(name: str) -> bool:
+    """Whether a file or folder is a system's litter and not data."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
 def visible_folders(folder: Path) -> list[Path]:
     """The sub-folders of `folder` that are not hidden, sorted by name."""
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted((path for path in folder.iterdir() if path.is_dir() and not hidden(path.name)), key=lambda p: p.name)
 
 
 def split_folder(root: Path, split: str) -> Path:
@@ -33,9 +38,15 @@ def split_folder(root: Path, split: str) -> Path:
     """
     if not root.is_dir():
         raise DataError(f"{root} is no folder: name one that holds a folder of images per class by dataset.root=...")
-    inner = {path.name.lower(): path for path in visible_folders(root) if visible_folders(path)}
-    present = {name: [inner[alias] for alias in aliases if alias in inner] for name, aliases in SPLITS.items()}
-    if not any(present.values()):
+    inner = {path.name.lower(): path for path in visible_folders(root)}
+    present = {  # ImageNet's `test` holds loose images: `val` stands before it
+        name: sorted(
+            (inner[alias] for alias in aliases if alias in inner), key=lambda folder: not visible_folders(folder)
+        )
+        for name, aliases in SPLITS.items()
+    }
+    named = [folder for folders in present.values() for folder in folders]
+    if (not any(map(visible_folders, named)) and len(named) < len(inner)) or not named:
         if split == "train":
             raise DataError(
                 f"{root} holds no folder `train`, which training needs: arrange the images as "
@@ -43,17 +54,37 @@ def split_folder(root: Path, split: str) -> Path:
             )
         return root
     if split == "all":
-        raise DataError(f"{root} is divided into {', '.join(inner)}: type dataset.split=train or dataset.split=test")
+        raise DataError(
+            f"{root} is divided into {', '.join(path.name for path in named)}: type dataset.split=train or dataset.split=test"
+        )
     if not present[split]:
         raise DataError(f"{root} holds no folder {' or '.join(SPLITS[split])}: choose another dataset.split")
+    same_classes([folders[0] for folders in present.values() if folders])
     return present[split][0]
+
+
+def same_classes(splits: Sequence[Path]) -> None:
+    """Check that the folders of all splits hold the same classes: labels are positions in their sorted names.
+
+    Raises:
+        DataError: they differ; the message names classes that only one of them has.
+    """
+    names = [{path.name for path in visible_folders(folder)} for folder in splits]
+    for folder, own in zip(splits, names, strict=True):
+        extra = sorted(own.union(*names) - own)
+        if extra and own:  # none at all: loose images or nothing, which is reported when that split is read
+            shown = ", ".join(map(repr, extra[:6])) + (f" and {len(extra) - 6} more" if len(extra) > 6 else "")
+            raise DataError(
+                f"{folder} lacks classes that another split of {folder.parent} has ({shown}), so that labels would mean "
+                f"different classes: add empty folders for them, or name one split alone by dataset.root={folder}"
+            )
 
 
 def list_images(root: Path, split: str) -> tuple[list[str], list[Path], list[int]]:
     """Class names, image files and labels of a folder, in sorted order.
 
-    The classes are the sub-folders' names, sorted; an empty class keeps its label. Hidden files and other file types
-    are passed over.
+    The classes are the sub-folders' names, sorted; an empty class keeps its label. Hidden files and folders and other
+    file types are passed over; a folder that symbolic links reach twice within its class is listed once.
 
     Raises:
         DataError: the folder does not have that layout.
@@ -62,34 +93,44 @@ def list_images(root: Path, split: str) -> tuple[list[str], list[Path], list[int
     folders = visible_folders(folder)
     paths, labels = [], []
     for label, class_folder in enumerate(folders):
+        seen = set()
         for current, inner, names in os.walk(class_folder, followlinks=True):
-            inner.sort()
-            chosen = [n for n in sorted(names) if n.lower().endswith(EXTENSIONS) and not n.startswith(".")]
+            seen.add(os.path.realpath(current))
+            inner[:] = sorted(n for n in inner if not hidden(n) and os.path.realpath(f"{current}/{n}") not in seen)
+            chosen = [n for n in sorted(names) if n.lower().endswith(EXTENSIONS) and not hidden(n)]
             paths += [Path(current) / name for name in chosen]
             labels += [label] * len(chosen)
     if not paths:
-        loose = any(path.suffix.lower() in EXTENSIONS for path in folder.iterdir())
+        loose = any(path.suffix.lower() in EXTENSIONS and not hidden(path.name) for path in folder.iterdir())
         why = "its images lie loose" if loose else "it holds no images"
         raise DataError(f"{folder} holds no folders of images ({why}): make one folder a class, {folder}/<class>/*.png")
-    return [path.name for path in folders], paths, labels
+    return [text(path.name) for path in folders], paths, labels
+
+
+def text(name: str) -> str:
+    """A file's name as text that can be written: bytes that are no UTF-8 become escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def content_digest(root: Path, paths: Sequence[Path], labels: Sequence[int], artifacts: ArtifactStore) -> str:
-    """SHA-256 over names, labels and bytes of files; remembered for as long as their sizes and times stay."""
-    names = [os.path.relpath(path, root) for path in paths]
-    stats = [path.stat() for path in paths]
-    listing = sha256(
-        canonical(
-            [[str(root.resolve()), *map(list, zip(names, [[s.st_size, s.st_mtime_ns] for s in stats], strict=True))]]
-        )
-    )
+    """SHA-256 over names, labels and bytes of files; remembered for as long as their sizes and times stay.
+
+    Raises:
+        DataError: a file is gone, a broken link or not readable (named).
+    """
+    names = [text(os.path.relpath(path, root)) for path in paths]
 
     def compute() -> tuple[dict[str, Any], dict[str, Any]]:
         with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
             digests = list(pool.map(sha256_file, paths))
         return {}, {"digest": sha256(canonical([names, list(labels), digests]))}
 
-    return str(artifacts.get("content-digest", {"listing": listing, "labels": list(labels)}, compute).facts["digest"])
+    try:
+        stats = [[stat.st_size, stat.st_mtime_ns] for stat in map(os.stat, paths)]
+        listing = sha256(canonical([text(str(root.resolve())), names, list(labels), stats]))
+        return str(artifacts.get("content-digest", {"listing": listing}, compute).facts["digest"])
+    except OSError as error:
+        raise DataError(f"{error.filename} cannot be read ({error.strerror}): replace or remove it") from error
 
 
 def file_data(

@@ -88,6 +88,8 @@ class ImageData:
         """
         if isinstance(self.pixels, Tensor):
             return self.pixels[indices.to(self.pixels.device)].to(self.device)
+        if not len(indices):
+            return torch.empty((0, *self.shape), dtype=torch.uint8, device=self.device)
         return self.pixels[indices].to(self.device)
 
     def images(self, indices: Tensor) -> Tensor:
@@ -95,12 +97,12 @@ class ImageData:
         return self.bytes(indices).float().div_(255)
 
     def mean_image(self, batch: int = 1000) -> Tensor:
-        """(C, H, W) float64 per-pixel mean over the split, in [0, 1]."""
-        total = torch.zeros(self.shape, dtype=torch.float64, device=self.device)
+        """(C, H, W) float64 per-pixel mean over the split, in [0, 1], on the CPU (not every device has float64)."""
+        total = torch.zeros(self.shape, dtype=torch.int64, device=self.device)
         for start in range(0, len(self), batch):
             indices = torch.arange(start, min(start + batch, len(self)))
             total += self.bytes(indices).sum(0, dtype=torch.int64)
-        return total / (255 * len(self))
+        return total.cpu().double() / (255 * len(self))
 
     def to(self, device: torch.device) -> ImageData:
         """The same data with its labels, and its pixels when they fit in a quarter of the free memory, on `device`."""
@@ -117,9 +119,9 @@ def tensor_digest(*tensors: Tensor) -> str:
     """SHA-256 over the types, shapes and bytes of `tensors`."""
     digest = hashlib.sha256()
     for tensor in tensors:
-        array = tensor.detach().cpu().contiguous().numpy()
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(array.tobytes())
+        data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+        digest.update(data.numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -24,6 +24,7 @@ class LoadOptions:
     artifacts: ArtifactStore
     model_shape: Shape | None = None  # the model's input, for datasets without a size of their own
     model_crop: float = 1.0  # the model's share of the shorter side
+    model_resample: str = "bilinear"  # the model's interpolation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,14 +84,15 @@ class Source:
         self, name: str, split: str, classes: Any, pixels: Any, labels: Any, options: LoadOptions
     ) -> ImageData:
         """Wrap arrays: `pixels` (N, H, W) or (N, H, W, C) uint8, `labels` (N,)."""
+        import numpy as np
         import torch
 
         from advlab.data.images import ImageData, fit_tensor, tensor_digest
 
-        tensor = torch.as_tensor(pixels)
+        tensor = torch.from_numpy(np.array(pixels, dtype=np.uint8))  # a copy: strides may be negative, arrays read-only
         tensor = tensor[:, None] if tensor.ndim == 3 else tensor.permute(0, 3, 1, 2)
         tensor = fit_tensor(tensor, self.shape(options.model_shape))
-        targets = torch.as_tensor(labels, dtype=torch.int64)
+        targets = torch.from_numpy(np.array(labels, dtype=np.int64))
         shape = (tensor.shape[1], tensor.shape[2], tensor.shape[3])
         return ImageData(name, split, tuple(classes), targets, shape, tensor_digest(tensor, targets), tensor)
 
@@ -134,12 +136,16 @@ class TorchvisionSource(Source):
         choose = {"split": split} if self.torchvision_class == "GTSRB" else {"train": split == "train"}
         try:
             return factory(str(options.root), download=False, **choose, **extra)
-        except RuntimeError:
-            missing = f"{self.torchvision_class} is not in {options.root} ({options.root / self.layout} is expected)"
-        except (ValueError, AssertionError, OSError, KeyError, EOFError) as error:
-            raise DataError(
-                f"{options.root / self.layout} is damaged ({error}): remove it and let it be downloaded again"
-            ) from error
+        except Exception as error:  # torchvision raises many classes for a damaged file
+            if not isinstance(error, RuntimeError) or "not found" not in str(error):
+                raise DataError(
+                    f"{options.root / self.layout} is damaged ({type(error).__name__}: {error}): remove it and let it be "
+                    "downloaded again"
+                ) from error
+            damaged = " or damaged" if "corrupted" in str(error) else ""
+            missing = (
+                f"{self.torchvision_class} is not in {options.root}{damaged} ({options.root / self.layout} is expected)"
+            )
         remedy = "name the folder that holds it by run.data_root=... (or the environment variable ADVLAB_DATA)"
         if not options.download:
             raise DataError(f"{missing}: {remedy}, or allow the download with run.download=true")
@@ -219,6 +225,13 @@ class Gtsrb(TorchvisionSource):
 
         listed = self.open(split, options)._samples
         paths, labels = [Path(path) for path, _ in listed], [label for _, label in listed]
+        if split == "train":  # torchvision counts the folders that are there; their names are the classes
+            names = [path.parent.name for path in paths]
+            if not all(map(str.isdecimal, names)):
+                raise DataError(
+                    f"{options.root / self.layout} is damaged: its class folders are not called 00000 to 00042"
+                )
+            labels = [int(class_name) for class_name in names]
         shape = self.shape(options.model_shape or (3, 48, 48))
         classes = [f"{i:05d}" for i in range(43)]
         root = options.root / "gtsrb"
@@ -235,13 +248,13 @@ class FileSource(Source):
         root: the folder that holds the class folders, or `train`, `test` or `val` folders that do.
         crop: share of the resized shorter side that the centre crop keeps; 0: the model's, or 1.
         fit: crop (keep the aspect ratio, crop the centre) or squash (resize both sides).
-        resample: bilinear or bicubic.
+        resample: auto (the model's, or bilinear), bilinear or bicubic; antialiased.
     """
 
     root: str = ""
     crop: float = 0.0
     fit: Literal["crop", "squash"] = "crop"
-    resample: Literal["bilinear", "bicubic"] = "bilinear"
+    resample: Literal["auto", "bilinear", "bicubic"] = "auto"
 
     def __post_init__(self) -> None:
         """Refuse values out of range.
@@ -270,7 +283,8 @@ class FileSource(Source):
         root = self.folder(options)
         classes, paths, labels = list_images(root, split)
         shape = self.shape(options.model_shape)
-        treatment = (self.crop or options.model_crop, self.fit, self.resample)
+        resample = options.model_resample if self.resample == "auto" else self.resample
+        treatment = (self.crop or options.model_crop, self.fit, resample)
         return file_data(name, split, classes, root, paths, labels, shape, treatment, options.artifacts)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def read_state(path: Path, sha256: str = "") -> State:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch and safetensors raise many classes for a damaged file
         raise ModelError(
-            f"{path} could not be read as weights ({str(error).splitlines()[0]}): it must be a safetensors file or what "
+            f"{path} could not be read as weights ({reason(error)}): it must be a safetensors file or what "
             "torch.save(network.state_dict(), ...) wrote; files that hold more than tensors are not loaded"
         ) from error
     for wrapper in ("state_dict", "model_state_dict", "model"):
@@ -49,19 +49,35 @@ def read_state(path: Path, sha256: str = "") -> State:
             state = state[wrapper]
     if not isinstance(state, Mapping) or not state or not all(isinstance(v, Tensor) for v in state.values()):
         raise ModelError(f"{path} holds no state dict: save one by torch.save(network.state_dict(), ...)")
-    plain = {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
-    return {name.removeprefix("_orig_mod."): tensor for name, tensor in plain.items()}
+    return {str(name): tensor for name, tensor in state.items()}
+
+
+def reason(error: Exception) -> str:
+    """Why a file was not read, in one line; torch's own first line recommends unsafe loading."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line.removeprefix("WeightsUnpickler error: ") for line in lines if "WeightsUnpickler error" in line]
+    return next(iter(telling + lines), type(error).__name__).split(". Please use")[0]
+
+
+def unwrapped(state: Mapping[str, Tensor], own: Collection[str]) -> Mapping[str, Tensor]:
+    """`state` without the prefix that DataParallel and torch.compile put before all names, unless the network has it."""
+    for prefix in ("module.", "_orig_mod.", "module."):
+        if all(name.startswith(prefix) for name in state) and not any(name.startswith(prefix) for name in own):
+            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    return state
 
 
 def load_state(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
-    """Put `state` into `network`, all of it.
+    """Put `state` into `network`, all of it; tied tensors may come under one of their names.
 
     Raises:
-        ModelError: tensors are missing, unknown or of another shape; each kind is named.
+        ModelError: tensors are missing, unknown, of another shape or hold NaN or infinity; each kind is named.
     """
     own = network.state_dict()
-    counters = {name for name in own if name.endswith("num_batches_tracked")}
-    missing = sorted(own.keys() - state.keys() - counters)
+    state = unwrapped(state, own)
+    given = {own[name].data_ptr() for name in own.keys() & state.keys()}
+    optional = {name for name in own if name.endswith("num_batches_tracked") or own[name].data_ptr() in given}
+    missing = sorted(own.keys() - state.keys() - optional)
     unknown = sorted(state.keys() - own.keys())
     wrong = [
         f"{name} is {tuple(state[name].shape)}, not {tuple(own[name].shape)}"
@@ -77,11 +93,14 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> 
         raise ModelError(
             f"{origin} does not fit the network: {'; '.join(faults)}. Is it of another architecture or size?"
         )
+    broken = sorted(name for name, tensor in state.items() if not tensor.isfinite().all())
+    if broken:
+        raise ModelError(f"{origin} is of no use: NaN or infinity in {', '.join(broken[:6])}")
     network.load_state_dict(dict(state), strict=False)
 
 
-def published_state(model: Torchvision, download: bool) -> tuple[State, Tensor, Tensor, str]:
-    """State dict, mean, std and file name of torchvision's published weights, from torch.hub's folder or the network.
+def published_state(model: Torchvision, download: bool) -> tuple[State, str]:
+    """State dict and file name of torchvision's published weights, from torch.hub's folder or the network.
 
     The first digits of the SHA-256, which the file's name carries, are checked whether it was downloaded now or lay
     there; `model.sha256` replaces them.
@@ -108,18 +127,4 @@ def published_state(model: Torchvision, download: bool) -> tuple[State, Tensor, 
             f"{file} is not the published file: its SHA-256 {digest} does not begin with {prefix}. Remove it to download it "
             f"again; if it is your own, say so by model.sha256={digest}"
         )
-    state = read_state(file, model.sha256)
-    if model.arch == "densenet121" or model.arch.startswith("densenet"):
-        state = {_densenet_name(name): tensor for name, tensor in state.items()}
-    transforms = entry.transforms()
-    mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (transforms.mean, transforms.std))
-    return state, mean, std, file.name
-
-
-def _densenet_name(name: str) -> str:
-    """The published DenseNets write `norm.1` where the module is called `norm1`."""
-    parts = name.split(".")
-    for i in range(len(parts) - 1):
-        if parts[i] in ("norm", "relu", "conv") and parts[i + 1] in ("1", "2"):
-            return ".".join([*parts[:i], parts[i] + parts[i + 1], *parts[i + 2 :]])
-    return name
+    return read_state(file, model.sha256), file.name

@@ -25,12 +25,13 @@ class Classifier(nn.Module):
         std: likewise.
 
     Raises:
-        ModelError: the network does not take such images, does not give (N, classes) logits, or gives probabilities.
+        ModelError: the network does not take such images, does not give (N, classes) logits, or gives probabilities; or
+            mean or std are not one number, one a channel or an image.
     """
 
-    mean: Tensor
     scale: Tensor
     shift: Tensor
+    behaviour: list[str]  # a few logits of one fixed image, rounded: tells networks apart that differ in code alone
 
     def __init__(
         self, network: nn.Module, *, name: str, shape: Shape, classes: int = 0, mean: Tensor | None, std: Tensor | None
@@ -42,11 +43,16 @@ class Classifier(nn.Module):
         zero = torch.zeros(shape[0], 1, 1)
         mean = zero if mean is None else mean
         std = zero + 1 if std is None else std
+        for what, values in (("mean", mean), ("std", std)):
+            if values.ndim != 3 or any(n not in (1, m) for n, m in zip(values.shape, shape, strict=True)):
+                raise ModelError(
+                    f"the {what} of {name}'s input normalisation has the shape {tuple(values.shape)}: one number, one for each "
+                    f"of {shape[0]} channels or an image of {'x'.join(map(str, shape))} is needed (model.{what}=[...])"
+                )
         self.normalises = bool((mean != 0).any() or (std != 1).any())
-        self.register_buffer(
-            "scale", (1 / std.double()).float().expand(torch.broadcast_shapes(std.shape, zero.shape)).clone()
-        )
-        self.register_buffer("shift", (-mean.double() / std.double()).float() + torch.zeros_like(self.scale))
+        scale, shift = 1 / std.double(), -mean.double() / std.double()
+        self.register_buffer("scale", (scale + torch.zeros_like(zero, dtype=scale.dtype)).float())
+        self.register_buffer("shift", (shift + torch.zeros_like(scale)).float())
         self.classes, self._head = self._probe(classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -59,13 +65,14 @@ class Classifier(nn.Module):
 
         Args:
             x: images in [0, 1].
-            layer: the name of a module whose output is taken, flattened; "auto": the input of the classification
-                layer, which is the last linear or convolutional module that gives `classes` channels.
+            layer: the name of a module whose output (the last one, if it is used several times) is taken, flattened;
+                "auto": the input of the classification layer, which is the last linear or convolutional module that
+                gives `classes` channels.
 
         Raises:
-            ModelError: there is no such module.
+            ModelError: there is no such module, or it gives no tensor.
         """
-        kept: list[Tensor] = []
+        kept: list[object] = []
         if layer == "auto":
             module = self.network.get_submodule(self._head)
             handle = module.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0]))
@@ -75,12 +82,18 @@ class Classifier(nn.Module):
                 raise ModelError(
                     f"{self.name} has no layer {layer!r}. {suggest(layer, [name for name in modules if name])}"
                 )
-            handle = modules[layer].register_forward_hook(lambda _, __, output: kept.append(output))
+            handle = modules[layer].register_forward_hook(  # a copy: what follows may work in place
+                lambda _, __, out: kept.append(out.clone() if isinstance(out, Tensor) else out)
+            )
         try:
             logits = self(x)
         finally:
             handle.remove()
-        return logits, kept[-1].flatten(1)
+        found = kept[-1] if kept else None
+        if not isinstance(found, Tensor) or found.ndim < 2 or len(found) != len(x):
+            what = "is not used by a forward pass" if not kept else "does not give one tensor with a row an image"
+            raise ModelError(f"the layer {layer!r} of {self.name} {what}: name another by probe.layer=...")
+        return logits, found.flatten(1)
 
     @property
     def head(self) -> str:
@@ -93,10 +106,10 @@ class Classifier(nn.Module):
         return self.scale.device
 
     def digest(self) -> str:
-        """SHA-256 over the names and bytes of its weights, buffers and normalisation."""
+        """SHA-256 over its layers, and over the names and bytes of its weights, buffers and normalisation."""
         state = sorted(self.state_dict().items())
-        names = ",".join(name for name, _ in state)
-        return tensor_digest(torch.tensor(list(names.encode()), dtype=torch.uint8), *(tensor for _, tensor in state))
+        text = "\n".join([str(self.network), *(name for name, _ in state)])
+        return tensor_digest(torch.tensor(list(text.encode()), dtype=torch.uint8), *(tensor for _, tensor in state))
 
     def double_copy(self) -> Classifier:
         """A copy that computes in float64, to measure what float32 loses."""
@@ -104,20 +117,24 @@ class Classifier(nn.Module):
 
     def _probe(self, classes: int) -> tuple[int, str]:
         """Number of logits and name of the classification layer, from one forward pass on two images."""
-        calls: list[tuple[str, nn.Module, int]] = []
-        handles = [
-            module.register_forward_hook(
-                lambda m, _, out, name=name: calls.append((name, m, out.shape[1] if isinstance(out, Tensor) else 0))
-            )
+        calls: list[tuple[str, int]] = []
+        widths = {
+            name: module.out_features if isinstance(module, nn.Linear) else module.out_channels
             for name, module in self.network.named_modules()
             if isinstance(module, nn.Linear | nn.Conv2d)
+        }
+        handles = [
+            self.network.get_submodule(name).register_forward_hook(
+                lambda _, __, ___, name=name, width=width: calls.append((name, width))
+            )
+            for name, width in widths.items()
         ]
         x = torch.rand((2, *self.shape), generator=torch.Generator().manual_seed(0))
         size = "x".join(map(str, self.shape))
         try:
-            with frozen(self), torch.inference_mode():
+            with frozen(self), torch.no_grad():  # not inference_mode: what a network keeps must serve gradients later
                 logits = self(x)
-        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
             raise ModelError(
                 f"{self.name} does not take images of {size}: {error}. Give their size by model.input=[C,H,W], "
                 "dataset.size=... and dataset.channels=..., or input_shape where a plug-in registers it"
@@ -125,10 +142,11 @@ class Classifier(nn.Module):
         finally:
             for handle in handles:
                 handle.remove()
-        if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[0] != 2:
+        if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[0] != 2 or logits.shape[1] < 2:
             what = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
             raise ModelError(
-                f"{self.name} must give logits of shape (N, classes), it gives {what} for 2 images of {size}"
+                f"{self.name} must give logits of shape (N, classes), at least 2 classes; it gives {what} for 2 images of "
+                f"{size}"
             )
         if classes and logits.shape[1] != classes:
             raise ModelError(f"{self.name} gives {logits.shape[1]} logits, {classes} are declared")
@@ -136,7 +154,8 @@ class Classifier(nn.Module):
             logits.double().sum(1), torch.ones(2, dtype=torch.float64), atol=1e-4
         ):
             raise ModelError(f"{self.name} gives probabilities; logits are needed: take away its final softmax")
-        heads = [name for name, _, width in calls if width == logits.shape[1]] or [name for name, _, _ in calls]
+        self.behaviour = [f"{value:.2e}" for value in logits[0, :16].tolist()]
+        heads = [name for name, width in calls if width == logits.shape[1]] or [name for name, _ in calls]
         if not heads:
             raise ModelError(
                 f"{self.name} has no linear or convolutional layer: name its feature layer by probe.layer=..."

@@ -95,9 +95,9 @@ class Forward:
     def double(self, x: Tensor) -> Tensor:
         """(N, K) float64 logits of the same images by the same weights in float64 (on the CPU where the device has none)."""
         if self._double is None:
-            self._double = (
-                copy.deepcopy(self.classifier).to(memory_format=torch.contiguous_format).to(self.double_device).double()
-            )  # type: ignore[call-overload]
+            double = copy.deepcopy(self.classifier).to(self.double_device).double()
+            self._double = double.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        parts = x.split(max(1, self.limit // 2))
+        logits = [self._double(part.to(self.double_device).double().contiguous()) for part in parts]
         self.images += len(x)
-        parts = x.to(self.double_device).double().contiguous().split(max(1, self.limit // 2))
-        return torch.cat([self._double(part) for part in parts])
+        return torch.cat(logits)

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,8 @@ def load_classifier(
         download: whether published weights may be fetched.
 
     Raises:
-        ModelError: weights are missing, damaged or do not fit; or there is neither a checkpoint nor a recipe.
+        ModelError: weights are missing, damaged or do not fit; there is neither a checkpoint nor a recipe; or training
+            diverged.
     """
     mean, std = constants(model, "mean"), constants(model, "std")
     if model.trainable and not model.checkpoint:
@@ -71,22 +73,25 @@ def load_classifier(
             )
         return trained(name, model, recipe, train_data(), artifacts, device, seed)
     network = model.network()
-    origin = "as built by the plug-in"
+    origin, state = "as built by the plug-in", {}
     if model.checkpoint:
-        from pathlib import Path
-
         path = Path(model.checkpoint).expanduser()
         state = read_state(path, model.sha256)
-        if any(key.startswith("network.") for key in state):  # our own: the normalisation travels with the weights
-            mean = state.get("input.mean", mean) if mean is None else mean
-            std = state.get("input.std", std) if std is None else std
-            state = {key.removeprefix("network."): value for key, value in state.items() if key.startswith("network.")}
-        load_state(network, state, str(path))
         origin = str(path)
+        if "input.mean" in state and "input.std" in state:  # our own: the normalisation travels with the weights
+            mean, std = (
+                given if given is not None else state[f"input.{key}"] for given, key in ((mean, "mean"), (std, "std"))
+            )
+            state = {key.removeprefix("network."): value for key, value in state.items() if key.startswith("network.")}
     elif isinstance(model, Torchvision):
-        state, published_mean, published_std, origin = published_state(model, download)
+        state, origin = published_state(model, download)
+    if isinstance(model, Torchvision) and model.weights != "none":
+        state = model.fitted(state)
+        published = model.entry().transforms()
+        mean = torch.tensor(published.mean).view(-1, 1, 1) if mean is None else mean
+        std = torch.tensor(published.std).view(-1, 1, 1) if std is None else std
+    if state:
         load_state(network, state, origin)
-        mean, std = published_mean if mean is None else mean, published_std if std is None else std
     classifier = Classifier(network, name=name, shape=shape, classes=model.class_count, mean=mean, std=std)
     return Loaded(classifier.to(device).eval(), origin)
 
@@ -124,14 +129,23 @@ def trained(
             "training %s on %s by the recipe %s: %d images, %d steps", name, data.name, recipe.name, len(data), steps
         )
         started = time.perf_counter()
-        with Progress(f"train {name}", steps) as progress:
-            train(
-                network, pixels, data.labels, recipe, mean=mean, std=std, device=device, seed=seed,
-                on_step=lambda done, _, loss: progress.update(done, f"loss {loss:.3f}"),
-            )  # fmt: skip
+        try:
+            with Progress(f"train {name}", steps) as progress:
+                train(
+                    network, pixels, data.labels, recipe, mean=mean, std=std, device=device, seed=seed,
+                    on_step=lambda done, _, loss: progress.update(done, f"loss {loss:.3f}"),
+                )  # fmt: skip
+        except FloatingPointError as error:
+            raise ModelError(f"training {name} failed: {error}") from error
         seconds = time.perf_counter() - started
         log.info("trained in %.0f s", seconds)
         arrays: Arrays = {f"network.{key}": value.detach().cpu().numpy() for key, value in network.state_dict().items()}
+        if not all(
+            np.isfinite(array).all() for array in arrays.values()
+        ):  # the last step's loss came before its update
+            raise ModelError(
+                f"training {name} failed: the recipe {recipe.name} ended in NaN or infinity: lower recipe.lr"
+            )
         arrays |= {"input.mean": mean.cpu().numpy(), "input.std": std.cpu().numpy()}
         return arrays, {"seconds": seconds, "recipe": recipe.name}
 

@@ -47,6 +47,8 @@ def tune(
 
     def make() -> tuple[Arrays, dict[str, Any]]:
         speeds = measure(classifier, device, precision, (batch_size,) if batch_size else SIZES)
+        if not speeds:  # not even the smallest batch fits: it is halved as the run goes
+            return {}, {"best": {"batch_size": batch_size or SIZES[0], "memory_format": "contiguous"}, "speeds": []}
         best = max(speeds, key=lambda entry: float(entry["images_per_second"]))
         return {}, {"best": best, "speeds": speeds}
 

@@ -22,7 +22,7 @@ class Model:
             or the published weights.
         sha256: the checkpoint's digest, checked when given.
         mean, std: of the input normalisation with a checkpoint, in [0, 1] units, one number or one a channel; empty:
-            those in the checkpoint, or 0 and 1.
+            those in the checkpoint, those of the published weights that the model names, or 0 and 1.
     """
 
     checkpoint: str = ""
@@ -31,6 +31,7 @@ class Model:
     std: list[float] = field(default_factory=list)
 
     crop: ClassVar[float] = 1.0  # share of the shorter side that its evaluation protocol keeps
+    resample: ClassVar[str] = "bilinear"  # interpolation of its evaluation protocol
     trainable: ClassVar[bool] = True  # a recipe makes its weights when no checkpoint is given
 
     def __post_init__(self) -> None:

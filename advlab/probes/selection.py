@@ -86,8 +86,8 @@ def predict(
         return {"correct": np.concatenate(correct), "confidence": np.concatenate(confidence)}, {}
 
     fields = {
-        "version": 1, "weights": classifier.digest(), "data": data.digest, "order": f"{data.name}/{data.split}/{seed}",
-        "count": len(chosen), "precision": precision,
+        "version": 1, "weights": classifier.digest(), "behaviour": classifier.behaviour, "data": data.digest,
+        "order": f"{data.name}/{data.split}/{seed}", "count": len(chosen), "precision": precision,
     }  # fmt: skip
     found = artifacts.get("predictions", fields, make).arrays
     return Predictions(chosen, found["correct"], found["confidence"])

@@ -157,11 +157,10 @@ def _run(
     losses: list[Tensor] = []
     seen, loss_sum = 0, 0.0
     correct = torch.zeros((), dtype=torch.int64, device=device)
-    for step, batch in enumerate(_batches(count, recipe.batch_size, total, seed)):
+    for step, batch in enumerate(_batches(count, recipe.batch_size, total, seed, device)):
         lr = recipe.lr_at(step, total)
         for group, multiplier in zip(optimizer.param_groups, multipliers, strict=True):
             group["lr"] = lr * multiplier
-        batch = batch.to(device)
         y = labels[batch]
         x = augment(images[batch].float().div_(255.0), augment_random)
         x = ((x - mean) / std).contiguous(memory_format=layout)
@@ -202,13 +201,13 @@ def _run(
     return TrainingLog(steps=total, seconds=seconds, precision=recipe.precision, epochs=epochs)
 
 
-def _batches(count: int, batch_size: int, total_steps: int, seed: int) -> Iterator[Tensor]:
+def _batches(count: int, batch_size: int, total_steps: int, seed: int, device: torch.device) -> Iterator[Tensor]:
     """Indices of each step's images: a new order each epoch, the incomplete last batch left out."""
     # drawn on the CPU, so that every kind of device sees the images in the same order
     generator = torch.Generator().manual_seed(seed)
     step = 0
     while step < total_steps:
-        order = torch.randperm(count, generator=generator)
+        order = torch.randperm(count, generator=generator).to(device)
         for start in range(0, max(1, count - batch_size + 1), batch_size):
             if step == total_steps:
                 return

@@ -1,0 +1,115 @@
+"""Every command and code block of the README runs, or where it needs data of a user's own, composes and checks."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from advlab.cli import take_plugins
+from advlab.launch import Composer, parse
+from advlab.plugins import load_plugins
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CLUSTER = importlib.util.find_spec("hydra_plugins") is not None and (
+    importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is not None
+)
+
+
+def commands() -> list[str]:
+    """The command lines: indented or fenced lines that begin with `advlab`, and such lines in running text."""
+    lines = re.findall(r"^(?:    |)(advlab(?: [^\n`]*)?)$", README, re.MULTILINE)
+    lines += [text for text in re.findall(r"`(advlab [^`]+)`", README) if "=" in text or "resume" in text]
+    stripped = [re.split(r"\s+#", line)[0].strip().rstrip("\\").strip() for line in lines]
+    words = r"(advlab)( (list|describe|plot|resume)\b.*| -\S+| [\w/.]+=\S*| \S+\.py)*"
+    return sorted({line for line in stripped if "GROUP" not in line and re.fullmatch(words, line)})
+
+
+def runs(line: str) -> bool:
+    return not re.match(r"advlab (list|describe|plot|resume)\b|advlab -sc", line)
+
+
+def test_there_are_commands() -> None:
+    assert len(commands()) >= 10
+    assert any("my_mobilenet" in line for line in commands())
+
+
+@pytest.mark.parametrize("line", [line for line in commands() if runs(line)])
+def test_every_run_composes_and_its_values_are_right(line: str, tmp_path: Path) -> None:
+    words = shlex.split(line)[1:]
+    plugins, rest = take_plugins(words)
+    load_plugins()
+    if any("submitit" in word for word in rest) and not CLUSTER:
+        pytest.skip("the extra `cluster` is not installed")
+    for name in plugins:
+        load_block(name, tmp_path)
+    parsed = parse(rest)
+    with Composer(None) as composer:
+        jobs = composer.jobs(parsed.overrides, multirun=parsed.flags.multirun)
+    assert jobs
+    assert all(job.experiment.name == "isotropy" for job in jobs)
+
+
+@pytest.mark.parametrize("line", [line for line in commands() if re.match(r"advlab (list|describe)\b", line)])
+def test_every_question_is_answered(line: str, cli: Callable[..., Any]) -> None:
+    ended = cli(*shlex.split(line)[1:])
+    assert ended.code == 0
+    assert len(ended.out) > 100
+
+
+def test_the_demo_then_plot_resume_and_python(cli: Callable[..., Any], tmp_path: Path) -> None:
+    assert cli("run.preset=tiny").code == 0
+    run = "outputs/isotropy/digits-lenet/v001"
+    assert cli("run.preset=tiny", "run.seed=1").code == 0
+    ended = cli("plot", run, run.replace("v001", "v002"))
+    assert ended.code == 0
+    assert all((tmp_path / name).is_file() for name in ended.out.split())
+    assert "nothing left to do" in cli("resume", run).out
+    block = next(text for text in blocks("python") if "advlab.load" in text)
+    space: dict[str, Any] = {}
+    exec(block, space)
+    assert len(space["run"].table) == 3 * 21 * 2
+    assert set(space["run"].claims["verdict"]) <= {"holds", "does not hold", "undecided", "not measured"}
+    for name in ("config.yaml", "plan.json", "cells", "table.csv", "claims.csv", "figures", "log.txt", "manifest.json"):
+        assert (tmp_path / run / name).exists()
+
+
+def test_make_knows_every_target_that_is_named() -> None:
+    helped = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    named = set(re.findall(r"(?:^    |`)make ([a-z0-9-]+)", README, re.MULTILINE))
+    assert {"demo", "test", "bench", "help"} <= named
+    for target in named:
+        assert f"make {target} " in helped
+
+
+def test_figures_and_links_are_there() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        if not target.startswith("http"):
+            assert (ROOT / target).is_file(), target
+
+
+def test_completion_installs(shell: Callable[..., Any]) -> None:
+    ended = shell("-sc", "install=bash")
+    assert ended.code == 0
+    assert "complete" in ended.out
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def load_block(name: str, folder: Path) -> None:
+    """Write a plug-in block of the README, with a stand-in for the user's own module, and load it."""
+    block = next(text for text in blocks("python") if f"# {name}" in text)
+    (folder / name).write_text(block, encoding="utf-8")
+    (folder / "model.py").write_text(
+        "def build():\n    raise AssertionError('not built to check a command')\n", encoding="utf-8"
+    )
+    load_plugins([str(folder / name)])
