@@ -240,7 +240,7 @@ def _offer() -> None:
 
     store = ConfigStore.instance()
     # Hydra copies the store deeply at each of its questions, a second in all for `--help`; its answers are copies anyway
-    store.__deepcopy__ = functools.partial(_itself, store)
+    store.__deepcopy__ = functools.partial(_itself, store)  # type: ignore[attr-defined]
     for (group, name), (node, package) in _choices.items():
         store.store(group=group, name=name, node=node, package=package)
 

@@ -490,7 +490,14 @@ def test_a_dry_run_writes_nothing_at_all(
     assert not cache.exists()
 
 
-TINY = ("run.preset=tiny", "probe.trials=4", "probe.radii=[1]", "recipe.epochs=3", "probe.confidence=0")
+TINY = (
+    "run.preset=tiny",
+    "probe.trials=4",
+    "probe.radii=[1]",
+    "recipe.epochs=2",
+    "probe.confidence=0",
+    "run.batch_size=8",
+)
 
 
 def test_output_paths_with_spaces_and_signs(cli: Callable[..., Ended], tmp_path: Path) -> None:
@@ -519,7 +526,7 @@ def test_a_sweep_where_one_job_fails(cli: Callable[..., Ended], tmp_path: Path) 
 
 
 def test_a_sweep_draws_its_runs_together(cli: Callable[..., Ended], tmp_path: Path) -> None:
-    ended = cli("-m", *TINY, "run.seed=0,1", "recipe.epochs=3,4", "recipe.name=short")
+    ended = cli("-m", *TINY, "run.seed=0,1", "recipe.epochs=2,3", "recipe.name=short")
     assert ended.code == 0, ended.err
     assert "4 jobs:" in ended.out
     assert "again:    advlab plot " in ended.out

@@ -269,6 +269,11 @@ def test_the_digest_is_of_content_and_treatment(root: Path, tmp_path: Path) -> N
     assert read(root).digest == first
     assert {read(root, size=5).digest, read(root, crop=0.5).digest, read(root, fit="squash").digest}.isdisjoint({first})
     assert read(root, resample="bicubic").digest != first
+    (root / "_").mkdir()  # an empty class before the others: the same files under other labels
+    assert read(root).labels.tolist() == [1, 2]
+    assert read(root).digest != first
+    (root / "_").rmdir()
+    assert read(root).digest == first
     (root / "a" / "x.png").rename(root / "b" / "x.png")  # another class
     relabelled = read(root).digest
     put(root / "b" / "y.png", 3)

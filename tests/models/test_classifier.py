@@ -300,7 +300,7 @@ class Strange(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.kept is None:
             self.kept = torch.arange(12.0)
-        out: Tensor = self.head(self.second(self.first(x.flatten(1) * self.weird_name + self.kept)))
+        out: Tensor = self.head(self.second(self.first(x.flatten(1) * self.weird_name * self.kept)))
         return out
 
 
