@@ -11,6 +11,9 @@ from advlab.metrics.intervals import Interval
 Verdict = Literal["holds", "does not hold", "undecided", "not measured"]
 
 
+OTHERS: dict[Verdict, str] = {"does not hold": "do not", "undecided": "undecided", "not measured": "not measured"}
+
+
 @dataclass(frozen=True)
 class Claim:
     """One line of claims.csv.
@@ -63,10 +66,16 @@ def judge(
 
 
 def summary(claims: list[Claim]) -> str:
-    """The claims as lines for the end of a run: verdict, numbers and statement."""
-    width = max((len(c.subset) for c in claims), default=0)
+    """The claims as lines for the end of a run: verdict, numbers, and for each subset how many hold."""
+    subsets = list(dict.fromkeys(c.subset for c in claims))
+    width = max(map(len, subsets), default=0)
     lines = []
     for c in claims:
         numbers = f"{c.estimate:.3g} [{c.low:.3g}, {c.high:.3g}], claimed {c.relation} {c.threshold:g}, n = {c.samples}"
         lines.append(f"{c.verdict:>13}  {c.subset:<{width}}  {c.quantity}: {numbers}")
+    for subset in subsets:
+        verdicts = [c.verdict for c in claims if c.subset == subset]
+        held = verdicts.count("holds")
+        counts = [f"{verdicts.count(v)} {w}" for v, w in OTHERS.items() if v in verdicts]
+        lines.append(f"{subset}: {', '.join([f'{held} of {len(verdicts)} statements hold', *counts])}")
     return "\n".join(lines)

@@ -149,6 +149,7 @@ class Runner:
             assert ctx.data is not None
             loaded = self._classifier(ctx.data, device)
             ctx.classifier = loaded.classifier
+            check_fit(ctx.data.name, ctx.data.shape, len(ctx.data.classes), self.settings, ctx.classifier.classes)
             weights = ctx.classifier.digest()
             if plan is None:
                 ctx.execution = tune(ctx.classifier, device, run.precision, self.artifacts, run.batch_size)
@@ -179,6 +180,7 @@ class Runner:
             artifacts=self.artifacts,
             model_shape=model.shape if uses_model else None,
             model_crop=model.crop if uses_model else 1.0,
+            model_resample=model.resample if uses_model else "bilinear",
         )
         node = self.settings.nodes["dataset"]
         check_fit(node["name"], source.shape(options.model_shape), source.class_count, self.settings)
@@ -484,8 +486,15 @@ def choose_device(name: str) -> Any:
     return device
 
 
-def check_fit(dataset: str, shape: tuple[int, int, int], classes: int, settings: Settings) -> None:
-    """Check that the model takes the dataset's images and has its classes; 0 classes are not known yet.
+def check_fit(dataset: str, shape: tuple[int, int, int], classes: int, settings: Settings, logits: int = 0) -> None:
+    """Check that the model takes the dataset's images and has its classes.
+
+    Args:
+        dataset: its name, for the message.
+        shape: (C, H, W) of its images.
+        classes: how many it has; 0: not known yet.
+        settings: of the run.
+        logits: how many the network gives; 0: what the model declares.
 
     Raises:
         ConfigError: they do not fit; the message says what to type.
@@ -503,9 +512,10 @@ def check_fit(dataset: str, shape: tuple[int, int, int], classes: int, settings:
             f"{name} takes images of {'x'.join(map(str, wanted))} (channels x height x width), {dataset} gives "
             f"{'x'.join(map(str, shape))}: type {adapt}{' '.join(keys)}"
         )
-    if classes and model.class_count and classes != model.class_count:
+    outputs = logits or model.class_count
+    if classes and outputs and classes != outputs:
         if hasattr(model, "classes") and not getattr(model, "pretrained", False):
             remedy = f"type model.classes={classes}"
         else:
             remedy = "choose the dataset that it was trained for by dataset=..., or another model"
-        raise ConfigError(f"{name} has {model.class_count} classes, {dataset} has {classes}: {remedy}")
+        raise ConfigError(f"{name} has {outputs} classes, {dataset} has {classes}: {remedy}")

@@ -63,10 +63,11 @@ def test_summary_names_verdict_and_numbers() -> None:
         judge("b", Interval(NAN, NAN, NAN, 0), "<", 0.1, subset="x", statement="said", quantity="share"),
     ]
     lines = summary(claims).splitlines()
-    assert len(lines) == 2
+    assert len(lines) == 4
     assert "holds" in lines[0]
     assert "median range: 0.5 [0.4, 0.6], claimed > 0.1, n = 12" in lines[0]
     assert "not measured" in lines[1]
+    assert lines[2:] == ["l2, 0..1: 1 of 1 statements hold", "x: 0 of 1 statements hold, 1 not measured"]
     assert summary([]) == ""
     assert isinstance(claims[0], Claim)
 

@@ -32,8 +32,11 @@ def median_interval(values: Any, *, confidence: float = 0.95, resamples: int = 4
     kept = kept[~np.isnan(kept)]
     if kept.size == 0:
         return Interval(math.nan, math.nan, math.nan, 0)
-    draws = np.random.default_rng(seed).integers(kept.size, size=(resamples, kept.size))
-    medians = np.median(kept[draws], axis=1)
+    generator = np.random.default_rng(seed)
+    chunk = max(1, (1 << 22) // kept.size)  # resamples at a time: memory stays flat in the number of samples
+    sizes = [min(chunk, resamples - start) for start in range(0, resamples, chunk)]
+    draws = (generator.integers(kept.size, size=(count, kept.size)) for count in sizes)
+    medians = np.concatenate([np.median(kept[drawn], axis=1) for drawn in draws])
     tail = (1 - confidence) / 2
     low, high = np.quantile(medians, [tail, 1 - tail])
     return Interval(float(np.median(kept)), float(low), float(high), int(kept.size))

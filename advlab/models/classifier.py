@@ -111,9 +111,9 @@ class Classifier(nn.Module):
         text = "\n".join([str(self.network), *(name for name, _ in state)])
         return tensor_digest(torch.tensor(list(text.encode()), dtype=torch.uint8), *(tensor for _, tensor in state))
 
-    def double_copy(self) -> Classifier:
-        """A copy that computes in float64, to measure what float32 loses."""
-        return copy.deepcopy(self).double()
+    def double_copy(self, device: torch.device | None = None) -> Classifier:
+        """A copy that computes in float64, to measure what float32 loses; on `device`, or where this one is."""
+        return copy.deepcopy(self).to(device or self.device).double()
 
     def _probe(self, classes: int) -> tuple[int, str]:
         """Number of logits and name of the classification layer, from one forward pass on two images."""

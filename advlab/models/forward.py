@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import logging
 from dataclasses import dataclass
 from typing import Literal
@@ -95,7 +94,8 @@ class Forward:
     def double(self, x: Tensor) -> Tensor:
         """(N, K) float64 logits of the same images by the same weights in float64 (on the CPU where the device has none)."""
         if self._double is None:
-            double = copy.deepcopy(self.classifier).to(self.double_device).double()
+            with torch.inference_mode(False):  # the copy must serve gradients as well
+                double = self.classifier.double_copy(self.double_device)
             self._double = double.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         parts = x.split(max(1, self.limit // 2))
         logits = [self._double(part.to(self.double_device).double().contiguous()) for part in parts]

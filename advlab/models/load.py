@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from advlab.artifacts import Arrays, ArtifactStore
 from advlab.data.images import ImageData, Shape
@@ -64,15 +64,20 @@ def load_classifier(
         ModelError: weights are missing, damaged or do not fit; there is neither a checkpoint nor a recipe; or training
             diverged.
     """
-    mean, std = constants(model, "mean"), constants(model, "std")
+    mean, std = constants(model, "mean", shape), constants(model, "std", shape)
     if model.trainable and not model.checkpoint:
         if getattr(recipe, "name", "none") == "none":
             raise ModelError(
                 f"{name} has no weights and no recipe to train it: give a file by model.checkpoint=..., or choose a recipe "
                 "by recipe=NAME (`advlab --help` lists them)"
             )
+        if mean is not None or std is not None:
+            raise ModelError(
+                f"model.mean and model.std go with weights that are loaded; the recipe {recipe.name} computes its own from "
+                "the training images: leave them out, or choose another recipe.normalise"
+            )
         return trained(name, model, recipe, train_data(), artifacts, device, seed)
-    network = model.network()
+    network = build(name, model)
     origin, state = "as built by the plug-in", {}
     if model.checkpoint:
         path = Path(model.checkpoint).expanduser()
@@ -96,10 +101,28 @@ def load_classifier(
     return Loaded(classifier.to(device).eval(), origin)
 
 
-def constants(model: Model, which: str) -> Tensor | None:
-    """`model.mean` or `model.std` as (C, 1, 1), None when not given."""
+def build(name: str, model: Model) -> nn.Module:
+    """The network without trained weights.
+
+    Raises:
+        ModelError: its parameters do not make a network.
+    """
+    try:
+        return model.network()
+    except ValueError as error:
+        raise ModelError(f"{name} cannot be built: {error}. `advlab describe {name}` lists its parameters") from error
+
+
+def constants(model: Model, which: str, shape: Shape) -> Tensor | None:
+    """`model.mean` or `model.std` as (C, 1, 1), None when not given.
+
+    Raises:
+        ModelError: there are neither one nor C of them.
+    """
     values = getattr(model, which)
-    return torch.tensor(values, dtype=torch.float32).view(-1, 1, 1) if values else None
+    if len(values) not in (0, 1, shape[0]):
+        raise ModelError(f"model.{which} must be one number or one for each of the {shape[0]} channels, got {values}")
+    return torch.tensor(values, dtype=torch.float32).view(-1, 1, 1).expand(shape[0], 1, 1) if values else None
 
 
 def trained(
@@ -122,7 +145,7 @@ def trained(
     def make() -> tuple[Arrays, dict[str, Any]]:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = model.network()
+            network = build(name, model)
         mean, std = normalisation(recipe, pixels)
         steps = recipe.total_steps(len(data))
         log.info(
@@ -149,7 +172,7 @@ def trained(
         arrays |= {"input.mean": mean.cpu().numpy(), "input.std": std.cpu().numpy()}
         return arrays, {"seconds": seconds, "recipe": recipe.name}
 
-    network = model.network()
+    network = build(name, model)
     if not artifacts.writes and artifacts.find("weights", fields) is None:  # a dry run trains nothing
         mean, std = normalisation(recipe, pixels)
         classifier = Classifier(network, name=name, shape=data.shape, classes=model.class_count, mean=mean, std=std)

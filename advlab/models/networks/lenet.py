@@ -24,6 +24,8 @@ class LeNet(nn.Module):
     def __init__(self, *, input_shape: Shape, classes: int, hidden: int = 500) -> None:
         super().__init__()
         check_classes(classes, network="LeNet")
+        if hidden < 1:
+            raise ValueError(f"LeNet: hidden must be at least 1, got {hidden}")
         self.conv1 = nn.Conv2d(input_shape[0], 20, 5)
         self.pool1 = nn.MaxPool2d(2, ceil_mode=True)
         self.conv2 = nn.Conv2d(20, 50, 5)
