@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import Any
 
-PLAIN_LINES = 20  # at most so many a task, when standard error is no terminal
+PLAIN_LINES = 10  # at most so many a task, when standard error is no terminal
 
 
 class Progress:

@@ -39,7 +39,7 @@ def score_ranges(table: pd.DataFrame) -> Figure:
     rows = 1 if len(runs) == 1 else depth * len(readings)
     figure = Figure(figsize=(PAGE if columns > 1 else PAGE / 2, 0.75 + 2.3 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
-    lowest = table["range"].clip(lower=FLOOR).min()
+    lowest = table[["range", "noise_floor"]].clip(lower=FLOOR).min().min()  # NaN where nothing is finite
     bottom = 10 ** (math.floor(math.log10(lowest)) - 0.3) if lowest > 0 else FLOOR / 2
     for axis in axes.flat:
         axis.set_axis_off()
@@ -86,7 +86,7 @@ def _panel(axis: Any, part: pd.DataFrame) -> Any:
     axis.plot(medians.index, medians.values, color=LINES[1], linewidth=1.3)
     floors = part["noise_floor"].dropna()
     if len(floors):
-        axis.axhline(max(float(floors.max()), FLOOR), color="black", linewidth=0.9, linestyle="--")
+        axis.axhline(max(float(floors.median()), FLOOR), color="black", linewidth=0.9, linestyle="--")
     axis.set_yscale("log")
     axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     return mappable
@@ -101,5 +101,5 @@ def _legend() -> list[Any]:
         Line2D([], [], marker="o", label="every direction keeps the class", **marker),
         Line2D([], [], marker="s", markeredgecolor=EDGE, label="some direction is misclassified", **marker),
         Line2D([], [], color=LINES[1], linewidth=1.3, label="median over samples"),
-        Line2D([], [], color="black", linewidth=0.9, linestyle="--", label="float32 noise floor"),
+        Line2D([], [], color="black", linewidth=0.9, linestyle="--", label="float32 noise floor (median)"),
     ]

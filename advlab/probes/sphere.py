@@ -37,7 +37,7 @@ class Sphere:
             device); on the CPU both are the same.
         layer: the layer whose output is Phi_L, for experiments that read features; auto: the input of the
             classification layer.
-        floor_samples: samples on which float32 is compared with float64.
+        floor_samples: samples on which float32 is compared with float64, at the smallest radius.
     """
 
     radii: list[float] = field(default_factory=lambda: [0.1, *map(float, range(1, 21))])
