@@ -11,6 +11,7 @@ from advlab.metrics.intervals import Interval
 Verdict = Literal["holds", "does not hold", "undecided", "not measured"]
 
 
+FEWEST = 6  # samples: with fewer, not even the whole range of a sample covers its median with 95 % (1 - 2 / 2^n)
 OTHERS: dict[Verdict, str] = {"does not hold": "do not", "undecided": "undecided", "not measured": "not measured"}
 
 
@@ -19,7 +20,8 @@ class Claim:
     """One line of claims.csv.
 
     The verdict is `holds` when the whole interval lies on the claimed side of the threshold, `does not hold` when it
-    lies wholly on the other side, `undecided` when it straddles it, `not measured` when there is nothing to judge by.
+    lies wholly on the other side, `undecided` when it straddles it or there are fewer than six samples, `not measured`
+    when there is nothing to judge by.
     """
 
     claim: str  # short name
@@ -53,6 +55,8 @@ def judge(
     verdict: Verdict
     if math.isnan(interval.estimate):
         verdict = "not measured"
+    elif interval.samples < FEWEST:
+        verdict = "undecided"
     elif limit < low <= high:  # false when a bound is NaN
         verdict = "holds"
     elif low <= high <= limit:
