@@ -19,6 +19,8 @@ def complement(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         (...,) float64 of 1 - p (NaN where a logit is not finite), and (...,) bool.
     """
+    if logits.device.type == "mps":  # it has no float64
+        logits, labels = logits.cpu(), labels.cpu()
     z = logits.double()
     index = labels.expand(z.shape[:-1])[..., None]
     true = z.gather(-1, index)

@@ -172,8 +172,15 @@ class RunParams:
                 raise ValueError(f"{name} must name a folder, got an empty text")
 
     def path(self, name: str) -> Path:
-        """One of the `*_root` folders, with ~ expanded."""
-        return Path(getattr(self, name)).expanduser()
+        """One of the `*_root` folders, with ~ expanded.
+
+        Raises:
+            ConfigError: it begins with ~, and the user has no home.
+        """
+        try:
+            return Path(getattr(self, name)).expanduser()
+        except RuntimeError as error:
+            raise ConfigError(f"run.{name}: {error} Set HOME, or type run.{name}=/a/folder") from error
 
 
 @dataclass(frozen=True)

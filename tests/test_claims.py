@@ -57,6 +57,12 @@ def test_verdicts_mirror() -> None:
         assert verdict(low, low, high, ">", threshold) == verdict(-high, -low, -low, "<", -threshold)
 
 
+@pytest.mark.parametrize(("samples", "verdict"), [(5, "undecided"), (6, "holds")])
+def test_fewer_than_six_samples_decide_nothing(samples: int, verdict: str) -> None:
+    claim = judge("c", Interval(0.5, 0.4, 0.6, samples), ">", 0.1, subset="s", statement="said", quantity="q")
+    assert claim.verdict == verdict
+
+
 def test_summary_names_verdict_and_numbers() -> None:
     claims = [
         judge("a", Interval(0.5, 0.4, 0.6, 12), ">", 0.1, subset="l2, 0..1", statement="said", quantity="median range"),

@@ -299,7 +299,7 @@ PLAN = {
     "digest": "d", "experiment": "isotropy", "config": NODES, "cells": ["a"], "prepared": {}, "device": "cpu", "job": "",
     "execution": {}, "weights": "", "data": "",
 }  # fmt: skip
-CLAIM = judge("c", Interval(0.5, 0.4, 0.6, 3), ">", 0.1, subset="s", statement="said", quantity="q")
+CLAIM = judge("c", Interval(0.5, 0.4, 0.6, 12), ">", 0.1, subset="s", statement="said", quantity="q")
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ class Classifier(nn.Module):
 
     scale: Tensor
     shift: Tensor
+    overwrites: bool = False  # whether the network works in place on its input, which the caller still needs
     behaviour: list[str]  # a few logits of one fixed image, rounded: tells networks apart that differ in code alone
 
     def __init__(
@@ -57,7 +58,11 @@ class Classifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, classes) logits of (N, C, H, W) images in [0, 1]."""
-        logits: Tensor = self.network(torch.addcmul(self.shift, x, self.scale) if self.normalises else x)
+        if self.normalises:
+            x = torch.addcmul(self.shift, x, self.scale)
+        elif self.overwrites:
+            x = x.clone()
+        logits: Tensor = self.network(x)
         return logits
 
     def features(self, x: Tensor, layer: str = "auto") -> tuple[Tensor, Tensor]:
@@ -70,10 +75,15 @@ class Classifier(nn.Module):
                 gives `classes` channels.
 
         Raises:
-            ModelError: there is no such module, or it gives no tensor.
+            ModelError: there is no such module, or it gives no tensor, or no module can be told to be the classification
+                layer.
         """
         kept: list[object] = []
         if layer == "auto":
+            if not self._head:
+                raise ModelError(
+                    f"{self.name} has no linear or convolutional layer: name its feature layer by probe.layer=..."
+                )
             module = self.network.get_submodule(self._head)
             handle = module.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0]))
         else:
@@ -97,7 +107,7 @@ class Classifier(nn.Module):
 
     @property
     def head(self) -> str:
-        """Name of the classification layer."""
+        """Name of the classification layer; empty when the network has no linear or convolutional module."""
         return self._head
 
     @property
@@ -131,6 +141,7 @@ class Classifier(nn.Module):
         ]
         x = torch.rand((2, *self.shape), generator=torch.Generator().manual_seed(0))
         size = "x".join(map(str, self.shape))
+        before, version = x.clone(), x._version
         try:
             with frozen(self), torch.no_grad():  # not inference_mode: what a network keeps must serve gradients later
                 logits = self(x)
@@ -154,13 +165,10 @@ class Classifier(nn.Module):
             logits.double().sum(1), torch.ones(2, dtype=torch.float64), atol=1e-4
         ):
             raise ModelError(f"{self.name} gives probabilities; logits are needed: take away its final softmax")
+        self.overwrites = x._version != version or not torch.equal(x, before)
         self.behaviour = [f"{value:.2e}" for value in logits[0, :16].tolist()]
         heads = [name for name, width in calls if width == logits.shape[1]] or [name for name, _ in calls]
-        if not heads:
-            raise ModelError(
-                f"{self.name} has no linear or convolutional layer: name its feature layer by probe.layer=..."
-            )
-        return int(logits.shape[1]), heads[-1]
+        return int(logits.shape[1]), heads[-1] if heads else ""
 
 
 @contextlib.contextmanager

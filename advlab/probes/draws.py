@@ -36,7 +36,7 @@ class Draws:
         self.size, self.device = size, device
         self.numpy = portable or device.type == "cpu"
         self._identity = f"advlab noise 1/{seed}/{dataset}"
-        digest = hashlib.sha256(self._identity.encode()).digest()
+        digest = hashlib.sha256(self._identity.encode(errors="surrogateescape")).digest()
         self._key = np.frombuffer(digest[:16], dtype="<u8")
         self._pool = ThreadPoolExecutor(threads) if self.numpy and threads > 1 else None
         self._generator = None if self.numpy else torch.Generator(device=device)

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 def order(data: ImageData, seed: int) -> np.ndarray[Any, Any]:
     """(N,) indices of a split in the order in which candidates are tried: a permutation by seed and dataset alone."""
-    name = int.from_bytes(f"{data.name}/{data.split}".encode(), "little")
+    name = int.from_bytes(f"{data.name}/{data.split}".encode(errors="surrogateescape"), "little")
     return np.random.default_rng([seed, name]).permutation(len(data))
 
 

@@ -363,7 +363,8 @@ def test_a_network_without_layers() -> None:
             return x.mean((2, 3))
 
     with pytest.raises(ModelError, match="has no linear or convolutional layer"):
-        wrap(Mean())
+        network = wrap(Mean())
+        network.features(torch.rand(2, *network.shape))
 
 
 def test_the_head_is_the_last_layer_that_gives_the_classes() -> None:
