@@ -279,7 +279,7 @@ def plot_runs(paths: Sequence[Path], output: Path | None = None) -> list[Path]:
         ResultError: a run is missing or damaged.
         ConfigError: the runs are of different experiments, or the output's suffix is not known.
     """
-    runs = [RunDirectory.open(path) for path in paths]
+    runs = list({path.resolve(): RunDirectory.open(path) for path in paths}.values())  # each once
 
     import pandas as pd  # a second of start-up, which a wrong path need not wait for
 
@@ -314,8 +314,12 @@ def plot_runs(paths: Sequence[Path], output: Path | None = None) -> list[Path]:
 
 
 def unique_labels(labels: Sequence[str], runs: Sequence[RunDirectory]) -> list[str]:
-    """The labels, with the version behind those that occur more than once."""
-    return [
+    """The labels, with the version behind those that occur more than once, or the path where that does not tell them."""
+    names = [
         f"{label} ({run.path.resolve().name})" if labels.count(label) > 1 else label
         for label, run in zip(labels, runs, strict=True)
+    ]
+    return [
+        f"{label} ({run.path})" if names.count(name) > 1 else name
+        for label, name, run in zip(labels, names, runs, strict=True)
     ]

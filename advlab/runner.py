@@ -70,7 +70,7 @@ def execute(settings: Settings, *, directory: RunDirectory | None = None) -> Out
 def resumable(settings: Settings) -> RunDirectory | None:
     """The version that `run.resume=true`, or a requeued cluster job, goes on with; None for a new one."""
     job = job_id()
-    if not settings.run.resume and not job:
+    if not settings.run.resume and not requeued():  # two commands in one allocation are two runs
         return None
     family = RunDirectory.family(settings.run.path("output_root"), settings.nodes)
     complete = None
@@ -89,7 +89,7 @@ def resumable(settings: Settings) -> RunDirectory | None:
         if not version.finished():
             return version
         complete = complete or version
-    return complete if settings.run.resume or requeued() else None
+    return complete
 
 
 def bad_cells(directory: RunDirectory, settings: Settings) -> list[str]:

@@ -243,7 +243,7 @@ def resolve(config: Mapping[str, Any], explicit: frozenset[str] = frozenset()) -
         if group == "recipe":  # dataset and model stand: the preset may look at them before the rest is built
             for key, value in experiment_class.presets(run.preset, built["dataset"], built["model"]).items():
                 target, _, option = key.partition(".")
-                if key not in explicit:
+                if key not in explicit and nodes[target].get("name") != "none":
                     nodes[target][option] = value
         component = registry.load(component_name(group, nodes[group]))
         options = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -263,6 +264,8 @@ class FileSource(Source):
             ValueError: names the field.
         """
         super().__post_init__()
+        if self.root:  # archived whole, so that a run can be resumed from any folder
+            object.__setattr__(self, "root", os.path.abspath(os.path.expanduser(self.root)))
         if not 0 <= self.crop <= 1:
             raise ValueError(f"crop is a share between 0 (the model's) and 1, got {self.crop}")
 

@@ -141,7 +141,7 @@ class Classifier(nn.Module):
         ]
         x = torch.rand((2, *self.shape), generator=torch.Generator().manual_seed(0))
         size = "x".join(map(str, self.shape))
-        before, version = x.clone(), x._version
+        before, version = x.clone(), writes(x)
         try:
             with frozen(self), torch.no_grad():  # not inference_mode: what a network keeps must serve gradients later
                 logits = self(x)
@@ -165,10 +165,15 @@ class Classifier(nn.Module):
             logits.double().sum(1), torch.ones(2, dtype=torch.float64), atol=1e-4
         ):
             raise ModelError(f"{self.name} gives probabilities; logits are needed: take away its final softmax")
-        self.overwrites = x._version != version or not torch.equal(x, before)
+        self.overwrites = writes(x) != version or not torch.equal(x, before)
         self.behaviour = [f"{value:.2e}" for value in logits[0, :16].tolist()]
         heads = [name for name, width in calls if width == logits.shape[1]] or [name for name, _ in calls]
         return int(logits.shape[1]), heads[-1] if heads else ""
+
+
+def writes(x: Tensor) -> int:
+    """How often `x` was written to in place, through itself or a view; 0 for a tensor of inference mode, which keeps no count."""
+    return 0 if x.is_inference() else x._version
 
 
 @contextlib.contextmanager

@@ -51,14 +51,16 @@ def score_ranges(table: pd.DataFrame) -> Figure:
             axis.set_axis_on()
             part = table[(table["run"] == run) & (table["norm"] == reading[0]) & (table["pixel_scale"] == reading[1])]
             mappable = _panel(axis, part)
-            axis.set_title(literal(str(run), 28 if columns > 2 else 40))
+            axis.set_title(literal(str(run), {4: 24, 3: 30}.get(columns, 40)))
             axis.set_xlabel(radius_label(*reading) if columns < 4 else radius_label(*reading).replace("radius ", ""))
             axis.set_ylim(bottom, 2)
             if column == 0:
                 axis.set_ylabel("range of score over $T$ directions")
     bar = figure.colorbar(mappable, ax=axes, fraction=0.05, pad=0.01, aspect=30)
     bar.set_label("mean score of the true class")
-    figure.legend(handles=_legend(), loc="outside lower center", ncols=4 if columns > 1 else 1, frameon=False)
+    figure.legend(
+        handles=_legend(), loc="outside lower center", ncols=4 if columns > 1 else 1, frameon=False, columnspacing=1.2
+    )
     return figure
 
 
@@ -84,9 +86,10 @@ def _panel(axis: Any, part: pd.DataFrame) -> Any:
         )
     medians = drawn.groupby("radius")["range"].median().clip(lower=FLOOR)
     axis.plot(medians.index, medians.values, color=LINES[1], linewidth=1.3)
-    floors = part["noise_floor"].dropna()
+    floors = part.dropna(subset=["noise_floor"])
     if len(floors):
-        axis.axhline(max(float(floors.median()), FLOOR), color="black", linewidth=0.9, linestyle="--")
+        heights = floors["noise_floor"].clip(lower=FLOOR)
+        axis.scatter(floors["radius"], heights, marker="_", s=40, color=LINES[0], linewidths=1.0, zorder=3)
     axis.set_yscale("log")
     axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     return mappable
@@ -101,5 +104,7 @@ def _legend() -> list[Any]:
         Line2D([], [], marker="o", label="every direction keeps the class", **marker),
         Line2D([], [], marker="s", markeredgecolor=EDGE, label="some direction is misclassified", **marker),
         Line2D([], [], color=LINES[1], linewidth=1.3, label="median over samples"),
-        Line2D([], [], color="black", linewidth=0.9, linestyle="--", label="float32 noise floor (median)"),
+        Line2D(
+            [], [], marker="_", linestyle="none", color=LINES[0], markersize=6, label="float32 noise floor of a sample"
+        ),
     ]

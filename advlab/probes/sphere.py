@@ -49,7 +49,7 @@ class Sphere:
     confidence: float = 0.99
     noise: Literal["device", "portable"] = "device"
     layer: str = "auto"
-    floor_samples: int = 5
+    floor_samples: int = 10
 
     def __post_init__(self) -> None:
         """Refuse values out of range.

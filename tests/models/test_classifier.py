@@ -362,8 +362,9 @@ def test_a_network_without_layers() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return x.mean((2, 3))
 
+    network = wrap(Mean())
+    assert network.head == ""
     with pytest.raises(ModelError, match="has no linear or convolutional layer"):
-        network = wrap(Mean())
         network.features(torch.rand(2, *network.shape))
 
 
