@@ -46,18 +46,32 @@ def judge(
     subset: str,
     statement: str,
     quantity: str,
+    of_samples: bool = False,
 ) -> Claim:
-    """The claim that the quantity behind `interval` is above (">") or below ("<") `threshold`."""
+    """The claim that the quantity behind `interval` is above (">") or below ("<") `threshold`.
+
+    Args:
+        claim: short name.
+        interval: what was measured.
+        relation: the claimed side.
+        threshold: fixed beforehand.
+        subset: the part of the table it is about.
+        statement: what the paper says, and where.
+        quantity: what is measured.
+        of_samples: the statement is about the samples at hand ("in at least 95 % of the samples"): it holds when the
+            estimate itself reaches the threshold, which an interval's bound could not with fewer than 73 samples.
+    """
     if relation == ">":
         low, high, limit = interval.low, interval.high, threshold
     else:
         low, high, limit = -interval.high, -interval.low, -threshold
+    reached = of_samples and (interval.estimate >= threshold if relation == ">" else interval.estimate <= threshold)
     verdict: Verdict
     if math.isnan(interval.estimate):
         verdict = "not measured"
     elif interval.samples < FEWEST:
         verdict = "undecided"
-    elif limit < low <= high:  # false when a bound is NaN
+    elif reached or limit < low <= high:  # false when a bound is NaN
         verdict = "holds"
     elif low <= high <= limit:
         verdict = "does not hold"
@@ -67,6 +81,25 @@ def judge(
         claim, subset, statement, quantity, relation, threshold, interval.estimate, interval.low, interval.high,
         interval.samples, verdict,
     )  # fmt: skip
+
+
+def across(verdicts: dict[str, list[Claim]]) -> str:
+    """How many runs (by label) each statement holds in, a line for each subset and claim that any run has."""
+    keys = list(dict.fromkeys((c.subset, c.claim) for claims in verdicts.values() for c in claims))
+    lines = []
+    for subset, name in keys:
+        found = {
+            label: c.verdict
+            for label, claims in verdicts.items()
+            for c in claims
+            if (c.subset, c.claim) == (subset, name)
+        }
+        holding = [label for label, verdict in found.items() if verdict == "holds"]
+        rest = [f"{label}: {verdict}" for label, verdict in found.items() if verdict != "holds"]
+        lines.append(
+            f"{subset}  {name}: holds in {len(holding)} of {len(found)}" + (f" ({'; '.join(rest)})" if rest else "")
+        )
+    return "\n".join(lines)
 
 
 def summary(claims: list[Claim]) -> str:

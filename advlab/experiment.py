@@ -54,7 +54,8 @@ class Experiment(ABC):
     uses: ClassVar[tuple[str, ...]] = ("dataset", "model", "probe")  # groups; the others compose to none
     gradients: ClassVar[bool] = False  # whether `measure` takes gradients; otherwise it runs under inference_mode
     Params: ClassVar[type]  # dataclass of its own parameters, the paper's values as defaults
-    Row: ClassVar[type]  # dataclass of one line of the table, identity columns first
+    Row: ClassVar[type]  # dataclass of one line of the table, identity columns first; NaN are counted in `nonfinite`,
+    # of `trials`, for a `sample`: the runner sums those three columns where they exist
 
     def __init__(self, params: Any) -> None:
         self.params = params

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import re
 from collections.abc import Iterator
 
 import torch
@@ -118,7 +119,8 @@ class Classifier(nn.Module):
     def digest(self) -> str:
         """SHA-256 over its layers, and over the names and bytes of its weights, buffers and normalisation."""
         state = sorted(self.state_dict().items())
-        text = "\n".join([str(self.network), *(name for name, _ in state)])
+        layers = re.sub(r" at 0x[0-9a-f]+", "", str(self.network))  # an address would change with every start
+        text = "\n".join([layers, *(name for name, _ in state)])
         return tensor_digest(torch.tensor(list(text.encode()), dtype=torch.uint8), *(tensor for _, tensor in state))
 
     def double_copy(self, device: torch.device | None = None) -> Classifier:

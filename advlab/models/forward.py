@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -70,9 +71,12 @@ class Forward:
         Raises:
             torch.OutOfMemoryError: not even one image fits.
         """
+        return self._halving(x, self.classifier_logits)
+
+    def _halving(self, x: Tensor, call: Callable[[Tensor], Tensor]) -> Tensor:
         if len(x) <= self.limit or not self.halvings:
             try:
-                logits = self.classifier_logits(x)
+                logits = call(x)
                 self.images += len(x)
                 return logits
             except (RuntimeError, MemoryError) as error:
@@ -83,7 +87,7 @@ class Forward:
             log.warning("out of memory with %d images a forward: going on with %d", len(x), self.limit)
             if x.device.type == "cuda":
                 torch.cuda.empty_cache()
-        return torch.cat([self(part) for part in x.split(self.limit)])
+        return torch.cat([self._halving(part, call) for part in x.split(self.limit)])
 
     def classifier_logits(self, x: Tensor) -> Tensor:
         """The logits of one batch that fits, not counted: out of memory is the caller's."""
@@ -97,7 +101,6 @@ class Forward:
             with torch.inference_mode(False):  # the copy must serve gradients as well
                 double = self.classifier.double_copy(self.double_device)
             self._double = double.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        exact, device = self._double, self.double_device
         parts = x.split(max(1, self.limit // 2))
-        logits = [self._double(part.to(self.double_device).double().contiguous()) for part in parts]
-        self.images += len(x)
-        return torch.cat(logits)
+        return torch.cat([self._halving(part, lambda p: exact(p.to(device).double().contiguous())) for part in parts])

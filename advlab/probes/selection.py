@@ -106,8 +106,8 @@ def select(predictions: Predictions, *, samples: int, confidence: float, name: s
         highest = np.nanmax(predictions.confidence, initial=0)
         raise MeasurementError(
             f"no image qualifies: of {len(predictions.indices)} images none is classified correctly by {name} with more than "
-            f"{confidence:g} confidence; the highest confidence of a correct one is {best:.4g} (of any image in its true class "
-            f"{highest:.4g}). Lower the threshold by probe.confidence=..., or give a better trained network"
+            f"{confidence:.12g} confidence; the highest confidence of a correct one is {best:.12g} (of any image in its true class "
+            f"{highest:.12g}). Lower the threshold by probe.confidence=..., or give a better trained network"
         )
     if len(found) < samples:
         log.warning(

@@ -61,8 +61,8 @@ class Sphere:
             raise ValueError(f"radii must be above 0, ascending and different, got {self.radii}")
         if len(self.radii) > 65535:
             raise ValueError(f"radii: at most 65535, got {len(self.radii)}")
-        if self.trials < 2:
-            raise ValueError(f"trials must be at least 2 (a range over one score is 0), got {self.trials}")
+        if not 2 <= self.trials <= 1_000_000:
+            raise ValueError(f"trials must be 2 (a range over one score is 0) to a million, got {self.trials}")
         if self.samples < 1:
             raise ValueError(f"samples must be at least 1, got {self.samples}")
         if not 0 <= self.confidence < 1:

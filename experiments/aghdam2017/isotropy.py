@@ -147,6 +147,7 @@ class Isotropy(Experiment):
         mean = torch.where(finite, deficit, 0).sum(-1) / counted
         wrong = (finite & ~hit).sum(-1)
         numbers = torch.stack([low, high, mean, counted.double(), wrong.double()]).cpu().numpy()
+        true, unperturbed = labels.tolist(), clean.tolist()  # once: each look at a tensor waits for the device
         for s, sample in enumerate(samples):
             for m, reading in enumerate(readings):
                 for k, radius in enumerate(probe.radii):
@@ -155,9 +156,9 @@ class Isotropy(Experiment):
                         q_min = q_max = q_mean = math.nan
                     rows.append(
                         IsotropyRow(
-                            sample=sample, label=int(labels[s]), norm=reading.norm, pixel_scale=reading.pixel_scale,
+                            sample=sample, label=true[s], norm=reading.norm, pixel_scale=reading.pixel_scale,
                             radius=radius, trials=trials, range=q_max - q_min, mean_score=1 - q_mean,
-                            clean_deficit=float(clean[s]), min_deficit=q_min, max_deficit=q_max,
+                            clean_deficit=unperturbed[s], min_deficit=q_min, max_deficit=q_max,
                             misclassified=int(missed), nonfinite=trials - int(count),
                             noise_floor=floors.get((s, m), math.nan) if k == 0 else math.nan,
                         )
@@ -200,7 +201,7 @@ class Isotropy(Experiment):
         epsilon = float(part["radius"].min())
         at = {r: rows.set_index("sample")["range"] for r, rows in part.groupby("radius")}
         nothing = Interval(math.nan, math.nan, math.nan, 0)
-        smallest = at[epsilon].dropna()
+        smallest = at[epsilon].dropna() if epsilon < 1 else at[epsilon].iloc[:0]  # from 1 on it is no epsilon
         # sample by sample: rounding errors scale with 1 - p as ranges do, and 1 - p spans ten orders of magnitude between
         # samples, so that no floor taken from some samples fits the others. Below 1e-12 a range is zero (float64)
         floors = part.dropna(subset=["noise_floor"])
@@ -223,6 +224,7 @@ class Isotropy(Experiment):
             judge(
                 "more-at-1", nothing if rises is None else share_interval(rises), ">", p.more, subset=subset,
                 statement=section + '"by increasing the radius to 1 pixel, all ConvNets become more non-isotropic"',
+                of_samples=True,
                 quantity=f"share of samples with range(1) > range({epsilon:g})",
             ),
             judge(
