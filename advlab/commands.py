@@ -238,6 +238,8 @@ def command_plot(arguments: Sequence[str]) -> None:
     options = parser.parse_args(list(arguments))
     for path in plot_runs(options.runs, options.output):
         print(path)
+    if len(options.runs) > 1:
+        print(verdicts_across(options.runs))
 
 
 def command_resume(arguments: Sequence[str]) -> int:
@@ -251,7 +253,10 @@ def command_resume(arguments: Sequence[str]) -> int:
     nodes = directory.nodes()
     nodes["run"] = {**nodes.get("run", {}), "resume": True, "dry": False}
     every = frozenset(f"{group}.{key}" for group, node in nodes.items() for key in node)
-    settings = resolve(nodes, explicit=every)
+    try:
+        settings = resolve(nodes, explicit=every)
+    except ConfigError as error:
+        raise ConfigError(f"{error} If a plug-in brings it: advlab --plugin FILE resume {directory.path}") from error
     if directory.plan_path.exists() and directory.plan()["digest"] != settings.digest:
         raise ResultError(f"{directory.config_path} does not match plan.json: one of them was changed; start a new run")
     if not directory.plan_path.exists():
@@ -311,6 +316,24 @@ def plot_runs(paths: Sequence[Path], output: Path | None = None) -> list[Path]:
     if len(runs) == 1 and output is None:
         runs[0].renew_digests(drawn)
     return drawn
+
+
+def verdicts_across(paths: Sequence[Path]) -> str:
+    """In how many of several runs each of the paper's statements holds, from their claims.csv.
+
+    Raises:
+        ResultError: a run has no intact claims.csv.
+    """
+    from advlab.claims import Claim, across
+
+    runs = [RunDirectory.open(path) for path in paths]
+    labels = unique_labels([run_label(run.nodes()) for run in runs], runs)
+    return across(
+        {
+            label: [Claim(**row) for row in run.read_claims().to_dict("records")]
+            for label, run in zip(labels, runs, strict=True)
+        }
+    )
 
 
 def unique_labels(labels: Sequence[str], runs: Sequence[RunDirectory]) -> list[str]:

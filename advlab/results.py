@@ -1,15 +1,11 @@
-"""A run directory: the only module that knows its layout; typed rows <-> CSV, every write atomic."""
+"""A run directory: the only module that knows its layout; every write atomic."""
 
 from __future__ import annotations
 
 import contextlib
-import csv
 import dataclasses
-import io
-import operator
 import re
-import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,113 +22,17 @@ from advlab.storage import (
     write_atomic,
     write_sealed,
 )
+from advlab.tables import REPEAT, from_csv, read_frame, to_csv
 
 if TYPE_CHECKING:
     import pandas as pd
 
-REPEAT = "Repeat the run's command with run.resume=true, which writes it anew"
 TRAILER = re.compile(rb"#sha256=([0-9a-f]{64}) rows=(\d+)\n\Z")
 VERSION = re.compile(r"v(\d{3,})\Z")
 TEMPORARY = re.compile(r"\..+\.\d+\.tmp\Z")
 PLAN_KEYS = frozenset(
     ("digest", "experiment", "config", "cells", "prepared", "device", "job", "execution", "weights", "data")
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-FORMAT: dict[type, Callable[[Any], str]] = {
-    bool: lambda value: str(bool(value)),
-    int: lambda value: str(operator.index(value)),
-    float: lambda value: repr(float(value)),
-    str: lambda value: str(value).encode("utf-8", "backslashreplace").decode(),  # a file name may be no Unicode
-}
-PARSE: dict[type, Callable[[str], Any]] = {
-    bool: lambda text: {"True": True, "False": False}[text],
-    int: int,
-    float: float,
-    str: str,
-}
-
-
-def to_csv(rows: Sequence[Any], row_type: type, *, escape: bool = False) -> str:
-    """Rows as CSV text with a header; floats are written so that reading gives the same bits.
-
-    Args:
-        rows: instances of `row_type`.
-        row_type: a dataclass of int, float, bool and str fields; values are written as their field's type.
-        escape: put ' before text that a spreadsheet would take for a formula (starts with = + - @ or a control sign).
-    """
-    columns = column_types(row_type)
-    lines = [",".join(columns)]
-    for row in rows:
-        values = []
-        for name, kind in columns.items():
-            text = FORMAT[kind](getattr(row, name))
-            if escape and kind is str and text.startswith(FORMULA):
-                text = "'" + text
-            values.append(quoted(text))
-        lines.append(",".join(values))
-    return "\n".join(lines) + "\n"
-
-
-def quoted(text: str) -> str:
-    """One value of a CSV line; carriage returns are quoted as well, which csv.writer does from Python 3.13 on only."""
-    if text and not any(sign in text for sign in ',"\r\n'):
-        return text
-    return '"' + text.replace('"', '""') + '"'
-
-
-def column_types(row_type: type) -> dict[str, type]:
-    """Name -> int, float, bool or str of the fields of a dataclass; a Literal of texts is text.
-
-    Raises:
-        TypeError: a field has another type.
-    """
-    hints = typing.get_type_hints(row_type)
-    columns = {}
-    for field in dataclasses.fields(row_type):
-        kind = str if typing.get_origin(hints[field.name]) is typing.Literal else hints[field.name]
-        if kind not in FORMAT:
-            raise TypeError(f"{row_type.__name__}.{field.name}: a column is int, float, bool or str, not {kind}")
-        columns[field.name] = kind
-    return columns
-
-
-def from_csv(text: str, row_type: type) -> list[Any]:
-    """The inverse of `to_csv` without `escape`.
-
-    Raises:
-        ValueError: the columns are not those of `row_type`, or a value is not of its type.
-    """
-    columns = column_types(row_type)
-    try:
-        header, *lines = csv.reader(io.StringIO(text), strict=True)
-        if header != list(columns):
-            raise ValueError(f"the columns are not those of {row_type.__name__}")
-        parsers = [PARSE[kind] for kind in columns.values()]
-        return [row_type(*(parse(item) for parse, item in zip(parsers, line, strict=True))) for line in lines]
-    except (csv.Error, KeyError) as error:
-        raise ValueError(f"no table of {row_type.__name__}: {error}") from error
-
-
-def read_frame(path: Path) -> pd.DataFrame:
-    """A CSV table as a DataFrame, floats to the bit; text stays text, also where it reads `nan` or `NA`.
-
-    Raises:
-        ResultError: the file is missing or no CSV.
-    """
-    import pandas as pd
-
-    try:
-        frame = pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[], low_memory=False)
-    except FileNotFoundError as error:
-        raise ResultError(f"{path} is missing: go on with `advlab resume {path.parent}`") from error
-    except (OSError, ValueError, pd.errors.ParserError) as error:
-        raise ResultError(f"{path} is no CSV table: {error}") from error
-    for name in frame.columns:  # numbers with nan or inf among them are read as text above
-        if frame[name].dtype == object or str(frame[name].dtype) in ("str", "string"):
-            with contextlib.suppress(ValueError, TypeError):
-                frame[name] = frame[name].astype(float)
-    return frame
 
 
 class RunDirectory:

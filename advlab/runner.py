@@ -17,18 +17,19 @@ from typing import Any
 
 import yaml
 
-from advlab.artifacts import ArtifactStore
 from advlab.claims import Claim, summary
-from advlab.errors import AdvlabError, ConfigError, Interrupted, MeasurementError, ResultError
+from advlab.errors import AdvlabError, Interrupted, MeasurementError, ResultError
 from advlab.experiment import Cell
 from advlab.interrupts import Interrupts
 from advlab.logs import RunLog
 from advlab.plugins import VARIABLE
+from advlab.prepare import Preparation
 from advlab.progress import Progress
 from advlab.provenance import git_state, job_id, peak_memory, requeued, versions
-from advlab.results import RunDirectory, read_frame, run_label, to_csv
+from advlab.results import RunDirectory, run_label
 from advlab.schema import Settings
 from advlab.storage import canonical, write_atomic, write_sealed
+from advlab.tables import read_frame, to_csv
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ def bad_cells(directory: RunDirectory, settings: Settings) -> list[str]:
 
 
 class Runner:
-    """Builds one run's context and carries the run through."""
+    """Carries one run through."""
 
     def __init__(self, settings: Settings, run_log: RunLog, interrupts: Interrupts) -> None:
         self.settings = settings
@@ -115,135 +116,8 @@ class Runner:
         self.run_log = run_log
         self.interrupts = interrupts
         self.started = time.perf_counter()
-        self.facts: dict[str, Any] = {}
-        self.phase: Progress | None = None
-        self.artifacts = ArtifactStore(settings.run.path("cache_root"), writes=not settings.run.dry)
-
-    # preparing
-
-    def context(self, plan: dict[str, Any] | None) -> Any:
-        """Everything that is loaded, trained and tuned before the first cell; a resumed plan's execution is repeated."""
-        import torch
-
-        from advlab.context import Context
-        from advlab.models.forward import Execution, Forward, set_precision
-        from advlab.models.tuning import device_name, tune
-
-        run, nodes = self.settings.run, self.settings.nodes
-        device = choose_device(run.device if plan is None else plan["device"])
-        set_precision(run.precision)
-        ctx = Context(self.settings, self.artifacts, device, self._tick)
-        self.facts |= {"device": str(device), "device_name": device_name(device), "threads": torch.get_num_threads()}
-        if "dataset" in self.experiment.uses:
-            ctx.data = self._data(self.settings.dataset.split).to(device)
-            self.facts["dataset"] = {
-                "name": ctx.data.name, "split": ctx.data.split, "images": len(ctx.data), "shape": list(ctx.data.shape),
-                "classes": list(ctx.data.classes), "digest": ctx.data.digest,
-            }  # fmt: skip
-            if plan is not None and plan["data"] != ctx.data.digest:
-                raise ResultError(
-                    f"the images of {ctx.data.name}/{ctx.data.split} are not those that this run began with "
-                    f"({plan['data'][:12]}): start a new run without run.resume"
-                )
-        if "model" in self.experiment.uses and nodes["model"]["name"] != "none":
-            assert ctx.data is not None
-            loaded = self._classifier(ctx.data, device)
-            ctx.classifier = loaded.classifier
-            check_fit(ctx.data.name, ctx.data.shape, len(ctx.data.classes), self.settings, ctx.classifier.classes)
-            weights = ctx.classifier.digest()
-            if plan is None:
-                ctx.execution = tune(ctx.classifier, device, run.precision, self.artifacts, run.batch_size)
-            else:
-                ctx.execution = Execution(**plan["execution"])
-                if plan["weights"] != weights:
-                    raise ResultError(
-                        f"the weights of {ctx.classifier.name} are not those that this run began with ({plan['weights'][:12]}): "
-                        "start a new run without run.resume"
-                    )
-            ctx.forward = Forward(ctx.classifier, ctx.execution)
-            self.facts["model"] = {
-                "name": ctx.classifier.name, "weights": weights, "origin": loaded.origin, "classes": ctx.classifier.classes,
-                "head": ctx.classifier.head,
-                "parameters": sum(p.numel() for p in ctx.classifier.network.parameters()),
-            }  # fmt: skip
-            ctx.predictions = self._predictions(ctx)
-        return ctx
-
-    def _data(self, split: str) -> Any:
-        from advlab.data.sources import LoadOptions
-
-        source, model, run = self.settings.dataset, self.settings.model, self.settings.run
-        uses_model = hasattr(model, "shape")
-        options = LoadOptions(
-            root=run.path("data_root"),
-            download=run.download and not run.dry,
-            artifacts=self.artifacts,
-            model_shape=model.shape if uses_model else None,
-            model_crop=model.crop if uses_model else 1.0,
-            model_resample=model.resample if uses_model else "bilinear",
-        )
-        node = self.settings.nodes["dataset"]
-        check_fit(node["name"], source.shape(options.model_shape), source.class_count, self.settings)
-        data = source.load(split, node.get("label") or node["name"], options)
-        check_fit(node["name"], data.shape, len(data.classes), self.settings)
-        return data
-
-    def _classifier(self, data: Any, device: Any) -> Any:
-        from advlab.models.load import load_classifier
-
-        run, nodes = self.settings.run, self.settings.nodes
-        return load_classifier(
-            nodes["model"]["name"], self.settings.model, self.settings.recipe, shape=data.shape,
-            train_data=lambda: self._data("train"), artifacts=self.artifacts, device=device, seed=run.seed,
-            download=run.download and not run.dry,
-        )  # fmt: skip
-
-    def _predictions(self, ctx: Any) -> Any:
-        from advlab.models.classifier import frozen
-        from advlab.probes.selection import Predictions, predict
-
-        run = self.settings.run
-
-        def predictions(count: int) -> Predictions:
-            with frozen(ctx.classifier):
-                return predict(
-                    ctx.classifier, ctx.forward, ctx.data, seed=run.seed, count=count, batch=ctx.execution.batch_size,
-                    precision=run.precision, artifacts=self.artifacts, tick=self._tick,
-                )  # fmt: skip
-
-        return predictions
-
-    def _report_accuracy(self, ctx: Any) -> None:
-        predictions = ctx.predictions(self.settings.run.accuracy_images)
-        n, right = len(predictions.correct), int(predictions.correct.sum())
-        expected = getattr(self.settings.recipe, "expected", {}).get(ctx.data.name, 0.0)
-        applies = expected > 0 and self.facts["model"]["origin"].startswith("trained")
-        text = f"; the recipe reaches {100 * expected:.2f} %" if applies else ""
-        log.info(
-            "clean accuracy of %s on %s: %.2f %% (%d of %d)%s", ctx.classifier.name, ctx.data.name, 100 * right / n, right, n, text
-        )  # fmt: skip
-        if applies and right / n < expected - 0.01 - 3 * (expected * (1 - expected) / n) ** 0.5:
-            log.warning("the clean accuracy is well below what the recipe reaches: check data and training")
-        self.facts["clean_accuracy"] = {
-            "accuracy": right / n,
-            "correct": right,
-            "images": n,
-            "expected": expected if applies else None,
-        }
-
-    def _tick(self, title: str, done: int, total: int) -> None:
-        """Progress of the phases before the cells."""
-        if self.phase is None or (self.phase.title, self.phase.total) != (title, total):
-            self._end_phase()
-            self.phase = Progress(title, total)
-        self.phase.update(done)
-        if done >= total:
-            self._end_phase()
-
-    def _end_phase(self) -> None:
-        if self.phase is not None:
-            self.phase.close()
-            self.phase = None
+        self.preparation = Preparation(settings)
+        self.facts = self.preparation.facts
 
     # the dry plan
 
@@ -251,7 +125,7 @@ class Runner:
         """Print cells, forwards, backwards, FLOPs, a time estimate and memory; write nothing."""
         from advlab.dry import plan_text
 
-        ctx = self.context(None)
+        ctx = self.preparation.context(None)
         ctx.prepared = self.experiment.prepare(ctx)
         print(plan_text(self.settings, self.experiment, ctx))
 
@@ -264,10 +138,10 @@ class Runner:
                 if found is not None:  # before the work that another process may be doing
                     stack.enter_context(found.lock())
                 plan = self._plan(found)
-                ctx = self.context(plan)
+                ctx = self.preparation.context(plan)
                 stack.callback(ctx.close)
                 if ctx.predictions is not None:
-                    self._report_accuracy(ctx)
+                    self.preparation.report_accuracy(ctx)
                 cells = self._cells(ctx, plan)
                 directory = found or self._begin(stack, ctx, cells)
             except Interrupted:
@@ -277,7 +151,7 @@ class Runner:
                     print("interrupted before the first measurement: the same command begins anew", file=sys.stderr)
                 raise
             finally:
-                self._end_phase()
+                self.preparation.end_phase()
             self.run_log.write_to(directory.log_path)
             log.info("%s %s", "going on with" if found else "writing to", directory.path)
             if directory.manifest_path.is_file():
@@ -462,60 +336,3 @@ def say_how_to_resume(directory: RunDirectory) -> None:
     plugins = [f"--plugin {shlex.quote(file)}" for file in os.environ.get(VARIABLE, "").split(os.pathsep) if file]
     command = " ".join(["advlab", *plugins, "resume", shlex.quote(str(directory.path))])
     print(f"interrupted; go on with: {command}", file=sys.stderr)
-
-
-def choose_device(name: str) -> Any:
-    """`run.device` as a torch device; `auto` takes CUDA, then MPS, then the CPU.
-
-    Raises:
-        ConfigError: the device is not there.
-    """
-    import torch
-
-    if name == "auto":
-        mps = torch.backends.mps.is_available()
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
-    device = torch.device(name)
-    there = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if not there[device.type]:
-        raise ConfigError(f"run.device={name}: there is no such device here: type run.device=auto or run.device=cpu")
-    return device
-
-
-def check_fit(dataset: str, shape: tuple[int, int, int], classes: int, settings: Settings, logits: int = 0) -> None:
-    """Check that the model takes the dataset's images and has its classes.
-
-    Args:
-        dataset: its name, for the message.
-        shape: (C, H, W) of its images.
-        classes: how many it has; 0: not known yet.
-        settings: of the run.
-        logits: how many the network gives; 0: what the model declares.
-
-    Raises:
-        ConfigError: they do not fit; the message says what to type.
-    """
-    model, name = settings.model, settings.nodes["model"]["name"]
-    if not hasattr(model, "shape"):
-        return
-    wanted = model.shape
-    if wanted is not None and tuple(shape) != tuple(wanted):
-        (c, h, w), (channels, height, _) = shape, wanted
-        adapt = f"model.input=[{c},{h},{w}] or " if hasattr(model, "input") else ""
-        keys = [f"dataset.size={height}"] if h != height else []
-        keys += [f"dataset.channels={channels}"] if c != channels else []
-        raise ConfigError(
-            f"{name} takes images of {'x'.join(map(str, wanted))} (channels x height x width), {dataset} gives "
-            f"{'x'.join(map(str, shape))}: type {adapt}{' '.join(keys)}"
-        )
-    outputs = logits or model.class_count
-    if classes and outputs and classes != outputs:
-        if hasattr(model, "classes") and not getattr(model, "pretrained", False):
-            remedy = f"type model.classes={classes}"
-        else:
-            remedy = "choose the dataset that it was trained for by dataset=..., or another model"
-        raise ConfigError(f"{name} has {outputs} classes, {dataset} has {classes}: {remedy}")

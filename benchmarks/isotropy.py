@@ -15,10 +15,10 @@ from advlab.artifacts import ArtifactStore
 from advlab.context import Context
 from advlab.data.images import ImageData
 from advlab.dry import measure as flops_and_speed
+from advlab.fit import choose_device
 from advlab.models.classifier import Classifier, frozen
 from advlab.models.forward import Forward, set_precision
 from advlab.models.tuning import tune
-from advlab.runner import choose_device
 from advlab.schema import resolve
 from benchmarks.report import Ratio, Report, in_turn, peak_flops, ratio, synchronise
 

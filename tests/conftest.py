@@ -37,6 +37,26 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     patch.undo()
 
 
+@pytest.fixture(autouse=True)
+def _plugins_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a test's plug-ins register is forgotten after it."""
+    from hydra.core.config_store import ConfigStore
+
+    from advlab import components, plugins
+
+    monkeypatch.delenv(plugins.VARIABLE, raising=False)
+    targets = {family: dict(registry._targets) for family, registry in components.FAMILIES.items()}
+    loaded, choices = set(plugins._loaded), dict(plugins._choices)
+    repo = ConfigStore.instance().repo
+    stored = {family: dict(repo.get(family, {})) for family in components.FAMILIES}
+    yield
+    os.environ.pop(plugins.VARIABLE, None)
+    for family, registry in components.FAMILIES.items():
+        registry._targets = targets[family]
+    plugins._loaded, plugins._choices = loaded, choices
+    repo.update(stored)
+
+
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
     """Run a command line in this process, in an empty folder: fast, and coverage of the real dispatch."""

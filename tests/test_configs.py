@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from advlab import components
-from advlab.launch import Composer
+from advlab.compose import Composer
 from advlab.schema import Settings, parameters, plain
 
 if TYPE_CHECKING:

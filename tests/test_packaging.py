@@ -21,7 +21,7 @@ import pathlib, sys
 import advlab
 assert pathlib.Path(advlab.__file__).is_relative_to(sys.argv[1]), advlab.__file__
 from advlab import cli, commands
-from advlab.launch import Composer
+from advlab.compose import Composer
 from advlab.plugins import load_plugins
 load_plugins()
 names = [name for name in commands.group_choices("experiment") if name != "none"]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
-from advlab import components, plugins
+from advlab import plugins
 
 if TYPE_CHECKING:
     from tests.conftest import Ended
@@ -91,24 +91,6 @@ class Squares(Experiment):
 """
 SHORT = ("run.preset=tiny", "probe.trials=4", "probe.radii=[1]", "probe.confidence=0", "run.batch_size=8")
 RUN = "outputs/isotropy/blobs-tiny_net/v001"
-
-
-@pytest.fixture(autouse=True)
-def _forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What a test registers is forgotten after it."""
-    from hydra.core.config_store import ConfigStore
-
-    monkeypatch.delenv(plugins.VARIABLE, raising=False)
-    targets = {family: dict(registry._targets) for family, registry in components.FAMILIES.items()}
-    loaded, choices = set(plugins._loaded), dict(plugins._choices)
-    repo = ConfigStore.instance().repo
-    stored = {family: dict(repo.get(family, {})) for family in components.FAMILIES}
-    yield
-    os.environ.pop(plugins.VARIABLE, None)
-    for family, registry in components.FAMILIES.items():
-        registry._targets = targets[family]
-    plugins._loaded, plugins._choices = loaded, choices
-    repo.update(stored)
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from advlab.cli import take_plugins
-from advlab.launch import Composer, parse
+from advlab.compose import Composer
+from advlab.launch import parse
 from advlab.plugins import load_plugins
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -20,8 +20,9 @@ from advlab import load
 from advlab.claims import Claim, judge
 from advlab.errors import ResultError
 from advlab.metrics.intervals import Interval
-from advlab.results import RunDirectory, from_csv, read_frame, run_label, safe_name, to_csv
+from advlab.results import RunDirectory, run_label, safe_name
 from advlab.storage import StorageError, write_atomic, write_sealed
+from advlab.tables import from_csv, read_frame, to_csv
 
 FORK = multiprocessing.get_context("fork")
 

@@ -19,8 +19,8 @@ from advlab.data.images import ImageData, tensor_digest
 from advlab.models.classifier import Classifier, frozen
 from advlab.models.forward import Execution, Forward
 from advlab.probes.draws import Draws
-from advlab.results import to_csv
 from advlab.schema import Settings, resolve
+from advlab.tables import to_csv
 
 Isotropy = components.EXPERIMENTS.load("isotropy")
 SHAPE = (1, 6, 6)
@@ -247,7 +247,7 @@ def test_a_table_of_zeros_can_be_drawn(tmp_path: Any) -> None:
 
 
 def test_rows_survive_csv(tmp_path: Any) -> None:
-    from advlab.results import from_csv
+    from advlab.tables import from_csv
 
     experiment = Isotropy(Isotropy.Params())
     ctx = context(Score(lambda x: x.sum(1)), tmp_path, count=1)
