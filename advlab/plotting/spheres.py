@@ -71,6 +71,7 @@ def _panel(axis: Any, part: pd.DataFrame) -> Any:
     drawn = part.dropna(subset=["range"])
     wrong = drawn["misclassified"] > 0
     look: dict[str, Any] = {"cmap": SCORES, "vmin": 0, "vmax": 1, "rasterized": True}
+    scale = 1.0 if drawn["sample"].nunique() <= 50 else 0.45  # hundreds of samples would hide each other
     mappable = None
     for rows, marker, size, edge in ((drawn[~wrong], "o", 9, "none"), (drawn[wrong], "s", 13, EDGE)):
         heights = rows["range"].clip(lower=FLOOR)
@@ -79,7 +80,7 @@ def _panel(axis: Any, part: pd.DataFrame) -> Any:
             heights,
             c=rows["mean_score"],
             marker=marker,
-            s=size,
+            s=size * scale,
             edgecolors=edge,
             linewidths=0.3,
             **look,
@@ -101,10 +102,8 @@ def _legend() -> list[Any]:
 
     marker: dict[str, Any] = {"linestyle": "none", "color": "#777777", "markersize": 4}
     return [
-        Line2D([], [], marker="o", label="every direction keeps the class", **marker),
-        Line2D([], [], marker="s", markeredgecolor=EDGE, label="some direction is misclassified", **marker),
+        Line2D([], [], marker="o", label="class kept in all directions", **marker),
+        Line2D([], [], marker="s", markeredgecolor=EDGE, label="misclassified in some", **marker),
         Line2D([], [], color=LINES[1], linewidth=1.3, label="median over samples"),
-        Line2D(
-            [], [], marker="_", linestyle="none", color=LINES[0], markersize=6, label="float32 noise floor of a sample"
-        ),
+        Line2D([], [], marker="_", linestyle="none", color=LINES[0], markersize=6, label="float32 noise of a sample"),
     ]
