@@ -83,8 +83,6 @@ class Context:
         """The noise of the probe on this dataset."""
         import math
 
-        import torch
-
         from advlab.probes.draws import Draws
 
         assert self.data is not None
@@ -94,5 +92,4 @@ class Context:
             size=math.prod(self.data.shape),
             device=self.device,
             portable=self.settings.probe.noise == "portable",
-            threads=torch.get_num_threads(),
         )

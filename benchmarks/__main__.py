@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from pathlib import Path
 
-from benchmarks import isotropy
-from benchmarks.report import Report
-
-BENCHMARKS = {"isotropy": isotropy.run}
+from advlab.cli import wait_briefly
 
 
 def main() -> None:
     """Run what is named, or everything."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does
+    wait_briefly()  # as the command line does; torch is loaded below
+    from benchmarks import isotropy
+    from benchmarks.report import Report
+
+    benchmarks = {"isotropy": isotropy.run}
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHMARKS)}; all when none is named"
+        "names", nargs="*", metavar="NAME", help=f"any of {', '.join(benchmarks)}; all when none is named"
     )
     parser.add_argument(
         "--repeats", type=int, default=5, help="measurements of each side, in turn; medians are reported"
@@ -26,12 +26,12 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=50, help="images of the isotropy workload")
     parser.add_argument("--output", type=Path, default=Path("outputs/bench"), help="folder of the table and the JSON")
     options = parser.parse_args()
-    unknown = [name for name in options.names if name not in BENCHMARKS]
+    unknown = [name for name in options.names if name not in benchmarks]
     if unknown:
-        parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
+        parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(benchmarks)}")
     report = Report()
-    for name in options.names or BENCHMARKS:
-        BENCHMARKS[name](report, repeats=options.repeats, images=options.images)
+    for name in options.names or benchmarks:
+        benchmarks[name](report, repeats=options.repeats, images=options.images)
     print(report.table())
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "bench.md").write_text(report.table() + "\n", encoding="utf-8")

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: tests run beside other work
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # before torch, as the command line does
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -68,28 +69,40 @@ def sphere_batches(
     group = max(1, execution.batch_size // probe.trials)
     pieces = parts(probe.trials, execution.batch_size)
     longest = max(stop - start for start, stop in pieces)
-    noise = torch.empty(group * longest * draws.size, device=images.device)
-    buffer = torch.empty((group * longest, *shape), device=images.device)
+    work = [
+        (first, units[first : first + group], start, stop)
+        for first in range(0, len(units), group)
+        for start, stop in pieces
+    ]
+    # two buffers: the next batch's noise is drawn while this one's images go through the network
+    noise = [torch.empty(group * longest * draws.size, device=images.device) for _ in range(min(2, len(work)))]
+    buffer = torch.empty((group * longest if work else 0, *shape), device=images.device)
     buffer = buffer.contiguous(memory_format=execution.torch_format)
     radius = torch.tensor(probe.radii, dtype=torch.float64)
-    for first in range(0, len(units), group):
-        chunk = units[first : first + group]
+
+    def begin(number: int) -> tuple[Tensor, Callable[[], None]]:
+        _, chunk, start, stop = work[number]
+        size = (len(chunk), stop - start, draws.size)
+        v = noise[number % 2][: math.prod(size)].view(size)
+        return v, draws.begin([(samples[i], k) for i, k in chunk], v, start)
+
+    ahead = begin(0) if work else None
+    for number, (first, chunk, start, stop) in enumerate(work):
+        assert ahead is not None
+        v, finish = ahead
+        finish()
+        ahead = begin(number + 1) if number + 1 < len(work) else None
+        trials = stop - start
         clean = images[[i for i, _ in chunk]][:, None]
         wanted = radius[[k for _, k in chunk]]
-        for start, stop in pieces:
-            trials = stop - start
-            v = noise[: len(chunk) * trials * draws.size].view(len(chunk), trials, draws.size)
-            draws.fill([(samples[i], k) for i, k in chunk], v, start)
-            x = buffer[: len(chunk) * trials]
-            lengths: dict[str, Tensor] = {}
-            for index, reading in enumerate(probe.readings):
-                if reading.norm not in lengths:
-                    lengths[reading.norm] = norms(v, reading.norm).clamp_min(1e-30)
-                target = (wanted / reading.pixel_scale).float().to(images.device)
-                scale = (target[:, None] / lengths[reading.norm])[:, :, None, None, None]
-                torch.addcmul(
-                    clean, v.view(len(chunk), trials, *shape), scale, out=x.unflatten(0, (len(chunk), trials))
-                )
-                if probe.clip:
-                    x.clamp_(0, 1)
-                yield Batch(index, first, len(chunk), start, v, x)
+        x = buffer[: len(chunk) * trials]
+        lengths: dict[str, Tensor] = {}
+        for index, reading in enumerate(probe.readings):
+            if reading.norm not in lengths:
+                lengths[reading.norm] = norms(v, reading.norm).clamp_min(1e-30)
+            target = (wanted / reading.pixel_scale).float().to(images.device)
+            scale = (target[:, None] / lengths[reading.norm])[:, :, None, None, None]
+            torch.addcmul(clean, v.view(len(chunk), trials, *shape), scale, out=x.unflatten(0, (len(chunk), trials)))
+            if probe.clip:
+                x.clamp_(0, 1)
+            yield Batch(index, first, len(chunk), start, v, x)

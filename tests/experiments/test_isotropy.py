@@ -106,7 +106,7 @@ def test_rows_equal_brute_force_in_float64(tmp_path: Any) -> None:
     found = table(ctx)
     assert ctx.data is not None
     double = network.double()
-    source = Draws(seed=0, dataset="toy/test", size=36, device=torch.device("cpu"), portable=True, threads=1)
+    source = Draws(seed=0, dataset="toy/test", size=36, device=torch.device("cpu"), portable=True)
     for row in found.itertuples():
         k = [0.1, 1.0, 10.0].index(row.radius)
         noise = torch.empty(1, 20, 36)

@@ -18,8 +18,8 @@ from advlab.probes.sweep import parts, sphere_batches
 CPU = torch.device("cpu")
 
 
-def draws(seed: int = 0, dataset: str = "digits/test", size: int = 12, threads: int = 1) -> Draws:
-    return Draws(seed=seed, dataset=dataset, size=size, device=CPU, portable=False, threads=threads)
+def draws(seed: int = 0, dataset: str = "digits/test", size: int = 12) -> Draws:
+    return Draws(seed=seed, dataset=dataset, size=size, device=CPU, portable=False)
 
 
 def unit(source: Draws, sample: int, radius: int, trials: int, start: int = 0) -> Tensor:
@@ -56,7 +56,7 @@ def test_any_slice_of_trials_is_the_slice_of_the_whole(trials: int, start: int) 
 def test_order_grouping_and_threads_do_not_matter() -> None:
     units = [(5, 0), (2, 1), (5, 1), (9, 20)]
     together = torch.empty(4, 100, 12)
-    draws(threads=4).fill(units, together)
+    draws().fill(units, together)
     for index, (sample, radius) in reversed(list(enumerate(units))):
         assert torch.equal(together[index], unit(draws(), sample, radius, 100))
 
