@@ -73,11 +73,6 @@ class Context:
                 )
             count *= 2
 
-    def close(self) -> None:
-        """Stop the threads that draw."""
-        if "draws" in vars(self):
-            self.draws.close()
-
     @cached_property
     def draws(self) -> Draws:
         """The noise of the probe on this dataset."""

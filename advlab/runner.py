@@ -139,7 +139,6 @@ class Runner:
                     stack.enter_context(found.lock())
                 plan = self._plan(found)
                 ctx = self.preparation.context(plan)
-                stack.callback(ctx.close)
                 if ctx.predictions is not None:
                     self.preparation.report_accuracy(ctx)
                 cells = self._cells(ctx, plan)

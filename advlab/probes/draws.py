@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,13 +30,11 @@ class Draws:
 
     def __init__(self, *, seed: int, dataset: str, size: int, device: torch.device, portable: bool) -> None:
         self.size, self.device = size, device
-        self.numpy = portable or device.type == "cpu"
         self._identity = f"advlab noise 1/{seed}/{dataset}"
         digest = hashlib.sha256(self._identity.encode(errors="surrogateescape")).digest()
         self._key = np.frombuffer(digest[:16], dtype="<u8")
-        self._worker = ThreadPoolExecutor(1) if self.numpy else None
         self._minus_one = torch.tensor(-1.0)
-        self._generator = None if self.numpy else torch.Generator(device=device)
+        self._generator = None if portable or device.type == "cpu" else torch.Generator(device)
 
     def fill(self, units: Sequence[tuple[int, int]], out: Tensor, start: int = 0) -> None:
         """Write the draws of several units.
@@ -47,33 +44,17 @@ class Draws:
             out: (units, trials, D) float32 on `device`, contiguous; filled with U[-1, 1).
             start: first trial.
         """
-        self.begin(units, out, start)()
-
-    def begin(self, units: Sequence[tuple[int, int]], out: Tensor, start: int = 0) -> Callable[[], None]:
-        """Begin to write the draws of several units beside other work; calling the result waits for them.
-
-        numpy draws in a thread of its own and without the interpreter's lock, so that on the CPU the next batch's noise
-        costs no gap between forwards. `out` must not be touched before.
-        """
-        if self._worker is None:
+        if self._generator is not None:
             for (sample, radius), unit in zip(units, out, strict=True):
                 self._fill_on_device(sample, radius, unit, start)
-            return lambda: None
+            return
         host = out if out.device.type == "cpu" else torch.empty(out.shape)
-        pending = self._worker.submit(self._fill_on_host, list(units), host.numpy(), start)
-
-        def finish() -> None:
-            pending.result()
-            torch.add(self._minus_one, host, alpha=2, out=host)  # 2 u - 1 in one pass, exact in float32
-            if host is not out:
-                out.copy_(host)
-
-        return finish
-
-    def _fill_on_host(self, units: list[tuple[int, int]], array: Any, start: int) -> None:
-        for unit, (sample, radius) in zip(array, units, strict=True):
+        for (sample, radius), unit in zip(units, host.numpy(), strict=True):
             for block in range(start // BLOCK, (start + len(unit) - 1) // BLOCK + 1):
                 self._fill_block(sample, radius, block, unit, max(0, block * BLOCK - start), start)
+        torch.add(self._minus_one, host, alpha=2, out=host)  # 2 u - 1 in one pass, exact in float32
+        if host is not out:
+            out.copy_(host)
 
     def _fill_block(self, sample: int, radius: int, block: int, unit: Any, row: int, start: int) -> None:
         philox = np.random.Philox(key=self._key, counter=np.array([0, block, radius, sample], dtype=np.uint64))
@@ -98,11 +79,6 @@ class Draws:
             else:  # an accelerator's draws depend on how many are asked for: always ask for a whole block
                 whole = torch.empty(BLOCK, self.size, device=self.device).uniform_(-1, 1, generator=self._generator)
                 rows.copy_(whole[first - block * BLOCK : last - block * BLOCK])
-
-    def close(self) -> None:
-        """Stop the thread."""
-        if self._worker is not None:
-            self._worker.shutdown()
 
 
 def norms(noise: Tensor, norm: str) -> Tensor:

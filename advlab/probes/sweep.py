@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +14,8 @@ from advlab.data.images import Shape
 from advlab.models.forward import Execution
 from advlab.probes.draws import Draws, norms
 from advlab.probes.sphere import Sphere
+
+NOISE_BYTES = 1 << 23  # of noise that is drawn at once
 
 
 @dataclass(frozen=True)
@@ -69,40 +71,34 @@ def sphere_batches(
     group = max(1, execution.batch_size // probe.trials)
     pieces = parts(probe.trials, execution.batch_size)
     longest = max(stop - start for start, stop in pieces)
-    work = [
-        (first, units[first : first + group], start, stop)
-        for first in range(0, len(units), group)
-        for start, stop in pieces
-    ]
-    # two buffers: the next batch's noise is drawn while this one's images go through the network
-    noise = [torch.empty(group * longest * draws.size, device=images.device) for _ in range(min(2, len(work)))]
-    buffer = torch.empty((group * longest if work else 0, *shape), device=images.device)
+    # and several batches at once while they stay in the cache: between forwards the other cores go to sleep
+    ahead = max(1, NOISE_BYTES // (4 * group * probe.trials * draws.size)) if len(pieces) == 1 else 1
+    noise = torch.empty(ahead * group * longest * draws.size if units else 0, device=images.device)
+    buffer = torch.empty((group * longest if units else 0, *shape), device=images.device)
     buffer = buffer.contiguous(memory_format=execution.torch_format)
     radius = torch.tensor(probe.radii, dtype=torch.float64)
-
-    def begin(number: int) -> tuple[Tensor, Callable[[], None]]:
-        _, chunk, start, stop = work[number]
-        size = (len(chunk), stop - start, draws.size)
-        v = noise[number % 2][: math.prod(size)].view(size)
-        return v, draws.begin([(samples[i], k) for i, k in chunk], v, start)
-
-    ahead = begin(0) if work else None
-    for number, (first, chunk, start, stop) in enumerate(work):
-        assert ahead is not None
-        v, finish = ahead
-        finish()
-        ahead = begin(number + 1) if number + 1 < len(work) else None
-        trials = stop - start
-        clean = images[[i for i, _ in chunk]][:, None]
-        wanted = radius[[k for _, k in chunk]]
-        x = buffer[: len(chunk) * trials]
-        lengths: dict[str, Tensor] = {}
-        for index, reading in enumerate(probe.readings):
-            if reading.norm not in lengths:
-                lengths[reading.norm] = norms(v, reading.norm).clamp_min(1e-30)
-            target = (wanted / reading.pixel_scale).float().to(images.device)
-            scale = (target[:, None] / lengths[reading.norm])[:, :, None, None, None]
-            torch.addcmul(clean, v.view(len(chunk), trials, *shape), scale, out=x.unflatten(0, (len(chunk), trials)))
-            if probe.clip:
-                x.clamp_(0, 1)
-            yield Batch(index, first, len(chunk), start, v, x)
+    for several in range(0, len(units), ahead * group):
+        drawn = units[several : several + ahead * group]
+        for start, stop in pieces:
+            trials = stop - start
+            size = (len(drawn), trials, draws.size)
+            directions = noise[: math.prod(size)].view(size)
+            draws.fill([(samples[i], k) for i, k in drawn], directions, start)
+            for first in range(several, several + len(drawn), group):
+                chunk = units[first : min(first + group, several + len(drawn))]
+                v = directions[first - several : first - several + len(chunk)]
+                clean = images[[i for i, _ in chunk]][:, None]
+                wanted = radius[[k for _, k in chunk]]
+                x = buffer[: len(chunk) * trials]
+                lengths: dict[str, Tensor] = {}
+                for index, reading in enumerate(probe.readings):
+                    if reading.norm not in lengths:
+                        lengths[reading.norm] = norms(v, reading.norm).clamp_min(1e-30)
+                    target = (wanted / reading.pixel_scale).float().to(images.device)
+                    scale = (target[:, None] / lengths[reading.norm])[:, :, None, None, None]
+                    torch.addcmul(
+                        clean, v.view(len(chunk), trials, *shape), scale, out=x.unflatten(0, (len(chunk), trials))
+                    )
+                    if probe.clip:
+                        x.clamp_(0, 1)
+                    yield Batch(index, first, len(chunk), start, v, x)
