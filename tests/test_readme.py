@@ -71,7 +71,10 @@ def test_the_demo_then_plot_resume_and_python(cli: Callable[..., Any], tmp_path:
     assert cli("run.preset=tiny", "run.seed=1").code == 0
     ended = cli("plot", run, run.replace("v001", "v002"))
     assert ended.code == 0
-    assert all((tmp_path / name).is_file() for name in ended.out.split())
+    drawn = [line for line in ended.out.splitlines() if line.endswith((".png", ".pdf"))]
+    assert len(drawn) == 2
+    assert all((tmp_path / name).is_file() for name in drawn)
+    assert "more-at-1: holds in" in ended.out
     assert "nothing left to do" in cli("resume", run).out
     block = next(text for text in blocks("python") if "advlab.load" in text)
     space: dict[str, Any] = {}

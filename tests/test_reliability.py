@@ -291,7 +291,7 @@ def test_twenty_kills_at_random_moments(workshop: Workshop, table: bytes, tmp_pa
     duration = time.monotonic() - started
     moments, kills, within = random.Random(0), 0, 0
     for number in range(20):
-        if kills == 20:
+        if kills >= 20:
             break
         root, log = tmp_path / str(number), tmp_path / f"{number}.log"
         run = version(root)
@@ -324,7 +324,7 @@ def test_twenty_kills_at_random_moments(workshop: Workshop, table: bytes, tmp_pa
         measured = log.read_text().split()
         repeated = len(measured) - len(set(measured))
         assert repeated <= 5  # at most the one that each kill cut off before it was written
-    assert kills == 20
+    assert kills >= 20
     assert within >= 5  # the moments have met the cells
 
 
@@ -412,7 +412,7 @@ def test_a_signal_during_training(workshop: Workshop, tmp_path: Path) -> None:
 
 
 def test_a_signal_before_a_resumed_run_measures(workshop: Workshop, begun: RunDirectory) -> None:
-    before = "import advlab.runner; advlab.runner.Runner._data = lambda *_: os.kill(os.getpid(), 15)"
+    before = "import advlab.prepare; advlab.prepare.Preparation._data = lambda *_: os.kill(os.getpid(), 15)"
     ended = workshop.run("resume", str(begun.path), before=before)
     assert ended.code == 143
     clean(ended.err)
@@ -834,7 +834,7 @@ def test_the_manifest_is_complete(reference: RunDirectory) -> None:
     assert 0 < manifest["seconds"] < 600
     assert manifest["peak_memory_bytes"]["host"] > 10**7
     assert (manifest["rows"], manifest["cells"], manifest["cells_resumed"]) == (25 * 2 * 3, 25, 0)
-    forwards = 25 * (2 * 3 * 20 + 1) + 2 * 5 * 2 * 20
+    forwards = 25 * (2 * 3 * 20 + 1) + 2 * 10 * 2 * 20
     assert manifest["forwards"] in (forwards, forwards + 60)  # the clean accuracy may come from the cache
     assert manifest["backwards"] == 0
     assert manifest["batch_halvings"] == []

@@ -160,6 +160,7 @@ def _plugin() -> Iterator[None]:
     plugins.dataset(PLUGIN)(load_plugin_data)
     yield
     components.DATASETS._targets.pop(PLUGIN)
+    plugins._choices.pop(("dataset", PLUGIN))
 
 
 @dataclass(frozen=True)
