@@ -14,11 +14,11 @@ BLOCK = 50  # trials that share one generator; a constant of the definition: ano
 
 
 class Draws:
-    """Uniform noise on [-1, 1) in fixed units, whatever the batch size, the order or the sharding of the work.
+    """Uniform noise on [-1, 1] in fixed units, whatever the batch size, the order or the sharding of the work.
 
     A unit is one (sample, radius). Within it, block b holds the trials [50 b, 50 b + 50) and has a generator of its
-    own: numpy's Philox on the CPU and with `portable`, keyed by (seed, dataset) with (block, radius, sample) as its
-    counter; else the device's generator, seeded by a digest of all five.
+    own, set by a SHA-256 digest of (seed, dataset, sample, radius, block): numpy's PCG64DXSM on the CPU and with
+    `portable`, whose 64-bit words give two values each, else the device's.
 
     Args:
         seed: of the run.
@@ -30,18 +30,16 @@ class Draws:
 
     def __init__(self, *, seed: int, dataset: str, size: int, device: torch.device, portable: bool) -> None:
         self.size, self.device = size, device
-        self._identity = f"advlab noise 1/{seed}/{dataset}"
-        digest = hashlib.sha256(self._identity.encode(errors="surrogateescape")).digest()
-        self._key = np.frombuffer(digest[:16], dtype="<u8")
-        self._minus_one = torch.tensor(-1.0)
+        self._identity = hashlib.sha256(f"advlab noise 2/{seed}/{dataset}".encode(errors="surrogateescape"))
         self._generator = None if portable or device.type == "cpu" else torch.Generator(device)
+        self._words = np.random.PCG64DXSM(0)
 
     def fill(self, units: Sequence[tuple[int, int]], out: Tensor, start: int = 0) -> None:
         """Write the draws of several units.
 
         Args:
             units: (sample index in the dataset, radius index) of each.
-            out: (units, trials, D) float32 on `device`, contiguous; filled with U[-1, 1).
+            out: (units, trials, D) float32 on `device`, contiguous; filled with U[-1, 1].
             start: first trial.
         """
         if self._generator is not None:
@@ -51,26 +49,35 @@ class Draws:
         host = out if out.device.type == "cpu" else torch.empty(out.shape)
         for (sample, radius), unit in zip(units, host.numpy(), strict=True):
             for block in range(start // BLOCK, (start + len(unit) - 1) // BLOCK + 1):
-                self._fill_block(sample, radius, block, unit, max(0, block * BLOCK - start), start)
-        torch.add(self._minus_one, host, alpha=2, out=host)  # 2 u - 1 in one pass, exact in float32
+                first, last = max(start, block * BLOCK), min(start + len(unit), (block + 1) * BLOCK)
+                skipped = (first - block * BLOCK) * self.size
+                values = unit[first - start : last - start].reshape(-1)
+                self._fill_block(self._digest(sample, radius, block), skipped, values)
         if host is not out:
             out.copy_(host)
 
-    def _fill_block(self, sample: int, radius: int, block: int, unit: Any, row: int, start: int) -> None:
-        philox = np.random.Philox(key=self._key, counter=np.array([0, block, radius, sample], dtype=np.uint64))
-        generator = np.random.Generator(philox)
-        skipped = max(0, start - block * BLOCK)
-        if skipped:  # the block begins before the first trial that is wanted
-            generator.random((skipped, self.size), dtype=np.float32)
-        rows = unit[row : row + BLOCK - skipped]
-        generator.random(out=rows, dtype=np.float32)
+    def _digest(self, sample: int, radius: int, block: int) -> bytes:
+        digest = self._identity.copy()
+        digest.update(f"/{sample}/{radius}/{block}".encode())
+        return digest.digest()
+
+    def _fill_block(self, digest: bytes, skipped: int, values: Any) -> None:
+        """The values of a block from `skipped` on: its signed 32-bit integers, divided by 2^31 and rounded to float32."""
+        state, increment = int.from_bytes(digest[:16], "little"), int.from_bytes(digest[16:], "little") | 1
+        self._words.state = {
+            "bit_generator": "PCG64DXSM", "state": {"state": state, "inc": increment}, "has_uint32": 0, "uinteger": 0
+        }  # fmt: skip
+        if skipped >= 2:
+            self._words.advance(skipped // 2)
+        words = self._words.random_raw((skipped % 2 + len(values) + 1) // 2)
+        integers = words.astype("<u8", copy=False).view("<i4")[skipped % 2 :][: len(values)]
+        np.multiply(integers, np.float32(2.0**-31), out=values, dtype=np.float32, casting="unsafe")
 
     def _fill_on_device(self, sample: int, radius: int, unit: Tensor, start: int) -> None:
         trials = unit.shape[0]
         assert self._generator is not None
         for block in range(start // BLOCK, (start + trials - 1) // BLOCK + 1):
-            digest = hashlib.sha256(f"{self._identity}/{sample}/{radius}/{block}".encode()).digest()
-            self._generator.manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+            self._generator.manual_seed(int.from_bytes(self._digest(sample, radius, block)[:8], "little") >> 1)
             first = max(start, block * BLOCK)
             last = min(start + trials, (block + 1) * BLOCK)
             rows = unit[first - start : last - start]

@@ -33,7 +33,7 @@ class Sphere:
         clip: cut x + v to [0, 1]; off, because it changes the radius.
         confidence: softmax probability of the true class above which an image qualifies; it must be classified
             correctly as well.
-        noise: device (drawn where the network runs, the fastest) or portable (numpy's Philox, the same bits on every
+        noise: device (drawn where the network runs, the fastest) or portable (numpy's PCG64, the same bits on every
             device); on the CPU both are the same.
         layer: the layer whose output is Phi_L, for experiments that read features; auto: the input of the
             classification layer.

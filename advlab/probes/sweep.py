@@ -84,21 +84,22 @@ def sphere_batches(
             size = (len(drawn), trials, draws.size)
             directions = noise[: math.prod(size)].view(size)
             draws.fill([(samples[i], k) for i, k in drawn], directions, start)
-            for first in range(several, several + len(drawn), group):
-                chunk = units[first : min(first + group, several + len(drawn))]
-                v = directions[first - several : first - several + len(chunk)]
+            wanted = radius[[k for _, k in drawn]]
+            lengths = {norm: norms(directions, norm).clamp_min(1e-30) for norm in {r.norm for r in probe.readings}}
+            scales = [
+                (wanted / reading.pixel_scale).float().to(images.device)[:, None] / lengths[reading.norm]
+                for reading in probe.readings
+            ]
+            for first in range(0, len(drawn), group):
+                chunk = drawn[first : first + group]
+                v = directions[first : first + group]
                 clean = images[[i for i, _ in chunk]][:, None]
-                wanted = radius[[k for _, k in chunk]]
                 x = buffer[: len(chunk) * trials]
-                lengths: dict[str, Tensor] = {}
-                for index, reading in enumerate(probe.readings):
-                    if reading.norm not in lengths:
-                        lengths[reading.norm] = norms(v, reading.norm).clamp_min(1e-30)
-                    target = (wanted / reading.pixel_scale).float().to(images.device)
-                    scale = (target[:, None] / lengths[reading.norm])[:, :, None, None, None]
+                for index, reading_scales in enumerate(scales):
+                    scale = reading_scales[first : first + group, :, None, None, None]
                     torch.addcmul(
                         clean, v.view(len(chunk), trials, *shape), scale, out=x.unflatten(0, (len(chunk), trials))
                     )
                     if probe.clip:
                         x.clamp_(0, 1)
-                    yield Batch(index, first, len(chunk), start, v, x)
+                    yield Batch(index, several + first, len(chunk), start, v, x)

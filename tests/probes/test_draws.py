@@ -40,10 +40,13 @@ def reference(
     """The documented definition, written once more."""
     import hashlib
 
-    key = np.frombuffer(hashlib.sha256(f"advlab noise 1/{seed}/{dataset}".encode()).digest()[:16], dtype="<u8")
-    counter = np.array([0, block, radius, sample], dtype=np.uint64)
-    uniform = np.random.Generator(np.random.Philox(key=key, counter=counter)).random((rows, size), dtype=np.float32)
-    return uniform * 2 - 1
+    digest = hashlib.sha256(f"advlab noise 2/{seed}/{dataset}/{sample}/{radius}/{block}".encode()).digest()
+    words = np.random.PCG64DXSM(0)
+    state = {"state": int.from_bytes(digest[:16], "little"), "inc": int.from_bytes(digest[16:], "little") | 1}
+    words.state = {**words.state, "state": state}
+    halves = [half for word in words.random_raw(rows * size).tolist() for half in (word & 0xFFFFFFFF, word >> 32)]
+    signed = [half - 2**32 if half >= 2**31 else half for half in halves[: rows * size]]
+    return (np.array(signed, dtype=np.float64) / 2**31).astype(np.float32).reshape(rows, size)
 
 
 @pytest.mark.parametrize("trials", [2, BLOCK, BLOCK + 1, 100, 3 * BLOCK - 7])
