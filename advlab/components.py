@@ -39,6 +39,21 @@ RECIPES.add("recipe", "advlab.training.recipe:Recipe")
 PROBES.add("sphere", "advlab.probes.sphere:Sphere")
 
 for _name, _class in {
+    "fgs": "FGS",
+    "fgv": "FGV",
+    "hot_cold": "HotCold",
+    "saliency": "Saliency",
+    "noise": "Noise",
+    "deepfool": "DeepFool",
+    "uap": "UAP",
+    "lbfgs": "LBFGS",
+    "pgd": "PGD",
+    "fooling": "Fooling",
+    "library": "Library",
+}.items():
+    ATTACKS.add(_name, f"advlab.attacks.zoo:{_class}")
+
+for _name, _class in {
     "digits": "Digits",
     "mnist": "Mnist",
     "fashion_mnist": "FashionMnist",

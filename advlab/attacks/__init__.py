@@ -1,0 +1,1 @@
+"""Attacks: parameters in `zoo`, one interface in `attack`, one algorithm a file."""

@@ -1,0 +1,244 @@
+"""The one interface of all attacks: checks before, the algorithm, and every returned image classified again."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from advlab.attacks.problem import Model, Problem, lengths, margin, memory_format
+from advlab.attacks.status import Status
+from advlab.models.classifier import frozen
+
+if TYPE_CHECKING:
+    from advlab.attacks.zoo import Attack
+
+BATCH = 256  # images a forward unless the caller says
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an algorithm gives back for the eligible images.
+
+    Attributes:
+        adv: (N, C, H, W) the best image for each, successful or not.
+        status: (N,) int64 of `Status`; what claims SUCCESS is checked again.
+        steps: (N,) int64 iterations.
+        epsilon: (N,) the weight w of the direction that a search found, in units of the bounds' length; NaN where
+            there is none. None: the attack has no such weight.
+        universal: (C, H, W) the one perturbation of a set-level attack.
+        facts: further numbers of the whole call, for tables and benchmarks.
+    """
+
+    adv: Tensor
+    status: Tensor
+    steps: Tensor
+    epsilon: Tensor | None = None
+    universal: Tensor | None = None
+    facts: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class AttackResult:
+    """One attack on N images; the tensors live where the inputs do.
+
+    Attributes:
+        adv: (N, C, H, W) float32 images; ineligible ones as they were.
+        success: (N,) bool: eligible, and `adv` is classified as the attack wants. Checked on `adv` itself.
+        eligible: (N,) bool: classified as its label before the attack (targeted: and the target is another class).
+        status: (N,) int64 of `Status`.
+        prediction: (N,) int64 class of `adv`.
+        margin: (N,) by how much in logits (see `problem.margin`); above 0 where the attack succeeded.
+        distance: (N,) norm of adv - inputs in the attack's own norm, in units of the bounds' length.
+        steps: (N,) int64 iterations.
+        epsilon: (N,) weight of the direction, NaN where there is none.
+        forwards, backwards: images, of the whole call (the checks before and after included).
+        universal: (C, H, W) of a set-level attack.
+        facts: further numbers of the whole call.
+    """
+
+    adv: Tensor
+    success: Tensor
+    eligible: Tensor
+    status: Tensor
+    prediction: Tensor
+    margin: Tensor
+    distance: Tensor
+    steps: Tensor
+    epsilon: Tensor
+    forwards: int
+    backwards: int
+    universal: Tensor | None
+    facts: dict[str, Any]
+
+
+def attack(
+    attack: Attack,
+    model: Model,
+    inputs: Tensor,
+    labels: Tensor,
+    *,
+    targets: Tensor | None = None,
+    bounds: tuple[float, float] = (0.0, 1.0),
+    batch_size: int = 0,
+    **data: Tensor,
+) -> AttackResult:
+    """Attack images; `Attack.__call__` leads here.
+
+    Args:
+        attack: its hyperparameters.
+        model: gives logits (N, K) for images (N, C, H, W) in the units of `bounds`; a module keeps its modes, and its
+            parameters' `.grad` stays as it was.
+        inputs: (N, C, H, W) images inside `bounds`, on the model's device.
+        labels: (N,) classes; what is classified otherwise is not attacked.
+        targets: (N,) classes to reach.
+        bounds: lowest and highest pixel value.
+        batch_size: images a forward at most; 0: 256. Results do not depend on it beyond float rounding.
+        data: what this attack takes besides (`basis` of a confined DeepFool, `held_out` of UAP).
+
+    Raises:
+        ValueError: names the argument and the remedy.
+    """
+    x, y, t = check(attack, inputs, labels, targets, bounds, data)
+    with modes(model), torch.inference_mode(False):
+        problem = Problem(
+            model, x, y, t, x.new_empty(0, 0), bounds, batch_size or BATCH, memory_format(model), data=data
+        )
+        with torch.no_grad():
+            logits = torch.cat([problem.call(part) for part in x.split(problem.batch_size)]) if len(x) else x.flatten(1)
+        check_logits(logits, x, y, t)
+        eligible = margin(logits, y, None) < 0 if attack.needs_correct else torch.isfinite(logits).all(1)
+        if t is not None:
+            eligible &= logits.argmax(1) != t
+        problem.x, problem.labels, problem.logits = x[eligible], y[eligible], logits[eligible]
+        problem.targets = None if t is None else t[eligible]
+        outcome = algorithm(attack)(problem, attack)
+        return finish(attack, problem, outcome, x, y, t, eligible)
+
+
+def algorithm(attack: Attack) -> Any:
+    """The function (problem, parameters) -> Outcome that the class names."""
+    if not isinstance(attack.method, str):
+        return attack.method
+    module, _, name = attack.method.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def finish(
+    attack: Attack, problem: Problem, outcome: Outcome, x: Tensor, y: Tensor, t: Tensor | None, eligible: Tensor
+) -> AttackResult:
+    """Classify what is returned, and correct what the algorithm claims."""
+    adv, index = x.clone(), eligible.nonzero()[:, 0]
+    adv[index] = outcome.adv.detach().to(adv.dtype)
+    n = len(x)
+    problem.x, problem.labels, problem.targets = x, y, t
+    logits = problem.forward(adv) if n else problem.logits
+    achieved = attack.achieved(logits, y, t) if n else eligible
+    status = torch.full((n,), int(Status.INELIGIBLE), dtype=torch.int64, device=x.device)
+    claimed = outcome.status.to(status)
+    claimed = torch.where((claimed == Status.SUCCESS) & ~achieved[index], int(Status.LOST), claimed)
+    # an attack with a fixed length does not look: what flips has succeeded
+    status[index] = torch.where((claimed != Status.SUCCESS) & achieved[index], int(Status.SUCCESS), claimed)
+    steps = torch.zeros(n, dtype=torch.int64, device=x.device)
+    steps[index] = outcome.steps.to(steps)
+    epsilon = torch.full((n,), torch.nan, device=x.device)
+    if outcome.epsilon is not None:
+        epsilon[index] = outcome.epsilon.to(epsilon)
+    return AttackResult(
+        adv=adv,
+        success=status == Status.SUCCESS,
+        eligible=eligible.clone(),
+        status=status,
+        prediction=logits.argmax(1) if n else y.clone(),
+        margin=margin(logits, y, t) if n else adv.new_empty(0),
+        distance=lengths(adv - x, attack.norm_name) / problem.extent if n else adv.new_empty(0),
+        steps=steps,
+        epsilon=epsilon,
+        forwards=problem.forwards,
+        backwards=problem.backwards,
+        universal=outcome.universal,
+        facts=outcome.facts or {},
+    )
+
+
+@contextlib.contextmanager
+def modes(model: Model) -> Iterator[None]:
+    """Evaluation mode without parameter gradients for a module, restored afterwards; nothing for another callable."""
+    with frozen(model) if isinstance(model, nn.Module) else contextlib.nullcontext():
+        yield
+
+
+def check(
+    attack: Attack,
+    inputs: Tensor,
+    labels: Tensor,
+    targets: Tensor | None,
+    bounds: tuple[float, float],
+    data: dict[str, Tensor],
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Inputs, labels and targets as the algorithms take them.
+
+    Raises:
+        ValueError: names the argument and the remedy.
+    """
+    low, high = bounds
+    if not low < high:
+        raise ValueError(f"bounds must be (lowest, highest) pixel value, got {bounds}")
+    if not inputs.is_floating_point() or inputs.ndim != 4:
+        raise ValueError(
+            f"inputs must be floating-point images of shape (N, C, H, W), got {inputs.dtype} of {tuple(inputs.shape)}"
+        )
+    if not bool(torch.isfinite(inputs).all()):
+        bad = (~torch.isfinite(inputs.flatten(1)).all(1)).nonzero()[:, 0].tolist()
+        raise ValueError(f"inputs[{bad[0]}] has values that are NaN or infinite ({len(bad)} images do): leave them out")
+    if inputs.numel() and not (float(inputs.min()) >= low - 1e-6 and float(inputs.max()) <= high + 1e-6):
+        raise ValueError(
+            f"inputs reach from {float(inputs.min()):g} to {float(inputs.max()):g}, outside bounds={bounds}: "
+            "say bounds=(lowest, highest), and normalise inside the model"
+        )
+    named = {"labels": labels} if targets is None else {"labels": labels, "targets": targets}
+    for name, values in named.items():
+        if values.shape != inputs.shape[:1] or values.is_floating_point() or values.dtype == torch.bool:
+            raise ValueError(
+                f"{name} must be whole numbers of shape ({len(inputs)},), one an image, got {values.dtype} of {tuple(values.shape)}"
+            )
+    if targets is None and attack.targeted == "always":
+        raise ValueError(f"{attack.label} needs targets=, the class that each image is to reach")
+    if targets is not None and attack.targeted == "never":
+        raise ValueError(f"{attack.label} takes no targets")
+    unknown = sorted(set(data) - set(attack.takes))
+    if unknown:
+        raise ValueError(
+            f"{attack.label} takes no {unknown[0]}=; it takes {', '.join(attack.takes) or 'nothing besides'}"
+        )
+    if targets is not None and bool((targets == labels).any()):
+        index = int((targets == labels).nonzero()[0])
+        raise ValueError(f"targets[{index}] is the label {int(labels[index])} itself: give another class")
+    x = inputs.detach().clone() if inputs.is_inference() else inputs.detach()
+    x = x.clamp(low, high)
+    y = labels.to(device=x.device, dtype=torch.int64)
+    return x, y, None if targets is None else targets.to(device=x.device, dtype=torch.int64)
+
+
+def check_logits(logits: Tensor, x: Tensor, labels: Tensor, targets: Tensor | None) -> None:
+    """Refuse a model that gives no logits, and classes that it does not have.
+
+    Raises:
+        ValueError: says what it gives.
+    """
+    if not len(x):
+        return
+    if logits.ndim != 2 or len(logits) != len(x) or logits.shape[1] < 2:
+        raise ValueError(f"the model must give logits of shape (N, classes), it gives {tuple(logits.shape)}")
+    sums = logits.double().sum(1)
+    if bool((logits >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-4):
+        raise ValueError("the model gives probabilities: attacks need logits, take its final softmax away")
+    for name, values in (("labels", labels), ("targets", targets)):
+        if values is not None and bool(((values < 0) | (values >= logits.shape[1])).any()):
+            wrong = int(values[(values < 0) | (values >= logits.shape[1])][0])
+            raise ValueError(f"{name} hold the class {wrong}, the model has the classes 0 to {logits.shape[1] - 1}")
