@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-
 Model = Callable[[Tensor], Tensor]
 
 

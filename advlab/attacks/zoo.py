@@ -7,7 +7,7 @@ pixel range, whatever the pixel unit. Images are clipped to the bounds unless an
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
@@ -426,6 +426,6 @@ class Library(Attack):
     minimal: ClassVar[bool] = False
     library: Literal["foolbox", "torchattacks", "art"] = "foolbox"
     attack: str = "L2DeepFoolAttack"
-    options: dict[str, Any] | None = None
+    options: dict[str, Any] = field(default_factory=dict)
     norm: Norm = "l2"
     epsilon: float = 0.0
