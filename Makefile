@@ -18,7 +18,7 @@ env: $(READY)  ## make the environment in .venv (reused until pyproject.toml or 
 $(READY): pyproject.toml setup.py
 	@if [ "$$(cat $(READY) 2>/dev/null)" != "$$(cat pyproject.toml setup.py | cksum)" ]; then \
 		test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,cluster]" || exit 1; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,cluster,peers]" || exit 1; \
 		cat pyproject.toml setup.py | cksum > $(READY); \
 	else touch $(READY); fi
 
