@@ -1,13 +1,13 @@
 """advlab measures why neural networks are vulnerable to adversarial examples.
 
-From Python: `advlab.load(RUN)` reads a run; `advlab.model`, `advlab.dataset` and `advlab.experiment` register a
-user's own components (see `advlab.plugins`). Importing this package imports no torch.
+From Python: `advlab.load(RUN)` reads a run; `advlab.model`, `advlab.dataset`, `advlab.attack` and `advlab.experiment`
+register a user's own components (see `advlab.plugins`). Importing this package imports no torch.
 """
 
 from __future__ import annotations
 
-from advlab.plugins import dataset, experiment, model
+from advlab.plugins import attack, dataset, experiment, model
 from advlab.results import Run, load
 
 __version__ = "0.1.0"
-__all__ = ["Run", "__version__", "dataset", "experiment", "load", "model"]
+__all__ = ["Run", "__version__", "attack", "dataset", "experiment", "load", "model"]

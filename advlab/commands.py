@@ -8,13 +8,16 @@ import inspect
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from advlab import components
 from advlab.errors import ConfigError, ResultError, suggest
 from advlab.plugins import config_folder
 from advlab.results import RunDirectory, run_label, safe_name
 from advlab.schema import RunParams, construct, parameters, resolve
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PLURALS = {
     "experiments": "experiment", "models": "model", "datasets": "dataset", "attacks": "attack", "probes": "probe",
@@ -97,7 +100,8 @@ def read_choice(group: str, choice: str) -> dict[str, Any]:
     if not path.is_file():
         return {}
     content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    node = content.get(group, content)
+    node = content.get(group)
+    node = node if isinstance(node, dict) else content  # `library` has a key `attack` of its own
     return node if isinstance(node, dict) else {}
 
 
@@ -239,7 +243,7 @@ def command_plot(arguments: Sequence[str]) -> None:
     for path in plot_runs(options.runs, options.output):
         print(path)
     if len(options.runs) > 1:
-        print(verdicts_across(options.runs))
+        print(together(options.runs))
 
 
 def command_resume(arguments: Sequence[str]) -> int:
@@ -290,18 +294,7 @@ def plot_runs(paths: Sequence[Path], output: Path | None = None) -> list[Path]:
 
     from advlab.plotting.draw import SUFFIXES, draw
 
-    nodes = [run.nodes() for run in runs]
-    names = list(dict.fromkeys(node["experiment"]["name"] for node in nodes))
-    if len(names) > 1:
-        raise ConfigError(f"runs of different experiments ({', '.join(names)}) cannot be drawn together")
-    options = {key: value for key, value in nodes[0]["experiment"].items() if key != "name"}
-    cls = components.EXPERIMENTS.load(names[0])
-    experiment = cls(construct(cls.Params, options, "experiment"))
-    labels = unique_labels([run_label(node) for node in nodes], runs)
-    tables = [run.read_table().assign(run=label) for run, label in zip(runs, labels, strict=True)]
-    for run, table in zip(runs, tables, strict=True):
-        if table.empty:
-            raise ResultError(f"{run.table_path} holds no rows")
+    experiment, tables = read_together(runs)
     if output is not None:
         if output.suffix and output.suffix[1:] not in (*SUFFIXES, "svg"):
             raise ConfigError(f"--output {output}: the suffix must be .png, .pdf or .svg")
@@ -316,6 +309,54 @@ def plot_runs(paths: Sequence[Path], output: Path | None = None) -> list[Path]:
     if len(runs) == 1 and output is None:
         runs[0].renew_digests(drawn)
     return drawn
+
+
+def read_together(runs: Sequence[RunDirectory]) -> tuple[Any, list[pd.DataFrame]]:
+    """The experiment of the first run, and the tables of all with a `run` column that tells them apart.
+
+    Raises:
+        ResultError: a table is missing, damaged or empty.
+        ConfigError: the runs are of different experiments.
+    """
+    nodes = [run.nodes() for run in runs]
+    names = list(dict.fromkeys(node["experiment"]["name"] for node in nodes))
+    if len(names) > 1:
+        raise ConfigError(f"runs of different experiments ({', '.join(names)}) cannot be drawn together")
+    options = {key: value for key, value in nodes[0]["experiment"].items() if key != "name"}
+    cls = components.EXPERIMENTS.load(names[0])
+    experiment = cls(construct(cls.Params, options, "experiment"))
+    labels = unique_labels([run_label(node) for node in nodes], runs)
+    tables = [run.read_table().assign(run=label) for run, label in zip(runs, labels, strict=True)]
+    for run, table in zip(runs, tables, strict=True):
+        if table.empty:
+            raise ResultError(f"{run.table_path} holds no rows")
+    return experiment, tables
+
+
+def together(paths: Sequence[Path]) -> str:
+    """What several runs of one experiment say: their numbers side by side, and in how many each statement holds.
+
+    Raises:
+        ResultError: a run is damaged.
+    """
+    import pandas as pd
+
+    from advlab.tables import frame_text
+
+    runs = list({path.resolve(): RunDirectory.open(path) for path in paths}.values())
+    experiment, tables = read_together(runs)
+    numbers = experiment.summary(pd.concat(tables, ignore_index=True))
+    if numbers is not None and numbers["run"].is_unique:
+        spent = {table["run"].iloc[0]: seconds_an_image(run) for run, table in zip(runs, tables, strict=True)}
+        numbers["seconds_per_image"] = numbers["run"].map(spent)
+    parts = ["" if numbers is None else frame_text(numbers), verdicts_across(paths)]
+    return "\n".join(part for part in parts if part)
+
+
+def seconds_an_image(run: RunDirectory) -> float:
+    """What the attack on one image took, by the manifest; NaN where it does not say."""
+    attacked = run.manifest().get("attacked", {}) if run.manifest_path.is_file() else {}
+    return attacked["seconds"] / attacked["images"] if attacked.get("images") else float("nan")
 
 
 def verdicts_across(paths: Sequence[Path]) -> str:

@@ -33,6 +33,9 @@ for _registry in (DATASETS, MODELS, RECIPES, ATTACKS, PROBES):
     _registry.add("none", "advlab.components:Nothing")
 
 EXPERIMENTS.add("isotropy", "advlab.experiments.aghdam2017.isotropy:Isotropy")
+EXPERIMENTS.add("adversarial_gallery", "advlab.experiments.gunther2017.adversarial_gallery:AdversarialGallery")
+EXPERIMENTS.add("attack_survey", "advlab.experiments.surveys.attack_survey:AttackSurvey")
+EXPERIMENTS.add("fooling_gallery", "advlab.experiments.gunther2017.fooling_gallery:FoolingGallery")
 
 RECIPES.add("recipe", "advlab.training.recipe:Recipe")
 

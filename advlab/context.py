@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from advlab.artifacts import ArtifactStore
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
+    from advlab.attacks.attack import AttackResult
+    from advlab.attacks.zoo import Attack
     from advlab.data.images import ImageData
     from advlab.models.classifier import Classifier
     from advlab.models.forward import Execution, Forward
     from advlab.probes.draws import Draws
     from advlab.probes.selection import Predictions
     from advlab.schema import Settings
+
+
+T = TypeVar("T")
+
+
+@dataclass
+class Effort:
+    """What attacks have taken in this process, in images; `Forward` counts its own."""
+
+    forwards: int = 0
+    backwards: int = 0
+    images: int = 0  # attacked
+    seconds: float = 0.0  # of the attacks
+    facts: dict[str, Any] = field(default_factory=dict)  # of an attack on the whole set, such as held-out rates
 
 
 @dataclass
@@ -35,6 +53,8 @@ class Context:
         execution: batch size and memory format.
         predictions: gives the network's predictions on the first images of the order, more of them on request.
         prepared: what the experiment's `prepare` returned, from the plan when the run is resumed.
+        another: makes forwards of another network on the same images, from that network's settings.
+        effort: what attacks took, for the manifest.
     """
 
     settings: Settings
@@ -47,6 +67,66 @@ class Context:
     execution: Execution | None = None
     predictions: Callable[[int], Predictions] | None = None
     prepared: dict[str, Any] = field(default_factory=dict)
+    another: Callable[[Settings], Forward] | None = None
+    effort: Effort = field(default_factory=Effort)
+
+    def count(self, *, forwards: int = 0, backwards: int = 0, images: int = 0, seconds: float = 0.0) -> None:
+        """Add to what the manifest says was computed; what goes through `forward` is counted there."""
+        self.effort.forwards += forwards
+        self.effort.backwards += backwards
+        self.effort.images += images
+        self.effort.seconds += seconds
+
+    def attack(
+        self, attack: Attack, x: Tensor, labels: Tensor, *, targets: Tensor | None = None, **data: Tensor
+    ) -> AttackResult:
+        """Attack (N, C, H, W) images in [0, 1] in the run's precision and batches; counted and timed.
+
+        Args:
+            attack: its hyperparameters.
+            x: images on the run's device.
+            labels: (N,) classes.
+            targets: (N,) classes to reach.
+            data: what the attack takes besides.
+        """
+        result = self.in_batches(
+            lambda batch: attack(
+                self.attacked, x, labels, targets=targets, bounds=(0.0, 1.0), batch_size=batch, **data
+            ),
+            images=len(x),
+        )
+        self.count(forwards=result.forwards, backwards=result.backwards)
+        if attack.set_level:
+            self.effort.facts |= result.facts
+        return result
+
+    @property
+    def attacked(self) -> Callable[[Tensor], Tensor]:
+        """The network as attacks take it: with the run's precision, and gradients."""
+        assert self.forward is not None
+        # autocast belongs to the run's forwards, and not to the classifier
+        bf16 = self.forward.execution.precision == "bf16"
+        return self.forward.classifier_logits if bf16 else self.forward.classifier
+
+    def in_batches(self, call: Callable[[int], T], *, images: int) -> T:
+        """What `call` gives for the run's batch size, halved until it fits; timed as an attack on so many images."""
+        import torch
+
+        from advlab.models.forward import out_of_memory
+
+        assert self.forward is not None
+        while True:
+            started = time.perf_counter()
+            try:
+                result = call(self.forward.limit)
+                if self.device.type == "cuda":
+                    torch.cuda.synchronize(self.device)
+                self.count(images=images, seconds=time.perf_counter() - started)
+                return result
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error) or self.forward.limit == 1:
+                    raise
+            self.forward.halve(self.forward.limit)
 
     def qualified(self) -> list[int]:
         """Indices of the samples that the probe asks for: correct, with more than its confidence (section 2.1).

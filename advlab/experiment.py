@@ -92,6 +92,13 @@ class Experiment(ABC):
     def claims(self, table: pd.DataFrame) -> list[Claim]:
         """The paper's statements about this figure, checked on a table."""
 
+    def summary(self, table: pd.DataFrame) -> pd.DataFrame | None:
+        """The numbers that a reader wants of a table, a row for each of its runs (`run` column) and subsets.
+
+        The runner prints them and keeps them as summary.csv; None where the claims say it all.
+        """
+        return None
+
     @abstractmethod
     def plot(self, table: pd.DataFrame) -> Figure:
         """The figure as the paper draws it: a pure function of a table, whose `run` column names each run drawn."""

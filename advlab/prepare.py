@@ -74,6 +74,7 @@ class Preparation:
                 "parameters": sum(p.numel() for p in ctx.classifier.network.parameters()),
             }  # fmt: skip
             ctx.predictions = self._predictions(ctx)
+            ctx.another = self._another(ctx)
         return ctx
 
     def _data(self, split: str) -> Any:
@@ -119,6 +120,26 @@ class Preparation:
                 )  # fmt: skip
 
         return predictions
+
+    def _another(self, ctx: Any) -> Any:
+        """Other networks on the run's images, each loaded or trained once, as for a run of its own."""
+        from advlab.models.forward import Execution, Forward
+
+        made: dict[str, Any] = {}
+
+        def another(settings: Settings) -> Any:
+            if settings.digest not in made:
+                other = Preparation(settings)
+                loaded = other._classifier(ctx.data, ctx.device)
+                check_fit(ctx.data.name, ctx.data.shape, len(ctx.data.classes), settings, loaded.classifier.classes)
+                execution = Execution(ctx.execution.batch_size, "contiguous", ctx.execution.precision)
+                made[settings.digest] = Forward(loaded.classifier, execution)
+                self.facts.setdefault("other_models", []).append(
+                    {"name": loaded.classifier.name, "weights": loaded.classifier.digest(), "origin": loaded.origin}
+                )
+            return made[settings.digest]
+
+        return another
 
     def report_accuracy(self, ctx: Any) -> None:
         """Print the clean accuracy, and the recipe's expected one, and keep both for the manifest."""

@@ -150,6 +150,11 @@ class RunDirectory:
         return self.path / "claims.csv"
 
     @property
+    def summary_path(self) -> Path:
+        """The numbers that the end of a run shows, where its experiment has some."""
+        return self.path / "summary.csv"
+
+    @property
     def log_path(self) -> Path:
         """What the run said."""
         return self.path / "log.txt"
@@ -316,10 +321,12 @@ def safe_name(text: str) -> str:
 
 
 def run_label(nodes: dict[str, dict[str, Any]]) -> str:
-    """Model and dataset in words."""
+    """Model and dataset in words, and the attack before them."""
     model, dataset = nodes["model"]["name"], nodes["dataset"].get("label") or nodes["dataset"]["name"]
     words = [model if model != "none" else "", dataset if dataset != "none" else ""]
-    return " on ".join(word for word in words if word) or nodes["experiment"]["name"]
+    text = " on ".join(word for word in words if word) or nodes["experiment"]["name"]
+    attack = nodes.get("attack", {}).get("name", "none")
+    return text if attack == "none" else f"{attack}: {text}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,7 +29,7 @@ from advlab.provenance import git_state, job_id, peak_memory, requeued, versions
 from advlab.results import RunDirectory, run_label
 from advlab.schema import Settings
 from advlab.storage import canonical, write_atomic, write_sealed
-from advlab.tables import read_frame, to_csv
+from advlab.tables import frame_text, read_frame, to_csv
 
 log = logging.getLogger(__name__)
 
@@ -261,18 +261,30 @@ class Runner:
         nonfinite = self._count_nonfinite(rows)
         with self.interrupts.shield():
             write_atomic(directory.table_path, to_csv(rows, self.experiment.Row, escape=run.escape_csv).encode())
-        claims = self.experiment.claims(read_frame(directory.table_path))
+        table = read_frame(directory.table_path)
+        claims = self.experiment.claims(table)
         with self.interrupts.shield():
             write_atomic(directory.claims_path, to_csv(claims, Claim, escape=run.escape_csv).encode())
+        numbers = self.experiment.summary(table.assign(run=self.label))
+        made = [directory.table_path, directory.claims_path]
+        if numbers is not None:
+            with self.interrupts.shield():
+                write_atomic(directory.summary_path, numbers.to_csv(index=False, lineterminator="\n").encode())
+            made.append(directory.summary_path)
         from advlab.plotting.draw import draw_run
 
         figures = draw_run(directory, self.experiment, self.label)
         with self.interrupts.shield():
-            files = [directory.config_path, directory.plan_path, directory.table_path, directory.claims_path, *figures]
+            files = [directory.config_path, directory.plan_path, *made, *figures]
             directory.write_manifest(self._manifest("complete", ctx, len(rows), cells, nonfinite), files)
         log.info("%d rows in %s", len(rows), directory.table_path)
         print(f"{self.experiment.title} ({self.experiment.paper}), {self.label}:")
-        print(summary(claims))
+        if numbers is not None:
+            if ctx.effort.images and numbers["run"].is_unique:  # not in summary.csv, which a resumed run repeats
+                numbers["seconds_per_image"] = ctx.effort.seconds / ctx.effort.images
+            print(frame_text(numbers))
+        if claims:
+            print(summary(claims))
         print(f"figure: {figures[0]}" if figures else "no figure")
         return Outcome("complete", directory.path, claims)
 
@@ -307,7 +319,8 @@ class Runner:
             **self.facts, "execution": asdict(ctx.execution) if ctx.execution else {},
             "rows": rows, "cells": cells, "nonfinite": nonfinite,
             "seconds": round(time.perf_counter() - self.started, 3),
-            "forwards": forward.images if forward else 0, "backwards": 0,
+            "forwards": (forward.images if forward else 0) + ctx.effort.forwards, "backwards": ctx.effort.backwards,
+            "attacked": {"images": ctx.effort.images, "seconds": round(ctx.effort.seconds, 6), **ctx.effort.facts},
             "batch_halvings": forward.halvings if forward else [],
             "peak_memory_bytes": {"host": peak_memory(), "device": cuda},
             "versions": versions(), "git": git_state(), "job": job_id(),

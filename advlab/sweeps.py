@@ -49,10 +49,10 @@ def sweep(line: Line, jobs: Sequence[Settings]) -> int:
         outcomes[n]["detail"] for n in sorted(outcomes) if outcomes[n]["status"] in ("complete", "nothing left to do")
     ]
     if len(paths) > 1 and len({settings.experiment.name for settings in jobs}) == 1:
-        from advlab.commands import plot_runs, verdicts_across
+        from advlab.commands import plot_runs, together
 
-        together = [Path(path) for path in paths]
-        print(f"\n{verdicts_across(together)}\ntogether: {plot_runs(together)[0]}")
+        runs = [Path(path) for path in paths]
+        print(f"\n{together(runs)}\ntogether: {plot_runs(runs)[0]}")
         print("again:    advlab plot " + " ".join(paths))
     if signum:
         return 128 + signum

@@ -114,3 +114,18 @@ def read_frame(path: Path) -> pd.DataFrame:
             with contextlib.suppress(ValueError, TypeError):
                 frame[name] = frame[name].astype(float)
     return frame
+
+
+def frame_text(frame: pd.DataFrame) -> str:
+    """A short frame as lines, a line for each of its columns; numbers with four digits, empty where there is none."""
+    cells = [[name, *(shown(value) for value in frame[name])] for name in map(str, frame.columns)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) for line in cells]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def shown(value: Any) -> str:
+    """One value of a frame for a reader."""
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.4g}"
+    return str(value)

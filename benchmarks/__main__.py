@@ -12,18 +12,18 @@ from advlab.cli import wait_briefly
 def main() -> None:
     """Run what is named, or everything."""
     wait_briefly()  # as the command line does; torch is loaded below
-    from benchmarks import isotropy
+    from benchmarks import attacks, isotropy
     from benchmarks.report import Report
 
-    benchmarks = {"isotropy": isotropy.run}
+    benchmarks = {"isotropy": isotropy.run, "attacks": attacks.run}
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"any of {', '.join(benchmarks)}; all when none is named"
     )
     parser.add_argument(
-        "--repeats", type=int, default=5, help="measurements of each side, in turn; medians are reported"
+        "--repeats", type=int, default=0, help="measurements of each side, in turn; medians are reported; 0: each's own"
     )
-    parser.add_argument("--images", type=int, default=50, help="images of the isotropy workload")
+    parser.add_argument("--images", type=int, default=0, help="images of each workload; 0: each's own")
     parser.add_argument("--output", type=Path, default=Path("outputs/bench"), help="folder of the table and the JSON")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in benchmarks]

@@ -24,7 +24,8 @@ from benchmarks.report import Ratio, Report, in_turn, peak_flops, ratio, synchro
 
 
 def run(report: Report, *, repeats: int, images: int) -> None:
-    """Lenet at 28x28 everywhere; vgg16 at 224x224 with random weights on a GPU."""
+    """Lenet at 28x28 everywhere; vgg16 at 224x224 with random weights on a GPU; 0: 5 repeats, 50 images."""
+    repeats, images = repeats or 5, images or 50
     device = choose_device("auto")
     aim = 1.10 if device.type == "cpu" else 1.05
     workload(report, "lenet", (1, 28, 28), 10, images, repeats, device, aim)

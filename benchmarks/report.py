@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import statistics
@@ -13,14 +14,22 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Ratio:
-    """One line: a ratio of two times, and what is aimed at."""
+    """One line: a ratio of two times or another number, and what is aimed at."""
 
     workload: str
     quantity: str
-    value: float
+    value: float  # NaN: not run
     spread: float  # largest minus smallest ratio over the repeats
     aim: str
     reached: bool
+
+    @property
+    def cells(self) -> list[str]:
+        """As a line of the table."""
+        if math.isnan(self.value):
+            return [self.workload, self.quantity, "-", "-", self.aim, "not run"]
+        shown = [f"{self.value:.3f}", f"{self.spread:.3f}"]
+        return [self.workload, self.quantity, *shown, self.aim, "yes" if self.reached else "no"]
 
 
 @dataclass
@@ -28,22 +37,41 @@ class Report:
     """Everything measured in one run."""
 
     ratios: list[Ratio] = field(default_factory=list)
+    tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # title to rows with the same columns
     facts: dict[str, Any] = field(default_factory=dict)
 
     def content(self) -> dict[str, Any]:
         """For the JSON file."""
-        return {"machine": machine(), "ratios": [asdict(ratio) for ratio in self.ratios], "facts": self.facts}
+        ratios = [asdict(ratio) for ratio in self.ratios]
+        return {"machine": machine(), "ratios": ratios, "tables": self.tables, "facts": self.facts}
 
     def table(self) -> str:
         """As Markdown."""
         lines = [f"Measured on {', '.join(f'{key} {value}' for key, value in machine().items())}.", ""]
-        lines += ["| workload | ratio | measured | spread | aim | reached |", "|---|---|---|---|---|---|"]
-        lines += [
-            f"| {r.workload} | {r.quantity} | {r.value:.3f} | {r.spread:.3f} | {r.aim} | {'yes' if r.reached else 'no'} |"
-            for r in self.ratios
-        ]
+        lines += markdown(
+            ["workload", "quantity", "measured", "spread", "aim", "reached"], [r.cells for r in self.ratios]
+        )
+        for title, rows in self.tables.items():
+            lines += [
+                "",
+                f"**{title}**",
+                "",
+                *markdown(list(rows[0]), [[shown(v) for v in row.values()] for row in rows]),
+            ]
         lines += ["", *(f"- {name}: {value}" for name, value in self.facts.items())]
         return "\n".join(lines)
+
+
+def markdown(columns: list[str], rows: list[list[str]]) -> list[str]:
+    """The lines of a table."""
+    return [f"| {' | '.join(cells)} |" for cells in (columns, ["---"] * len(columns), *rows)]
+
+
+def shown(value: object) -> str:
+    """A value in a table: four digits, and nothing for NaN."""
+    if isinstance(value, float):
+        return "-" if math.isnan(value) else f"{value:.4g}"
+    return str(value)
 
 
 def in_turn(sides: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:

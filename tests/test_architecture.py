@@ -23,7 +23,8 @@ TORCHLESS = [
     "advlab", "advlab.cli", "advlab.commands", "advlab.launch", "advlab.schema", "advlab.results", "advlab.runner",
     "advlab.tables", "advlab.prepare", "advlab.fit", "advlab.compose", "advlab.sweeps",
     "advlab.experiment", "advlab.claims", "advlab.data.sources", "advlab.data.foreign", "advlab.models.zoo",
-    "advlab.models.torchvision_nets", "advlab.probes.sphere", "advlab.training.recipe", "advlab.plotting",
+    "advlab.models.torchvision_nets", "advlab.attacks.zoo", "advlab.attacks.status",
+    "advlab.probes.sphere", "advlab.training.recipe", "advlab.plotting",
     "advlab.plotting.draw", "advlab.plotting.spheres", "advlab.plotting.style",
 ]  # fmt: skip
 

@@ -25,7 +25,8 @@ COMPOSED = {
 EVERY = [(group, name) for group, names in COMPOSED.items() for name in names]
 ROOTED = {"folder", "imagenet"}  # datasets whose YAML leaves the folder to the user
 #: YAML files that claim the defaults of their class: the paper's values, or what `advlab describe` shows
-DEFAULTS = [("probe", "sphere"), ("experiment", "isotropy"), ("run", "default")]
+DEFAULTS = [("probe", "sphere"), ("run", "default")]
+DEFAULTS += [("experiment", name) for name in COMPOSED["experiment"]]
 DEFAULTS += [("dataset", name) for name in COMPOSED["dataset"] if name != "none"]
 
 
@@ -41,7 +42,7 @@ def composed(*overrides: str, config_dir: str | None = None) -> Settings:
 def node_of(group: str, name: str) -> dict[str, Any]:
     """What a YAML file says about its own group."""
     content = yaml.safe_load((CONFIGS / group / f"{name}.yaml").read_text(encoding="utf-8"))
-    node = content.get(group, content)
+    node = content[group] if isinstance(content.get(group), dict) else content  # `library` has a key `attack`
     assert isinstance(node, dict)
     return node
 
@@ -50,7 +51,12 @@ def node_of(group: str, name: str) -> dict[str, Any]:
 def test_every_choice_composes_and_resolves(group: str, name: str, tmp_path: Path) -> None:
     if (group, name) in {("model", "none"), ("dataset", "none"), ("probe", "none")}:
         pytest.skip("isotropy needs one: its refusal is in the table of bad lines")
+    if (group, name) == ("attack", "none"):
+        pytest.skip("isotropy takes no attack, the survey needs one")
     extra = [f"dataset.root='{tmp_path}'"] if name in ROOTED else []
+    if group == "attack":  # those that need targets get some
+        always = components.ATTACKS.load(str(node_of(group, name)["name"])).targeted == "always"
+        extra += ["experiment=attack_survey", f"experiment.targets={'random' if always else 'none'}"]
     settings = composed(f"{group}={name}", *extra)
     node = settings.nodes[group]
     assert node["name"] == node_of(group, name)["name"]

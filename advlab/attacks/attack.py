@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -104,21 +105,29 @@ def attack(
     Raises:
         ValueError: names the argument and the remedy.
     """
+    if batch_size < 0:
+        raise ValueError(f"batch_size must be 0 ({BATCH} images) or more, got {batch_size}")
     x, y, t = check(attack, inputs, labels, targets, bounds, data)
     with modes(model), torch.inference_mode(False):
         problem = Problem(
             model, x, y, t, x.new_empty(0, 0), bounds, batch_size or BATCH, memory_format(model), data=data
         )
         with torch.no_grad():
-            logits = torch.cat([problem.call(part) for part in x.split(problem.batch_size)]) if len(x) else x.flatten(1)
+            parts = [as_logits(problem.call(part), len(part)) for part in x.split(problem.batch_size) if len(part)]
+        logits = torch.cat(parts) if parts else x.flatten(1)
         check_logits(logits, x, y, t)
-        eligible = margin(logits, y, None) < 0 if attack.needs_correct else torch.isfinite(logits).all(1)
-        if t is not None:
-            eligible &= logits.argmax(1) != t
+        finite = torch.isfinite(logits).all(1)  # nothing can be said of the others
+        if attack.set_level and len(x):  # it is to change what the network says, right or wrong
+            y = torch.where(finite, logits.argmax(1), y)
+        eligible = finite & (margin(logits, y, None) < 0) if attack.needs_correct else finite.clone()
+        if t is not None and attack.needs_correct:  # a fooling image may start in its target's class
+            eligible &= ~attack.achieved(logits, y, t)
         problem.x, problem.labels, problem.logits = x[eligible], y[eligible], logits[eligible]
         problem.targets = None if t is None else t[eligible]
         outcome = algorithm(attack)(problem, attack)
-        return finish(attack, problem, outcome, x, y, t, eligible)
+        result = finish(attack, problem, outcome, x, y, t, eligible)
+        result.status[~finite] = int(Status.NONFINITE)
+        return result
 
 
 def algorithm(attack: Attack) -> Any:
@@ -186,17 +195,22 @@ def check(
     Raises:
         ValueError: names the argument and the remedy.
     """
+    for name, values in {"inputs": inputs, "labels": labels, "targets": targets, **data}.items():
+        if not isinstance(values, Tensor) and (name, values) != ("targets", None):
+            raise ValueError(f"{name} must be a tensor, got {type(values).__name__}: use torch.as_tensor")
+    inputs = inputs.detach()
     low, high = bounds
-    if not low < high:
+    if not (low < high and math.isfinite(high - low)):
         raise ValueError(f"bounds must be (lowest, highest) pixel value, got {bounds}")
-    if not inputs.is_floating_point() or inputs.ndim != 4:
+    if inputs.dtype not in (torch.float32, torch.float64) or inputs.ndim != 4:
         raise ValueError(
-            f"inputs must be floating-point images of shape (N, C, H, W), got {inputs.dtype} of {tuple(inputs.shape)}"
+            f"inputs must be float32 or float64 images of shape (N, C, H, W), got {inputs.dtype} of {tuple(inputs.shape)}"
         )
+    slack = 1e-6 * (high - low)  # of rounding
     if not bool(torch.isfinite(inputs).all()):
         bad = (~torch.isfinite(inputs.flatten(1)).all(1)).nonzero()[:, 0].tolist()
         raise ValueError(f"inputs[{bad[0]}] has values that are NaN or infinite ({len(bad)} images do): leave them out")
-    if inputs.numel() and not (float(inputs.min()) >= low - 1e-6 and float(inputs.max()) <= high + 1e-6):
+    if inputs.numel() and not (float(inputs.min()) >= low - slack and float(inputs.max()) <= high + slack):
         raise ValueError(
             f"inputs reach from {float(inputs.min()):g} to {float(inputs.max()):g}, outside bounds={bounds}: "
             "say bounds=(lowest, highest), and normalise inside the model"
@@ -216,26 +230,41 @@ def check(
         raise ValueError(
             f"{attack.label} takes no {unknown[0]}=; it takes {', '.join(attack.takes) or 'nothing besides'}"
         )
-    if targets is not None and bool((targets == labels).any()):
+    if targets is not None and attack.needs_correct and bool((targets == labels).any()):
         index = int((targets == labels).nonzero()[0])
         raise ValueError(f"targets[{index}] is the label {int(labels[index])} itself: give another class")
-    x = inputs.detach().clone() if inputs.is_inference() else inputs.detach()
+    x = inputs.clone() if inputs.is_inference() else inputs
     x = x.clamp(low, high)
     y = labels.to(device=x.device, dtype=torch.int64)
     return x, y, None if targets is None else targets.to(device=x.device, dtype=torch.int64)
 
 
-def check_logits(logits: Tensor, x: Tensor, labels: Tensor, targets: Tensor | None) -> None:
-    """Refuse a model that gives no logits, and classes that it does not have.
+def as_logits(output: object, n: int) -> Tensor:
+    """What a model gives for n images, as logits (n, K).
 
     Raises:
-        ValueError: says what it gives.
+        ValueError: says what it gives instead.
+    """
+    if not isinstance(output, Tensor):
+        raise ValueError(
+            f"the model must give logits, a tensor of shape (N, classes), it gives a {type(output).__name__}"
+        )
+    if output.ndim != 2 or len(output) != n or output.shape[1] < 2:
+        raise ValueError(
+            f"the model must give logits of shape (N, classes), it gives {tuple(output.shape)} for {n} images"
+        )
+    return output
+
+
+def check_logits(logits: Tensor, x: Tensor, labels: Tensor, targets: Tensor | None) -> None:
+    """Refuse a model that gives probabilities, and classes that it does not have.
+
+    Raises:
+        ValueError: names the class or the remedy.
     """
     if not len(x):
         return
-    if logits.ndim != 2 or len(logits) != len(x) or logits.shape[1] < 2:
-        raise ValueError(f"the model must give logits of shape (N, classes), it gives {tuple(logits.shape)}")
-    sums = logits.double().sum(1)
+    sums = as_logits(logits, len(x)).double().sum(1)
     if bool((logits >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-4):
         raise ValueError("the model gives probabilities: attacks need logits, take its final softmax away")
     for name, values in (("labels", labels), ("targets", targets)):

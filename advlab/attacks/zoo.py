@@ -86,18 +86,22 @@ def positive(**values: float) -> None:
 class Search(Attack):
     """Attacks along one direction, x + w eta with max |eta| = 1, with the smallest w that flips the class.
 
-    The weights are scanned in steps of `resolution` from the smallest on, and the first that flips is refined by
-    bisection; w is compared by the images after clipping (and rounding).
+    One gradient an image, then forwards alone. Images are clipped (and rounded) before each classification. The weight
+    that is found is never above the first flip of a scan in steps of `resolution` by more than one step, unless the
+    logits bend far more than they do at the weights that are looked at; `exhaustive` is that scan itself. Status where
+    nothing is found: zero_gradient (the gradient is exactly 0), no_flip_at_saturation (the image is that at `largest`),
+    or nonfinite.
 
     Attributes:
         epsilon: a fixed weight instead of the smallest; 0: search.
         resolution: of the scan, 1/255 by default.
-        bisections: after the scan, between the last failure and the first success.
+        bisections: the last failure and the first success are brought to within 2^-bisections steps of each other, by
+            interpolation and halving.
         largest: weight at which the search gives up; 1 saturates every pixel that moves at full weight.
         discrete: images in whole grey levels: clipped and rounded to multiples of 1/255 before each classification
             (Rozsa et al. 2016); bisection then stops where the images no longer differ.
-        exhaustive: classify at every step of the scan. Otherwise steps that cannot flip, judging by how fast the margin
-            changes along the direction, are left out.
+        exhaustive: classify at every step of the scan. Otherwise steps that cannot flip, judging by how much the logits
+            bend along the direction, are left out.
     """
 
     epsilon: float = 0.0
@@ -138,13 +142,14 @@ class FGV(Search):
 
 @dataclass(frozen=True, kw_only=True)
 class HotCold(Search):
-    """Hot/Cold: J' omega with omega = |h_t| at the hot class t, -h_y at the cold class y (Rozsa et al. 2016).
+    """Hot/Cold: J' omega with omega = |h_t| at the hot class t, -|h_y| at the cold class y (Rozsa et al. 2016).
 
     Attributes:
         hot: 1: the runner-up (HC-1 of gunther2017), k: the k-th class after the label; 0: every other class, of which the
             nearest success is returned. Targets in the call are the hot classes instead; success is any other class
             unless `reach`.
-        reach: only the hot class counts as success.
+        reach: only the hot class counts as success; without targets, an image that does not reach it is returned as it
+            was.
     """
 
     method: ClassVar[str | Callable[..., Any]] = "advlab.attacks.directions:hot_cold"
@@ -162,6 +167,10 @@ class HotCold(Search):
         if self.hot < 0:
             raise ValueError(f"hot must be 0 (every other class) or the rank of a class, got {self.hot}")
 
+    def achieved(self, logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
+        """(N,) bool: another class than the label or, with `reach`, the target."""
+        return super().achieved(logits, labels, targets if self.reach else None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Saliency(Search):
@@ -177,9 +186,9 @@ class Noise(Attack):
 
     Attributes:
         norm: l2 (Gaussian direction), or linf (each pixel +-epsilon).
-        epsilon: length, before clipping.
+        epsilon: length in this norm, before clipping: in l2 1.0 is as long as one pixel from the lowest to the highest value.
         trials: directions that are tried; the first that flips is returned, or the last.
-        seed: the direction is a function of it, of the image and of the trial alone.
+        seed: the direction is a function of it, of the image (in 16 bits) and of the trial alone.
     """
 
     method: ClassVar[str | Callable[..., Any]] = "advlab.attacks.noise:noise"
@@ -264,6 +273,7 @@ class UAP(Attack):
         max_iter: steps of the inner DeepFool.
         accept: the inner perturbation is added when it took fewer steps.
         overshoot: of the inner DeepFool.
+        candidates: rivals of the inner DeepFool, by logit; 0: all classes.
         mode: exact looks, image by image in a shuffled order, for the next that is not fooled by what there is;
             minibatch adds the mean of many images' steps at once.
         images: a mini-batch.
@@ -282,6 +292,7 @@ class UAP(Attack):
     max_iter: int = 10
     accept: int = 9
     overshoot: float = 0.02
+    candidates: int = 10
     mode: Literal["exact", "minibatch"] = "exact"
     images: int = 64
     seed: int = 0
@@ -297,13 +308,15 @@ class UAP(Attack):
         )
         if not 0 < self.fooling <= 1 or self.overshoot < 0:
             raise ValueError(f"fooling is a share and overshoot at least 0, got {self.fooling} and {self.overshoot}")
+        if self.candidates < 0:
+            raise ValueError(f"candidates must be 0 (all classes) or more, got {self.candidates}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LBFGS(Attack):
     """Box-constrained L-BFGS of c ||r||^2 + J(x + r, t), with the largest c that succeeds (Szegedy et al. 2014).
 
-    Without targets J is minus the cross-entropy of the label.
+    With targets J is -log p of the target; `away` says what it is without.
 
     Attributes:
         norm: of `distance`; the objective is L2.
@@ -311,6 +324,10 @@ class LBFGS(Attack):
         searches: bisection steps over c.
         max_iter: L-BFGS iterations for each c.
         history: correction pairs that are kept.
+        away: J without targets: label is minus the cross-entropy of the label, log p, which never rests at the boundary
+            of a confident network (the minimiser for any c is near the image or a fifth beyond); others is the
+            cross-entropy of the event that it is any other class, -log(1 - p), which does.
+        shrink: bisections between the image and the minimiser; 0: the minimiser, as the paper.
     """
 
     method: ClassVar[str | Callable[..., Any]] = "advlab.attacks.lbfgs:lbfgs"
@@ -320,6 +337,8 @@ class LBFGS(Attack):
     searches: int = 10
     max_iter: int = 50
     history: int = 10
+    away: Literal["label", "others"] = "others"
+    shrink: int = 10
 
     def __post_init__(self) -> None:
         """Refuse values out of range.
@@ -328,6 +347,8 @@ class LBFGS(Attack):
             ValueError: names the hyperparameter.
         """
         positive(initial=self.initial, searches=self.searches, max_iter=self.max_iter, history=self.history)
+        if self.shrink < 0:
+            raise ValueError(f"shrink must be 0 or more, got {self.shrink}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -375,8 +396,9 @@ class Fooling(Attack):
     Attributes:
         level: probability of the target that counts as success.
         max_iter: steps.
-        early, late, max_lr: the step is min(max_lr, min(early, late (1 - p)) / ||g||^2), in grey levels (0..255), as
-            in the code that the paper builds on.
+        early, late, max_lr: the step is min(max_lr, min(early, late (1 - p)) / ||g||^2) g, with g the gradient of the
+            probability p in grey levels (0..255), as in the code of Nguyen et al. 2015, which the paper builds on. Its
+            published runs took max_lr 1e7 and early .02 to .04; 1e12 lets one step saturate an image far from the target.
     """
 
     method: ClassVar[str | Callable[..., Any]] = "advlab.attacks.fooling:fooling"
@@ -387,7 +409,7 @@ class Fooling(Attack):
     max_iter: int = 1000
     early: float = 0.03
     late: float = 0.1
-    max_lr: float = 1e11
+    max_lr: float = 1e7
 
     def __post_init__(self) -> None:
         """Refuse values out of range.
@@ -419,6 +441,7 @@ class Library(Attack):
         options: its constructor's arguments, in the library's units (images in [0, 1]).
         norm: in which `distance` is given.
         epsilon: radius for foolbox's attacks of fixed length; 0: none.
+        seed: of what the attack draws, with the images of a batch.
     """
 
     method: ClassVar[str | Callable[..., Any]] = "advlab.attacks.library:library"
@@ -429,3 +452,26 @@ class Library(Attack):
     options: dict[str, Any] = field(default_factory=dict)
     norm: Norm = "l2"
     epsilon: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignAttack(Attack):
+    """A user's own attack, registered by a plug-in (`advlab.attack`), which derives a class for its traits.
+
+    Attributes:
+        function: takes a model, images (n, C, H, W) and labels (n,), and returns images; not archived.
+        passes: which of `targets` and `bounds` it takes besides.
+        norm: in which `distance` is given.
+        options: its own keyword parameters.
+    """
+
+    method: ClassVar[str | Callable[..., Any]] = "advlab.attacks.foreign:foreign"
+    function: ClassVar[Callable[..., Any]]
+    passes: ClassVar[frozenset[str]] = frozenset()
+    norm: ClassVar[Norm] = "l2"
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """What is archived."""
+        return dict(self.options)

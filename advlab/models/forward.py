@@ -82,12 +82,16 @@ class Forward:
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error) or len(x) == 1:
                     raise
-            self.halvings.append(len(x))
-            self.limit = (len(x) + 1) // 2
-            log.warning("out of memory with %d images a forward: going on with %d", len(x), self.limit)
-            if x.device.type == "cuda":
-                torch.cuda.empty_cache()
+            self.halve(len(x))
         return torch.cat([self._halving(part, call) for part in x.split(self.limit)])
+
+    def halve(self, size: int) -> None:
+        """Go on with half of a batch that did not fit; the manifest says so."""
+        self.halvings.append(size)
+        self.limit = (size + 1) // 2
+        log.warning("out of memory with %d images a forward: going on with %d", size, self.limit)
+        if self.classifier.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def classifier_logits(self, x: Tensor) -> Tensor:
         """The logits of one batch that fits, not counted: out of memory is the caller's."""

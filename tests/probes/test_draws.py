@@ -42,8 +42,8 @@ def reference(
 
     digest = hashlib.sha256(f"advlab noise 2/{seed}/{dataset}/{sample}/{radius}/{block}".encode()).digest()
     words = np.random.PCG64DXSM(0)
-    state = {"state": int.from_bytes(digest[:16], "little"), "inc": int.from_bytes(digest[16:], "little") | 1}
-    words.state = {**words.state, "state": state}
+    state, increment = int.from_bytes(digest[:16], "little"), int.from_bytes(digest[16:], "little") | 1
+    words.state = {**words.state, "state": {"state": state, "inc": increment}}
     halves = [half for word in words.random_raw(rows * size).tolist() for half in (word & 0xFFFFFFFF, word >> 32)]
     signed = [half - 2**32 if half >= 2**31 else half for half in halves[: rows * size]]
     return (np.array(signed, dtype=np.float64) / 2**31).astype(np.float32).reshape(rows, size)

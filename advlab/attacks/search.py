@@ -1,0 +1,173 @@
+"""The smallest weight w for which x + w eta flips the class: one gradient gave eta, the search takes forwards alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from advlab.attacks.rays import Rays
+from advlab.attacks.state import State, begin, pick, scan
+from advlab.attacks.status import Status
+from advlab.attacks.zoo import Search
+
+SAFETY = 4.0  # logits may bend this many times more between two weights than they were seen to along the ray
+GROWTH = 8.0  # longest step forward, in lengths of the step before
+NUDGE = 0.02  # how far beyond the estimated flip to look, in its distance from the nearer end of the interval
+AHEAD = 0.05  # the same where nothing has flipped yet, in its distance from the last failure
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where the search ended, for each ray.
+
+    Attributes:
+        w: (R,) float64 smallest weight that flips; where there is none, the largest known to be no flip.
+        status: (R,) int64 of `Status`.
+        steps: (R,) int64 forwards.
+    """
+
+    w: Tensor
+    status: Tensor
+    steps: Tensor
+
+
+def search(rays: Rays, params: Search, guess: Tensor) -> Found:
+    """The smallest weights that flip, up to `params.largest`; of several rays from one image only the first flip counts.
+
+    Weights are tried from the left: where the leads, extrapolated, cross zero, and once something has flipped, between
+    the last failure and the flip, until these are 2^-bisections steps of the scan apart. What lies before a failure is
+    taken for failures too if leads that bend `SAFETY` times more than they were ever seen to stay below zero there;
+    otherwise it is halved, down to the steps of the scan.
+
+    Args:
+        rays: where to look.
+        params: hyperparameters.
+        guess: (R,) of the weight.
+    """
+    step, end = params.resolution, params.largest / params.resolution
+    tolerance = 2.0**-params.bisections
+    state = begin(rays, params)
+    if params.exhaustive:
+        state = scan(state, rays, params)
+    guess = guess.double() / step
+    best = guess.new_full((len(rays.problem),), torch.inf)  # first flip of each image, over its rays that are done
+    w, status = torch.zeros_like(guess), torch.full_like(state.row, int(Status.NO_FLIP_AT_SATURATION))
+    steps = torch.zeros_like(state.row)
+    image, fine = rays.image, 4 * torch.finfo(rays.eta.dtype).eps
+    while True:
+        limit = best.scatter_reduce(0, image[state.row], state.f, "amin")[image[state.row]].clamp(max=end)
+        flipped = torch.isfinite(state.f) & (state.f - state.a <= (fine * state.f).clamp(min=tolerance))
+        broken = ~torch.isfinite(state.f) & (state.bad <= state.a.floor() + 1)
+        done = flipped | broken | (state.a >= limit)
+        if bool(done.any()):
+            over = state.keep(done)
+            w[over.row] = torch.where(flipped[done], over.f, over.a) * step
+            status[over.row[flipped[done]]] = int(Status.SUCCESS)
+            best.scatter_reduce_(0, image[over.row], torch.where(flipped[done], over.f, torch.inf), "amin")
+            status[over.row[broken[done]]] = int(Status.NONFINITE)
+            steps[over.row] = over.steps
+            state, limit = state.keep(~done), limit[~done]
+        if not len(state.row):
+            return Found(w.clamp(max=params.largest), status, steps)
+        c = choose(state, limit, guess[state.row], 0.45 * tolerance, rays)
+        state = learn(state, c, *look(state, c, step, rays), rays)
+
+
+def choose(state: State, limit: Tensor, guess: Tensor, nudge: float, rays: Rays) -> Tensor:
+    """(n,) weights to look at next, between `a` and `limit`."""
+    h = state.f - state.a
+    # inside: between the last failure and the flip
+    slope = (state.lf - state.la) / h[:, None] - state.turn * h[:, None]
+    u = rays.crossing(state.la, slope, state.turn).clamp(max=h)
+    beyond = (NUDGE * torch.minimum(u, h - u)).clamp(min=nudge)
+    u = torch.where(u < h / 2, u + beyond, u - beyond).clamp(min=nudge).minimum(h - nudge)
+    halve = (state.steps % 4 == 3) | (h <= 1 if rays.discrete else h < 0)
+    inside = torch.where(halve, h / 2, u)
+    # ahead: nothing has flipped yet
+    last = state.a - state.p
+    slope = (state.la - state.lp) / last[:, None] + state.turn * last[:, None]
+    u = rays.crossing(state.la, slope, state.turn)
+    u = (u * (1 + AHEAD)).clamp(min=nudge).minimum(GROWTH * last)
+    u = torch.where(last < 1, u.clamp(min=1), u)
+    ahead = torch.where(torch.isnan(last), guess.clamp(min=1), u)
+    ahead = (state.a + ahead).minimum(((state.a + state.bad) / 2).floor().maximum(state.a.floor() + 1))
+    c = torch.where(torch.isfinite(h), state.a + inside, ahead)
+    middle = ((state.a + state.b) / 2).round().maximum(state.a.floor() + 1).minimum(state.b.ceil() - 1)
+    return torch.where(torch.isnan(state.b), c, middle).minimum(limit)
+
+
+def look(state: State, c: Tensor, step: float, rays: Rays) -> tuple[Tensor, Tensor, Tensor]:
+    """Leads (n, K - 1) at `c`, what their margin must exceed (n,), and whether (n,) a forward was needed for it.
+
+    Rounded images are often those of `a`, `b` or `f` once more: what is known is not classified again.
+    """
+    leads, threshold = state.la.clone(), torch.full_like(c, torch.inf)  # as if all were like `a`, which did not flip
+    new = torch.ones_like(c, dtype=torch.bool)
+    if rays.discrete:
+        image = rays.at(state.row, c * step)
+        for w, known, bar in (
+            (state.a, state.la, torch.inf),
+            (state.b, state.lb, torch.inf),
+            (state.f, state.lf, 0.0),
+        ):
+            like = new & (rays.at(state.row, w * step) == image).flatten(1).all(1)  # never where there is no such w
+            leads, threshold, new = pick(like, known, leads), threshold.masked_fill(like, bar), new & ~like
+    where = new.nonzero()[:, 0]
+    if len(where):
+        rows = state.row[where]
+        found, above = rays.leads(rays.logits(rows, c[where] * step), rows)
+        leads[where], threshold[where] = found.double(), above.double()
+    return leads, threshold, new
+
+
+def learn(state: State, c: Tensor, leads: Tensor, threshold: Tensor, counted: Tensor, rays: Rays) -> State:
+    """The state after the leads at `c`, between `a` and `b` or `f`."""
+    bad = torch.isnan(threshold)
+    hit = rays.best(leads) > threshold  # not where bad
+    right, lr = (
+        torch.where(torch.isnan(state.b), state.f, state.b),
+        torch.where(torch.isnan(state.b)[:, None], state.lf, state.lb),
+    )
+    before = second(state.p, state.a, c, state.lp, state.la, leads)
+    after = second(state.a, c, right, state.la, leads, lr)
+    turns = torch.stack([before, after]).abs().amax(2)
+    bend = torch.fmax(state.bend, torch.where(bad, torch.nan, torch.fmax(turns[0], turns[1])))
+    # certain: nothing between a and c flips, since c does not
+    free = ~bad & ~hit
+    certain = free & sure(state.a, c, state.la, leads, bend, rays)
+    p, lp = pick(certain, state.a, state.p), pick(certain, state.la, state.lp)
+    a, la = pick(certain, c, state.a), pick(certain, leads, state.la)
+    b, lb = pick(free & ~certain, c, state.b), pick(free & ~certain, leads, state.lb)
+    b = torch.where(hit | bad, torch.nan, b)
+    # what was halved: the other half may be certain by now
+    rest = certain & sure(a, b, la, lb, bend, rays)
+    p, lp, a, la = pick(rest, a, p), pick(rest, la, lp), pick(rest, b, a), pick(rest, lb, la)
+    b = torch.where(rest, torch.nan, b)
+    return State(
+        row=state.row, p=p, a=a, b=b, f=torch.where(bad, torch.inf, pick(hit, c, state.f)), bad=pick(bad, c, state.bad),
+        lp=lp, la=la, lb=lb, lf=pick(hit, leads, state.lf), bend=bend, steps=state.steps + counted,
+        turn=torch.where(torch.isnan(before) | bad[:, None], state.turn, before),
+    )  # fmt: skip
+
+
+def second(p: Tensor, a: Tensor, c: Tensor, lp: Tensor, la: Tensor, lc: Tensor) -> Tensor:
+    """(n, K - 1) half the second derivative of leads at p < a < c; NaN where these are too near for it, or unknown."""
+    far = ((a - p) >= 1) & ((c - a) >= 1) & torch.isfinite(c)
+    left, right, whole = ((end - start)[:, None] for start, end in ((p, a), (a, c), (p, c)))
+    return torch.where(far[:, None], ((lc - la) / right - (la - lp) / left) / whole, torch.nan)
+
+
+def sure(a: Tensor, c: Tensor, la: Tensor, lc: Tensor, bend: Tensor, rays: Rays) -> Tensor:
+    """(n,) whether no step of the scan between the failures `a` and `c` can flip.
+
+    A lead that goes from l_a to l_c over a length h, with a second derivative of at most 2 B in absolute value, reaches
+    (l_a + l_c) / 2 + q + (l_c - l_a)^2 / (16 q), q = B h^2 / 4, unless it stays below the higher end.
+    """
+    h = c - a
+    change = (lc - la).abs()
+    bend = torch.where(torch.isnan(bend), change.amax(1) / h**2, bend)
+    q = (SAFETY * bend * h**2 / 4)[:, None]
+    top = torch.where(change < 4 * q, (la + lc) / 2 + q + change**2 / (16 * q), torch.maximum(la, lc))
+    return torch.isfinite(h) & ((rays.best(top) <= 0) | (c <= a.floor() + 1))
