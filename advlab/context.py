@@ -112,6 +112,8 @@ class Context:
         """What `call` gives for the run's batch size, halved until it fits; timed as an attack on so many images."""
         import torch
 
+        from advlab.attacks.zoo import ForeignAttack
+        from advlab.errors import ConfigError
         from advlab.models.forward import out_of_memory
 
         assert self.forward is not None
@@ -123,6 +125,11 @@ class Context:
                     torch.cuda.synchronize(self.device)
                 self.count(images=images, seconds=time.perf_counter() - started)
                 return result
+            except ValueError as error:  # the message of an attack; of a user's own, the traceback says more
+                if isinstance(self.settings.attack, ForeignAttack):
+                    raise
+                name = self.settings.nodes["attack"]["name"]
+                raise ConfigError(f"attack={name}: {error}" if name != "none" else str(error)) from error
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error) or self.forward.limit == 1:
                     raise

@@ -40,7 +40,7 @@ BAD: list[tuple[list[str], list[str]]] = [
     (["dataset=minst"], ["dataset 'minst'", "mnist"]),
     (["probe=spher"], ["probe 'spher'", "Did you mean sphere?"]),
     (["experiment=isotrpy"], ["experiment 'isotrpy'", "Did you mean isotropy?"]),
-    (["attack=fgsm"], ["attack 'fgsm'", "none"]),
+    (["attack=fgsm"], ["attack 'fgsm'", "fgs"]),
     (["recipe=lenet_digit"], ["recipe 'lenet_digit'", "lenet_digits"]),
     (["run=fast"], ["run=fast", "run.KEY=VALUE", "advlab describe run"]),
     (["model=../lenet"], ["'../lenet'", "There are: "]),

@@ -55,7 +55,8 @@ def test_every_run_composes_and_its_values_are_right(line: str, tmp_path: Path) 
     with Composer(None) as composer:
         jobs = composer.jobs(parsed.overrides, multirun=parsed.flags.multirun)
     assert jobs
-    assert all(job.experiment.name == "isotropy" for job in jobs)
+    named = next((word for word in rest if word.startswith("experiment=")), "experiment=isotropy")
+    assert all(job.experiment.name == named.removeprefix("experiment=") for job in jobs)
 
 
 @pytest.mark.parametrize("line", [line for line in commands() if re.match(r"advlab (list|describe)\b", line)])
@@ -83,6 +84,19 @@ def test_the_demo_then_plot_resume_and_python(cli: Callable[..., Any], tmp_path:
     assert set(space["run"].claims["verdict"]) <= {"holds", "does not hold", "undecided", "not measured"}
     for name in ("config.yaml", "plan.json", "cells", "table.csv", "claims.csv", "figures", "log.txt", "manifest.json"):
         assert (tmp_path / run / name).exists()
+
+
+def test_an_attack_from_python() -> None:
+    import torch
+    from torch import nn
+
+    block = next(text for text in blocks("python") if "DeepFool" in text)
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 5)).eval()
+    images = torch.rand(4, 1, 4, 4)
+    space: dict[str, Any] = {"model": model, "images": images, "labels": model(images).argmax(1)}
+    exec(block, space)
+    assert bool(space["result"].success.all())
 
 
 def test_make_knows_every_target_that_is_named() -> None:

@@ -49,12 +49,13 @@ class AttackResult:
     """One attack on N images; the tensors live where the inputs do.
 
     Attributes:
-        adv: (N, C, H, W) float32 images; ineligible ones as they were.
+        adv: (N, C, H, W) images in the inputs' precision; ineligible ones as they were.
         success: (N,) bool: eligible, and `adv` is classified as the attack wants. Checked on `adv` itself.
         eligible: (N,) bool: classified as its label before the attack (targeted: and the target is another class).
         status: (N,) int64 of `Status`.
         prediction: (N,) int64 class of `adv`.
-        margin: (N,) by how much in logits (see `problem.margin`); above 0 where the attack succeeded.
+        margin: (N,) by how much in logits (see `problem.margin`); above 0 where the attack succeeded, except that fooling
+            images may reach a level of at most one half without it.
         distance: (N,) norm of adv - inputs in the attack's own norm, in units of the bounds' length.
         steps: (N,) int64 iterations.
         epsilon: (N,) weight of the direction, NaN where there is none.
@@ -164,7 +165,7 @@ def finish(
         eligible=eligible.clone(),
         status=status,
         prediction=logits.argmax(1) if n else y.clone(),
-        margin=margin(logits, y, t) if n else adv.new_empty(0),
+        margin=margin(logits, y, attack.goal(t)) if n else adv.new_empty(0),
         distance=lengths(adv - x, attack.norm_name) / problem.extent if n else adv.new_empty(0),
         steps=steps,
         epsilon=epsilon,
@@ -195,10 +196,17 @@ def check(
     Raises:
         ValueError: names the argument and the remedy.
     """
+    unknown = sorted(set(data) - set(attack.takes))
+    if unknown:
+        raise ValueError(
+            f"{attack.label} takes no {unknown[0]}=; it takes {', '.join(attack.takes) or 'nothing besides'}"
+        )
     for name, values in {"inputs": inputs, "labels": labels, "targets": targets, **data}.items():
         if not isinstance(values, Tensor) and (name, values) != ("targets", None):
             raise ValueError(f"{name} must be a tensor, got {type(values).__name__}: use torch.as_tensor")
     inputs = inputs.detach()
+    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
+        raise ValueError(f"bounds must be (lowest, highest) pixel value, got {bounds}")
     low, high = bounds
     if not (low < high and math.isfinite(high - low)):
         raise ValueError(f"bounds must be (lowest, highest) pixel value, got {bounds}")
@@ -225,11 +233,6 @@ def check(
         raise ValueError(f"{attack.label} needs targets=, the class that each image is to reach")
     if targets is not None and attack.targeted == "never":
         raise ValueError(f"{attack.label} takes no targets")
-    unknown = sorted(set(data) - set(attack.takes))
-    if unknown:
-        raise ValueError(
-            f"{attack.label} takes no {unknown[0]}=; it takes {', '.join(attack.takes) or 'nothing besides'}"
-        )
     if targets is not None and attack.needs_correct and bool((targets == labels).any()):
         index = int((targets == labels).nonzero()[0])
         raise ValueError(f"targets[{index}] is the label {int(labels[index])} itself: give another class")

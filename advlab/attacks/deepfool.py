@@ -10,13 +10,17 @@ from torch import Tensor
 
 from advlab.attacks.attack import Outcome
 from advlab.attacks.problem import Linearisation, Problem
-from advlab.attacks.rivals import Gradients, nearest
+from advlab.attacks.rivals import Gradients, nearest, nearest_at_once
 from advlab.attacks.status import Status
 
 if TYPE_CHECKING:
     from advlab.attacks.zoo import DeepFool
 
 NUDGE = 1e-4  # of the extent, added to each step by the Python flavour
+FEW = {
+    "cpu": 0
+}  # pairs of image and rival that are looked at in one batch; elsewhere as many as a batch holds, since a
+# CPU takes as long for a row more as for one later, and an accelerator does not
 REPACK = 0.25  # share of finished images from which on those that are left are worth a forward of their own
 
 
@@ -62,15 +66,21 @@ class Stepper:
         problem, python = self.problem, self.params.flavour == "python"
         while self._refill():
             point = self._clipped(problem.x[self.index] + self.factor * self.r)
-            at = problem.linearise(point) if python else None
-            logits = problem.forward(point) if at is None else at.logits
+            few = self._few()
+            at = problem.linearise(point) if python and not few else None
+            if at is not None:
+                logits = at.logits
+            else:  # before the first step they are known
+                logits = problem.forward(point) if bool(self.count.any()) else problem.logits[self.index]
             done = self._retire(point, logits)
             if at is None or float(done.float().mean()) > REPACK:
                 self._keep(~done)
                 if at is not None or not len(self.index):
                     continue
-                logits, point = logits[~done], problem.x[self.index] + self.r
-                at, done = problem.linearise(point), done[~done]
+                logits, point, done = logits[~done], point[~done], done[~done]
+                if not python:
+                    point = problem.x[self.index] + self.r
+                at = None if few else problem.linearise(point)
             self._step(point, at, logits, ~done)
         facts = {"rival_differs": float(self.differing) / max(1, self.looks)} if self.params.exact else None
         return Outcome(self.adv, self.status, self.steps, facts=facts)
@@ -110,21 +120,30 @@ class Stepper:
         self.adv[where] = final if self.params.clip == "none" else final.clamp(*self.problem.bounds)
         self.status[where], self.steps[where] = status[rows], self.count[rows]
 
-    def _step(self, point: Tensor, at: Linearisation, logits: Tensor, active: Tensor) -> None:
+    def _few(self) -> bool:
+        """Whether the rivals of all images in work are looked at in one batch."""
+        pairs = len(self.index) if self.problem.targets is not None else int(self.allowed[self.index].sum())
+        return pairs <= FEW.get(self.index.device.type, self.problem.batch_size)
+
+    def _step(self, point: Tensor, at: Linearisation | None, logits: Tensor, active: Tensor) -> None:
         """One step of the active images; the others, and those with no boundary in sight, leave."""
         problem, params = self.problem, self.params
+        dual = DUAL[params.norm]
         if problem.targets is None:
             reference, allowed = problem.labels[self.index], self.allowed[self.index] & active[:, None]
         else:  # one rival: the boundary between the current class and the target (jetley2018, algorithm 1)
-            reference, allowed = logits.argmax(1), torch.zeros_like(at.logits, dtype=torch.bool)
+            reference, allowed = logits.argmax(1), torch.zeros_like(logits, dtype=torch.bool)
             allowed.scatter_(1, problem.targets[self.index][:, None], active[:, None])
-        gaps = (at.logits - at.logits.gather(1, reference[:, None])).abs()
-        gradients = Gradients(problem, at, point, reference, project=self.project, dual=DUAL[params.norm])
-        found = nearest(gaps, allowed, self.known, gradients, exact=params.exact, like=point)
-        if params.exact:
-            economical = nearest(gaps, allowed, self.shadow, lambda i, k: (self.known[i, k], None), exact=False)
-            self.differing += (active & (economical.rival != found.rival)).sum()
-            self.looks += int(active.sum())
+        if at is None:
+            found = nearest_at_once(problem, point, reference, allowed, project=self.project, dual=dual)
+        else:
+            gaps = (at.logits - at.logits.gather(1, reference[:, None])).abs()
+            gradients = Gradients(problem, at, point, reference, project=self.project, dual=dual)
+            found = nearest(gaps, allowed, self.known, gradients, exact=params.exact, like=point)
+            if params.exact:
+                economical = nearest(gaps, allowed, self.shadow, lambda i, k: (self.known[i, k], None), exact=False)
+                self.differing += (active & (economical.rival != found.rival)).sum()
+        self.looks += len(active)
         going = active & torch.isfinite(found.distance)
         status = torch.where(torch.isnan(found.distance), int(Status.NONFINITE), int(Status.ZERO_GRADIENT))
         self._write(active & ~going, point, status)

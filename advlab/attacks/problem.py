@@ -32,6 +32,11 @@ class Linearisation:
         with torch.enable_grad():
             self._x = x.detach().clone(memory_format=torch.preserve_format).requires_grad_()
             self._out = problem.call(self._x)
+        if not self._out.requires_grad:
+            raise ValueError(
+                "the model's logits have no gradient with respect to the images: it must be differentiable, and call "
+                "neither detach nor torch.no_grad"
+            )
         self.logits = self._out.detach()
 
     def vjp(self, cotangent: Tensor, *, last: bool = False) -> Tensor:

@@ -68,7 +68,11 @@ class Attack:
         """(N,) bool: whether images with these logits are what the attack is after."""
         from advlab.attacks.problem import margin
 
-        return margin(logits, labels, targets) > 0
+        return margin(logits, labels, self.goal(targets)) > 0
+
+    def goal(self, targets: Tensor | None) -> Tensor | None:
+        """(N,) classes that count as success; None: any but the label."""
+        return targets
 
 
 def positive(**values: float) -> None:
@@ -167,9 +171,9 @@ class HotCold(Search):
         if self.hot < 0:
             raise ValueError(f"hot must be 0 (every other class) or the rank of a class, got {self.hot}")
 
-    def achieved(self, logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
-        """(N,) bool: another class than the label or, with `reach`, the target."""
-        return super().achieved(logits, labels, targets if self.reach else None)
+    def goal(self, targets: Tensor | None) -> Tensor | None:
+        """Any class but the label or, with `reach`, the targets."""
+        return targets if self.reach else None
 
 
 @dataclass(frozen=True, kw_only=True)

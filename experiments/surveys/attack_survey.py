@@ -269,10 +269,12 @@ class AttackSurvey(Experiment):
         ctx.count(forwards=victim.images - before)
         clean_class, seen_class = clean.argmax(1), seen.argmax(1)
         right = (clean_class == labels).tolist()
-        margins = margin(seen, labels, targeted).tolist()
+        attack = ctx.settings.attack
+        margins = margin(seen, labels, attack.goal(targeted)).tolist()
+        achieved = attack.achieved(seen, labels, targeted).tolist()  # Hot/Cold's targets only aim
         rows = []
         for k, i in enumerate(hits):
-            success = right[k] and margins[k] > 0
+            success = right[k] and achieved[k]
             rows.append(
                 dataclasses.replace(
                     own[i], victim=choice, eligible=right[k], success=success, margin=margins[k],

@@ -210,6 +210,22 @@ def test_refilled_places_change_nothing() -> None:
         assert torch.equal(part.steps, whole.steps)
 
 
+@pytest.mark.parametrize("flavour", ["python", "matlab"])
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_all_rivals_in_one_batch_give_the_same(monkeypatch: pytest.MonkeyPatch, flavour: str, norm: str) -> None:
+    network, x = smooth(), images(20)
+    target = (predictions(network, x) + 1) % 6
+    apart = [attacked(network, x, flavour=flavour, norm=norm, clip="none", exact=True)]
+    apart.append(attacked(network, x, flavour=flavour, norm=norm, clip="none", targets=target))
+    monkeypatch.setattr("advlab.attacks.deepfool.FEW", {"cpu": 1000})
+    together = [attacked(network, x, flavour=flavour, norm=norm, clip="none")]
+    together.append(attacked(network, x, flavour=flavour, norm=norm, clip="none", targets=target))
+    for one, other in zip(apart, together, strict=True):
+        assert torch.allclose(one.adv, other.adv, atol=1e-9)
+        assert torch.equal(one.steps, other.steps)
+    assert together[0].backwards < 1.6 * apart[0].backwards
+
+
 def test_a_flat_network_is_counted_as_such() -> None:
     network: Any = nn.Sequential(nn.Flatten(), nn.Linear(4, 3)).double()
     with torch.no_grad():

@@ -271,3 +271,35 @@ def test_inputs_come_in_the_format_of_the_convolutions(network: Callable[..., nn
 def test_lengths() -> None:
     v = torch.tensor([[[3.0, -4.0]], [[0.0, 0.0]]])
     assert [lengths(v, norm).tolist() for norm in ("l1", "l2", "linf")] == [[7.0, 0.0], [5.0, 0.0], [4.0, 0.0]]
+
+
+def test_an_unknown_keyword_is_named_before_its_type() -> None:
+    x = images(0, 1)
+    with pytest.raises(ValueError, match=r"FGS takes no epsilon="):
+        zoo.FGS()(model, x, torch.tensor([0, 1]), epsilon=0.1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bounds", [None, 1.0, (0.0, 1.0, 2.0)])
+def test_bounds_that_are_no_pair_are_refused(bounds: object) -> None:
+    with pytest.raises(ValueError, match=r"bounds must be \(lowest, highest\)"):
+        zoo.FGS()(model, images(0), torch.tensor([0]), bounds=bounds)  # type: ignore[arg-type]
+
+
+def test_a_model_without_gradients_is_refused() -> None:
+    with pytest.raises(ValueError, match="differentiable"):
+        zoo.FGS()(torch.no_grad()(model), images(0), torch.tensor([0]))
+
+
+def test_the_margin_of_hot_cold_is_that_of_its_success() -> None:
+    def shadowed(x: torch.Tensor) -> torch.Tensor:  # class 2 never comes first: class 1 goes with it, and is ahead
+        z = model(x)
+        return torch.stack([z[:, 0], z[:, 1], z[:, 1] - 0.5], 1)
+
+    x, labels, targets = images(0), torch.tensor([0]), torch.tensor([2])
+    aimed = zoo.HotCold()(shadowed, x, labels, targets=targets)
+    assert aimed.success.tolist() == [True]
+    assert aimed.prediction.tolist() == [1]
+    assert float(aimed.margin) > 0
+    reaching = zoo.HotCold(reach=True)(shadowed, x, labels, targets=targets)
+    assert reaching.success.tolist() == [False]
+    assert float(reaching.margin) < 0

@@ -381,3 +381,19 @@ def test_a_dry_run_estimates_and_writes_nothing(cli: Callable[..., Ended], tmp_p
     assert ended.code == 0, ended.err
     assert "backwards  72,000 images" in ended.out  # 8 images, 9 targets, 1000 steps
     assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["attack=hc1", "attack.hot=12"], "hot=9 is the last"),
+        (["attack=foolbox_deepfool", "attack.attack=Nope"], "no attack 'Nope'"),
+    ],
+)
+def test_what_an_attack_refuses_is_one_message(cli: Callable[..., Ended], line: list[str], said: str) -> None:
+    if line[0] == "attack=foolbox_deepfool":
+        pytest.importorskip("foolbox")
+    ended = cli("experiment=attack_survey", *line, "run.preset=tiny", "recipe.epochs=1")
+    assert ended.code == 2
+    assert said in ended.err
+    assert "Traceback" not in ended.err
