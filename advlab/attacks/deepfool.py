@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from advlab.attacks.zoo import DeepFool
 
 NUDGE = 1e-4  # of the extent, added to each step by the Python flavour
-FEW = {
+AT_ONCE = {
     "cpu": 0
-}  # pairs of image and rival that are looked at in one batch; elsewhere as many as a batch holds, since a
-# CPU takes as long for a row more as for one later, and an accelerator does not
+}  # up to so many rivals an image they are looked at in one batch, elsewhere up to 32: for a CPU a row
+# more costs as much as a row later, for an accelerator it does not
 REPACK = 0.25  # share of finished images from which on those that are left are worth a forward of their own
 
 
@@ -31,7 +31,7 @@ def deepfool(problem: Problem, params: DeepFool) -> Outcome:
     flavour matlab), and the gradients that `nearest` asks for. What comes out is checked after the last step.
 
     With `exact`, `facts["rival_differs"]` is the share of steps at which the economical choice, taking the same steps,
-    would have chosen another rival.
+    would have chosen another rival (not where all rivals are looked at in one batch: there is no economy to judge).
 
     Raises:
         ValueError: a basis of the wrong shape, that is not orthonormal, or together with clipping or another norm.
@@ -58,6 +58,9 @@ class Stepper:
         self.allowed = candidates(problem, params.candidates)
         self.index, self.count = self.status[:0], self.status[:0]
         self.r, self.known, self.shadow = x[:0], problem.logits[:0], problem.logits[:0]
+        rivals = int(self.allowed.sum(1).max()) if len(x) and problem.targets is None else 1
+        self.at_once = rivals <= AT_ONCE.get(x.device.type, 32)
+        self.places = max(1, problem.batch_size // rivals if self.at_once else problem.batch_size)
         self.next = self.looks = 0
         self.differing = x.new_zeros(())
 
@@ -66,8 +69,7 @@ class Stepper:
         problem, python = self.problem, self.params.flavour == "python"
         while self._refill():
             point = self._clipped(problem.x[self.index] + self.factor * self.r)
-            few = self._few()
-            at = problem.linearise(point) if python and not few else None
+            at = problem.linearise(point) if python and not self.at_once else None
             if at is not None:
                 logits = at.logits
             else:  # before the first step they are known
@@ -80,14 +82,14 @@ class Stepper:
                 logits, point, done = logits[~done], point[~done], done[~done]
                 if not python:
                     point = problem.x[self.index] + self.r
-                at = None if few else problem.linearise(point)
+                at = None if self.at_once else problem.linearise(point)
             self._step(point, at, logits, ~done)
-        facts = {"rival_differs": float(self.differing) / max(1, self.looks)} if self.params.exact else None
+        facts = {"rival_differs": float(self.differing) / self.looks} if self.looks else None
         return Outcome(self.adv, self.status, self.steps, facts=facts)
 
     def _refill(self) -> bool:
         """New images into the free places; whether any image is in work."""
-        last = min(len(self.problem), self.next + self.problem.batch_size - len(self.index))
+        last = min(len(self.problem), self.next + self.places - len(self.index))
         fresh = torch.arange(self.next, last, device=self.index.device)
         if len(fresh):
             self.next = last
@@ -120,11 +122,6 @@ class Stepper:
         self.adv[where] = final if self.params.clip == "none" else final.clamp(*self.problem.bounds)
         self.status[where], self.steps[where] = status[rows], self.count[rows]
 
-    def _few(self) -> bool:
-        """Whether the rivals of all images in work are looked at in one batch."""
-        pairs = len(self.index) if self.problem.targets is not None else int(self.allowed[self.index].sum())
-        return pairs <= FEW.get(self.index.device.type, self.problem.batch_size)
-
     def _step(self, point: Tensor, at: Linearisation | None, logits: Tensor, active: Tensor) -> None:
         """One step of the active images; the others, and those with no boundary in sight, leave."""
         problem, params = self.problem, self.params
@@ -143,7 +140,7 @@ class Stepper:
             if params.exact:
                 economical = nearest(gaps, allowed, self.shadow, lambda i, k: (self.known[i, k], None), exact=False)
                 self.differing += (active & (economical.rival != found.rival)).sum()
-        self.looks += len(active)
+                self.looks += int(active.sum())
         going = active & torch.isfinite(found.distance)
         status = torch.where(torch.isnan(found.distance), int(Status.NONFINITE), int(Status.ZERO_GRADIENT))
         self._write(active & ~going, point, status)

@@ -42,7 +42,7 @@ def noise(problem: Problem, params: Noise) -> Outcome:
 
 
 def grey_levels(problem: Problem) -> list[bytes]:
-    """The images in 16 bits, which 8-bit images have whole values in: the same in every pixel unit and precision."""
+    """The images in 16 bits: for 8-bit images, which have whole values there, the same in every pixel unit and precision."""
     levels = ((problem.x.double() - problem.bounds[0]) * (65535 / problem.extent)).round()
     return [image.astype("<u2").tobytes() for image in levels.cpu().numpy()]
 

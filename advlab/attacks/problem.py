@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 Model = Callable[[Tensor], Tensor]
 
+ROUNDING = 32.0  # units of the logits' rounding
+
 
 def memory_format(model: Model) -> torch.memory_format:
     """The format of the model's convolutions, which its input is brought into."""
@@ -125,8 +127,15 @@ class Problem:
         return torch.cat(logits), torch.cat(gradients)
 
     def flipped(self, logits: Tensor, index: Tensor | slice = slice(None)) -> Tensor:
-        """(n,) bool: which logits, of the images `index`, are those of an adversarial image."""
-        return margin(logits, self.labels[index], None if self.targets is None else self.targets[index]) > 0
+        """(n,) bool: which logits, of the images `index`, are those of an adversarial image in any batch."""
+        targets = None if self.targets is None else self.targets[index]
+        return margin(logits, self.labels[index], targets) > rounding(logits)
+
+
+def rounding(logits: Tensor) -> Tensor:
+    """(n,) a margin that is smaller than this may have the other sign in another batch; NaN where a logit is not finite."""
+    threshold = logits.abs().amax(1) * (ROUNDING * torch.finfo(logits.dtype).eps)
+    return torch.where(torch.isfinite(logits).all(1), threshold, torch.nan)
 
 
 def margin(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:

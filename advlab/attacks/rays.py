@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from advlab.attacks.problem import Problem
-
-ROUNDING = 32.0  # a flip by less than this many units of the logits' rounding may be none in another batch
+from advlab.attacks.problem import Problem, rounding
 
 
 @dataclass(frozen=True)
@@ -58,9 +56,7 @@ class Rays:
         own = (self.problem.labels[self.image[rows]] if self.goals is None else self.goals[rows])[:, None]
         others = torch.arange(logits.shape[1] - 1, device=own.device)
         leads = logits.gather(1, others + (others >= own)) - logits.gather(1, own)
-        threshold = logits.abs().amax(1) * (ROUNDING * torch.finfo(logits.dtype).eps)
-        threshold = torch.where(torch.isfinite(logits).all(1), threshold, torch.nan)
-        return (leads if self.goals is None else -leads), threshold
+        return (leads if self.goals is None else -leads), rounding(logits)
 
     def best(self, values: Tensor) -> Tensor:
         """(n,) the largest of (n, K - 1) leads, which is the margin (see `problem.margin`); with goals the smallest."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from advlab.attacks.attack import Outcome
 from advlab.attacks.boxes import box_step
-from advlab.attacks.problem import Problem, lengths, margin
+from advlab.attacks.problem import Problem, lengths, margin, rounding
 from advlab.attacks.status import Status
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def shortened(problem: Problem, params: DeepFool, index: Tensor, start: Tensor) 
     for step in range(params.refinements + 1):
         at = problem.linearise(z)
         height = margin(at.logits, problem.labels[index], targets)
-        adversarial = height > 0
+        adversarial = height > rounding(at.logits)
         norm = lengths(z - x, "l2")
         better = adversarial & (norm < shortest)
         best[better], shortest[better] = z[better], norm[better]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -36,15 +36,35 @@ class Found:
 def search(rays: Rays, params: Search, guess: Tensor) -> Found:
     """The smallest weights that flip, up to `params.largest`; of several rays from one image only the first flip counts.
 
-    Weights are tried from the left: where the leads, extrapolated, cross zero, and once something has flipped, between
-    the last failure and the flip, until these are 2^-bisections steps of the scan apart. What lies before a failure is
-    taken for failures too if leads that bend `SAFETY` times more than they were ever seen to stay below zero there;
-    otherwise it is halved, down to the steps of the scan.
+    An image that the economical search leaves without a flip is scanned at every step before it is called a failure.
 
     Args:
         rays: where to look.
         params: hyperparameters.
         guess: (R,) of the weight.
+    """
+    found = approach(rays, params, guess)
+    if params.exhaustive:
+        return found
+    solved = torch.zeros(len(rays.problem), dtype=torch.bool, device=guess.device)
+    solved[rays.image[found.status == Status.SUCCESS]] = True
+    missing = ((found.status == Status.NO_FLIP_AT_SATURATION) & ~solved[rays.image]).nonzero()[:, 0]
+    if len(missing):
+        goals = None if rays.goals is None else rays.goals[missing]
+        rest = Rays(rays.problem, rays.eta[missing], rays.image[missing], goals, rays.discrete)
+        again = approach(rest, replace(params, exhaustive=True), guess[missing])
+        found.w[missing], found.status[missing] = again.w, again.status
+        found.steps[missing] += again.steps
+    return found
+
+
+def approach(rays: Rays, params: Search, guess: Tensor) -> Found:
+    """The search itself; the arguments are those of `search`.
+
+    Weights are tried from the left: where the leads, extrapolated, cross zero, and once something has flipped, between
+    the last failure and the flip, until these are 2^-bisections steps of the scan apart. What lies before a failure is
+    taken for failures too if leads that bend `SAFETY` times more than they were ever seen to stay below zero there;
+    otherwise it is halved, down to the steps of the scan.
     """
     step, end = params.resolution, params.largest / params.resolution
     tolerance = 2.0**-params.bisections

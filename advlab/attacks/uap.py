@@ -32,13 +32,11 @@ def uap(problem: Problem, params: UAP) -> Outcome:
     `fooling_rate` and `fooling_rate_clipped`, the same with `held_out_` before, `passes` and `updates`.
 
     Raises:
-        ValueError: `held_out` has another shape than the images.
+        ValueError: `held_out` has another shape than the images, or values outside the bounds.
     """
     held_out = problem.data.get("held_out")
-    if held_out is not None and held_out.shape[1:] != problem.x.shape[1:]:
-        raise ValueError(
-            f"held_out must be images of shape {tuple(problem.x.shape[1:])}, got {tuple(held_out.shape[1:])}"
-        )
+    if held_out is not None:
+        check_held_out(problem, held_out)
     v = problem.x.new_zeros(problem.x.shape[1:])
     if not len(problem):
         return Outcome(problem.x.clone(), problem.labels.clone(), problem.labels.clone(), universal=v, facts={})
@@ -64,6 +62,26 @@ def uap(problem: Problem, params: UAP) -> Outcome:
     adv = (problem.x + best).clamp(*problem.bounds)
     status = torch.full_like(problem.labels, int(Status.MAX_ITER))  # success is what the check of `adv` finds
     return Outcome(adv, status, torch.full_like(status, passes), universal=best, facts=facts)
+
+
+def check_held_out(problem: Problem, held_out: Tensor) -> None:
+    """Refuse images of another shape or in other units.
+
+    Raises:
+        ValueError: says how they differ.
+    """
+    shape = tuple(problem.x.shape[1:])
+    if held_out.ndim != 4 or tuple(held_out.shape[1:]) != shape or not held_out.is_floating_point():
+        raise ValueError(
+            f"held_out must be floating-point images (M, {', '.join(map(str, shape))}), got {held_out.dtype} of "
+            f"{tuple(held_out.shape)}"
+        )
+    low, high = problem.bounds
+    slack = 1e-6 * problem.extent
+    if not bool(((held_out >= low - slack) & (held_out <= high + slack)).all()):  # NaN included
+        raise ValueError(
+            f"held_out has values outside bounds={problem.bounds}, or that are NaN: bring it into their unit"
+        )
 
 
 def exact_pass(problem: Problem, params: UAP, v: Tensor, order: Tensor) -> tuple[Tensor, int]:

@@ -323,7 +323,7 @@ def test_what_comes_back_is_what_it_says(
             if attack.set_level:  # it is to change what the network says, right or wrong
                 y = s.model(s.x).argmax(1)
         assert torch.equal(result.prediction, logits.argmax(1))
-        assert torch.allclose(result.margin, margin(logits, y, t), atol=1e-4)
+        assert torch.allclose(result.margin, margin(logits, y, attack.goal(t)), atol=1e-4)
         assert torch.allclose(result.distance, moved(s, result, attack.norm_name), atol=1e-5)
         assert torch.equal(result.success, result.eligible & attack.achieved(logits, y, t))
         assert torch.equal(result.success, result.status == Status.SUCCESS)

@@ -217,13 +217,24 @@ def test_all_rivals_in_one_batch_give_the_same(monkeypatch: pytest.MonkeyPatch, 
     target = (predictions(network, x) + 1) % 6
     apart = [attacked(network, x, flavour=flavour, norm=norm, clip="none", exact=True)]
     apart.append(attacked(network, x, flavour=flavour, norm=norm, clip="none", targets=target))
-    monkeypatch.setattr("advlab.attacks.deepfool.FEW", {"cpu": 1000})
+    monkeypatch.setattr("advlab.attacks.deepfool.AT_ONCE", {"cpu": 32})
     together = [attacked(network, x, flavour=flavour, norm=norm, clip="none")]
     together.append(attacked(network, x, flavour=flavour, norm=norm, clip="none", targets=target))
     for one, other in zip(apart, together, strict=True):
         assert torch.allclose(one.adv, other.adv, atol=1e-9)
         assert torch.equal(one.steps, other.steps)
     assert together[0].backwards < 1.6 * apart[0].backwards
+
+
+def test_success_does_not_hang_on_rounding() -> None:
+    """What is called a success has a margin that survives another batch size, in float32 and at bounds that stop steps."""
+    network, x = smooth(dtype=torch.float32), images(48).float().round()
+    whole = attacked(network, x)
+    with torch.no_grad():
+        least = 32 * torch.finfo(torch.float32).eps * network(whole.adv).abs().amax(1)
+    assert bool((whole.margin[whole.success] > 0.5 * least[whole.success]).all())
+    for size in (1, 5):
+        assert torch.equal(attacked(network, x, batch_size=size).success, whole.success)
 
 
 def test_a_flat_network_is_counted_as_such() -> None:

@@ -95,7 +95,8 @@ def test_few_forwards(name: str) -> None:
     network, x, y = relu_setting(1)
     fast, scan = ATTACKS[name]()(network, x, y), ATTACKS[name](exhaustive=True)(network, x, y)
     assert torch.allclose(fast.epsilon, scan.epsilon, atol=1.1 * STEP / 2**8, equal_nan=True)
-    assert float(scan.steps.double().mean()) > 3 * float(fast.steps.double().mean())
+    assert int(fast.success.sum()) > 10  # a failure is scanned at every step before it is called one
+    assert float(scan.steps[fast.success].double().mean()) > 3 * float(fast.steps[fast.success].double().mean())
     assert fast.backwards == len(x)
 
 
@@ -246,3 +247,22 @@ def test_every_search_hyperparameter_acts() -> None:
     for change in ({"resolution": 1 / 20}, {"bisections": 0}, {"largest": 0.1}, {"discrete": True}, {"epsilon": 0.2}):
         other = dataclasses.replace(zoo.FGV(), **change)(network, x, y)  # type: ignore[arg-type]
         assert not torch.equal(other.adv, base.adv), change
+
+
+def test_a_narrow_flip_is_found_before_a_failure_is_declared() -> None:
+    """Two logits whose order changes only in a short interval of the weight, between flat stretches."""
+    from advlab.attacks.status import Status
+    from advlab.attacks.zoo import FGS
+
+    def model(x: torch.Tensor) -> torch.Tensor:
+        mean = x.mean((1, 2, 3))
+        return torch.stack(
+            [torch.ones_like(mean), 0.9 + 0.3 * torch.exp(-(((mean - 0.62) * 60) ** 2)) + 1e-3 * mean], 1
+        )
+
+    x = torch.linspace(0.5, 0.56, 4, dtype=torch.float64).view(4, 1, 1, 1).expand(4, 1, 3, 3).contiguous()
+    labels = torch.zeros(4, dtype=torch.int64)
+    found, scanned = FGS()(model, x, labels), FGS(exhaustive=True)(model, x, labels)
+    assert scanned.status.tolist() == [Status.SUCCESS] * 4
+    assert found.status.tolist() == [Status.SUCCESS] * 4
+    assert bool((found.epsilon <= scanned.epsilon + 1 / 255).all())

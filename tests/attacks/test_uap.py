@@ -113,3 +113,17 @@ def test_the_l2_ball_is_a_ball_not_a_sphere() -> None:
     result = run(images(), norm="l2", epsilon=50.0, fooling=0.5, passes=1)
     assert result.universal is not None
     assert float(result.universal.norm()) < 25
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        torch.rand(3, 1, 5, 5),
+        torch.full((2, 1, 4, 4), torch.nan),
+        255 * torch.rand(3, 1, 4, 4),
+        torch.zeros(2, 1, 4, 4).int(),
+    ],
+)
+def test_held_out_images_in_other_units_are_refused(wrong: Tensor) -> None:
+    with pytest.raises(ValueError, match="held_out"):
+        run(images(), held_out=wrong)
