@@ -17,6 +17,7 @@ PANELS = (
     ("pass_score", "1 − PASS"),
 )
 DASHES = ("-", "--", ":", "-.")  # after the colours are used up
+MARKERS = "os^vDP*X"
 LEGEND = 44  # signs of a label
 
 
@@ -24,7 +25,7 @@ def success_curves(table: pd.DataFrame) -> Figure:
     """Share of the eligible images with an adversarial image of at most some size, a curve for each run and attack.
 
     Attacks that look for the smallest perturbation give a curve; those of a given length one point, at the median size
-    of their successes.
+    over eligible images.
 
     Args:
         table: rows of the attacked network itself, with `run`, `attack`, `minimal`, `eligible`, `success`, `l2`,
@@ -41,7 +42,10 @@ def success_curves(table: pd.DataFrame) -> Figure:
     handles: list[Any] = []
     for axis, (column, title) in zip(axes, PANELS, strict=True):
         sizes = [sorted(size(rows, column)) for _, rows in groups]
-        right = limit(sizes)
+        given = [
+            size(rows, column, rows["eligible"]) for _, rows in groups if len(rows) and not rows["minimal"].iloc[0]
+        ]
+        right = limit([*sizes, *map(sorted, given)])
         handles = []
         for n, ((_, rows), values) in enumerate(zip(groups, sizes, strict=True)):
             look = {"color": LINES[n % len(LINES)], "linestyle": DASHES[n // len(LINES) % len(DASHES)]}
@@ -51,13 +55,15 @@ def success_curves(table: pd.DataFrame) -> Figure:
                 heights = [i / len(rows) for i in range(len(values) + 1)]
                 handles += axis.step([0, *values, right], [*heights, heights[-1]], where="post", label=label, **look)
             else:
-                middle = [values[len(values) // 2]] if values else [0.0]
+                lengths = sorted(size(rows, column, rows["eligible"]))  # of all: the length is given, not found
+                middle, height = ([lengths[len(lengths) // 2]], [share]) if lengths else ([], [])
+                marker = MARKERS[n % len(MARKERS)]
                 handles += axis.plot(
-                    middle, [share], marker="o", color=look["color"], linestyle="none", markersize=5, label=label
-                )
+                    middle, height, marker=marker, color=look["color"], linestyle="none", markersize=5, label=label
+                )  # fmt: skip
         axis.set_xlabel(title)
         axis.set_xlim(0, right)
-        axis.set_ylim(0, 1.02)
+        axis.set_ylim(-0.03, 1.03)
     if len(networks) == 1:
         figure.suptitle(literal(networks.pop(), 80), fontsize=8)
     axes[0].set_ylabel("share of eligible images")
@@ -65,9 +71,9 @@ def success_curves(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def size(rows: pd.DataFrame, column: str) -> list[float]:
-    """How large the successful perturbations of eligible rows are, finite ones; 1 - PASS for the similarity."""
-    values = rows.loc[rows["success"], column].dropna()
+def size(rows: pd.DataFrame, column: str, chosen: pd.Series | None = None) -> list[float]:
+    """How large the perturbations of the successful rows, or of those chosen, are; 1 - PASS for the similarity."""
+    values = rows.loc[rows["success"] if chosen is None else chosen, column].dropna()
     return list(1 - values if column == "pass_score" else values)
 
 
