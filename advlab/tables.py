@@ -96,7 +96,7 @@ def from_csv(text: str, row_type: type) -> list[Any]:
 
 
 def read_frame(path: Path) -> pd.DataFrame:
-    """A CSV table as a DataFrame, floats to the bit; text stays text, also where it reads `nan` or `NA`.
+    """A CSV table as a DataFrame, floats to the bit; text stays text, also where it reads `nan`, `NA` or `00025`.
 
     Raises:
         ResultError: the file is missing or no CSV.
@@ -104,12 +104,18 @@ def read_frame(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        frame = pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[], low_memory=False)
+        options: dict[str, Any] = {"keep_default_na": False, "na_values": [], "low_memory": False}
+        frame = pd.read_csv(path, float_precision="round_trip", **options)
+        raw = pd.read_csv(path, dtype=str, **options)
     except FileNotFoundError as error:
         raise ResultError(f"{path} is missing: go on with `advlab resume {path.parent}`") from error
     except (OSError, ValueError, pd.errors.ParserError) as error:
         raise ResultError(f"{path} is no CSV table: {error}") from error
-    for name in frame.columns:  # numbers with nan or inf among them are read as text above
+    for name in frame.columns:
+        if raw[name].str.match(r"[+-]?0\d").any():  # no number that is written here begins so, but names of classes do
+            frame[name] = raw[name]
+            continue
+        # numbers with nan or inf among them are read as text above
         if frame[name].dtype == object or str(frame[name].dtype) in ("str", "string"):
             with contextlib.suppress(ValueError, TypeError):
                 frame[name] = frame[name].astype(float)

@@ -161,6 +161,13 @@ def test_frames_hold_floats_to_the_bit(tmp_path: Path) -> None:
     assert [bits(value) for value in frame["value"]] == [bits(row.value) for row in rows]
 
 
+def test_names_of_digits_stay_text(tmp_path: Path) -> None:
+    rows = [Row(text, 1, 0.5, True) for text in ("00000", "00025", "007")]
+    path = tmp_path / "table.csv"
+    write_atomic(path, to_csv(rows, Row).encode())
+    assert read_frame(path)["name"].tolist() == ["00000", "00025", "007"]
+
+
 def test_frames_of_no_table(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match="missing"):
         read_frame(tmp_path / "table.csv")

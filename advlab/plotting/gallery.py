@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-CHARACTER = 0.062  # inches: a sign of 7 points, on average
+CHARACTER = 0.058  # inches: a sign of 7 points, on average
 LINE = 0.125  # inches: a line of 7 points
 LINES = 3  # of a name, at most
 TEXT: dict[str, Any] = {"parse_math": False, "fontsize": 7}  # a class may be called $x$
