@@ -25,7 +25,7 @@ from advlab.data.images import ImageData, tensor_digest
 from advlab.errors import ConfigError, MeasurementError
 from advlab.models.classifier import Classifier
 from advlab.models.forward import Execution, Forward
-from advlab.plotting.gallery import caption
+from advlab.plotting.gallery import CHARACTER, caption
 from advlab.plotting.pixels import decode, encode
 from advlab.probes.selection import order
 from advlab.schema import resolve
@@ -224,7 +224,7 @@ def test_captions_fit_their_column(name: str) -> None:
     for inches in (0.2, 0.6, 1.0):
         lines = caption(name, inches).split("\n")
         assert 1 <= len(lines) <= 3
-        assert max(map(len, lines)) <= max(3, int(inches / 0.062))
+        assert max(map(len, lines)) <= max(3, int(inches / CHARACTER))
     assert caption("hammerhead shark", 0.7) == "hammerhead\nshark"
     assert caption("great white shark, white shark, man-eater", 0.7).endswith("…")
 
