@@ -74,6 +74,11 @@ class Attack:
         """(N,) classes that count as success; None: any but the label."""
         return targets
 
+    def price(self, classes: int) -> tuple[int, int]:
+        """Forwards and backwards an image, about, for the dry plan; the checks before and after not included."""
+        steps = int(getattr(self, "max_iter", getattr(self, "steps", 10))) * int(getattr(self, "restarts", 1))
+        return steps, steps
+
 
 def positive(**values: float) -> None:
     """Refuse what is not above 0.
@@ -127,6 +132,11 @@ class Search(Attack):
         if self.resolution > self.largest:
             raise ValueError(f"resolution must be at most largest, got {self.resolution} and {self.largest}")
 
+    def price(self, classes: int) -> tuple[int, int]:
+        """One gradient, and the forwards of the search: a dozen, or the whole scan."""
+        scan = 0 if self.epsilon else round(self.largest / self.resolution) if self.exhaustive else 12
+        return 1 + scan, 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class FGS(Search):
@@ -170,6 +180,11 @@ class HotCold(Search):
         super().__post_init__()
         if self.hot < 0:
             raise ValueError(f"hot must be 0 (every other class) or the rank of a class, got {self.hot}")
+
+    def price(self, classes: int) -> tuple[int, int]:
+        """With `hot=0`, a gradient and some forwards for each other class."""
+        forwards, backwards = super().price(classes)
+        return (4 * (classes - 1), classes - 1) if self.hot == 0 else (forwards, backwards)
 
     def goal(self, targets: Tensor | None) -> Tensor | None:
         """Any class but the label or, with `reach`, the targets."""
@@ -260,6 +275,13 @@ class DeepFool(Attack):
             raise ValueError(f"overshoot and candidates must be 0 or more, got {self.overshoot} and {self.candidates}")
         if self.refine and self.norm != "l2":
             raise ValueError("refine=true works in the norm l2: set norm=l2")
+
+    def price(self, classes: int) -> tuple[int, int]:
+        """As small networks take: some ten steps, and the gradients of all rivals at the first of them."""
+        rivals = min(self.candidates or classes - 1, classes - 1)
+        more = self.refinements if self.refine else 0
+        steps = min(self.max_iter, 10)
+        return steps + 2 + more, steps * (rivals if self.exact else 1) + rivals + more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -353,6 +375,10 @@ class LBFGS(Attack):
         positive(initial=self.initial, searches=self.searches, max_iter=self.max_iter, history=self.history)
         if self.shrink < 0:
             raise ValueError(f"shrink must be 0 or more, got {self.shrink}")
+
+    def price(self, classes: int) -> tuple[int, int]:
+        """At most: all iterations of all searches."""
+        return self.searches * self.max_iter, self.searches * self.max_iter
 
 
 @dataclass(frozen=True, kw_only=True)

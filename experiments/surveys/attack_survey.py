@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 CELL_VALUES = 1 << 22  # pixel values a cell, about
 CELL_IMAGES = 250  # and at most so many images, so that a run that is killed has little to repeat
 SELF = "self"  # the attacked network among the victims
-TYPICAL_STEPS = 10  # of an attack that names none, for the dry plan
 
 
 @dataclass(frozen=True)
@@ -149,12 +148,12 @@ class AttackSurvey(Experiment):
         return classes - 1 if self.params.targets == "all" else 1
 
     def cost(self, ctx: Context) -> Cost:
-        """An estimate: each image's attack takes its `max_iter` or `steps`, ten where it names none; and each victim 2."""
-        attack, params = ctx.settings.attack, self.params
+        """An estimate: what each image's attack takes (`Attack.price`), two checks, and two forwards of each victim."""
         assert ctx.data is not None
-        steps = getattr(attack, "max_iter", getattr(attack, "steps", TYPICAL_STEPS))
-        images = len(ctx.prepared["samples"]) * self.targets_each(len(ctx.data.classes))
-        return Cost(forwards=images * (steps + 2 + 2 * len(params.transfer)), backwards=images * steps)
+        classes = len(ctx.data.classes)
+        forwards, backwards = ctx.settings.attack.price(classes)
+        images = len(ctx.prepared["samples"]) * self.targets_each(classes)
+        return Cost(forwards=images * (forwards + 2 + 2 * len(self.params.transfer)), backwards=images * backwards)
 
     def measure(self, ctx: Context, cell: Cell) -> list[SurveyRow]:
         """Attacks the cell's images, and shows what succeeds to the other networks."""

@@ -303,3 +303,17 @@ def test_the_margin_of_hot_cold_is_that_of_its_success() -> None:
     reaching = zoo.HotCold(reach=True)(shadowed, x, labels, targets=targets)
     assert reaching.success.tolist() == [False]
     assert float(reaching.margin) < 0
+
+
+def test_prices_follow_the_hyperparameters() -> None:
+    """What the dry plan multiplies: by hyperparameter and number of classes, from the definitions of the attacks."""
+    from advlab.attacks import zoo
+
+    assert zoo.FGS().price(10)[1] == 1
+    assert zoo.FGS(exhaustive=True).price(10)[0] == 256
+    assert zoo.FGV(epsilon=0.1).price(10) == (1, 1)
+    assert zoo.HotCold(hot=0).price(1000)[1] == 999
+    assert zoo.PGD(steps=7, restarts=3).price(10) == (21, 21)
+    assert zoo.LBFGS(searches=4, max_iter=9).price(10) == (36, 36)
+    assert zoo.DeepFool(exact=True, max_iter=5).price(10)[1] > 3 * zoo.DeepFool(max_iter=5).price(10)[1]
+    assert zoo.DeepFool(refine=True, refinements=30).price(10)[1] >= 30
