@@ -7,7 +7,9 @@ ARGS ?=
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format types unit bench aghdam2017 aghdam2017-fig1 gunther2017 \
+.PHONY: help env demo test lint format types unit bench aghdam2017 aghdam2017-fig1 aghdam2017-fig2 aghdam2017-fig3 \
+	aghdam2017-fig4 aghdam2017-depth aghdam2017-fig5 aghdam2017-fig6 aghdam2017-directions aghdam2017-gradient \
+	aghdam2017-frequency gunther2017 \
 	gunther2017-fig1 gunther2017-fig2 gunther2017-fig3 attack-survey clean
 
 help:  ## list the targets
@@ -45,10 +47,66 @@ unit: $(READY)  ## pytest
 bench: $(READY)  ## ratios of speed, each measured side by side in one run: a table and JSON in outputs/bench/
 	$(BIN)/python -m benchmarks $(ARGS)
 
-aghdam2017: aghdam2017-fig1  ## every figure of Aghdam et al. 2017
+# the networks of the figures; others, or other data: NETWORKS=vgg16,resnet50 ARGS="dataset.root=/path/to/imagenet"
+NETWORKS ?= lenet_mnist,ciresan,aghdam
 
-aghdam2017-fig1: $(READY)  ## isotropy of the GTSRB networks (others: ARGS="model=alexnet,vgg16 dataset.root=...")
-	$(ADVLAB) -m experiment=isotropy model=ciresan,aghdam $(ARGS)
+aghdam2017: aghdam2017-fig1 aghdam2017-fig2 aghdam2017-fig3 aghdam2017-fig4 aghdam2017-depth aghdam2017-fig5 \
+	aghdam2017-fig6 aghdam2017-directions aghdam2017-gradient aghdam2017-frequency  ## every figure of Aghdam et al. 2017
+
+aghdam2017-fig1: $(READY)  ## isotropy
+	$(ADVLAB) -m experiment=isotropy model=$(NETWORKS) $(ARGS)
+
+aghdam2017-fig2: $(READY)  ## score around one image, and two permutations of one perturbation
+	$(ADVLAB) -m experiment=symmetry_map model=$(NETWORKS) $(ARGS)
+
+aghdam2017-fig3: $(READY)  ## symmetricity
+	$(ADVLAB) -m experiment=symmetricity model=$(NETWORKS) $(ARGS)
+
+aghdam2017-fig4: $(READY)  ## topology: Mantel correlations, with the network's linearisation and random maps
+	$(ADVLAB) -m experiment=topology model=$(NETWORKS) $(ARGS)
+
+aghdam2017-depth: $(READY)  ## topology layer by layer
+	$(ADVLAB) -m experiment=topology model=$(NETWORKS) probe.layer=all experiment.test=normal $(ARGS)
+
+aghdam2017-fig5: $(READY)  ## two functions with one Lipschitz constant
+	$(ADVLAB) experiment=lipschitz_toy
+
+aghdam2017-fig6: $(READY)  ## local Lipschitz constants, beside Jacobians and the global bound
+	$(ADVLAB) -m experiment=lipschitz model=$(NETWORKS) $(ARGS)
+
+aghdam2017-directions: $(READY)  ## isotropy and local Lipschitz constants on adversarial directions of equal length
+	$(ADVLAB) -m experiment=isotropy,lipschitz model=$(NETWORKS) probe.direction=fgv,deepfool $(ARGS)
+
+aghdam2017-gradient: $(READY)  ## section 2.1: gradient and Hessian as measures of isotropy
+	$(ADVLAB) -m experiment=gradient_isotropy model=$(NETWORKS) $(ARGS)
+
+aghdam2017-frequency: $(READY)  ## section 2.2: convolutions of permuted inputs
+	$(ADVLAB) experiment=frequency
+
+.PHONY: barati2021 barati2021-fig1 barati2021-fig2 barati2021-fig3
+barati2021: barati2021-fig1 barati2021-fig2 barati2021-fig3 barati2021-fig4 barati2021-fig5  ## every figure of Barati et al. 2021
+
+barati2021-fig1: $(READY)  ## maximum-margin classifiers of two points in the bases of Bernstein and Chebyshev
+	$(ADVLAB) experiment=bernstein_chebyshev $(ARGS)
+
+barati2021-fig2: $(READY)  ## maximum-margin polynomials trained on equispaced and Chebyshev grids
+	$(ADVLAB) experiment=training_grids $(ARGS)
+
+barati2021-fig3: $(READY)  ## expected loss of Chebyshev polynomials and the Chebyshev nodes
+	$(ADVLAB) experiment=hard_points $(ARGS)
+
+.PHONY: barati2021-fig4 barati2021-fig5 barati2021-fig5-sensitivity barati2021-prediction
+barati2021-fig4: $(READY)  ## adversarial and hard objective of random networks, with three losses
+	$(ADVLAB) -m experiment=mlp_objectives experiment.loss=label,entropy,margin $(ARGS)
+
+barati2021-fig5: $(READY)  ## training with hard points on MNIST and Fashion-MNIST (two cores: ARGS=run.preset=laptop)
+	$(ADVLAB) -m experiment=hard_point_training dataset=mnist,fashion_mnist $(ARGS)
+
+barati2021-fig5-sensitivity: $(READY)  ## the same with other numbers and lengths of steps
+	$(ADVLAB) -m experiment=hard_point_training experiment.steps=1,5,20 experiment.step=0.1,0.5,2 $(ARGS)
+
+barati2021-prediction: $(READY)  ## section IV-B: agreement with a random network against the number of points
+	$(ADVLAB) experiment=sample_complexity $(ARGS)
 
 gunther2017: gunther2017-fig2 gunther2017-fig3  ## the figures of Günther et al. 2017 on LeNet and MNIST
 

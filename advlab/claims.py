@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from advlab.metrics.intervals import Interval
+from advlab.metrics.intervals import Interval, exact
 
 Verdict = Literal["holds", "does not hold", "undecided", "not measured"]
 
@@ -21,7 +21,7 @@ class Claim:
 
     The verdict is `holds` when the whole interval lies on the claimed side of the threshold, `does not hold` when it
     lies wholly on the other side, `undecided` when it straddles it or there are fewer than six samples, `not measured`
-    when there is nothing to judge by.
+    when there is nothing to judge by. Numbers that are computed and not sampled (`exact`) have 0 samples and no width.
     """
 
     claim: str  # short name
@@ -33,7 +33,7 @@ class Claim:
     estimate: float
     low: float  # bounds of the 95 % interval
     high: float
-    samples: int
+    samples: int  # 0: computed, not sampled
     verdict: Verdict
 
 
@@ -69,7 +69,7 @@ def judge(
     verdict: Verdict
     if math.isnan(interval.estimate):
         verdict = "not measured"
-    elif interval.samples < FEWEST:
+    elif interval.samples < FEWEST and interval != exact(interval.estimate):
         verdict = "undecided"
     elif reached or limit < low <= high:  # false when a bound is NaN
         verdict = "holds"
@@ -108,7 +108,10 @@ def summary(claims: list[Claim]) -> str:
     width = max(map(len, subsets), default=0)
     lines = []
     for c in claims:
-        numbers = f"{c.estimate:.3g} [{c.low:.3g}, {c.high:.3g}], claimed {c.relation} {c.threshold:g}, n = {c.samples}"
+        bounds, source = f" [{c.low:.3g}, {c.high:.3g}]", f"n = {c.samples}"
+        if not c.samples and not math.isnan(c.estimate):
+            bounds, source = "", "exact"
+        numbers = f"{c.estimate:.3g}{bounds}, claimed {c.relation} {c.threshold:g}, {source}"
         lines.append(f"{c.verdict:>13}  {c.subset:<{width}}  {c.quantity}: {numbers}")
     for subset in subsets:
         verdicts = [c.verdict for c in claims if c.subset == subset]

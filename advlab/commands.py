@@ -8,16 +8,13 @@ import inspect
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from advlab import components
 from advlab.errors import ConfigError, ResultError, suggest
 from advlab.plugins import config_folder
-from advlab.results import RunDirectory, run_label, safe_name
-from advlab.schema import RunParams, construct, parameters, resolve
-
-if TYPE_CHECKING:
-    import pandas as pd
+from advlab.results import RunDirectory
+from advlab.schema import RunParams, parameters, resolve
 
 PLURALS = {
     "experiments": "experiment", "models": "model", "datasets": "dataset", "attacks": "attack", "probes": "probe",
@@ -240,10 +237,13 @@ def command_plot(arguments: Sequence[str]) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     parser.add_argument("--output", "-o", type=Path, help="file (.png, .pdf, .svg), or a stem for PNG and PDF")
     options = parser.parse_args(list(arguments))
-    for path in plot_runs(options.runs, options.output):
+    from advlab.together import read_together
+
+    found = read_together(options.runs)
+    for path in found.plot(options.output):
         print(path)
     if len(options.runs) > 1:
-        print(together(options.runs))
+        print(found.text())
 
 
 def command_resume(arguments: Sequence[str]) -> int:
@@ -274,116 +274,3 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> Any:
         raise ConfigError(f"{self.prog}: {message}. {' '.join(self.format_usage().split())}")
-
-
-def plot_runs(paths: Sequence[Path], output: Path | None = None) -> list[Path]:
-    """Redraw one run in place, or draw several of one experiment together.
-
-    Args:
-        paths: run directories.
-        output: the file, or the stem of the files, of a figure of several runs; by default beside the experiment's
-            runs, in `figures/`.
-
-    Raises:
-        ResultError: a run is missing or damaged.
-        ConfigError: the runs are of different experiments, or the output's suffix is not known.
-    """
-    runs = list({path.resolve(): RunDirectory.open(path) for path in paths}.values())  # each once
-
-    import pandas as pd  # a second of start-up, which a wrong path need not wait for
-
-    from advlab.plotting.draw import SUFFIXES, draw
-
-    experiment, tables = read_together(runs)
-    if output is not None:
-        if output.suffix and output.suffix[1:] not in (*SUFFIXES, "svg"):
-            raise ConfigError(f"--output {output}: the suffix must be .png, .pdf or .svg")
-        files = [output] if output.suffix else [output.with_suffix(f".{suffix}") for suffix in SUFFIXES]
-    elif len(runs) == 1:
-        files = [runs[0].figure_path(experiment.name, suffix) for suffix in SUFFIXES]
-    else:
-        stem = safe_name("+".join(f"{run.path.resolve().parent.name}-{run.path.resolve().name}" for run in runs))
-        folder = runs[0].path.resolve().parent.parent / "figures"
-        files = [folder / f"{stem}.{suffix}" for suffix in SUFFIXES]
-    drawn = draw(experiment, pd.concat(tables, ignore_index=True), files)
-    if len(runs) == 1 and output is None:
-        runs[0].renew_digests(drawn)
-    return drawn
-
-
-def read_together(runs: Sequence[RunDirectory]) -> tuple[Any, list[pd.DataFrame]]:
-    """The experiment of the first run, and the tables of all with a `run` column that tells them apart.
-
-    Raises:
-        ResultError: a table is missing, damaged or empty.
-        ConfigError: the runs are of different experiments.
-    """
-    nodes = [run.nodes() for run in runs]
-    names = list(dict.fromkeys(node["experiment"]["name"] for node in nodes))
-    if len(names) > 1:
-        raise ConfigError(f"runs of different experiments ({', '.join(names)}) cannot be drawn together")
-    options = {key: value for key, value in nodes[0]["experiment"].items() if key != "name"}
-    cls = components.EXPERIMENTS.load(names[0])
-    experiment = cls(construct(cls.Params, options, "experiment"))
-    labels = unique_labels([run_label(node) for node in nodes], runs)
-    tables = [run.read_table().assign(run=label) for run, label in zip(runs, labels, strict=True)]
-    for run, table in zip(runs, tables, strict=True):
-        if table.empty:
-            raise ResultError(f"{run.table_path} holds no rows")
-    return experiment, tables
-
-
-def together(paths: Sequence[Path]) -> str:
-    """What several runs of one experiment say: their numbers side by side, and in how many each statement holds.
-
-    Raises:
-        ResultError: a run is damaged.
-    """
-    import pandas as pd
-
-    from advlab.tables import frame_text
-
-    runs = list({path.resolve(): RunDirectory.open(path) for path in paths}.values())
-    experiment, tables = read_together(runs)
-    numbers = experiment.summary(pd.concat(tables, ignore_index=True))
-    if numbers is not None and numbers["run"].is_unique:
-        spent = {table["run"].iloc[0]: seconds_an_image(run) for run, table in zip(runs, tables, strict=True)}
-        numbers["seconds_per_image"] = numbers["run"].map(spent)
-    parts = ["" if numbers is None else frame_text(numbers), verdicts_across(paths)]
-    return "\n".join(part for part in parts if part)
-
-
-def seconds_an_image(run: RunDirectory) -> float:
-    """What the attack on one image took, by the manifest; NaN where it does not say."""
-    attacked = run.manifest().get("attacked", {}) if run.manifest_path.is_file() else {}
-    return attacked["seconds"] / attacked["images"] if attacked.get("images") else float("nan")
-
-
-def verdicts_across(paths: Sequence[Path]) -> str:
-    """In how many of several runs each of the paper's statements holds, from their claims.csv.
-
-    Raises:
-        ResultError: a run has no intact claims.csv.
-    """
-    from advlab.claims import Claim, across
-
-    runs = [RunDirectory.open(path) for path in paths]
-    labels = unique_labels([run_label(run.nodes()) for run in runs], runs)
-    return across(
-        {
-            label: [Claim(**row) for row in run.read_claims().to_dict("records")]
-            for label, run in zip(labels, runs, strict=True)
-        }
-    )
-
-
-def unique_labels(labels: Sequence[str], runs: Sequence[RunDirectory]) -> list[str]:
-    """The labels, with the version behind those that occur more than once, or the path where that does not tell them."""
-    names = [
-        f"{label} ({run.path.resolve().name})" if labels.count(label) > 1 else label
-        for label, run in zip(labels, runs, strict=True)
-    ]
-    return [
-        f"{label} ({run.path})" if names.count(name) > 1 else name
-        for label, name, run in zip(labels, names, runs, strict=True)
-    ]

@@ -33,9 +33,22 @@ for _registry in (DATASETS, MODELS, RECIPES, ATTACKS, PROBES):
     _registry.add("none", "advlab.components:Nothing")
 
 EXPERIMENTS.add("isotropy", "advlab.experiments.aghdam2017.isotropy:Isotropy")
+EXPERIMENTS.add("symmetricity", "advlab.experiments.aghdam2017.symmetricity:Symmetricity")
+EXPERIMENTS.add("topology", "advlab.experiments.aghdam2017.topology:Topology")
+EXPERIMENTS.add("gradient_isotropy", "advlab.experiments.aghdam2017.gradient_isotropy:GradientIsotropy")
+EXPERIMENTS.add("lipschitz", "advlab.experiments.aghdam2017.lipschitz:Lipschitz")
+EXPERIMENTS.add("frequency", "advlab.experiments.aghdam2017.frequency:Frequency")
+EXPERIMENTS.add("lipschitz_toy", "advlab.experiments.aghdam2017.lipschitz_toy:LipschitzToy")
+EXPERIMENTS.add("symmetry_map", "advlab.experiments.aghdam2017.symmetry_map:SymmetryMap")
+EXPERIMENTS.add("bernstein_chebyshev", "advlab.experiments.barati2021.bernstein_chebyshev:BernsteinChebyshev")
+EXPERIMENTS.add("training_grids", "advlab.experiments.barati2021.training_grids:TrainingGrids")
+EXPERIMENTS.add("hard_points", "advlab.experiments.barati2021.hard_points:HardPoints")
 EXPERIMENTS.add("adversarial_gallery", "advlab.experiments.gunther2017.adversarial_gallery:AdversarialGallery")
 EXPERIMENTS.add("attack_survey", "advlab.experiments.surveys.attack_survey:AttackSurvey")
 EXPERIMENTS.add("fooling_gallery", "advlab.experiments.gunther2017.fooling_gallery:FoolingGallery")
+EXPERIMENTS.add("mlp_objectives", "advlab.experiments.barati2021.mlp_objectives:MLPObjectives")
+EXPERIMENTS.add("sample_complexity", "advlab.experiments.barati2021.sample_complexity:SampleComplexity")
+EXPERIMENTS.add("hard_point_training", "advlab.experiments.barati2021.hard_point_training:HardPointTraining")
 
 RECIPES.add("recipe", "advlab.training.recipe:Recipe")
 

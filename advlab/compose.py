@@ -121,7 +121,8 @@ class Composer:
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise ConfigError(composition_fault(error)) from error
         assert isinstance(content, dict)
-        return resolve({str(key): value for key, value in content.items()}, explicit_keys(overrides))
+        choices = dict(config.hydra.runtime.choices)
+        return resolve({str(key): value for key, value in content.items()}, explicit_keys(overrides), choices)
 
     def _check_groups(self, overrides: Sequence[str]) -> None:
         """Names of groups and of choices, with near ones; Hydra's own message lists them all without a hint."""

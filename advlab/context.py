@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from advlab.data.images import ImageData
     from advlab.models.classifier import Classifier
     from advlab.models.forward import Execution, Forward
+    from advlab.probes.directions import AdversarialDirections
     from advlab.probes.draws import Draws
     from advlab.probes.selection import Predictions
     from advlab.schema import Settings
@@ -45,7 +46,7 @@ class Context:
     Attributes:
         settings: the checked configuration; `settings.probe`, `settings.attack` and so on are the parameters.
         artifacts: the cache of what is expensive.
-        device: where everything runs.
+        device: where everything runs; None for an experiment without torch.
         tick: progress callback (title, done, total).
         data: the measured split.
         classifier: the network.
@@ -128,7 +129,7 @@ class Context:
             except ValueError as error:  # the message of an attack; of a user's own, the traceback says more
                 if isinstance(self.settings.attack, ForeignAttack):
                     raise
-                name = self.settings.nodes["attack"]["name"]
+                name = self.settings.typed("attack")
                 raise ConfigError(f"attack={name}: {error}" if name != "none" else str(error)) from error
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error) or self.forward.limit == 1:
@@ -161,17 +162,25 @@ class Context:
             count *= 2
 
     @cached_property
-    def draws(self) -> Draws:
-        """The noise of the probe on this dataset."""
+    def weights(self) -> str:
+        """Digest of the network, for the keys of artifacts."""
+        assert self.classifier is not None
+        return self.classifier.digest()
+
+    @cached_property
+    def draws(self) -> Draws | AdversarialDirections:
+        """The directions of the probe on this dataset: noise, or what leads out of the class."""
         import math
 
+        from advlab.probes.directions import AdversarialDirections
         from advlab.probes.draws import Draws
 
         assert self.data is not None
-        return Draws(
+        noise = Draws(
             seed=self.settings.run.seed,
             dataset=f"{self.data.name}/{self.data.split}",
             size=math.prod(self.data.shape),
             device=self.device,
             portable=self.settings.probe.noise == "portable",
         )
+        return noise if self.settings.probe.direction == "random" else AdversarialDirections(self, noise)

@@ -33,7 +33,8 @@ def plan_text(settings: Settings, experiment: Experiment, ctx: Any) -> str:
             f"  model      {ctx.classifier.name}: {ctx.classifier.classes} classes",
             f"  dataset    {ctx.data.name}/{ctx.data.split}: {len(ctx.data)} images of {'x'.join(map(str, ctx.data.shape))}",
         ]
-    lines.append("nothing was written; an upper bound: fewer samples may qualify")
+    bound = "" if ctx.forward is None else "; an upper bound: fewer samples may qualify"
+    lines.append(f"nothing was written{bound}")
     return "\n".join(lines)
 
 

@@ -30,9 +30,14 @@ class Preparation:
 
     def context(self, plan: dict[str, Any] | None) -> Any:
         """Everything that is loaded, trained and tuned before the first cell; a resumed plan's execution is repeated."""
+        from advlab.context import Context
+
+        if not self.experiment.torch:
+            self.facts |= {"device": "cpu"}
+            nowhere: Any = None
+            return Context(self.settings, self.artifacts, nowhere, self._tick)
         import torch
 
-        from advlab.context import Context
         from advlab.models.forward import Execution, Forward, set_precision
         from advlab.models.tuning import device_name, tune
 

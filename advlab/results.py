@@ -282,13 +282,16 @@ class RunDirectory:
         except ResultError:
             return False
 
-    def read_table(self) -> pd.DataFrame:
+    def read_table(self, row_type: type | None = None) -> pd.DataFrame:
         """The table, checked against the manifest where there is one.
+
+        Args:
+            row_type: the dataclass of its rows, if it is known (see `read_frame`).
 
         Raises:
             ResultError: the table is missing or does not match.
         """
-        return self._verified_frame(self.table_path)
+        return self._verified_frame(self.table_path, row_type)
 
     def read_claims(self) -> pd.DataFrame:
         """The checked statements, themselves checked against the manifest where there is one.
@@ -296,14 +299,16 @@ class RunDirectory:
         Raises:
             ResultError: the file is missing or does not match.
         """
-        return self._verified_frame(self.claims_path)
+        from advlab.claims import Claim
 
-    def _verified_frame(self, path: Path) -> pd.DataFrame:
+        return self._verified_frame(self.claims_path, Claim)
+
+    def _verified_frame(self, path: Path, row_type: type | None) -> pd.DataFrame:
         if self.manifest_path.is_file():
             digest = self.manifest().get("files", {}).get(path.name)
             if digest and path.is_file() and sha256_file(path) != digest:
                 raise ResultError(f"{path} does not match its manifest: rebuild it with `advlab resume {self.path}`")
-        return read_frame(path)
+        return read_frame(path, row_type)
 
 
 def same_content(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:

@@ -218,7 +218,7 @@ class Runner:
                 directory.plan_path,
                 {
                     "digest": self.settings.digest, "experiment": self.experiment.name, "config": self.settings.nodes,
-                    "cells": [cell.id for cell in cells], "prepared": ctx.prepared, "device": str(ctx.device),
+                    "cells": [cell.id for cell in cells], "prepared": ctx.prepared, "device": str(ctx.device or "cpu"),
                     "job": job_id(), "execution": asdict(ctx.execution) if ctx.execution else {},
                     "weights": self.facts.get("model", {}).get("weights", ""),
                     "data": self.facts.get("dataset", {}).get("digest", ""),
@@ -230,8 +230,6 @@ class Runner:
         write_atomic(directory.config_path, yaml.safe_dump(nodes, sort_keys=False, allow_unicode=True).encode())
 
     def _measure(self, directory: RunDirectory, ctx: Any, cells: list[Cell]) -> list[Any]:
-        import torch
-
         done: dict[str, list[Any]] = {}
         for cell in cells:
             try:
@@ -248,7 +246,7 @@ class Runner:
             for cell in cells:
                 if cell.id in done:
                     continue
-                with torch.inference_mode() if not self.experiment.gradients else contextlib.nullcontext():
+                with self._mode():
                     rows = self.experiment.measure(ctx, cell)
                 with self.interrupts.shield():
                     directory.write_cell(cell.id, rows, self.experiment.Row)
@@ -256,16 +254,25 @@ class Runner:
                 progress.update(len(done))
         return [row for cell in cells for row in done[cell.id]]
 
+    def _mode(self) -> contextlib.AbstractContextManager[Any]:
+        """Inference mode, unless the experiment takes gradients or no torch."""
+        if self.experiment.gradients or not self.experiment.torch:
+            return contextlib.nullcontext()
+        import torch
+
+        return torch.inference_mode()
+
     def _finish(self, directory: RunDirectory, ctx: Any, rows: list[Any], cells: int) -> Outcome:
         run = self.settings.run
         nonfinite = self._count_nonfinite(rows)
         with self.interrupts.shield():
             write_atomic(directory.table_path, to_csv(rows, self.experiment.Row, escape=run.escape_csv).encode())
-        table = read_frame(directory.table_path)
+        table = read_frame(directory.table_path, self.experiment.Row)
         claims = self.experiment.claims(table)
         with self.interrupts.shield():
             write_atomic(directory.claims_path, to_csv(claims, Claim, escape=run.escape_csv).encode())
-        numbers = self.experiment.summary(table.assign(run=self.label))
+        table = table.assign(run=self.label)
+        numbers = self.experiment.summary(table)
         made = [directory.table_path, directory.claims_path]
         if numbers is not None:
             with self.interrupts.shield():
@@ -273,7 +280,7 @@ class Runner:
             made.append(directory.summary_path)
         from advlab.plotting.draw import draw_run
 
-        figures = draw_run(directory, self.experiment, self.label)
+        figures = draw_run(directory, self.experiment, table)
         with self.interrupts.shield():
             files = [directory.config_path, directory.plan_path, *made, *figures]
             directory.write_manifest(self._manifest("complete", ctx, len(rows), cells, nonfinite), files)
@@ -309,10 +316,11 @@ class Runner:
         return {"count": bad, "of": total, "samples": samples}
 
     def _manifest(self, status: str, ctx: Any, rows: int, cells: int, nonfinite: dict[str, Any]) -> dict[str, Any]:
-        import torch
+        forward, cuda = ctx.forward, 0
+        if ctx.device is not None and ctx.device.type == "cuda":
+            import torch
 
-        forward = ctx.forward
-        cuda = torch.cuda.max_memory_allocated(ctx.device) if ctx.device.type == "cuda" else 0
+            cuda = torch.cuda.max_memory_allocated(ctx.device)
         return {
             "status": status, "experiment": self.experiment.name, "paper": self.experiment.paper, "label": self.label,
             "command": [Path(sys.argv[0]).name, *sys.argv[1:]], "digest": self.settings.digest, "config": self.settings.nodes,

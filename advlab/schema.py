@@ -195,6 +195,11 @@ class Settings:
     experiment: Any
     run: RunParams
     nodes: dict[str, dict[str, Any]]
+    choices: dict[str, str] = field(default_factory=dict)
+
+    def typed(self, group: str) -> str:
+        """What a user types for a group: `hc` of `attack=hc`, which makes a `hot_cold`; its name where that is unknown."""
+        return self.choices.get(group, str(self.nodes[group]["name"]))
 
     @property
     def digest(self) -> str:
@@ -203,12 +208,15 @@ class Settings:
         return sha256(canonical({**self.nodes, "run": run}))
 
 
-def resolve(config: Mapping[str, Any], explicit: frozenset[str] = frozenset()) -> Settings:
+def resolve(
+    config: Mapping[str, Any], explicit: frozenset[str] = frozenset(), choices: Mapping[str, str] | None = None
+) -> Settings:
     """Check a composed configuration and build its components.
 
     Args:
         config: one mapping per group, each with a `name` (but `run`).
         explicit: the dotted keys and group names that the user set; presets leave those alone.
+        choices: group -> the YAML file or component that was chosen, for messages; nothing is archived of it.
 
     Raises:
         ConfigError: anything unknown, missing, of a wrong type or out of range.
@@ -257,7 +265,8 @@ def resolve(config: Mapping[str, Any], explicit: frozenset[str] = frozenset()) -
             options = plain(built[group]) or options
         nodes[group] = {"name": str(nodes[group]["name"]), **options}
     nodes["run"] = plain(run)
-    settings = Settings(**built, run=run, nodes=nodes)
+    named = {group: name for group, name in (choices or {}).items() if f"{group}.name" not in explicit}
+    settings = Settings(**built, run=run, nodes=nodes, choices=named)
     settings.experiment.check(settings)
     return settings
 

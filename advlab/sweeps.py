@@ -49,10 +49,10 @@ def sweep(line: Line, jobs: Sequence[Settings]) -> int:
         outcomes[n]["detail"] for n in sorted(outcomes) if outcomes[n]["status"] in ("complete", "nothing left to do")
     ]
     if len(paths) > 1 and len({settings.experiment.name for settings in jobs}) == 1:
-        from advlab.commands import plot_runs, together
+        from advlab.together import read_together
 
-        runs = [Path(path) for path in paths]
-        print(f"\n{together(runs)}\ntogether: {plot_runs(runs)[0]}")
+        found = read_together([Path(path) for path in paths])
+        print(f"\n{found.text()}\ntogether: {found.plot()[0]}")
         print("again:    advlab plot " + " ".join(paths))
     if signum:
         return 128 + signum
@@ -96,7 +96,8 @@ def job(config: Any) -> str:
         content = OmegaConf.to_container(config, resolve=True)
         assert isinstance(content, dict)
         print(f"[{number}] {' '.join(text.lstrip('+') for text in overrides)}", file=sys.stderr, flush=True)
-        outcome = execute(resolve({str(k): v for k, v in content.items()}, explicit_keys(overrides)))
+        nodes = {str(k): v for k, v in content.items()}
+        outcome = execute(resolve(nodes, explicit_keys(overrides), dict(hydra.runtime.choices)))
         say(outcome.status, str(outcome.path))
         return str(outcome.path)
     except AdvlabError as error:

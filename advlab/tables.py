@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import dataclasses
 import io
 import operator
+import re
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,6 +31,11 @@ PARSE: dict[type, Callable[[str], Any]] = {
     int: int,
     float: float,
     str: str,
+}
+WRITTEN = {  # no number that is written here begins with 0 and a digit, but names of classes do
+    bool: re.compile("True|False"),
+    int: re.compile(r"-?(0|[1-9]\d*)"),
+    float: re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?|nan|[+-]?inf", re.IGNORECASE),
 }
 
 
@@ -95,8 +100,13 @@ def from_csv(text: str, row_type: type) -> list[Any]:
         raise ValueError(f"no table of {row_type.__name__}: {error}") from error
 
 
-def read_frame(path: Path) -> pd.DataFrame:
+def read_frame(path: Path, row_type: type | None = None) -> pd.DataFrame:
     """A CSV table as a DataFrame, floats to the bit; text stays text, also where it reads `nan`, `NA` or `00025`.
+
+    Args:
+        path: the file.
+        row_type: the dataclass of its rows, which says what is text whatever it looks like; without it, a column of
+            nothing but numbers, none of which begins with 0 as `007` does, is taken for numbers.
 
     Raises:
         ResultError: the file is missing or no CSV.
@@ -104,22 +114,27 @@ def read_frame(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        options: dict[str, Any] = {"keep_default_na": False, "na_values": [], "low_memory": False}
-        frame = pd.read_csv(path, float_precision="round_trip", **options)
-        raw = pd.read_csv(path, dtype=str, **options)
+        frame = pd.read_csv(path, dtype=str, na_filter=False)
     except FileNotFoundError as error:
         raise ResultError(f"{path} is missing: go on with `advlab resume {path.parent}`") from error
     except (OSError, ValueError, pd.errors.ParserError) as error:
         raise ResultError(f"{path} is no CSV table: {error}") from error
+    known = column_types(row_type) if row_type is not None else {}
     for name in frame.columns:
-        if raw[name].str.match(r"[+-]?0\d").any():  # no number that is written here begins so, but names of classes do
-            frame[name] = raw[name]
-            continue
-        # numbers with nan or inf among them are read as text above
-        if frame[name].dtype == object or str(frame[name].dtype) in ("str", "string"):
-            with contextlib.suppress(ValueError, TypeError):
-                frame[name] = frame[name].astype(float)
+        values = list(frame[name])
+        if not values:
+            frame[name] = frame[name].astype(known.get(name, float))
+        elif known.get(name) is not str and (kind := number_type(values)) is not None:
+            frame[name] = list(map(PARSE[kind], values))
     return frame
+
+
+def number_type(values: Sequence[str]) -> type | None:
+    """bool, int or float, where all texts of a column are written as such; else None."""
+    for kind, pattern in WRITTEN.items():
+        if all(map(pattern.fullmatch, values)):
+            return kind
+    return None
 
 
 def frame_text(frame: pd.DataFrame) -> str:

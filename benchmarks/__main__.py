@@ -12,10 +12,16 @@ from advlab.cli import wait_briefly
 def main() -> None:
     """Run what is named, or everything."""
     wait_briefly()  # as the command line does; torch is loaded below
-    from benchmarks import attacks, isotropy
+    from benchmarks import attacks, isotropy, mantel, training
     from benchmarks.report import Report
 
-    benchmarks = {"isotropy": isotropy.run, "attacks": attacks.run}
+    benchmarks = {
+        "isotropy": isotropy.run,
+        "spheres": isotropy.run_shared,
+        "attacks": attacks.run,
+        "mantel": mantel.run,
+    }
+    benchmarks["training"] = training.run
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"any of {', '.join(benchmarks)}; all when none is named"

@@ -1,12 +1,14 @@
-"""The isotropy workload against its forward-only floor and against a plain loop."""
+"""The experiments on spheres against their forward-only floor, and isotropy against a plain loop."""
 
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import statistics
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +24,12 @@ from advlab.models.tuning import tune
 from advlab.schema import resolve
 from benchmarks.report import Ratio, Report, in_turn, peak_flops, ratio, synchronise
 
+OPTIONS: dict[str, dict[str, Any]] = {
+    "isotropy": {},
+    "topology": {"test": "normal", "linearisation": False},
+    "lipschitz": {"iterations": 1},
+}
+
 
 def run(report: Report, *, repeats: int, images: int) -> None:
     """Lenet at 28x28 everywhere; vgg16 at 224x224 with random weights on a GPU; 0: 5 repeats, 50 images."""
@@ -33,15 +41,64 @@ def run(report: Report, *, repeats: int, images: int) -> None:
         workload(report, "vgg16", (3, 224, 224), 1000, max(1, images // 10), repeats, device, aim)
 
 
+def run_shared(report: Report, *, repeats: int, images: int) -> None:
+    """Topology and lipschitz on lenet, without what is not of the sweep: the permutation test and the Jacobians."""
+    repeats, images = repeats or 5, images or 50
+    device = choose_device("auto")
+    for name in ("topology", "lipschitz"):
+        shared(report, name, images, repeats, device)
+
+
+def shared(report: Report, experiment: str, images: int, repeats: int, device: torch.device) -> None:
+    """One experiment that keeps the distances: the sweep with them, and the reductions."""
+    set_precision("float32")
+    with tempfile.TemporaryDirectory() as folder:
+        ctx = context("lenet", (1, 28, 28), 10, images, device, Path(folder), experiment)
+        execution, classifier, probe = ctx.execution, ctx.classifier, ctx.settings.probe
+        assert execution is not None
+        assert classifier is not None
+        count = images * len(probe.radii) * probe.trials
+        rounds = itertools.count()
+
+        def ours() -> None:
+            ctx.artifacts = ArtifactStore(Path(folder) / str(next(rounds)))  # an empty cache each time
+            for cell in ctx.settings.experiment.cells(ctx):
+                ctx.settings.experiment.measure(ctx, cell)
+            synchronise(device)
+
+        batch = torch.rand((execution.batch_size, 1, 28, 28), device=device)
+
+        def floor() -> None:
+            for _ in range(count // execution.batch_size):
+                classifier(batch)
+            if count % execution.batch_size:
+                classifier(batch[: count % execution.batch_size])
+            synchronise(device)
+
+        with frozen(classifier), torch.inference_mode():
+            seconds = in_turn({"ours": ours, "floor": floor}, repeats)
+    title = f"{experiment}, lenet, {images} images x {len(probe.radii)} radii x {probe.trials} trials"
+    value, spread = ratio(seconds, "ours", "floor")
+    report.ratios.append(Ratio(title, "time over forward-only floor", value, spread, "at most 1.15", value <= 1.15))
+
+
 def context(
-    name: str, shape: tuple[int, int, int], classes: int, images: int, device: torch.device, cache: Path
+    name: str,
+    shape: tuple[int, int, int],
+    classes: int,
+    images: int,
+    device: torch.device,
+    cache: Path,
+    experiment: str = "isotropy",
 ) -> Context:
     """A context over random images and a randomly initialised network: the speed does not depend on either."""
     settings = resolve(
         {
             "dataset": {"name": "mnist"}, "model": {"name": name}, "recipe": {"name": "none"}, "attack": {"name": "none"},
-            "probe": {"name": "sphere", "samples": images, "norm": ["l2"], "pixel_scale": [1.0], "floor_samples": 0},
-            "experiment": {"name": "isotropy"}, "run": {},
+            "probe": {"name": "sphere", "samples": images, "norm": ["l2"], "pixel_scale": [1.0], "floor_samples": 0,
+                "keep": experiment != "isotropy",
+            },
+            "experiment": {"name": experiment, **OPTIONS[experiment]}, "run": {},
         }
     )  # fmt: skip
     torch.manual_seed(0)
@@ -55,7 +112,7 @@ def context(
     ctx.classifier = Classifier(network, name=name, shape=shape, mean=mean, std=std).to(device).eval()
     ctx.execution = tune(ctx.classifier, device, "float32", ctx.artifacts)
     ctx.forward = Forward(ctx.classifier, ctx.execution)
-    ctx.prepared = {"samples": list(range(images))}
+    ctx.prepared = {"samples": list(range(images)), "ranges": [1.0, 1.0], "bounds": [None]}
     return ctx
 
 

@@ -24,8 +24,9 @@ TORCHLESS = [
     "advlab.tables", "advlab.prepare", "advlab.fit", "advlab.compose", "advlab.sweeps",
     "advlab.experiment", "advlab.claims", "advlab.data.sources", "advlab.data.foreign", "advlab.models.zoo",
     "advlab.models.torchvision_nets", "advlab.attacks.zoo", "advlab.attacks.status",
-    "advlab.probes.sphere", "advlab.training.recipe", "advlab.plotting",
-    "advlab.plotting.draw", "advlab.plotting.spheres", "advlab.plotting.style",
+    "advlab.probes.sphere", "advlab.training.recipe", "advlab.plotting", "advlab.classifiers",
+    *(f"advlab.plotting.{p.stem}" for p in (ROOT / "advlab" / "plotting").glob("[a-z]*.py")),
+    *(f"advlab.classifiers.{p.stem}" for p in (ROOT / "advlab" / "classifiers").glob("[a-z]*.py")),
 ]  # fmt: skip
 
 
@@ -138,4 +139,18 @@ def test_what_must_be_quick_imports_no_torch() -> None:
         "    assert 'torch' not in sys.modules, name + ' imports torch'\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_experiment_that_declares_no_torch_runs_without_it(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from advlab import cli, components\n"
+        "names = [n for n in components.EXPERIMENTS.names() if not components.EXPERIMENTS.load(n).torch]\n"
+        "assert 'training_grids' in names\n"
+        "for name in names:\n"
+        "    assert cli.run([f'experiment={name}', 'run.preset=tiny']) == 0, name\n"
+        "    assert 'torch' not in sys.modules, name + ' loads torch'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

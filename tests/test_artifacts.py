@@ -104,7 +104,8 @@ def test_a_changed_weight_is_a_miss_and_two_models_never_share(tmp_path: Path) -
     ) -> Predictions:
         def forward(x: torch.Tensor) -> torch.Tensor:
             forwards[0] += len(x)
-            return network(x)  # type: ignore[no-any-return]
+            logits: torch.Tensor = network(x)
+            return logits
 
         return predict(
             network, forward, images, seed=seed, count=count, batch=batch, precision="float32", artifacts=store,

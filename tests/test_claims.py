@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from advlab.claims import Claim, judge, summary
-from advlab.metrics.intervals import Interval, median_interval, share_interval
+from advlab.metrics.intervals import Interval, exact, median_interval, share_interval
 
 NAN = math.nan
 Relation = Literal[">", "<"]
@@ -61,6 +61,34 @@ def test_verdicts_mirror() -> None:
 def test_fewer_than_six_samples_decide_nothing(samples: int, verdict: str) -> None:
     claim = judge("c", Interval(0.5, 0.4, 0.6, samples), ">", 0.1, subset="s", statement="said", quantity="q")
     assert claim.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("value", "above", "below"),
+    [
+        (2.0, "holds", "does not hold"),
+        (0.5, "does not hold", "holds"),
+        (1.0, "does not hold", "does not hold"),
+        (math.inf, "holds", "does not hold"),
+        (NAN, "not measured", "not measured"),
+    ],
+)
+def test_an_exact_number_decides_without_samples(value: float, above: str, below: str) -> None:
+    verdicts = [
+        judge("c", exact(value), relation, 1, subset="s", statement="said", quantity="q").verdict
+        for relation in (">", "<")
+    ]
+    assert verdicts == [above, below]
+
+
+@pytest.mark.parametrize("interval", [Interval(2, 2, 2, 1), Interval(2, 2, 2, 5), Interval(2, 1.9, 2.1, 0)])
+def test_an_interval_without_width_is_exact_only_where_nothing_was_sampled(interval: Interval) -> None:
+    assert judge("c", interval, ">", 1, subset="s", statement="said", quantity="q").verdict == "undecided"
+
+
+def test_summary_says_that_a_number_is_exact() -> None:
+    line = summary([judge("c", exact(0.5), "<", 1, subset="s", statement="said", quantity="share")]).splitlines()[0]
+    assert line.endswith("share: 0.5, claimed < 1, exact")
 
 
 def test_summary_names_verdict_and_numbers() -> None:

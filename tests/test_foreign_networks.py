@@ -131,8 +131,8 @@ def test_runs_of_one_name_and_version_stay_apart(cli: Callable[..., Any], plugin
     ended = cli("plot", *runs, runs[0], "--output", "both.png")
     assert ended.code == 0
     assert (tmp_path / "both.png").stat().st_size > 10_000
-    from advlab.commands import unique_labels
     from advlab.results import RunDirectory
+    from advlab.together import unique_labels
 
     labels = unique_labels(["a", "a"], [RunDirectory(Path(run)) for run in runs])
     assert len(set(labels)) == 2

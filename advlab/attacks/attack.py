@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from advlab.attacks.problem import Model, Problem, lengths, margin, memory_format
+from advlab.attacks.problem import as_logits as as_logits
 from advlab.attacks.status import Status
 from advlab.models.classifier import frozen
 
@@ -94,8 +95,9 @@ def attack(
 
     Args:
         attack: its hyperparameters.
-        model: gives logits (N, K) for images (N, C, H, W) in the units of `bounds`; a module keeps its modes, and its
-            parameters' `.grad` stays as it was.
+        model: gives logits (N, K) for images (N, C, H, W) in the units of `bounds`. A module is attacked in evaluation mode;
+            its modes and its parameters' `.grad` are afterwards as they were. Any other callable is taken as it is: call
+            `eval()` on the networks inside it.
         inputs: (N, C, H, W) images inside `bounds`, on the model's device.
         labels: (N,) classes; what is classified otherwise is not attacked.
         targets: (N,) classes to reach.
@@ -113,9 +115,7 @@ def attack(
         problem = Problem(
             model, x, y, t, x.new_empty(0, 0), bounds, batch_size or BATCH, memory_format(model), data=data
         )
-        with torch.no_grad():
-            parts = [as_logits(problem.call(part), len(part)) for part in x.split(problem.batch_size) if len(part)]
-        logits = torch.cat(parts) if parts else x.flatten(1)
+        logits, slopes = first_look(attack, problem, x, y, t)
         check_logits(logits, x, y, t)
         finite = torch.isfinite(logits).all(1)  # nothing can be said of the others
         if attack.set_level and len(x):  # it is to change what the network says, right or wrong
@@ -125,18 +125,38 @@ def attack(
             eligible &= ~attack.achieved(logits, y, t)
         problem.x, problem.labels, problem.logits = x[eligible], y[eligible], logits[eligible]
         problem.targets = None if t is None else t[eligible]
-        outcome = algorithm(attack)(problem, attack)
+        problem.slopes = None if slopes is None else slopes[eligible]
+        outcome = named(attack.method)(problem, attack)
         result = finish(attack, problem, outcome, x, y, t, eligible)
         result.status[~finite] = int(Status.NONFINITE)
         return result
 
 
-def algorithm(attack: Attack) -> Any:
-    """The function (problem, parameters) -> Outcome that the class names."""
-    if not isinstance(attack.method, str):
-        return attack.method
-    module, _, name = attack.method.partition(":")
+def named(function: Any) -> Any:
+    """A function, or the one that `module:name` names."""
+    if not isinstance(function, str):
+        return function
+    module, _, name = function.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def first_look(
+    attack: Attack, problem: Problem, x: Tensor, y: Tensor, t: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    """Logits (N, K) of all images and, from the same forwards, the gradients of an attack that names its `cotangent`."""
+    logits, slopes = [], []
+    for start in range(0, len(x), problem.batch_size):
+        rows = slice(start, start + problem.batch_size)
+        if not attack.cotangent:
+            with torch.no_grad():
+                logits.append(problem.call(x[rows]))
+            continue
+        at = problem.linearise(x[rows])
+        targets = None if t is None else t[rows]
+        check_classes(at.logits.shape[1], y[rows], targets)
+        logits.append(at.logits)
+        slopes.append(at.vjp(named(attack.cotangent)(at.logits, y[rows], targets), last=True))
+    return torch.cat(logits) if logits else x.flatten(1), torch.cat(slopes) if slopes else None
 
 
 def finish(
@@ -242,23 +262,6 @@ def check(
     return x, y, None if targets is None else targets.to(device=x.device, dtype=torch.int64)
 
 
-def as_logits(output: object, n: int) -> Tensor:
-    """What a model gives for n images, as logits (n, K).
-
-    Raises:
-        ValueError: says what it gives instead.
-    """
-    if not isinstance(output, Tensor):
-        raise ValueError(
-            f"the model must give logits, a tensor of shape (N, classes), it gives a {type(output).__name__}"
-        )
-    if output.ndim != 2 or len(output) != n or output.shape[1] < 2:
-        raise ValueError(
-            f"the model must give logits of shape (N, classes), it gives {tuple(output.shape)} for {n} images"
-        )
-    return output
-
-
 def check_logits(logits: Tensor, x: Tensor, labels: Tensor, targets: Tensor | None) -> None:
     """Refuse a model that gives probabilities, and classes that it does not have.
 
@@ -267,10 +270,19 @@ def check_logits(logits: Tensor, x: Tensor, labels: Tensor, targets: Tensor | No
     """
     if not len(x):
         return
-    sums = as_logits(logits, len(x)).double().sum(1)
+    sums = logits.double().sum(1)
     if bool((logits >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-4):
         raise ValueError("the model gives probabilities: attacks need logits, take its final softmax away")
+    check_classes(logits.shape[1], labels, targets)
+
+
+def check_classes(count: int, labels: Tensor, targets: Tensor | None) -> None:
+    """Refuse classes that a model with `count` of them does not have.
+
+    Raises:
+        ValueError: names the class.
+    """
     for name, values in (("labels", labels), ("targets", targets)):
-        if values is not None and bool(((values < 0) | (values >= logits.shape[1])).any()):
-            wrong = int(values[(values < 0) | (values >= logits.shape[1])][0])
-            raise ValueError(f"{name} hold the class {wrong}, the model has the classes 0 to {logits.shape[1] - 1}")
+        if values is not None and bool(((values < 0) | (values >= count)).any()):
+            wrong = int(values[(values < 0) | (values >= count)][0])
+            raise ValueError(f"{name} hold the class {wrong}, the model has the classes 0 to {count - 1}")

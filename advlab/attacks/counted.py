@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from advlab.attacks.problem import Problem
+from advlab.attacks.seeds import image_keys
 
 
 class Counted(nn.Module):
@@ -48,21 +49,20 @@ class Counted(nn.Module):
 
 
 @contextlib.contextmanager
-def seeded(seed: int, x: Tensor) -> Iterator[None]:
+def seeded(seed: int, x: Tensor, bounds: tuple[float, float]) -> Iterator[None]:
     """Global random numbers (torch, numpy, random) as a function of `seed` and of the images `x`; as before afterwards."""
-    digest = hashlib.sha256(f"{seed}/{tuple(x.shape)}/".encode())
-    digest.update(x.detach().cpu().contiguous().numpy().tobytes())
-    start = int.from_bytes(digest.digest()[:4], "big")
-    numbers, others = np.random.get_state(), random.getstate()  # noqa: NPY002 - what libraries draw from
+    keys = image_keys("elsewhere", seed, x, bounds)  # of the whole batch: what draws for it draws from one stream
+    start = int.from_bytes(hashlib.sha256(b"".join(keys)).digest()[:4], "big")
+    numbers, others = np.random.get_state(), random.getstate()  # noqa: NPY002 - what other libraries draw from
     devices = [x.device] if x.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(start)
-        np.random.seed(start)  # noqa: NPY002
+        np.random.seed(start)  # noqa: NPY002 - likewise
         random.seed(start)
         try:
             yield
         finally:
-            np.random.set_state(numbers)  # noqa: NPY002
+            np.random.set_state(numbers)  # noqa: NPY002 - likewise
             random.setstate(others)
 
 

@@ -15,6 +15,7 @@ from advlab.attacks.status import Status
 from advlab.attacks.zoo import FGS, FGV, HotCold, Saliency, Search
 
 ROWS = 1024  # directions in memory at a time; nothing depends on it
+FILL = 4  # where the images would fill a batch so many times over, each takes several of its places
 
 Aim = Callable[
     [slice], tuple[Tensor, Tensor]
@@ -23,36 +24,39 @@ Aim = Callable[
 
 def fgs(problem: Problem, params: FGS) -> Outcome:
     """x + w sign(grad J), J the cross-entropy of the label; with targets, down that of the target."""
-    return along(problem, params, loss(problem), signs=True)
+    return along(problem, params, given(problem, loss), signs=True)
 
 
 def fgv(problem: Problem, params: FGV) -> Outcome:
     """x + w grad J / max|grad J|, J as in `fgs`."""
-    return along(problem, params, loss(problem))
-
-
-def loss(problem: Problem) -> Aim:
-    """The gradient of the loss that is to rise, in the images' own precision.
-
-    Where the label's probability is 1 to the last digit it may vanish; that is counted, not mended, because the success
-    rates of gunther2017 (table 1) contain it.
-    """
-    wanted, sign = (problem.labels, 1.0) if problem.targets is None else (problem.targets, -1.0)
-    cotangent = sign * cross_entropy_cotangent(problem.logits, wanted)
-    return lambda rows: one(problem, cotangent[rows], rows)
+    return along(problem, params, given(problem, loss))
 
 
 def saliency(problem: Problem, params: Saliency) -> Outcome:
     """Down the gradient of the label's logit; with targets, up that of the target's."""
-    wanted, sign = (problem.labels, -1.0) if problem.targets is None else (problem.targets, 1.0)
-    cotangent = torch.zeros_like(problem.logits).scatter_(1, wanted[:, None], sign)
-    return along(problem, params, lambda rows: one(problem, cotangent[rows], rows))
+    return along(problem, params, given(problem, logit))
 
 
-def one(problem: Problem, cotangent: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-    """One direction an image: J' cotangent."""
-    _, gradient = problem.gradient(problem.x[rows], lambda _, part: cotangent[part])
-    return cotangent[:, None], gradient[:, None]
+def loss(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
+    """(n, K) cotangent of the loss that is to rise, in the images' own precision.
+
+    Where the label's probability is 1 to the last digit the gradient may vanish; that is counted, not mended, because the
+    success rates of gunther2017 (table 1) contain it.
+    """
+    return cross_entropy_cotangent(logits, labels) if targets is None else -cross_entropy_cotangent(logits, targets)
+
+
+def logit(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
+    """(n, K) cotangent of the logit that is to fall or, with targets, to rise."""
+    wanted, sign = (labels, -1.0) if targets is None else (targets, 1.0)
+    return torch.zeros_like(logits).scatter_(1, wanted[:, None], sign)
+
+
+def given(problem: Problem, cotangent: Callable[[Tensor, Tensor, Tensor | None], Tensor]) -> Aim:
+    """One direction an image: J' cotangent, which the first look at the images has given already (`Problem.slopes`)."""
+    omega = cotangent(problem.logits, problem.labels, problem.targets)
+    slopes = problem.x if problem.slopes is None else problem.slopes  # none: there are no images
+    return lambda rows: (omega[rows, None], slopes[rows, None])
 
 
 def hot_cold(problem: Problem, params: HotCold) -> Outcome:
@@ -71,20 +75,31 @@ def hot_cold(problem: Problem, params: HotCold) -> Outcome:
     else:
         ranks = slice(0, max(k - 1, 0)) if params.hot == 0 else slice(params.hot - 1, params.hot)
         hot = z.scatter(1, problem.labels[:, None], -torch.inf).argsort(dim=1, descending=True, stable=True)[:, ranks]
-
     cold = problem.labels[:, None]
     chill = torch.zeros_like(z).scatter_(1, cold, -z.gather(1, cold).abs())
 
     def aim(rows: slice) -> tuple[Tensor, Tensor]:
-        omegas = [chill[rows].scatter(1, t, z[rows].gather(1, t).abs()) for t in hot[rows].split(1, dim=1)]
-        parts = []
-        for start in range(rows.start, rows.stop, problem.batch_size):
-            part = slice(start - rows.start, min(start + problem.batch_size, rows.stop) - rows.start)
-            at = problem.linearise(problem.x[rows][part])  # one forward for all hot classes
-            parts.append(torch.stack([at.vjp(v[part], last=v is omegas[-1]) for v in omegas], 1))
-        return torch.stack(omegas, 1), torch.cat(parts)
+        t = hot[rows, :, None]
+        heat = z[rows].gather(1, hot[rows]).abs()[:, :, None]
+        omega = chill[rows, None].repeat(1, t.shape[1], 1).scatter(2, t, heat)
+        pairs = zip(problem.x[rows].split(problem.batch_size), omega.split(problem.batch_size), strict=True)
+        return omega, torch.cat([products(problem, x, each) for x, each in pairs])
 
     return along(problem, params, aim, each=hot.shape[1], goals=hot if params.reach else None)
+
+
+def products(problem: Problem, x: Tensor, cotangents: Tensor) -> Tensor:
+    """(n, m, C, H, W) products J' omega from one forward: m cotangents (n, m, K) at each of a batch of images."""
+    n, m = cotangents.shape[:2]
+    copies = min(m, problem.batch_size // n if FILL * n <= problem.batch_size else 1)  # few images: several at once
+    at = problem.linearise(x.repeat_interleave(copies, 0))
+    parts: list[Tensor] = []
+    for part in cotangents.split(copies, dim=1):
+        missing = part.new_zeros(n, copies - part.shape[1], problem.classes)
+        last = len(parts) == (m - 1) // copies
+        gradient = at.vjp(torch.cat([part, missing], 1).flatten(0, 1), last=last)
+        parts.append(gradient.view(n, copies, *x.shape[1:])[:, : part.shape[1]])
+    return torch.cat(parts, 1)
 
 
 def along(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from advlab.attacks.attack import BATCH, AttackResult, Outcome, check, check_logits, finish, modes
+from advlab.attacks.attack import BATCH, AttackResult, Outcome, as_logits, check, check_logits, finish, modes
 from advlab.attacks.problem import Model, Problem, cross_entropy_cotangent, memory_format
 from advlab.attacks.status import Status
 
@@ -56,14 +56,18 @@ def fooling_levels(
     stops = {level: replace(attack, level=level) for level in sorted(levels)}
     if not stops:
         raise ValueError("levels is empty: give the probabilities to reach")
-    x, y, t = check(attack, starts, torch.zeros_like(targets), targets, bounds, {})
+    if batch_size < 0:
+        raise ValueError(f"batch_size must be 0 ({BATCH} images) or more, got {batch_size}")
+    x, y, t = check(attack, starts, torch.zeros(len(starts), dtype=torch.int64), targets, bounds, {})
     with modes(model), torch.inference_mode(False):
         problem = Problem(model, x, y, t, x.new_empty(0, 0), bounds, batch_size or BATCH, memory_format(model))
-        logits = problem.forward(x) if len(x) else x.flatten(1)
+        with torch.no_grad():
+            parts = [as_logits(problem.call(part), len(part)) for part in x.split(problem.batch_size) if len(part)]
+        logits = torch.cat(parts) if parts else x.flatten(1)
         check_logits(logits, x, y, t)
         eligible = torch.isfinite(logits).all(1)
         problem.x, problem.labels, problem.logits = x[eligible], y[eligible], logits[eligible]
-        problem.targets = targets.to(y)[eligible]
+        problem.targets = None if t is None else t[eligible]
         outcomes = ascend(problem, attack, list(stops))
         return {
             level: finish(stop, problem, outcome, x, y, t, eligible)

@@ -34,7 +34,7 @@ def foreign(problem: Problem, params: ForeignAttack) -> Outcome:
             extra["bounds"] = problem.bounds
         if "targets" in params.passes:
             extra["targets"] = None if problem.targets is None else problem.targets[rows].clone()
-        with seeded(seed if isinstance(seed, int) else 0, x), torch.enable_grad():
+        with seeded(seed if isinstance(seed, int) else 0, x, problem.bounds), torch.enable_grad():
             found = params.function(model, x, problem.labels[rows].clone(), **extra, **params.options)
         adv[rows], finite = accept(problem, rows, found, f"the attack {params.label}")
         status[rows] = torch.where(finite, int(Status.MAX_ITER), int(Status.NONFINITE))

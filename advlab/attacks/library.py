@@ -58,7 +58,7 @@ def library(problem: Problem, params: Library) -> Outcome:
             targets = None if problem.targets is None else problem.targets[rows]
             x = problem.x[rows]
             unit = ((x - low) / extent).clamp(0, 1)
-            with seeded(params.seed, unit):
+            with seeded(params.seed, unit, (0.0, 1.0)):
                 out = run(unit.clone(), problem.labels[rows].clone(), targets)
             if isinstance(out, Tensor) and out.shape == x.shape:
                 out = out.detach().to(x)

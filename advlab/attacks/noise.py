@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 
 import numpy as np
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from advlab.attacks.attack import Outcome
 from advlab.attacks.problem import Problem
+from advlab.attacks.seeds import generator, image_keys
 from advlab.attacks.status import Status
 from advlab.attacks.zoo import Noise
 
@@ -20,13 +20,13 @@ def noise(problem: Problem, params: Noise) -> Outcome:
     low, high = problem.bounds
     adv, status = problem.x.clone(), torch.full_like(problem.labels, int(Status.MAX_ITER))
     steps = torch.zeros_like(problem.labels)
-    seeds = [digest(params.seed, image) for image in grey_levels(problem)]
+    keys = image_keys("noise", params.seed, problem.x, problem.bounds)
     rows = torch.arange(len(problem), device=problem.x.device)
     for trial in range(params.trials):
         last = trial + 1 == params.trials  # classified by `attack`, like every returned image
         going = []
         for part in rows.split(problem.batch_size) if len(rows) else ():
-            drawn = torch.stack([direction(seeds[i], trial, params.norm, adv[i].shape) for i in part.tolist()])
+            drawn = torch.stack([direction(keys[i], trial, params.norm, adv[i].shape) for i in part.tolist()])
             length = params.epsilon * problem.extent
             adv[part] = (problem.x[part] + (drawn * length).to(adv)).clamp_(low, high)
             steps[part] += 1
@@ -41,31 +41,19 @@ def noise(problem: Problem, params: Noise) -> Outcome:
     return Outcome(adv=adv, status=status, steps=steps)
 
 
-def grey_levels(problem: Problem) -> list[bytes]:
-    """The images in 16 bits: for 8-bit images, which have whole values there, the same in every pixel unit and precision."""
-    levels = ((problem.x.double() - problem.bounds[0]) * (65535 / problem.extent)).round()
-    return [image.astype("<u2").tobytes() for image in levels.cpu().numpy()]
-
-
-def digest(seed: int, image: bytes) -> bytes:
-    """SHA-256 of the seed and the image."""
-    return hashlib.sha256(f"advlab attack noise 1/{seed}/".encode() + image).digest()
-
-
-def direction(image: bytes, trial: int, norm: str, shape: tuple[int, ...]) -> Tensor:
+def direction(key: bytes, trial: int, norm: str, shape: tuple[int, ...]) -> Tensor:
     """(C, H, W) float64 of length 1: a Gaussian vector over its L2 norm, or random signs for linf.
 
     Args:
-        image: digest of the image and the seed.
+        key: of the image (`image_keys`).
         trial: number of the direction.
         norm: l2 or linf.
         shape: (C, H, W).
     """
-    entropy = hashlib.sha256(image + f"/{trial}".encode()).digest()
-    generator, size = np.random.Generator(np.random.PCG64DXSM(int.from_bytes(entropy, "little"))), math.prod(shape)
+    rng, size = generator(key, trial), math.prod(shape)
     if norm == "linf":
-        values = 2.0 * generator.integers(0, 2, size) - 1
+        values = 2.0 * rng.integers(0, 2, size) - 1
     else:
-        values = generator.standard_normal(size)
+        values = rng.standard_normal(size)
         values /= np.linalg.norm(values)
     return torch.from_numpy(values).view(shape)

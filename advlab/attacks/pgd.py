@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from advlab.attacks.attack import Outcome
 from advlab.attacks.problem import Problem, lengths, margin
+from advlab.attacks.seeds import generator, image_keys
 from advlab.attacks.status import Status
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def ascend(problem: Problem, params: PGD, index: Tensor, restart: int) -> tuple[
     move = Ball(x, params.norm, radius, problem.bounds)
     adv = x.clone()
     if params.random_start:
-        move(adv, starts(problem, params, x, restart).to(x), 1.0)
+        move(adv, starts(problem, params, x, restart), 1.0)
     norms = x.new_ones(len(x))
     finite = norms > 0
     for _ in range(params.steps):
@@ -121,19 +121,13 @@ def direction(logits: Tensor, wanted: Tensor, loss: str) -> Tensor:
 
 
 def starts(problem: Problem, params: PGD, x: Tensor, restart: int) -> Tensor:
-    """(n, C, H, W) float32 uniform draws from the ball, in pixel units, on the CPU.
+    """(n, C, H, W) uniform draws of float32 from the ball, in pixel units, where and as precise as `x` is.
 
-    A draw is a function of (seed, image, restart): of the image its 8-bit grey levels count, so that neither the
-    floating-point type nor the pixel unit changes it.
+    A draw is a function of (seed, image, restart).
     """
-    levels = (
-        ((x.double() - problem.bounds[0]) * (255 / problem.extent)).round_().to(torch.uint8).flatten(1).cpu().numpy()
-    )
-    out = np.empty(levels.shape, np.float32)
-    for row, image in zip(out, levels, strict=True):
-        digest = hashlib.sha256(f"pgd/{params.seed}/{restart}/{'x'.join(map(str, x.shape[1:]))}/".encode())
-        digest.update(image)
-        rng = np.random.Generator(np.random.PCG64DXSM(int.from_bytes(digest.digest(), "big")))
+    out = np.empty((len(x), x[0].numel()), np.float32)
+    for row, key in zip(out, image_keys("pgd", params.seed, x, problem.bounds), strict=True):
+        rng = generator(key, restart)
         if params.norm == "linf":
             rng.random(out=row, dtype=np.float32)
             row *= 2
@@ -141,4 +135,4 @@ def starts(problem: Problem, params: PGD, x: Tensor, restart: int) -> Tensor:
         else:
             rng.standard_normal(out=row, dtype=np.float32)
             row *= rng.random() ** (1 / row.size) / max(float(np.linalg.norm(row)), 1e-30)
-    return torch.from_numpy(out).view(x.shape) * (params.epsilon * problem.extent)
+    return torch.from_numpy(out).view(x.shape).to(x) * (params.epsilon * problem.extent)

@@ -65,6 +65,7 @@ class Problem:
         logits: (N, K) at `x`.
         bounds: lowest and highest pixel value.
         batch_size: images a forward, at most.
+        slopes: (N, C, H, W) gradients at `x` of what the attack's `cotangent` names, if it names anything.
         forwards, backwards: images so far.
     """
 
@@ -76,6 +77,7 @@ class Problem:
     bounds: tuple[float, float]
     batch_size: int
     format: torch.memory_format = torch.contiguous_format
+    slopes: Tensor | None = None
     forwards: int = 0
     backwards: int = 0
     data: dict[str, Tensor] = field(default_factory=dict)  # what some attacks take besides: `basis`, `held_out`
@@ -94,9 +96,13 @@ class Problem:
         return len(self.x)
 
     def call(self, x: Tensor) -> Tensor:
-        """(n, K) logits of one batch with the graph of the caller's mode; counted."""
+        """(n, K) logits of one batch with the graph of the caller's mode; counted.
+
+        Raises:
+            ValueError: the model gives something else than logits.
+        """
         self.forwards += len(x)
-        return self.model(x.contiguous(memory_format=self.format))
+        return as_logits(self.model(x.contiguous(memory_format=self.format)), len(x))
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, K) logits without a graph, in batches; `x` (n, C, H, W) may be longer than a batch."""
@@ -132,6 +138,23 @@ class Problem:
         return margin(logits, self.labels[index], targets) > rounding(logits)
 
 
+def as_logits(output: object, n: int) -> Tensor:
+    """What a model gives for n images, as logits (n, K).
+
+    Raises:
+        ValueError: says what it gives instead.
+    """
+    if not isinstance(output, Tensor):
+        raise ValueError(
+            f"the model must give logits, a tensor of shape (N, classes), it gives a {type(output).__name__}"
+        )
+    if output.ndim != 2 or len(output) != n or output.shape[1] < 2:
+        raise ValueError(
+            f"the model must give logits of shape (N, classes), it gives {tuple(output.shape)} for {n} images"
+        )
+    return output
+
+
 def rounding(logits: Tensor) -> Tensor:
     """(n,) a margin that is smaller than this may have the other sign in another batch; NaN where a logit is not finite."""
     threshold = logits.abs().amax(1) * (ROUNDING * torch.finfo(logits.dtype).eps)
@@ -163,4 +186,6 @@ def lengths(v: Tensor, norm: str) -> Tensor:
     return torch.linalg.vector_norm(v.flatten(1), ord=order, dim=1)
 
 
-__all__ = ["Linearisation", "Model", "Problem", "cross_entropy_cotangent", "lengths", "margin", "memory_format"]
+__all__ = [
+    "Linearisation", "Model", "Problem", "as_logits", "cross_entropy_cotangent", "lengths", "margin", "memory_format"
+]  # fmt: skip

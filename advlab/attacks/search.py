@@ -15,6 +15,9 @@ from advlab.attacks.zoo import Search
 SAFETY = 4.0  # logits may bend this many times more between two weights than they were seen to along the ray
 GROWTH = 8.0  # longest step forward, in lengths of the step before
 NUDGE = 0.02  # how far beyond the estimated flip to look, in its distance from the nearer end of the interval
+NEAR = 0.9  # a flip expected within so many final intervals of an end of the interval may be settled by one look,
+LAST = 0.99  # so many of them away
+HALVE = 8  # every so many looks the interval is halved, whatever is expected
 AHEAD = 0.05  # the same where nothing has flipped yet, in its distance from the last failure
 
 
@@ -91,19 +94,22 @@ def approach(rays: Rays, params: Search, guess: Tensor) -> Found:
             state, limit = state.keep(~done), limit[~done]
         if not len(state.row):
             return Found(w.clamp(max=params.largest), status, steps)
-        c = choose(state, limit, guess[state.row], 0.45 * tolerance, rays)
+        c = choose(state, limit, guess[state.row], tolerance, rays)
         state = learn(state, c, *look(state, c, step, rays), rays)
 
 
-def choose(state: State, limit: Tensor, guess: Tensor, nudge: float, rays: Rays) -> Tensor:
+def choose(state: State, limit: Tensor, guess: Tensor, tolerance: float, rays: Rays) -> Tensor:
     """(n,) weights to look at next, between `a` and `limit`."""
-    h = state.f - state.a
+    h, nudge = state.f - state.a, 0.45 * tolerance
     # inside: between the last failure and the flip
     slope = (state.lf - state.la) / h[:, None] - state.turn * h[:, None]
     u = rays.crossing(state.la, slope, state.turn).clamp(max=h)
     beyond = (NUDGE * torch.minimum(u, h - u)).clamp(min=nudge)
-    u = torch.where(u < h / 2, u + beyond, u - beyond).clamp(min=nudge).minimum(h - nudge)
-    halve = (state.steps % 4 == 3) | (h <= 1 if rays.discrete else h < 0)
+    aside = torch.where(u < h / 2, u + beyond, u - beyond).clamp(min=nudge).minimum(h - nudge)
+    # where the flip should be so near to an end that one look on its other side is the last
+    near, final = NEAR * tolerance, LAST * tolerance
+    u = torch.where(h - u < near, h - final, torch.where(u < near, final, aside))
+    halve = (state.steps % HALVE == HALVE - 1) | (h < 1.5 if rays.discrete else h < 0)
     inside = torch.where(halve, h / 2, u)
     # ahead: nothing has flipped yet
     last = state.a - state.p
@@ -114,8 +120,13 @@ def choose(state: State, limit: Tensor, guess: Tensor, nudge: float, rays: Rays)
     ahead = torch.where(torch.isnan(last), guess.clamp(min=1), u)
     ahead = (state.a + ahead).minimum(((state.a + state.bad) / 2).floor().maximum(state.a.floor() + 1))
     c = torch.where(torch.isfinite(h), state.a + inside, ahead)
+    # back to the middle of what may hide a flip; how much leads bend is first seen from beyond it
     middle = ((state.a + state.b) / 2).round().maximum(state.a.floor() + 1).minimum(state.b.ceil() - 1)
-    return torch.where(torch.isnan(state.b), c, middle).minimum(limit)
+    last = state.b - state.a
+    u = rays.crossing(state.lb, (state.lb - state.la) / last[:, None], torch.zeros_like(state.lb))
+    beyond = state.b + (u * (1 + AHEAD)).clamp(min=1).minimum(last)
+    unseen = torch.isnan(state.bend) & (beyond < limit.minimum(state.bad))
+    return torch.where(torch.isnan(state.b), c, torch.where(unseen, beyond, middle)).minimum(limit)
 
 
 def look(state: State, c: Tensor, step: float, rays: Rays) -> tuple[Tensor, Tensor, Tensor]:
@@ -146,21 +157,22 @@ def learn(state: State, c: Tensor, leads: Tensor, threshold: Tensor, counted: Te
     """The state after the leads at `c`, between `a` and `b` or `f`."""
     bad = torch.isnan(threshold)
     hit = rays.best(leads) > threshold  # not where bad
-    right, lr = (
-        torch.where(torch.isnan(state.b), state.f, state.b),
-        torch.where(torch.isnan(state.b)[:, None], state.lf, state.lb),
-    )
-    before = second(state.p, state.a, c, state.lp, state.la, leads)
-    after = second(state.a, c, right, state.la, leads, lr)
+    p, lp, a, la, b, lb, bend = state.p, state.lp, state.a, state.la, state.b, state.lb, state.bend
+    beyond = c > b
+    bend = torch.fmax(bend, second(a, b, c, la, lb, leads).abs().amax(1))
+    rest = beyond & sure(a, b, la, lb, bend, rays)
+    p, lp, a, la = pick(rest, a, p), pick(rest, la, lp), pick(rest, b, a), pick(rest, lb, la)
+    hidden, b = torch.where(beyond & ~rest, b, torch.nan), torch.where(beyond, torch.nan, b)
+    right, lr = pick(torch.isnan(b), state.f, b), pick(torch.isnan(b), state.lf, lb)
+    before, after = second(p, a, c, lp, la, leads), second(a, c, right, la, leads, lr)
     turns = torch.stack([before, after]).abs().amax(2)
-    bend = torch.fmax(state.bend, torch.where(bad, torch.nan, torch.fmax(turns[0], turns[1])))
+    bend = torch.fmax(bend, torch.where(bad, torch.nan, torch.fmax(turns[0], turns[1])))
     # certain: nothing between a and c flips, since c does not
     free = ~bad & ~hit
-    certain = free & sure(state.a, c, state.la, leads, bend, rays)
-    p, lp = pick(certain, state.a, state.p), pick(certain, state.la, state.lp)
-    a, la = pick(certain, c, state.a), pick(certain, leads, state.la)
-    b, lb = pick(free & ~certain, c, state.b), pick(free & ~certain, leads, state.lb)
-    b = torch.where(hit | bad, torch.nan, b)
+    certain = free & sure(a, c, la, leads, bend, rays)
+    p, lp, a, la = pick(certain, a, p), pick(certain, la, lp), pick(certain, c, a), pick(certain, leads, la)
+    b, lb = pick(free & ~certain, c, b), pick(free & ~certain, leads, lb)
+    b = torch.where(hit | bad, hidden, b)
     # what was halved: the other half may be certain by now
     rest = certain & sure(a, b, la, lb, bend, rays)
     p, lp, a, la = pick(rest, a, p), pick(rest, la, lp), pick(rest, b, a), pick(rest, lb, la)

@@ -11,13 +11,12 @@ from torch import Tensor
 from advlab.attacks.attack import Outcome
 from advlab.attacks.deepfool import Stepper
 from advlab.attacks.problem import Problem, lengths
+from advlab.attacks.single import Single
 from advlab.attacks.status import Status
 from advlab.attacks.zoo import DeepFool
 
 if TYPE_CHECKING:
     from advlab.attacks.zoo import UAP
-
-FIRST_LOOK = 8  # images of the first look for the next one that is not fooled; it doubles while all are
 
 
 def uap(problem: Problem, params: UAP) -> Outcome:
@@ -42,10 +41,13 @@ def uap(problem: Problem, params: UAP) -> Outcome:
         return Outcome(problem.x.clone(), problem.labels.clone(), problem.labels.clone(), universal=v, facts={})
     generator = torch.Generator().manual_seed(params.seed)
     best, best_rate, passes, updates = v, 0.0, 0, 0
-    sweep = exact_pass if params.mode == "exact" else minibatch_pass
+    single = Single(problem, max_iter=params.max_iter, overshoot=params.overshoot, candidates=params.candidates)
     while passes < params.passes and best_rate < params.fooling:
         order = torch.randperm(len(problem), generator=generator).to(problem.x.device)
-        v, count = sweep(problem, params, v, order)
+        if params.mode == "exact":
+            v, count = exact_pass(problem, params, v, order, single)
+        else:
+            v, count = minibatch_pass(problem, params, v, order)
         passes, updates = passes + 1, updates + count
         rate = fooling_rate(problem, problem.x, problem.labels, v)
         if rate > best_rate or passes == 1:
@@ -84,22 +86,23 @@ def check_held_out(problem: Problem, held_out: Tensor) -> None:
         )
 
 
-def exact_pass(problem: Problem, params: UAP, v: Tensor, order: Tensor) -> tuple[Tensor, int]:
+def exact_pass(problem: Problem, params: UAP, v: Tensor, order: Tensor, single: Single) -> tuple[Tensor, int]:
     """One pass over the images in `order`; v (C, H, W) after it, and how often it was changed."""
-    start, look, updates = 0, FIRST_LOOK, 0
-    while start < len(order):
+    images, start, look, updates = order.tolist(), 0, 1, 0
+    while start < len(images):
         index = order[start : start + min(look, problem.batch_size)]
-        logits = problem.forward(problem.x[index] + v)
-        unfooled = logits.argmax(1) == problem.labels[index]
-        if not bool(unfooled.any()):
+        points = problem.x[index] + v
+        at = problem.linearise(points) if len(index) == 1 else None  # one alone will often need its gradients as well
+        logits = problem.forward(points) if at is None else at.logits
+        unfooled = (logits.argmax(1) == problem.labels[index]).tolist()
+        if not any(unfooled):
             start, look = start + len(index), 2 * look
             continue
-        first = int(unfooled.to(torch.uint8).argmax())
-        here = slice(first, first + 1)
-        step, good = minimal_steps(problem, params, v, index[here], logits[here])
-        if bool(good[0]):
+        first = unfooled.index(True)
+        step, count = single(images[start + first], points[first : first + 1], at)
+        if 0 <= count < params.accept:
             v, updates = project(v + step[0], params, problem.extent), updates + 1
-        start, look = start + first + 1, max(FIRST_LOOK // 2, 2 * (first + 1))
+        start, look = start + first + 1, first + 1
     return v, updates
 
 

@@ -79,7 +79,7 @@ def foreign_source(name: str, load: Callable[..., Any]) -> Callable[..., Foreign
         return ForeignSource(loader=load, options=options, **values)
 
     extra = [inspect.Parameter(key, keyword, default=d, annotation=kind) for key, (kind, d) in common.items()]
-    make.__signature__ = inspect.Signature(own + extra)  # type: ignore[attr-defined]
+    make.__signature__ = inspect.Signature(own + extra)  # type: ignore[attr-defined]  # inspect reads it
     make.__annotations__ = {
         **{p.name: p.annotation for p in own}, **{key: kind for key, (kind, _) in common.items()}
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -29,7 +30,7 @@ class LoadOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class Source(ABC):
     """A dataset: parameters common to all.
 
     Attributes:
@@ -73,13 +74,13 @@ class Source:
         channels, height, width = own or (0, 0, 0)
         return self.channels or channels, self.size or height, self.size or width
 
+    @abstractmethod
     def load(self, split: str, name: str, options: LoadOptions) -> ImageData:
         """Load one split under the name that seeds and output paths carry.
 
         Raises:
             DataError: the data are missing (the message says how to get them) or damaged.
         """
-        raise NotImplementedError
 
     def image_data(
         self, name: str, split: str, classes: Any, pixels: Any, labels: Any, options: LoadOptions
@@ -156,6 +157,11 @@ class TorchvisionSource(Source):
         except Exception as error:  # network, disk, checksum: torchvision raises many classes
             raise DataError(f"{missing} and could not be downloaded ({error}): {remedy}") from error
 
+    def load(self, split: str, name: str, options: LoadOptions) -> ImageData:
+        """See `Source.load`."""
+        data = self.open(split, options)
+        return self.image_data(name, split, data.classes, data.data, data.targets, options)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mnist(TorchvisionSource):
@@ -165,11 +171,6 @@ class Mnist(TorchvisionSource):
     class_count: ClassVar[int] = 10
     torchvision_class: ClassVar[str] = "MNIST"
     layout: ClassVar[str] = "MNIST/raw/*-ubyte"
-
-    def load(self, split: str, name: str, options: LoadOptions) -> ImageData:
-        """See `Source.load`."""
-        data = self.open(split, options)
-        return self.image_data(name, split, data.classes, data.data, data.targets, options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,11 +197,6 @@ class Cifar10(TorchvisionSource):
     class_count: ClassVar[int] = 10
     torchvision_class: ClassVar[str] = "CIFAR10"
     layout: ClassVar[str] = "cifar-10-batches-py"
-
-    def load(self, split: str, name: str, options: LoadOptions) -> ImageData:
-        """See `Source.load`."""
-        data = self.open(split, options)
-        return self.image_data(name, split, data.classes, data.data, data.targets, options)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Confidence intervals over samples: bootstrap for medians, Wilson for shares."""
+"""Confidence intervals over samples: bootstrap for medians, Wilson for shares; none for what is computed exactly."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ Values = "np.ndarray[Any, Any]"
 
 
 class Interval(NamedTuple):
-    """An estimate with the bounds of its confidence interval and the number of samples behind it."""
+    """An estimate with the bounds of its confidence interval and the number of samples behind it, 0 if computed."""
 
     estimate: float
     low: float
     high: float
     samples: int
+
+
+def exact(value: float) -> Interval:
+    """A number that follows from a formula and not from samples: its bounds are itself, and its samples are 0."""
+    return Interval(value, value, value, 0)
 
 
 def median_interval(values: Any, *, confidence: float = 0.95, resamples: int = 4000, seed: int = 0) -> Interval:
@@ -28,6 +33,19 @@ def median_interval(values: Any, *, confidence: float = 0.95, resamples: int = 4
         resamples: bootstrap draws.
         seed: of the draws; the same values give the same interval.
     """
+    return _bootstrap(values, np.median, confidence, resamples, seed)
+
+
+def mean_interval(values: Any, *, confidence: float = 0.95, resamples: int = 4000, seed: int = 0) -> Interval:
+    """Mean with its percentile-bootstrap interval over samples; see `median_interval`.
+
+    For shares within a sample, such as the share of its directions: whole samples are drawn, so that what one sample
+    gives many times does not count as many samples.
+    """
+    return _bootstrap(values, np.mean, confidence, resamples, seed)
+
+
+def _bootstrap(values: Any, statistic: Any, confidence: float, resamples: int, seed: int) -> Interval:
     kept = np.asarray(values, dtype=float)
     kept = kept[~np.isnan(kept)]
     if kept.size == 0:
@@ -36,10 +54,10 @@ def median_interval(values: Any, *, confidence: float = 0.95, resamples: int = 4
     chunk = max(1, (1 << 22) // kept.size)  # resamples at a time: memory stays flat in the number of samples
     sizes = [min(chunk, resamples - start) for start in range(0, resamples, chunk)]
     draws = (generator.integers(kept.size, size=(count, kept.size)) for count in sizes)
-    medians = np.concatenate([np.median(kept[drawn], axis=1) for drawn in draws])
+    found = np.concatenate([statistic(kept[drawn], axis=1) for drawn in draws])
     tail = (1 - confidence) / 2
-    low, high = np.quantile(medians, [tail, 1 - tail])
-    return Interval(float(np.median(kept)), float(low), float(high), int(kept.size))
+    low, high = np.quantile(found, [tail, 1 - tail])
+    return Interval(float(statistic(kept)), float(low), float(high), int(kept.size))
 
 
 def share_interval(hits: Any, *, confidence: float = 0.95) -> Interval:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -67,11 +67,16 @@ class Classifier(nn.Module):
         return logits
 
     def features(self, x: Tensor, layer: str = "auto") -> tuple[Tensor, Tensor]:
-        """Logits (N, classes) and features (N, R) of (N, C, H, W) images.
+        """Logits (N, classes) and features (N, R) of (N, C, H, W) images; `tapped` for one layer."""
+        logits, (found,) = self.tapped(x, [layer])
+        return logits, found
+
+    def tapped(self, x: Tensor, layers: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
+        """Logits (N, classes) of (N, C, H, W) images, and the features (N, R) of each layer, from one forward.
 
         Args:
             x: images in [0, 1].
-            layer: the name of a module whose output (the last one, if it is used several times) is taken, flattened;
+            layers: names of modules whose output (the last one, if it is used several times) is taken, flattened;
                 "auto": the input of the classification layer, which is the last linear or convolutional module that
                 gives `classes` channels.
 
@@ -79,32 +84,69 @@ class Classifier(nn.Module):
             ModelError: there is no such module, or it gives no tensor, or no module can be told to be the classification
                 layer.
         """
-        kept: list[object] = []
-        if layer == "auto":
-            if not self._head:
-                raise ModelError(
-                    f"{self.name} has no linear or convolutional layer: name its feature layer by probe.layer=..."
-                )
-            module = self.network.get_submodule(self._head)
-            handle = module.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0]))
-        else:
-            modules = dict(self.network.named_modules())
-            if layer not in modules or not layer:
-                raise ModelError(
-                    f"{self.name} has no layer {layer!r}. {suggest(layer, [name for name in modules if name])}"
-                )
-            handle = modules[layer].register_forward_hook(  # a copy: what follows may work in place
-                lambda _, __, out: kept.append(out.clone() if isinstance(out, Tensor) else out)
-            )
-        try:
+        modules = dict(self.network.named_modules())
+        kept: dict[str, object] = {}
+        with contextlib.ExitStack() as hooks:
+            for layer in layers:
+                if layer == "auto":
+                    if not self._head:
+                        raise ModelError(
+                            f"{self.name} has no linear or convolutional layer: name its feature layer by probe.layer=..."
+                        )
+                    handle = modules[self._head].register_forward_pre_hook(
+                        lambda _, inputs: kept.__setitem__("auto", inputs[0])
+                    )
+                elif layer not in modules or not layer:
+                    raise ModelError(
+                        f"{self.name} has no layer {layer!r}. {suggest(layer, [name for name in modules if name])}"
+                    )
+                else:
+                    handle = modules[layer].register_forward_hook(  # a copy: what follows may work in place
+                        lambda _, __, out, layer=layer: kept.__setitem__(
+                            layer, out.clone() if isinstance(out, Tensor) else out
+                        )
+                    )
+                hooks.callback(handle.remove)
             logits = self(x)
-        finally:
-            handle.remove()
-        found = kept[-1] if kept else None
-        if not isinstance(found, Tensor) or found.ndim < 2 or len(found) != len(x):
-            what = "is not used by a forward pass" if not kept else "does not give one tensor with a row an image"
-            raise ModelError(f"the layer {layer!r} of {self.name} {what}: name another by probe.layer=...")
-        return logits, found.flatten(1)
+        found = []
+        for layer in layers:
+            out = kept.get(layer)
+            if not isinstance(out, Tensor) or out.ndim < 2 or len(out) != len(x):
+                what = (
+                    "is not used by a forward pass"
+                    if layer not in kept
+                    else "does not give one tensor with a row an image"
+                )
+                raise ModelError(f"the layer {layer!r} of {self.name} {what}: name another by probe.layer=...")
+            found.append(out.flatten(1))
+        return logits, found
+
+    def layers(self) -> list[str]:
+        """Names of the modules without children in the order in which a forward uses them, up to the classification layer.
+
+        Those that pass their input on in evaluation (dropout, identity, flatten), or do not give a row an image, are
+        left out; one that is used several times stands where it is used last.
+        """
+        passing = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.Identity, nn.Flatten)
+        leaves = {
+            name: module
+            for name, module in self.network.named_modules()
+            if name and not any(True for _ in module.children()) and not isinstance(module, passing)
+        }
+        used: list[str] = []
+
+        def note(name: str, out: object) -> None:
+            if isinstance(out, Tensor) and out.ndim >= 2 and len(out) == 2:
+                used.append(name)
+
+        with contextlib.ExitStack() as hooks:
+            for name, module in leaves.items():
+                handle = module.register_forward_hook(lambda _, __, out, name=name: note(name, out))
+                hooks.callback(handle.remove)
+            with frozen(self), torch.no_grad():
+                self(torch.zeros((2, *self.shape), device=self.device, dtype=self.scale.dtype))
+        order = [name for i, name in enumerate(used) if name not in used[i + 1 :]]
+        return order[: order.index(self._head)] if self._head in order else order
 
     @property
     def head(self) -> str:

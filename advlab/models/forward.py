@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,6 +57,7 @@ class Forward:
     """
 
     def __init__(self, classifier: Classifier, execution: Execution) -> None:
+        # torch's types leave out that modules have a memory format, here and below
         self.classifier = classifier.to(memory_format=execution.torch_format)  # type: ignore[call-overload]
         self.execution = execution
         self.limit = execution.batch_size
@@ -71,19 +72,31 @@ class Forward:
         Raises:
             torch.OutOfMemoryError: not even one image fits.
         """
-        return self._halving(x, self.classifier_logits)
+        return self._halving(x, lambda part: (self.classifier_logits(part),))[0]
 
-    def _halving(self, x: Tensor, call: Callable[[Tensor], Tensor]) -> Tensor:
+    def tapped(self, x: Tensor, layers: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
+        """(N, K) logits and the (N, R) features of each layer, float32 (see `Classifier.tapped`)."""
+
+        def call(part: Tensor) -> tuple[Tensor, ...]:
+            with self._autocast():
+                logits, features = self.classifier.tapped(self._laid_out(part), layers)
+            return logits.float(), *(found.float() for found in features)
+
+        logits, *features = self._halving(x, call)
+        return logits, features
+
+    def _halving(self, x: Tensor, call: Callable[[Tensor], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
         if len(x) <= self.limit or not self.halvings:
             try:
-                logits = call(x)
+                found = call(x)
                 self.images += len(x)
-                return logits
+                return found
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error) or len(x) == 1:
                     raise
             self.halve(len(x))
-        return torch.cat([self._halving(part, call) for part in x.split(self.limit)])
+        parts = [self._halving(part, call) for part in x.split(self.limit)]
+        return tuple(torch.cat(pieces) for pieces in zip(*parts, strict=True))
 
     def halve(self, size: int) -> None:
         """Go on with half of a batch that did not fit; the manifest says so."""
@@ -95,16 +108,34 @@ class Forward:
 
     def classifier_logits(self, x: Tensor) -> Tensor:
         """The logits of one batch that fits, not counted: out of memory is the caller's."""
-        device = self.classifier.device.type
-        with torch.autocast(device, torch.bfloat16) if self.execution.precision == "bf16" else contextlib.nullcontext():
-            return self.classifier(x.contiguous(memory_format=self.execution.torch_format)).float()
+        with self._autocast():
+            return self.classifier(self._laid_out(x)).float()
+
+    def _autocast(self) -> contextlib.AbstractContextManager[object]:
+        if self.execution.precision != "bf16":
+            return contextlib.nullcontext()
+        return torch.autocast(self.classifier.device.type, torch.bfloat16)
+
+    def _laid_out(self, x: Tensor) -> Tensor:
+        return x.contiguous(memory_format=self.execution.torch_format)
 
     def double(self, x: Tensor) -> Tensor:
         """(N, K) float64 logits of the same images by the same weights in float64 (on the CPU where the device has none)."""
+        return self.double_tapped(x, [])[0]
+
+    def double_tapped(self, x: Tensor, layers: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
+        """(N, K) logits and (N, R) features of each layer in float64; see `double` and `Classifier.tapped`."""
         if self._double is None:
             with torch.inference_mode(False):  # the copy must serve gradients as well
                 double = self.classifier.double_copy(self.double_device)
+            # torch's stubs have no overload for a memory format alone
             self._double = double.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         exact, device = self._double, self.double_device
-        parts = x.split(max(1, self.limit // 2))
-        return torch.cat([self._halving(part, lambda p: exact(p.to(device).double().contiguous())) for part in parts])
+
+        def call(part: Tensor) -> tuple[Tensor, ...]:
+            logits, features = exact.tapped(part.to(device).double().contiguous(), layers)
+            return logits, *features
+
+        parts = [self._halving(part, call) for part in x.split(max(1, self.limit // 2))]
+        logits, *features = (torch.cat(pieces) for pieces in zip(*parts, strict=True))
+        return logits, features

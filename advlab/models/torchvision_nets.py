@@ -100,18 +100,18 @@ class Torchvision(Model):
         return self.weights != "none" and not self.checkpoint
 
     @property
-    def trainable(self) -> bool:  # type: ignore[override]
+    def trainable(self) -> bool:
         """Whether a recipe makes its weights."""
         return self.weights == "none" and not self.checkpoint
 
     @property
-    def crop(self) -> float:  # type: ignore[override]
+    def crop(self) -> float:
         """Share of the resized shorter side that the published protocol keeps."""
         size, resized, _ = protocol(self.arch, self.weights)
         return size / resized
 
     @property
-    def resample(self) -> str:  # type: ignore[override]
+    def resample(self) -> str:
         """Interpolation of the published protocol."""
         return protocol(self.arch, self.weights)[2]
 

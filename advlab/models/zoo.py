@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import nn
@@ -15,7 +16,7 @@ Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
+class Model(ABC):
     """A network and where its weights come from: parameters common to all.
 
     Attributes:
@@ -31,10 +32,6 @@ class Model:
     mean: list[float] = field(default_factory=list)
     std: list[float] = field(default_factory=list)
 
-    crop: ClassVar[float] = 1.0  # share of the shorter side that its evaluation protocol keeps
-    resample: ClassVar[str] = "bilinear"  # interpolation of its evaluation protocol
-    trainable: ClassVar[bool] = True  # a recipe makes its weights when no checkpoint is given
-
     def __post_init__(self) -> None:
         """Refuse values out of range.
 
@@ -49,18 +46,33 @@ class Model:
             raise ValueError(f"std must be above 0, got {self.std}")
 
     @property
+    @abstractmethod
     def shape(self) -> Shape | None:
         """(C, H, W) of the input; None when any will do."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def class_count(self) -> int:
         """Number of logits; 0 when it is known only after building."""
-        raise NotImplementedError
 
+    @abstractmethod
     def network(self) -> nn.Module:
         """The network without trained weights, taking normalised input."""
-        raise NotImplementedError
+
+    @property
+    def crop(self) -> float:
+        """Share of the shorter side that its evaluation protocol keeps."""
+        return 1.0
+
+    @property
+    def resample(self) -> str:
+        """Interpolation of its evaluation protocol."""
+        return "bilinear"
+
+    @property
+    def trainable(self) -> bool:
+        """Whether a recipe makes its weights when no checkpoint is given."""
+        return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,12 +222,12 @@ class Foreign(Model):
         return {**self.options, **common}
 
     @property
-    def crop(self) -> float:  # type: ignore[override]
+    def crop(self) -> float:
         """Share of the shorter side that its evaluation protocol keeps."""
         return self.declared_crop
 
     @property
-    def trainable(self) -> bool:  # type: ignore[override]
+    def trainable(self) -> bool:
         """Whether a recipe makes its weights."""
         return not self.trained
 

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 SUFFIXES = ("png", "pdf")
 
 
-def draw_run(run: RunDirectory, experiment: Any, label: str) -> list[Path]:
-    """Draw the figure of one finished table into its run; returns the files."""
-    table = run.read_table().assign(run=label)
+def draw_run(run: RunDirectory, experiment: Any, table: pd.DataFrame) -> list[Path]:
+    """Draw the figure of one run's table, with its `run` column, into the run; gives the files."""
     return draw(experiment, table, [run.figure_path(experiment.name, suffix) for suffix in SUFFIXES])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from advlab.plotting.pixels import decode, show
+from advlab.plotting.pixels import decode, frame, show
 from advlab.plotting.style import COLUMN, PAGE
 
 if TYPE_CHECKING:
@@ -165,12 +165,7 @@ class Canvas:
 
 def blank(axis: Any, text: str) -> None:
     """An empty frame with a remark."""
-    axis.set_xticks([])
-    axis.set_yticks([])
-    axis.grid(visible=False)
-    for spine in axis.spines.values():
-        spine.set_linewidth(0.4)
-        spine.set_linestyle(":")
+    frame(axis, linestyle=":")
     axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes, **{**TEXT, "fontsize": 6})
 
 

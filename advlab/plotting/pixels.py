@@ -34,13 +34,17 @@ def decode(row: pd.Series) -> np.ndarray[Any, Any]:
 
 def show(axis: Any, image: np.ndarray[Any, Any]) -> None:
     """Draw a (C, H, W) uint8 image: three channels as colours, any other number as the grey of their mean."""
-    axis.set_xticks([])
-    axis.set_yticks([])
-    axis.grid(visible=False)
-    for spine in axis.spines.values():
-        spine.set_linewidth(0.4)
-        spine.set_color("#777777")
+    frame(axis, color="#777777")
     if len(image) == 3:
         axis.imshow(image.transpose(1, 2, 0), interpolation="nearest")
     else:
         axis.imshow(image.mean(0), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+
+
+def frame(axis: Any, **line: Any) -> None:
+    """A thin border and nothing else: no ticks, no grid; `line` says how the border looks."""
+    axis.set_xticks([])
+    axis.set_yticks([])
+    axis.grid(visible=False)
+    for spine in axis.spines.values():
+        spine.set(linewidth=0.4, **line)

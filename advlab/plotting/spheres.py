@@ -23,12 +23,13 @@ def radius_label(norm: str, pixel_scale: float) -> str:
     return f"radius $r$ ({name}, {unit})"
 
 
-def score_ranges(table: pd.DataFrame) -> Figure:
+def score_ranges(table: pd.DataFrame, *, over: str = "$T$ directions") -> Figure:
     """Log range of the score against the radius, one circle a (sample, radius), a square where one is misclassified.
 
     Args:
-        table: isotropy rows with a `run` column; a row of panels for each reading, a panel for each run. A single run
-            has its readings side by side.
+        table: rows of isotropy or symmetricity with a `run` column; a row of panels for each reading, a panel for each
+            run. A single run has its readings side by side.
+        over: what the range is taken over.
     """
     from matplotlib.figure import Figure
 
@@ -55,7 +56,7 @@ def score_ranges(table: pd.DataFrame) -> Figure:
             axis.set_xlabel(radius_label(*reading) if columns < 4 else radius_label(*reading).replace("radius ", ""))
             axis.set_ylim(bottom, 2)
             if column == 0:
-                axis.set_ylabel("range of score over $T$ directions")
+                axis.set_ylabel(f"range of score over {over}")
     bar = figure.colorbar(mappable, ax=axes, fraction=0.05, pad=0.01, aspect=30)
     bar.set_label("mean score of the true class")
     figure.legend(

@@ -26,12 +26,16 @@ class Draws:
         size: D, values an image.
         device: where the noise arrives.
         portable: the same bits on every device.
+
+    Attributes:
+        kind: of the generator: other kinds give other draws.
     """
 
     def __init__(self, *, seed: int, dataset: str, size: int, device: torch.device, portable: bool) -> None:
         self.size, self.device = size, device
         self._identity = hashlib.sha256(f"advlab noise 2/{seed}/{dataset}".encode(errors="surrogateescape"))
         self._generator = None if portable or device.type == "cpu" else torch.Generator(device)
+        self.kind = "numpy" if self._generator is None else device.type
         self._words = np.random.PCG64DXSM(0)
 
     def fill(self, units: Sequence[tuple[int, int]], out: Tensor, start: int = 0) -> None:
@@ -52,13 +56,14 @@ class Draws:
                 first, last = max(start, block * BLOCK), min(start + len(unit), (block + 1) * BLOCK)
                 skipped = (first - block * BLOCK) * self.size
                 values = unit[first - start : last - start].reshape(-1)
-                self._fill_block(self._digest(sample, radius, block), skipped, values)
+                self._fill_block(self.digest(sample, radius, block), skipped, values)
         if host is not out:
             out.copy_(host)
 
-    def _digest(self, sample: int, radius: int, block: int) -> bytes:
+    def digest(self, sample: int, radius: int, block: int, purpose: str = "") -> bytes:
+        """32 bytes that set the generator of one block; another purpose gives independent ones."""
         digest = self._identity.copy()
-        digest.update(f"/{sample}/{radius}/{block}".encode())
+        digest.update(f"/{sample}/{radius}/{block}{purpose}".encode())
         return digest.digest()
 
     def _fill_block(self, digest: bytes, skipped: int, values: Any) -> None:
@@ -77,7 +82,7 @@ class Draws:
         trials = unit.shape[0]
         assert self._generator is not None
         for block in range(start // BLOCK, (start + trials - 1) // BLOCK + 1):
-            self._generator.manual_seed(int.from_bytes(self._digest(sample, radius, block)[:8], "little") >> 1)
+            self._generator.manual_seed(int.from_bytes(self.digest(sample, radius, block)[:8], "little") >> 1)
             first = max(start, block * BLOCK)
             last = min(start + trials, (block + 1) * BLOCK)
             rows = unit[first - start : last - start]

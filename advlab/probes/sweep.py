@@ -6,16 +6,30 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from advlab.data.images import Shape
 from advlab.models.forward import Execution
-from advlab.probes.draws import Draws, norms
+from advlab.probes.draws import norms
 from advlab.probes.sphere import Sphere
 
 NOISE_BYTES = 1 << 23  # of noise that is drawn at once
+
+
+class Directions(Protocol):
+    """Where perturbations come from, before they are scaled: noise, its permutations, or adversarial directions.
+
+    Attributes:
+        size: D, values an image.
+    """
+
+    size: int
+
+    def fill(self, units: Sequence[tuple[int, int]], out: Tensor, start: int = 0) -> None:
+        """Write the directions of several (sample, radius) into (units, trials, D), from trial `start` on."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +64,7 @@ def sphere_batches(
     images: Tensor,
     samples: Sequence[int],
     probe: Sphere,
-    draws: Draws,
+    draws: Directions,
     execution: Execution,
     radii: Sequence[int] | None = None,
 ) -> Iterator[Batch]:
@@ -60,7 +74,7 @@ def sphere_batches(
         images: (n, C, H, W) clean images in [0, 1].
         samples: (n,) their indices in the dataset, which the draws depend on.
         probe: radii, trials, readings and clipping.
-        draws: the noise.
+        draws: gives the directions.
         execution: batch size and memory format.
         radii: indices into `probe.radii`; all when None.
     """

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from advlab.training.recipe import parse_augmentation
+from advlab.training.recipe import ADVERSARIES, parse_augmentation
 
 Augmentation = Callable[[Tensor, Generator], Tensor]
 
@@ -84,6 +84,8 @@ def affine(images: Tensor, *, angle: Tensor, shift: Tensor, zoom: Tensor) -> Ten
 
 
 def _make(name: str, values: tuple[float, ...]) -> Augmentation:
+    if name in ADVERSARIES:
+        raise ValueError(f"{name} adds points to a batch by its network: see advlab.training.adversary")
     if name == "flip":
         return random_flip
     if name == "crop":

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from advlab.training.adversary import Adversary
 from advlab.training.augment import pipeline
 from advlab.training.recipe import Recipe
 
@@ -23,7 +24,8 @@ READ_EVERY = 25
 
 @dataclass(frozen=True, kw_only=True)
 class EpochLog:
-    """One epoch: mean loss and accuracy over its (augmented) batches while they were trained, wall-clock seconds."""
+    """One epoch: mean loss over its batches while they were trained, accuracy over their (augmented) images without the
+    points that an adversary added, wall-clock seconds."""
 
     epoch: int
     lr: float
@@ -99,7 +101,8 @@ def train(
     evaluation mode on `device` with every `.grad` None, whatever happens. A recipe in bfloat16 is trained in float32 on
     a device that would only emulate it.
 
-    The network sees (x - mean) / std with x in [0, 1], augmented before that. Same weights, images, recipe and seed
+    The network sees (x - mean) / std with x in [0, 1], augmented before that. Where the recipe names an adversary, each batch
+    is followed by its moved images with the same labels, and the loss is the mean over both. Same weights, images, recipe and seed
     give the same weights (on the CPU to the bit; the number of threads is part of that), and the global random state is
     left as it was. `on_step` hears of every step on the CPU, and of every 25th and the last on an accelerator.
 
@@ -112,6 +115,11 @@ def train(
     if labels.shape != images.shape[:1]:
         raise ValueError(f"labels must be of shape ({len(images)},), one per image, got {tuple(labels.shape)}")
     device = torch.device(device)
+    adversary = None
+    if recipe.adversary is not None:
+        shape = (images.shape[1], images.shape[2], images.shape[3])
+        adversary = Adversary(network.cpu(), *recipe.adversary, shape=shape, mean=mean, std=std)
+        adversary.classifier.to(device)
     network.to(device)
     images, labels = images.to(device), labels.to(device=device, dtype=torch.int64)
     if recipe.precision == "bf16" and not has_bfloat16(device):
@@ -125,7 +133,9 @@ def train(
         with torch.random.fork_rng(devices=forked):
             torch.manual_seed(seed)
             network.train()
-            return _run(network, images, labels, recipe, mean.to(device), std.to(device), seed, layout, on_step)
+            return _run(
+                network, images, labels, recipe, mean.to(device), std.to(device), seed, layout, on_step, adversary
+            )
     finally:
         network.eval()
         for parameter in network.parameters():
@@ -143,12 +153,13 @@ def _run(
     seed: int,
     layout: torch.memory_format,
     on_step: OnStep | None,
+    adversary: Adversary | None,
 ) -> TrainingLog:
     device, count = images.device, len(images)
     total, per_epoch = recipe.total_steps(count), recipe.steps_per_epoch(count)
     read_every = 1 if device.type == "cpu" else READ_EVERY
     optimizer, multipliers = _optimizer(network, recipe)
-    augment = pipeline(recipe.augment)
+    augment = pipeline(recipe.transforms)
     augment_random = torch.Generator(device=device).manual_seed(seed)
     low_precision = recipe.precision == "bf16"
 
@@ -163,8 +174,10 @@ def _run(
             group["lr"] = lr * multiplier
         y = labels[batch]
         x = augment(images[batch].float().div_(255.0), augment_random)
-        x = ((x - mean) / std).contiguous(memory_format=layout)
         with torch.autocast(device.type, torch.bfloat16, enabled=low_precision):
+            if adversary is not None:
+                x, y = torch.cat([x, adversary(x, y, augment_random)]), torch.cat([y, y])
+            x = ((x - mean) / std).contiguous(memory_format=layout)
             logits = network(x)
         logits = logits.float()
         loss = F.cross_entropy(logits, y, label_smoothing=recipe.label_smoothing)
@@ -173,7 +186,7 @@ def _run(
         optimizer.step()
 
         losses.append(loss.detach())
-        correct += (logits.detach().argmax(dim=1) == y).sum()
+        correct += (logits.detach()[: len(batch)].argmax(dim=1) == y[: len(batch)]).sum()
         seen += len(batch)
         done = step + 1
         epoch_ends = done % per_epoch == 0 or done == total

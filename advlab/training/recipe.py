@@ -15,6 +15,13 @@ AUGMENTATIONS: dict[str, tuple[str, ...]] = {
     "flip": (),
     "affine": ("rotation in degrees", "translation as a fraction of the size", "scaling as a fraction"),
 }
+#: what adds a moved copy of every image to its batch -> its parameters; L2 norms of images in [0, 1] (`adversary`)
+ADVERSARIES: dict[str, tuple[str, ...]] = {
+    "hard": ("steps", "length of a step"),
+    "adversarial": ("steps", "length of a step"),
+    "pgd": ("steps", "length of a step"),
+    "noise": ("length",),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +62,8 @@ class Recipe:
     lr_steps: list[str] = field(default_factory=list)
 
     label_smoothing: float = 0.0
-    #: in the order in which they are applied, for example ["crop:4", "flip", "affine:10,0.1,0.1"]
+    #: in the order in which they are applied, for example ["crop:4", "flip", "affine:10,0.1,0.1"]; the last may be
+    #: adversarial training, which adds points to each batch: "hard:5,0.5" (barati2021), "pgd:5,0.5", "noise:2.5"
     augment: list[str] = field(default_factory=list)
     precision: str = "float32"
     #: caffe: pixel / 256; mean_image: pixel - mean training image, in 0..255; standard: mean and deviation per channel
@@ -85,8 +93,12 @@ class Recipe:
         _check(0 <= self.warmup < 1, "warmup", "in [0, 1)", self.warmup)
         self._check_lr_steps()
         _check(0 <= self.label_smoothing < 1, "label_smoothing", "in [0, 1)", self.label_smoothing)
-        for text in self.augment:
-            parse_augmentation(text)
+        names = [parse_augmentation(text)[0] for text in self.augment]
+        if any(name in ADVERSARIES for name in names[:-1]):
+            raise ValueError(
+                f"recipe field augment: {', '.join(ADVERSARIES)} move the images of the finished batch: one of them, as the "
+                f"last entry, got {self.augment}"
+            )
         _check_choice(self.precision, "precision", PRECISIONS)
         _check_choice(self.normalise, "normalise", NORMALISATIONS)
         for dataset, accuracy in self.expected.items():
@@ -96,6 +108,17 @@ class Recipe:
     def trains(self) -> bool:
         """False for `none`."""
         return self.name != "none"
+
+    @property
+    def adversary(self) -> tuple[str, tuple[float, ...]] | None:
+        """What adds points to each batch, and its parameters; None for plain training."""
+        name, values = parse_augmentation(self.augment[-1]) if self.augment else ("", ())
+        return (name, values) if name in ADVERSARIES else None
+
+    @property
+    def transforms(self) -> list[str]:
+        """The entries of `augment` that change the images of a batch."""
+        return self.augment[:-1] if self.adversary else self.augment
 
     def steps_per_epoch(self, images: int) -> int:
         """Whole batches in one pass over `images` images: the rest waits for the next shuffle."""
@@ -157,9 +180,10 @@ def parse_lr_step(text: str) -> tuple[float, float]:
 def parse_augmentation(text: str) -> tuple[str, tuple[float, ...]]:
     """("affine", (10.0, 0.1, 0.1)) of "affine:10,0.1,0.1". Raises ValueError naming what an augmentation takes."""
     name, _, rest = text.partition(":")
-    if name not in AUGMENTATIONS:
-        raise ValueError(f"recipe field augment must hold {', '.join(AUGMENTATIONS)}, got {text!r}")
-    wanted = AUGMENTATIONS[name]
+    known = AUGMENTATIONS | ADVERSARIES
+    if name not in known:
+        raise ValueError(f"recipe field augment must hold {', '.join(known)}, got {text!r}")
+    wanted = known[name]
     try:
         values = tuple(float(part) for part in rest.split(",")) if rest else ()
     except ValueError:
@@ -169,6 +193,8 @@ def parse_augmentation(text: str) -> tuple[str, tuple[float, ...]]:
         raise ValueError(f"recipe field augment: write {form}, numbers at least 0, got {text!r}")
     if name == "crop" and values[0] != int(values[0]):
         raise ValueError(f"recipe field augment: the padding of crop must be a whole number of pixels, got {text!r}")
+    if name in ADVERSARIES and (min(values) <= 0 or (len(values) == 2 and values[0] != int(values[0]))):
+        raise ValueError(f"recipe field augment: {name} takes whole steps of a length above 0, got {text!r}")
     if name == "affine" and values[2] >= 1:
         raise ValueError(f"recipe field augment: the scaling of affine must be below 1, got {text!r}")
     return name, values

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from advlab.claims import Claim, judge
 from advlab.experiment import Cell, Cost, Experiment
 from advlab.metrics.intervals import share_interval
+
+from .summary import SELF, attack_label, summarise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 CELL_VALUES = 1 << 22  # pixel values a cell, about
 CELL_IMAGES = 250  # and at most so many images, so that a run that is killed has little to repeat
-SELF = "self"  # the attacked network among the victims
 
 
 @dataclass(frozen=True)
@@ -101,13 +102,19 @@ class AttackSurvey(Experiment):
         """
         from advlab.errors import ConfigError
 
-        name, attack, targets = settings.nodes["attack"]["name"], settings.attack, self.params.targets
+        name, attack, targets = settings.typed("attack"), settings.attack, self.params.targets
         if name == "none":
             raise ConfigError("attack=none: attack_survey needs an attack: type attack=fgs (`advlab list attacks`)")
         if attack.targeted == "always" and targets == "none":
             raise ConfigError(f"the attack {name} needs targets: type experiment.targets=random")
         if targets != "none" and (attack.targeted == "never" or attack.set_level):
             raise ConfigError(f"experiment.targets={targets}: the attack {name} takes no targets: leave it out")
+        classes = settings.model.class_count or settings.dataset.class_count
+        if classes:  # otherwise the attack looks when the network is there
+            try:
+                attack.check_classes(classes)
+            except ValueError as error:
+                raise ConfigError(f"attack={name}: {error}") from error
         for choice in self.params.transfer:
             self.victim(settings, choice)
 
@@ -312,47 +319,9 @@ class AttackSurvey(Experiment):
         return success_curves(table[table["victim"] == SELF])
 
 
-def attack_label(name: str, attack: Any) -> str:
-    """An attack's name with the hyperparameters that are not its defaults."""
-    changed = []
-    for f in fields(attack):
-        value = getattr(attack, f.name)
-        default = f.default_factory() if callable(f.default_factory) else f.default
-        if value != default:
-            shown = f"{value:.4g}" if isinstance(value, float) else str(value)
-            changed.append(f.name if value is True else f"{f.name}={shown}")
-    return f"{name} ({', '.join(changed)})" if changed else name
-
-
 def similarities(x: Tensor, adv: Tensor) -> dict[str, list[float]]:
     """PASS and SSIM of (n, C, H, W) images in [0, 1] with their adversarial images."""
     from advlab.metrics.pass_score import pass_score
     from advlab.metrics.ssim import ssim
 
     return {"pass_score": pass_score(x, adv).tolist(), "ssim": ssim(x, adv).tolist()}
-
-
-def summarise(rows: pd.DataFrame) -> dict[str, Any]:
-    """One run's numbers as a line; `rows` of one run and attack."""
-    own = rows[rows["victim"] == SELF]
-    eligible, won = own[own["eligible"]], own[own["success"]]
-    rate, of_all = share_interval(eligible["success"]), share_interval(own["success"])
-    line: dict[str, Any] = {
-        "run": rows["run"].iloc[0], "attack": rows["attack"].iloc[0],
-        "images": len(own), "eligible": len(eligible), "successes": len(won),
-        "success_rate": rate.estimate, "success_low": rate.low, "success_high": rate.high,
-        "success_of_all": of_all.estimate, "of_all_low": of_all.low, "of_all_high": of_all.high,
-    }  # fmt: skip
-    for column in ("l1", "l2", "linf", "pass_score", "ssim"):
-        line |= {f"mean_{column}": won[column].mean(), f"median_{column}": won[column].median()}
-    line["mean_steps"] = eligible["steps"].mean()
-    line |= {f"{price}_per_image": own[price].mean() for price in ("forwards", "backwards")}
-    causes = eligible.loc[~eligible["success"], "status"].value_counts().sort_index()
-    line["failures"] = ", ".join(f"{count} {cause}" for cause, count in causes.items()) or "none"
-    for victim, part in rows[rows["victim"] != SELF].groupby("victim", sort=False):
-        share = share_interval(part.loc[part["eligible"], "success"])
-        line |= {
-            f"transfer_{victim}": share.estimate, f"transfer_{victim}_low": share.low,
-            f"transfer_{victim}_high": share.high, f"transfer_{victim}_eligible": share.samples,
-        }  # fmt: skip
-    return line

@@ -94,6 +94,16 @@ def test_the_kth_class_is_a_target(network: Callable[..., nn.Sequential]) -> Non
         zoo.HotCold(hot=6)(model, x, y)
 
 
+@pytest.mark.parametrize("size", [1, 4, 7])
+def test_gradients_for_several_classes_at_once(size: int, network: Callable[..., nn.Sequential]) -> None:
+    model, x, y, _ = setting(network, 3)
+    for i in (slice(0, 1), slice(0, 3)):  # images that fill the batch, and one whose classes do
+        whole, parts = (zoo.HotCold(hot=0)(model, x[i], y[i], batch_size=n) for n in (256, size))
+        assert torch.allclose(whole.adv, parts.adv, atol=1e-9)
+        assert torch.equal(whole.status, parts.status)
+    assert whole.forwards <= 3 + 15 + int(whole.steps.sum()) + 3  # clean, once for all classes, the search, the check
+
+
 def test_what_counts_as_success_for_hot_cold(network: Callable[..., nn.Sequential]) -> None:
     model, x, y, logits = setting(network)
     t = logits.scatter(1, y[:, None], -torch.inf).argsort(1, descending=True)[:, 2]

@@ -100,6 +100,18 @@ def test_few_forwards(name: str) -> None:
     assert fast.backwards == len(x)
 
 
+@pytest.mark.parametrize("exhaustive", [False, True])
+def test_of_several_classes_the_smallest_weight_counts(exhaustive: bool) -> None:
+    """Of the rays from one image several flip, a step apart or many."""
+    network, x, y = relu_setting(0)
+    one = [zoo.HotCold(hot=k, bisections=0, exhaustive=True)(network, x, y).epsilon for k in range(1, 5)]
+    smallest = torch.stack(one).nan_to_num(torch.inf).amin(0)
+    found = zoo.HotCold(hot=0, bisections=0, exhaustive=exhaustive)(network, x, y).epsilon.nan_to_num(torch.inf)
+    known = torch.isfinite(smallest)
+    assert torch.equal(known, torch.isfinite(found))
+    assert float((found - smallest)[known].abs().max()) < STEP + 1e-6
+
+
 @pytest.mark.parametrize("bisections", [0, 3, 12])
 def test_closed_form_of_a_linear_network(bisections: int, linear: type[nn.Module]) -> None:
     generator = torch.Generator().manual_seed(0)

@@ -167,6 +167,7 @@ def made_up(ranges: dict[float, list[float]], floor: float = 1e-9) -> pd.DataFra
             "sample": i,
             "norm": "l2",
             "pixel_scale": 1.0,
+            "direction": "random",
             "radius": r,
             "range": value,
             "noise_floor": floor if r < 1 else np.nan,

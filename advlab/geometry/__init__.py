@@ -1,0 +1,1 @@
+"""Local geometry of networks: Jacobians and their norms, Lipschitz bounds, Hessian estimates, spread of gradients."""

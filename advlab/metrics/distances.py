@@ -1,0 +1,84 @@
+"""Euclidean distances between all pairs of points, to the last digits even where the points nearly coincide."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+BLOCK = 1 << 10  # coordinates taken at a time
+CHUNK = 1 << 20  # values in float64 at a time, about: 8 MiB
+NEAR = 1e-6  # squared distance / squared norms below which a pair is done again without a Gram product
+
+
+def pairwise_distances(points: Tensor) -> Tensor:
+    """Euclidean distances of all pairs, by a Gram product in float64 of the points less their mean.
+
+    Points x + v may be given with x or without: the mean takes x away exactly. Every distance is within a few times 1e-10
+    of itself of that between the points as given, whatever their norms, and exactly 0 for equal points: pairs that are
+    nearer than a thousandth of their distance from the mean, where the Gram product cancels, are subtracted instead.
+
+    Args:
+        points: (B, T, D) floating-point.
+
+    Returns:
+        (B, T (T - 1) / 2) float64 in the order of `torch.triu_indices(T, T, 1)`, as torch.pdist and scipy have it. All
+        NaN where a point is not finite.
+
+    Raises:
+        ValueError: the shape or the dtype is another.
+    """
+    if points.ndim != 3 or not points.is_floating_point():
+        raise ValueError(f"points are floating-point (B, T, D), got {points.dtype} of shape {tuple(points.shape)}")
+    if points.device.type == "mps":  # it has no float64
+        points = points.cpu()
+    count, size = points.shape[1:]
+    rows, columns = torch.triu_indices(count, count, 1, device=points.device)
+    step = max(1, CHUNK // max(1, count * min(size, BLOCK)))
+    found = [_distances(part.detach(), rows, columns) for part in points.split(step)]
+    return torch.cat(found)
+
+
+def _distances(points: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Of a few (b, T, D) at a time."""
+    count, size = points.shape[1:]
+    gram = points.new_zeros((len(points), count, count), dtype=torch.float64)
+    for part in points.split(BLOCK, dim=2):
+        centred = part.double()
+        centred = centred - centred.mean(1, keepdim=True)  # a copy: float64 points are the caller's own
+        gram.baddbmm_(centred, centred.mT)
+    norms = gram.diagonal(dim1=1, dim2=2)
+    scale = norms[:, rows] + norms[:, columns]
+    squared = scale - 2 * gram.flatten(1)[:, rows * count + columns]
+    near = (squared <= NEAR * scale).nonzero()
+    for which in near.split(max(1, CHUNK // max(1, size))):
+        b, k = which.unbind(1)
+        squared[b, k] = (points[b, rows[k]].double() - points[b, columns[k]].double()).square().sum(-1)
+    return squared.sqrt()
+
+
+def square(condensed: Tensor) -> Tensor:
+    """(B, T (T - 1) / 2) condensed distances as (B, T, T) symmetric matrices with a zero diagonal.
+
+    Raises:
+        ValueError: the length is no T (T - 1) / 2.
+    """
+    count = points_of(condensed)
+    rows, columns = torch.triu_indices(count, count, 1, device=condensed.device)
+    full = condensed.new_zeros(len(condensed), count, count)
+    full[:, rows, columns] = full[:, columns, rows] = condensed
+    return full
+
+
+def points_of(condensed: Tensor) -> int:
+    """T of (B, T (T - 1) / 2) condensed distances.
+
+    Raises:
+        ValueError: the length is no T (T - 1) / 2, or the shape is another.
+    """
+    if condensed.ndim != 2:
+        raise ValueError(f"condensed distances are (B, T (T - 1) / 2), got the shape {tuple(condensed.shape)}")
+    length = condensed.shape[1]
+    count = round((1 + (1 + 8 * length) ** 0.5) / 2)
+    if count * (count - 1) // 2 != length:
+        raise ValueError(f"{length} is no number T (T - 1) / 2 of pairs: give the upper triangle without its diagonal")
+    return count

@@ -1,0 +1,301 @@
+"""Section 2.2 of aghdam2017: what a convolution, max-pooling and a radial basis function make of permuted inputs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from advlab.claims import Claim, judge
+from advlab.experiment import Cell, Cost, Experiment
+from advlab.metrics.intervals import Interval, median_interval
+
+from .convolution import compare, permute, radial
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from advlab.context import Context
+
+CELL_SAMPLES = 25
+UNITS = (1, 10)  # of the radial basis function networks
+
+
+@dataclass(frozen=True)
+class FrequencyRow:
+    """One (sample, system, change, share, length): a system and two inputs x1, x2 of the same length.
+
+    With a = K * x1 and b = K * x2, circular. Of the radial basis function networks only `distance` is measured. What
+    compares outputs that do not vary (the all-ones kernel) or are zero (stripes) is nan.
+    """
+
+    sample: int  # seed of the kernel, of x1 and of the change
+    system: str  # kernel: random, delta, ones (full size), pair; or rbf-1, rbf-10: a network of so many units
+    change: str  # x2 of x1: permutation, shift, stripes; of an rbf: directions around its `centre`, or `away` from it
+    share: float  # of the elements that are permuted
+    length: float  # ||x1|| = ||x2||
+    positive: int  # elements of the kernel above 0
+    distance: float  # ||a - b||; of an rbf, the range of its output over the directions
+    predicted: float  # N^(-1/2) ||K^ (x1^ - x2^)||, which must be the same
+    gain: float  # ||a - b|| / (max |K^| ||x1 - x2||), 0 to 1
+    sorted_gain: float  # the same with the values of a and of b sorted: 0 when they are the same values in other places
+    spectrum: float  # ||x1^ - x2^|| / (||x1^|| + ||x2^||)
+    amplitudes: float  # || |x1^| - |x2^| || / (||x1^|| + ||x2^||)
+    dc: float  # |sum x1 - sum x2| / (N^(1/2) ||x1||)
+    energy: float  # | ||x1^||^2 - ||x2^||^2 | / ||x1^||^2
+    rms: float  # root mean square of a - b
+    relative: float  # ||a - b|| / (||a|| + ||b||)
+    decorrelation: float  # 1 - Pearson correlation of a and b
+    pooled_rms: float  # the three again after max-pooling a and b
+    pooled_relative: float
+    pooled_decorrelation: float
+
+
+class Frequency(Experiment):
+    """Section 2.2: "convolving the same filter with permuted inputs does not produce identical results".
+
+    Its argument in numbers, and the cases for which its statements do not hold. x1 ~ U(-1, 1)^N scaled to a length, N
+    pixels on a ring in both directions. "More dissimilar" after pooling is measured in three ways, since the paper names
+    none: root mean square difference (per value: pooling leaves fewer), relative distance ||a-b|| / (||a||+||b||), and
+    1 - correlation, the only one that a shift of the mean, which every maximum brings, leaves alone.
+    """
+
+    name: ClassVar[str] = "frequency"
+    paper: ClassVar[str] = "aghdam2017, section 2.2"
+    title: ClassVar[str] = "Convolution, max-pooling and radial basis functions on permuted inputs"
+    uses: ClassVar[tuple[str, ...]] = ()
+    torch: ClassVar[bool] = False
+    Row: ClassVar[type] = FrequencyRow
+
+    @dataclass(frozen=True, kw_only=True)
+    class Params:
+        """Sizes, and thresholds fixed before anything was measured; the paper gives neither."""
+
+        samples: int = 100  # kernels, each with an x1 and its changes
+        size: int = 28  # pixels a side, even: stripes of alternating sign must close on the ring
+        kernel: int = 5  # elements a side of the random kernel
+        window: int = 2  # of max-pooling, which does not overlap
+        lengths: list[float] = field(default_factory=lambda: [0.1, 1.0, 2.0, 5.0, 10.0, 20.0])  # epsilon to R (eq 4)
+        shares: list[float] = field(default_factory=lambda: [0.1, 0.25, 0.5, 1.0])  # of the elements permuted
+        directions: int = 100  # T, around a point of a radial basis function network
+        width: float = 10.0  # sigma of exp(-||x - c||^2 / (2 sigma^2)), norm of the centres, and distance of `away`
+        identical: float = 1e-9  # numbers below are zero (they are float64 rounding, some 1e-15)
+        exponent: float = 0.5  # "more comparable" near zero: the difference grows with length to a power above this
+        growth: float = 1.05  # "more dissimilar": median of after / before pooling above
+
+        def __post_init__(self) -> None:
+            """Refuse values out of range.
+
+            Raises:
+                ValueError: names the field and the range.
+            """
+            if self.samples < 1 or self.directions < 2:
+                raise ValueError(
+                    f"samples must be at least 1 and directions at least 2, got {self.samples} and {self.directions}"
+                )
+            if not 4 <= self.size <= 128 or self.size % 2:
+                raise ValueError(f"size must be even and 4 to 128, got {self.size}")
+            if not 2 <= self.kernel <= self.size:
+                raise ValueError(f"kernel must be 2 to size, got {self.kernel}")
+            if self.window < 2 or self.size % self.window or self.size == self.window:
+                raise ValueError(
+                    f"window must be at least 2 and divide size into several, got {self.window} of {self.size}"
+                )
+            if len(self.lengths) < 2 or self.lengths[0] <= 0 or self.lengths != sorted(set(self.lengths)):
+                raise ValueError(f"lengths must be two or more, above 0, ascending and different, got {self.lengths}")
+            if (
+                not self.shares
+                or self.shares != sorted(set(self.shares))
+                or self.shares[-1] != 1
+                or self.shares[0] <= 0
+            ):
+                raise ValueError(f"shares must be above 0, ascending and end with 1, got {self.shares}")
+            if round(self.shares[0] * self.size**2) < 2:
+                raise ValueError(f"shares: {self.shares[0]:g} of {self.size**2} elements are fewer than two to permute")
+            if min(self.width, self.identical, self.exponent, self.growth) <= 0:
+                raise ValueError("width, identical, exponent and growth must be above 0")
+
+    @classmethod
+    def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:
+        """`tiny`: 6 samples."""
+        return {"tiny": {"experiment.samples": 6}}.get(preset, {})
+
+    def cells(self, ctx: Context) -> list[Cell]:
+        """Some samples a cell."""
+        starts = range(0, self.params.samples, CELL_SAMPLES)
+        return [
+            Cell(f"samples-{i:05d}", {"samples": list(range(self.params.samples))[i : i + CELL_SAMPLES]})
+            for i in starts
+        ]
+
+    def cost(self, ctx: Context) -> Cost:
+        """No network."""
+        return Cost()
+
+    def measure(self, ctx: Context, cell: Cell) -> list[FrequencyRow]:
+        """The rows of the cell's samples, each drawn from (seed, sample) alone."""
+        seed = ctx.settings.run.seed
+        rows = []
+        for sample in cell.payload["samples"]:
+            rows += self._convolutions(sample, np.random.default_rng([seed, sample, 0]))
+            rows += self._radial(sample, np.random.default_rng([seed, sample, 1]))
+        return rows
+
+    def _convolutions(self, sample: int, rng: np.random.Generator) -> list[FrequencyRow]:
+        p = self.params
+        side = (p.size, p.size)
+        lengths = np.array(p.lengths)[:, None, None]
+        noise = rng.uniform(-1, 1, side)
+        x = lengths * noise / np.linalg.norm(noise)
+        permuted = {share: permute(x, share, rng) for share in p.shares}
+        rows, columns = rng.integers(1, p.size, 2)
+        stripes = lengths * np.broadcast_to((-1.0) ** np.arange(p.size), side) / p.size
+        kernels = {
+            "random": rng.standard_normal((p.kernel, p.kernel)), "delta": np.ones((1, 1)), "ones": np.ones(side),
+            "pair": np.ones((1, 2)),
+        }  # fmt: skip
+        cases = [("random", "permutation", share, x, permuted[share]) for share in p.shares]
+        cases += [
+            ("random", "shift", 1.0, x, np.roll(x, (rows, columns), (-2, -1))),
+            ("delta", "permutation", 1.0, x, permuted[1.0]),
+            ("ones", "permutation", 1.0, x, permuted[1.0]),
+            ("pair", "stripes", 1.0, stripes, np.roll(stripes, 1, -1)),
+        ]
+        return [
+            FrequencyRow(
+                sample=sample, system=system, change=change, share=share, length=length,
+                positive=int((kernels[system] > 0).sum()), **measured,
+            )
+            for system, change, share, x1, x2 in cases
+            for length, measured in zip(p.lengths, compare(kernels[system], x1, x2, p.window), strict=True)
+        ]  # fmt: skip
+
+    def _radial(self, sample: int, rng: np.random.Generator) -> list[FrequencyRow]:
+        p = self.params
+        size = p.size**2
+        centres = rng.uniform(-1, 1, (max(UNITS), size))
+        centres *= p.width / np.linalg.norm(centres, axis=1, keepdims=True)
+        aside, v = rng.uniform(-1, 1, size), rng.uniform(-1, 1, (p.directions, size))
+        away = centres[0] + p.width * aside / np.linalg.norm(aside)
+        v /= np.linalg.norm(v, axis=1, keepdims=True)
+        weights = np.concatenate([[1.0], rng.standard_normal(max(UNITS) - 1)])  # the first unit is the one looked at
+        rows = []
+        for units in UNITS:
+            for change, point in (("centre", centres[0]), ("away", away)):
+                for length in p.lengths:
+                    out = radial(point + length * v, centres[:units], weights[:units], p.width)
+                    rows.append(
+                        FrequencyRow(
+                            sample, f"rbf-{units}", change, 1.0, length, 0, float(np.ptp(out)), *[math.nan] * 13
+                        )
+                    )  # fmt: skip
+        return rows
+
+    def claims(self, table: pd.DataFrame) -> list[Claim]:
+        """The statements of section 2.2's last paragraphs, each with the cases that decide it."""
+        p = self.params
+        cases = dict(list(table[table["share"] == 1].groupby(["system", "change"], sort=False)))
+        random, shifted = cases["random", "permutation"], cases["random", "shift"]
+        ones, delta, pair = cases["ones", "permutation"], cases["delta", "permutation"], cases["pair", "stripes"]
+        section = "section 2.2: "
+        provable = section + '"it is provable that K * x1 != K * x2 if" two elements of the kernel are above 0'
+        spectra = section + '"their Fourier transform will not be identical"'
+        layer = section + '"output of the first convolution layer in a ConvNet will not be similar"'
+        near = section + '"if ||x1|| is close to zero, the results of convolution operation becomes more comparable"'
+        rbf = section + '"Radial Basis Function networks intrinsically possess this property" (isotropy)'
+        found = []
+        for rows, subset in (
+            (random, "random kernel, permutation"), (ones, "all-ones kernel, permutation"), (pair, "pair kernel, stripes"),
+        ):  # fmt: skip
+            gains = by_sample(rows[rows["positive"] > 1], "gain")
+            found.append(
+                judge(
+                    "outputs-differ", median_interval(gains), ">", p.identical, subset=subset, statement=provable,
+                    quantity="median of ||a - b|| as a share of the largest possible",
+                )
+            )  # fmt: skip
+        for rows, subset in ((random, "random kernel, permutation"), (shifted, "random kernel, shift")):
+            found.append(
+                judge(
+                    "spectra-differ", median_interval(by_sample(rows, "spectrum")), ">", p.identical, subset=subset,
+                    statement=spectra, quantity="median relative distance of the spectra of the inputs",
+                )
+            )  # fmt: skip
+        for rows, subset in (
+            (random, "random kernel, permutation"), (shifted, "random kernel, shift"), (delta, "delta kernel, permutation"),
+        ):  # fmt: skip
+            found.append(
+                judge(
+                    "values-differ", median_interval(by_sample(rows, "sorted_gain")), ">", p.identical, subset=subset,
+                    statement=layer + ": more than in its places", quantity="median difference of the sorted outputs",
+                )
+            )  # fmt: skip
+        for quantity, words in (("distance", "||a - b||"), ("relative", "||a - b|| / (||a|| + ||b||)")):
+            found.append(
+                judge(
+                    f"comparable-near-zero-{quantity}", exponents(random, quantity), ">", p.exponent,
+                    subset="random kernel, permutation", statement=near,
+                    quantity=f"median exponent of {words} in ||x||: 1 linear, 0 constant",
+                )
+            )  # fmt: skip
+        found += self._pooling_claims(table)
+        for system, change, subset in (
+            ("rbf-1", "centre", "one radial unit, at its centre"),
+            ("rbf-1", "away", "one radial unit, away from its centre"),
+            ("rbf-10", "centre", "ten radial units, at a centre"),
+        ):
+            ranges = cases[system, change].groupby("sample")["distance"].max()
+            found.append(
+                judge(
+                    "radial-is-isotropic", median_interval(ranges), "<", p.identical, subset=subset, statement=rbf,
+                    quantity=f"median of the largest range over {p.directions} directions",
+                )
+            )  # fmt: skip
+        return found
+
+    def _pooling_claims(self, table: pd.DataFrame) -> list[Claim]:
+        """Whether a and b are more dissimilar after max-pooling, in three measures."""
+        rows = table[(table["system"] == "random") & (table["change"] == "permutation")]
+        words = {
+            "rms": "root mean square difference", "relative": "relative distance", "decorrelation": "1 - correlation",
+        }  # fmt: skip
+        return [
+            judge(
+                f"pooling-{measure}", median_interval(by_sample(part, f"pooled_{measure}") / by_sample(part, measure)), ">",
+                self.params.growth, subset=f"random kernel, {100 * share:g} % permuted",
+                statement='section 2.2: "a MAX-pooling layer where the outputs become more dissimilar"',
+                quantity=f"median of {text}, after / before pooling",
+            )
+            for share, part in sorted(rows.groupby("share"), reverse=True)
+            if share in (self.params.shares[0], 1.0)
+            for measure, text in words.items()
+        ]  # fmt: skip
+
+    def summary(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Medians over samples at the largest length; `error`: |distance - predicted| / ||x||."""
+        last = table[(table["length"] == table["length"].max()) & table["predicted"].notna()]
+        error = (last["distance"] - last["predicted"]).abs() / last["length"]
+        columns = ["error", "gain", "sorted_gain", "spectrum", "amplitudes", "dc", "energy"]
+        groups = last.assign(error=error).groupby(["run", "system", "change", "share"], sort=False)
+        return groups[columns].median().reset_index()
+
+    def plot(self, table: pd.DataFrame) -> Figure:
+        """Difference against length, the counterexamples, pooling, and the radial basis functions."""
+        from advlab.plotting.permuted_inputs import permuted_inputs
+
+        return permuted_inputs(table)
+
+
+def by_sample(rows: pd.DataFrame, quantity: str) -> pd.Series:
+    """A quantity that does not depend on the length: its mean over the lengths, by sample."""
+    means: pd.Series = rows.groupby("sample")[quantity].mean()
+    return means
+
+
+def exponents(rows: pd.DataFrame, quantity: str) -> Interval:
+    """Median over samples of the slope of log quantity against log length (least squares)."""
+    logs = np.log(rows.pivot_table(index="length", columns="sample", values=quantity))
+    return median_interval(np.polyfit(np.log(logs.index.to_numpy()), logs.to_numpy(), 1)[0])

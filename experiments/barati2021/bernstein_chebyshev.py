@@ -1,0 +1,205 @@
+"""Figure 1 of barati2021: the maximum-margin classifiers of two points in the bases of Bernstein and of Chebyshev."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from advlab.claims import Claim, judge
+from advlab.experiment import Cell, Cost, Experiment
+from advlab.metrics.intervals import Interval, exact
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from advlab.context import Context
+
+LARGEST_DEGREE = 1000
+NONE_WRONG = 1e-9  # shares of [0, 1] below are zero up to rounding
+
+
+@dataclass(frozen=True)
+class TwoPointRow:
+    """One number of a classifier: its value at one point, or one about all of [0, 1]."""
+
+    basis: str  # bernstein: f_n; chebyshev: g_n
+    degree: int  # n
+    #: curve: the classifier at x; wrong_share: of [0, 1], where its sign is not that of x - 1/2, which is f_n's;
+    #: sign_changes; longest_piece: without one; sup: largest |value|; sup_inside: likewise on [inside, 1 - inside];
+    #: at_point: |value| at experiment.point
+    quantity: str
+    x: float  # in [0, 1]; nan for numbers about all of it
+    value: float
+
+
+class BernsteinChebyshev(Experiment):
+    """Figure 1: the same two points, the same margin, another basis (section III.A).
+
+    Compares f_n (eq 5) with g_n (eq 7) for S = {(0, -), (1, +)}. g_n is the true maximum-margin solution: for even n
+    its scale is 2 / n, where eq 7 has 2 / (n + 1), which is not of margin 1. All numbers follow from closed forms.
+    """
+
+    name: ClassVar[str] = "bernstein_chebyshev"
+    paper: ClassVar[str] = "barati2021, figure 1"
+    title: ClassVar[str] = "Maximum-margin classifiers of two points in the bases of Bernstein and of Chebyshev"
+    uses: ClassVar[tuple[str, ...]] = ()
+    torch: ClassVar[bool] = False
+    Row: ClassVar[type] = TwoPointRow
+
+    @dataclass(frozen=True, kw_only=True)
+    class Params:
+        """Degrees, where to look, and thresholds of the claims: round numbers, the paper gives none."""
+
+        degrees: list[int] = field(default_factory=lambda: [1, 3, 5, 9, 31])  # n; the paper: "a few members"
+        resolution: int = 0  # points of a curve, denser towards the ends; 0: 12 a half-wave, and at least 401
+        inside: float = 0.1  # away from the ends by so much, both sequences converge uniformly
+        point: float = 0.4  # one point, where both converge
+        half: float = 0.5  # "at most half of the time": share of agreement below
+        large: int = 30  # "for a large n": from here on
+        dense: float = 0.1  # "become dense": longest interval without a change of sign below
+        uniform: float = 0.1  # "uniform convergence": largest distance from the limit, at the largest n, below
+
+        def __post_init__(self) -> None:
+            """Refuse values out of range.
+
+            Raises:
+                ValueError: names the field and the range.
+            """
+            if not self.degrees or not all(1 <= n <= LARGEST_DEGREE for n in self.degrees):
+                raise ValueError(
+                    f"degrees must be from 1 (no constant tells 0 from 1) to {LARGEST_DEGREE}, got {self.degrees}"
+                )
+            if len(set(self.degrees)) < len(self.degrees):
+                raise ValueError(f"degrees must be named once each, got {self.degrees}")
+            if self.resolution and not 2 <= self.resolution <= 100_001:
+                raise ValueError(f"resolution must be 0 (chosen) or from 2 to 100001 points, got {self.resolution}")
+            if not 0 < self.inside < 0.5:
+                raise ValueError(f"inside must be above 0 and below 0.5, got {self.inside}")
+            if not 0 < self.point < 1:
+                raise ValueError(f"point must lie inside [0, 1], got {self.point}")
+            if not (0 < self.half < 1 and self.dense > 0 and self.uniform > 0 and self.large >= 1):
+                raise ValueError("half must be between 0 and 1, dense and uniform above 0, large at least 1")
+
+    @classmethod
+    def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:
+        """None: it takes no time."""
+        return {}
+
+    def cells(self, ctx: Context) -> list[Cell]:
+        """One degree each."""
+        return [Cell(f"degree-{n}", {"degree": n}) for n in self.params.degrees]
+
+    def cost(self, ctx: Context) -> Cost:
+        """No forwards: polynomials of one variable."""
+        return Cost()
+
+    def measure(self, ctx: Context, cell: Cell) -> list[TwoPointRow]:
+        """Curve and exact numbers of f_n and g_n."""
+        import numpy as np
+
+        from advlab.classifiers.grids import lobatto
+        from advlab.classifiers.polynomial import largest, longest_piece, wrong_share
+        from advlab.classifiers.two_points import bernstein_classifier, chebyshev_classifier, chebyshev_classifier_roots
+
+        n, p = cell.payload["degree"], self.params
+        x = lobatto(p.resolution or max(401, 12 * n + 1))
+        rows = []
+        for basis, classifier, roots in (
+            ("bernstein", bernstein_classifier, np.array([0.5])),
+            ("chebyshev", chebyshev_classifier, chebyshev_classifier_roots(n)),
+        ):
+
+            def function(points: Any, classifier: Any = classifier) -> Any:
+                return classifier(points, n)
+
+            rows += [
+                TwoPointRow(basis, n, "curve", float(at), float(value))
+                for at, value in zip(x, function(x), strict=True)
+            ]
+            numbers = {
+                "wrong_share": wrong_share(function, roots),
+                "sign_changes": len(roots),
+                "longest_piece": longest_piece(function, roots),
+                "sup": largest(function, n),
+                "sup_inside": largest(function, n, low=p.inside, high=1 - p.inside),
+                "at_point": abs(float(function(np.array([p.point]))[0])),
+            }
+            rows += [TwoPointRow(basis, n, quantity, math.nan, value) for quantity, value in numbers.items()]
+        return rows
+
+    def claims(self, table: pd.DataFrame) -> list[Claim]:
+        """What section III.A says of the two sequences."""
+        p = self.params
+        numbers = numbers_of(table)
+        degrees = list(dict.fromkeys(table["degree"]))
+        last = max(degrees)
+        section = "section III.A: "
+        limit = f"sup over (0, 1) of |{{}}_{last} - its limit 0|"
+        nothing = Interval(math.nan, math.nan, math.nan, 0)
+        claims = [
+            judge(
+                f"at-most-half-n{n}", exact(1 - numbers["chebyshev", n, "wrong_share"]), "<", p.half,
+                subset="chebyshev", quantity=f"share of [0, 1] where g_{n} has the sign of f_{n}",
+                statement=section + '"predictions of g_n agrees with f_n at most half of the time"',
+            )
+            for n in degrees
+            if n > 2  # up to 2 both are linear, and the same
+        ]  # fmt: skip
+        piece = numbers["chebyshev", last, "longest_piece"]
+        claims += [
+            judge(
+                "dense", exact(piece) if last >= p.large else nothing, "<", p.dense, subset="chebyshev",
+                quantity=f"longest interval where g_{last} keeps its sign",
+                statement=section + '"for a large n, the points that do not agree become dense in the points that do"',
+            ),
+            judge(
+                "not-uniform", exact(numbers["chebyshev", last, "sup"]), ">", p.uniform, subset="chebyshev",
+                quantity=limit.format("g"), statement='figure 1: "convergence of Chebyshev polynomials is not uniform"',
+            ),
+            judge(
+                "uniform", exact(numbers["bernstein", last, "sup"]), "<", p.uniform, subset="bernstein",
+                quantity=limit.format("f"), statement=section + 'Bernstein polynomials "guarantee uniform convergence"',
+            ),
+            judge(
+                "robust", exact(max(numbers["bernstein", n, "wrong_share"] for n in degrees)), "<", NONE_WRONG,
+                subset="bernstein", quantity="share of [0, 1] where some f_n has not the sign of x - 1/2",
+                statement=section + '"f_n is robust and does not show any adversarial regions"',
+            ),
+        ]  # fmt: skip
+        return claims
+
+    def summary(self, table: pd.DataFrame) -> pd.DataFrame:
+        """For each degree: agreement, changes of sign, and how large both classifiers are away from the ends."""
+        import pandas as pd
+
+        p, rows = self.params, []
+        for (run, n), part in table.groupby(["run", "degree"], sort=False):
+            numbers = numbers_of(part)
+            inside = f"[{p.inside:g}, {1 - p.inside:g}]"
+            f, g = (
+                {name: numbers[basis, n, name] for name in ("wrong_share", "sign_changes", "sup_inside", "at_point")}
+                for basis in ("bernstein", "chebyshev")
+            )
+            rows.append(
+                {
+                    "run": run, "degree": n, "share where signs agree": 1 - g["wrong_share"],
+                    "sign changes of f": int(f["sign_changes"]), "sign changes of g": int(g["sign_changes"]),
+                    f"max |f| on {inside}": f["sup_inside"], f"max |g| on {inside}": g["sup_inside"],
+                    f"|f({p.point:g})|": f["at_point"], f"|g({p.point:g})|": g["at_point"],
+                }
+            )  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def plot(self, table: pd.DataFrame) -> Figure:
+        """f_n and g_n for each degree, the regions where their signs differ, and how fast both vanish inside."""
+        from advlab.plotting.polynomials import two_point_curves
+
+        return two_point_curves(table)
+
+
+def numbers_of(table: pd.DataFrame) -> dict[tuple[str, int, str], float]:
+    """(basis, degree, quantity) -> value of what is about all of [0, 1]."""
+    rows = table[table["quantity"] != "curve"]
+    return dict(zip(zip(rows["basis"], rows["degree"], rows["quantity"], strict=True), rows["value"], strict=True))

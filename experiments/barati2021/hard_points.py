@@ -1,0 +1,180 @@
+"""Figure 3 of barati2021: the expected loss of Chebyshev polynomials against themselves, and the Chebyshev nodes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from advlab.claims import Claim, judge
+from advlab.experiment import Cell, Cost, Experiment
+from advlab.metrics.intervals import exact
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from advlab.context import Context
+
+LARGEST_DEGREE = 300
+MOST_DRAWS = 10_000_000
+
+
+@dataclass(frozen=True)
+class LossRow:
+    """One value of the expected loss."""
+
+    degree: int  # n
+    hypotheses: str  # H: basis, T*_0..T*_n with equal weights; gaussian, their random sums
+    #: curve: the loss at x; sampled: its Monte Carlo mean; node: at a root of T*_n; end: at 0 or 1; lobatto: at an
+    #: inner extremum of T*_n; maximum: at a local maximum; mean: over all of [0, 1]
+    quantity: str
+    x: float  # in [0, 1]; nan for the mean
+    value: float
+    standard_error: float  # of a Monte Carlo mean; 0 for what is computed
+
+
+class HardPoints(Experiment):
+    """Figure 3: where would training points be hardest, and do the Chebyshev nodes lie there? (section IV.A).
+
+    The loss of a hypothesis h against its own prediction is max(0, 1 - h(x)^2) (eq 11). Over T*_0..T*_n it has the
+    closed form of eq 12, in which the maximum is never taken; it is checked by drawing hypotheses. A second family,
+    which the paper has not, makes the maximum matter: sums of a_i T*_i with independent Gaussian a_i of variance
+    1 / (n + 1).
+    """
+
+    name: ClassVar[str] = "hard_points"
+    paper: ClassVar[str] = "barati2021, figure 3"
+    title: ClassVar[str] = "Expected loss of Chebyshev polynomials against themselves, and the Chebyshev nodes"
+    uses: ClassVar[tuple[str, ...]] = ()
+    torch: ClassVar[bool] = False
+    Row: ClassVar[type] = LossRow
+
+    @dataclass(frozen=True, kw_only=True)
+    class Params:
+        """The hypotheses, how many are drawn, and thresholds of the claims: round numbers, the paper gives none."""
+
+        degree: int = 10  # n (figure 3)
+        hypotheses: list[Literal["basis", "gaussian"]] = field(default_factory=lambda: ["basis", "gaussian"])
+        draws: int = 20_000  # hypotheses of the Monte Carlo check of eq 11; 0: none
+        resolution: int = 0  # points of a curve, denser towards the ends; 0: 12 a half-wave, and at least 401
+        close: float = 0.02  # "very close": distance on [0, 1] from every local maximum to its node below
+        optimal: float = 0.99  # "does optimize": the nodes' mean loss over the largest possible above
+
+        def __post_init__(self) -> None:
+            """Refuse values out of range.
+
+            Raises:
+                ValueError: names the field and the range.
+            """
+            if not 1 <= self.degree <= LARGEST_DEGREE:
+                raise ValueError(f"degree must be from 1 to {LARGEST_DEGREE}, got {self.degree}")
+            if not self.hypotheses or len(set(self.hypotheses)) < len(self.hypotheses):
+                raise ValueError(f"hypotheses must name basis, gaussian or both, each once, got {self.hypotheses}")
+            if self.draws and not 2 <= self.draws <= MOST_DRAWS:
+                raise ValueError(f"draws must be 0 (none) or from 2 to {MOST_DRAWS}, got {self.draws}")
+            if self.resolution and not 2 <= self.resolution <= 100_001:
+                raise ValueError(f"resolution must be 0 (chosen) or from 2 to 100001 points, got {self.resolution}")
+            if self.close <= 0 or not 0 < self.optimal < 1:
+                raise ValueError("close must be above 0, and optimal between 0 and 1")
+
+    @classmethod
+    def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:
+        """None: it takes a second."""
+        return {}
+
+    def cells(self, ctx: Context) -> list[Cell]:
+        """One family of hypotheses each."""
+        return [Cell(family, {"hypotheses": family}) for family in self.params.hypotheses]
+
+    def cost(self, ctx: Context) -> Cost:
+        """No forwards: polynomials of one variable."""
+        return Cost()
+
+    def measure(self, ctx: Context, cell: Cell) -> list[LossRow]:
+        """The closed form on the curve and at all special points, and the Monte Carlo means on the curve."""
+        from advlab.classifiers import expected_loss as losses
+        from advlab.classifiers.grids import lobatto, roots
+
+        n, p, family = self.params.degree, self.params, cell.payload["hypotheses"]
+        x = lobatto(p.resolution or max(401, 24 * n + 1))
+
+        def row(quantity: str, at: float, value: float, error: float = 0.0) -> LossRow:
+            return LossRow(n, family, quantity, float(at), float(value), float(error))
+
+        rows = [
+            row(quantity, at, value)
+            for quantity, points in (
+                ("curve", x), ("node", roots(n)), ("end", [0.0, 1.0]), ("lobatto", lobatto(n + 1)[1:-1]),
+                ("maximum", losses.hardest_points(n)),
+            )
+            for at, value in zip(points, losses.expected_loss(points, n, family), strict=True)
+        ]  # fmt: skip
+        if p.draws:
+            means, errors = losses.sampled_loss(x, n, family, draws=p.draws, seed=ctx.settings.run.seed)
+            rows += [row("sampled", *numbers) for numbers in zip(x, means, errors, strict=True)]
+        return [*rows, row("mean", math.nan, losses.mean_loss(n, family))]
+
+    def claims(self, table: pd.DataFrame) -> list[Claim]:
+        """What section IV.A says of figure 3, for each family of hypotheses."""
+        p, claims = self.params, []
+        for family, part in table.groupby("hypotheses", sort=False):
+            loss, x = (
+                {name: rows[key].to_numpy() for name, rows in part.groupby("quantity")} for key in ("value", "x")
+            )
+            mean = float(loss["mean"][0])
+            claims += [
+                judge(
+                    "close", exact(float(abs(x["maximum"] - x["node"]).max())), "<", p.close, subset=str(family),
+                    quantity="largest distance from a local maximum to its node",
+                    statement='section IV.A: "Chebyshev nodes are very close to the optimal points"',
+                ),
+                judge(
+                    "optimal", exact(float(loss["node"].mean() / loss["maximum"].max())), ">", p.optimal,
+                    subset=str(family), quantity="sum of the loss over the nodes / its supremum over so many points",
+                    statement='section IV: "a Chebyshev grid does optimize (9)", of which (11) and (12) are cases',
+                ),
+                judge(
+                    "better-than-uniform", exact(float(loss["node"].mean() - mean)), ">", 0.0, subset=str(family),
+                    quantity="mean loss of the nodes less that of uniform points",
+                    statement="the same, weakly: nodes are harder than points drawn uniformly",
+                ),
+                judge(
+                    "boundary", exact(float(loss["end"].mean() - mean)), ">", 0.0, subset=str(family),
+                    quantity="loss at 0 and 1 less that of uniform points",
+                    statement='section IV.A: the two ends are critical points, "we should consider the boundary"',
+                ),
+            ]  # fmt: skip
+        return claims
+
+    def summary(self, table: pd.DataFrame) -> pd.DataFrame:
+        """For each family: mean losses of the grids, distances of the nodes, and closed form against Monte Carlo."""
+        import pandas as pd
+
+        rows = []
+        for (run, degree, family), part in table.groupby(["run", "degree", "hypotheses"], sort=False):
+            loss, x = (
+                {name: rows[key].to_numpy() for name, rows in part.groupby("quantity")} for key in ("value", "x")
+            )
+            errors = part.loc[part["quantity"] == "sampled", "standard_error"].to_numpy()
+            apart = abs(loss["sampled"] - loss["curve"]) if len(errors) else errors
+            random = errors > 1e-9  # at 0 and 1 every |T*_i| is 1, and the loss of the basis no random number
+            rows.append(
+                {
+                    "run": run, "degree": degree, "hypotheses": family, "loss at the nodes": loss["node"].mean(),
+                    "at the nodes and the ends": (loss["node"].sum() + loss["end"].sum()) / (degree + 2),
+                    "at the inner Lobatto points": loss["lobatto"].mean() if "lobatto" in loss else math.nan,
+                    "at uniform points": loss["mean"][0], "at the local maxima": loss["maximum"].mean(),
+                    "at the hardest point": loss["maximum"].max(),
+                    "largest distance to a node": abs(x["maximum"] - x["node"]).max(),
+                    "Monte Carlo off by, at most": max(apart, default=math.nan),
+                    "in standard errors": max(apart[random] / errors[random], default=math.nan),
+                }
+            )  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def plot(self, table: pd.DataFrame) -> Figure:
+        """The loss, the nodes and the ends on it, and where its maxima lie; a panel for each family."""
+        from advlab.plotting.polynomials import loss_curves
+
+        return loss_curves(table)

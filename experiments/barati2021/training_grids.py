@@ -1,0 +1,229 @@
+"""Figure 2 of barati2021: maximum-margin polynomials trained on equispaced and on Chebyshev grids of m points."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from advlab.claims import Claim, judge
+from advlab.experiment import Cell, Cost, Experiment
+from advlab.metrics.intervals import Interval, exact
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from advlab.context import Context
+
+Grid = Literal["equispaced", "roots", "roots+boundary", "lobatto", "lobatto_interior"]
+CHEBYSHEV: tuple[Grid, ...] = ("roots", "roots+boundary", "lobatto")
+BOUNDARY: dict[Grid, Grid] = {"roots+boundary": "roots", "lobatto": "lobatto_interior"}  # with the ends: without
+FEWEST = {"lobatto_interior": 4}  # m; of others 2
+LARGEST_DEGREE, MOST_POINTS = 1000, 100_000
+
+
+@dataclass(frozen=True)
+class GridRow:
+    """One number of a trained classifier: its value at one point, a label, or one about all of [0, 1]."""
+
+    basis: str  # of the features
+    degree: int  # n
+    grid: str  # of the training points
+    m: int  # its size; roots+boundary has m + 2 points, lobatto_interior m - 2
+    #: curve: f at x; label: of the training point x; wrong_share: of [0, 1], where the sign is not that of x - 1/2;
+    #: worst: least y f(x); sup: largest |f|; uniform_distance: largest |y - f(x)|; margin: 1 / ||w||; support: vectors
+    quantity: str
+    x: float  # in [0, 1]; nan for numbers about all of it
+    value: float
+
+
+class TrainingGrids(Experiment):
+    """Figure 2: degree 30, more and more points, labelled by the nearest neighbour in S (section III.A).
+
+    Hard margin on the features T*_0..T*_n without a separate bias, solved exactly. The paper does not say which
+    Chebyshev grid it takes, nor what m counts: roots of T*_m, those with both ends, and the m Lobatto points are all
+    measured, and the latter without their ends, because "removal of the two boundary points has a considerable negative
+    effect" (section IV.A). Shares and extrema are exact: from the roots of f and of its derivative.
+    """
+
+    name: ClassVar[str] = "training_grids"
+    paper: ClassVar[str] = "barati2021, figure 2"
+    title: ClassVar[str] = "Maximum-margin polynomials trained on equispaced and on Chebyshev grids"
+    uses: ClassVar[tuple[str, ...]] = ()
+    torch: ClassVar[bool] = False
+    Row: ClassVar[type] = GridRow
+
+    @dataclass(frozen=True, kw_only=True)
+    class Params:
+        """The classifier, its training points, and thresholds of the claims: round numbers, the paper gives none."""
+
+        degree: int = 30  # n (figure 2)
+        basis: Literal["chebyshev", "bernstein"] = "chebyshev"  # features; bernstein is a control
+        #: of training points; the paper's C_m may be any of the three Chebyshev grids
+        grids: list[Grid] = field(default_factory=lambda: ["equispaced", *CHEBYSHEV, "lobatto_interior"])
+        #: m, even: the middle of an odd grid has no nearest neighbour
+        sizes: list[int] = field(default_factory=lambda: [2, 10, 16, 20, 30, 40, 60, 80, 100, 150, 500])
+        drawn_grids: list[Grid] = field(default_factory=lambda: ["roots", "equispaced"])  # rows of panels, from the top
+        drawn_sizes: list[int] = field(default_factory=lambda: [10, 30, 60, 100])  # panels of a row; the paper: "a few"
+        resolution: int = 0  # points of a curve, denser towards the ends; 0: 12 a half-wave, and at least 401
+        converged: float = 1e-6  # "converge": wrong share below
+        uniform: float = 0.5  # "uniform convergence": distance from the labels, at the largest m, below
+        considerable: float = 0.1  # "considerable negative effect": fall of the least y f, whose margin is 1, above
+
+        def __post_init__(self) -> None:
+            """Refuse values out of range.
+
+            Raises:
+                ValueError: names the field and the range.
+            """
+            if not 1 <= self.degree <= LARGEST_DEGREE:
+                raise ValueError(f"degree must be from 1 to {LARGEST_DEGREE}, got {self.degree}")
+            for name in ("grids", "sizes"):
+                values = getattr(self, name)
+                if not values or len(set(values)) < len(values):
+                    raise ValueError(f"{name} must name at least one, and each once, got {values}")
+            for m in self.sizes:
+                if m % 2:
+                    raise ValueError(f"sizes must be even, got {m}: a point at 1/2 is as near to 0 as to 1")
+                if not 2 <= m <= MOST_POINTS:
+                    raise ValueError(f"sizes must be from 2 to {MOST_POINTS}, got {m}")
+            if not any(m >= FEWEST.get(grid, 2) for grid in self.grids for m in self.sizes):
+                raise ValueError("lobatto_interior has no points for m = 2: name a size of 4 or more")
+            if self.resolution and not 2 <= self.resolution <= 100_001:
+                raise ValueError(f"resolution must be 0 (chosen) or from 2 to 100001 points, got {self.resolution}")
+            if self.converged <= 0 or self.uniform <= 0 or self.considerable <= 0:
+                raise ValueError("converged, uniform and considerable must be above 0")
+
+    @classmethod
+    def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:
+        """None: it takes a second."""
+        return {}
+
+    def cells(self, ctx: Context) -> list[Cell]:
+        """One grid each, at all sizes; a size without points is left out (lobatto_interior of m = 2)."""
+        p = self.params
+        sizes = {grid: [m for m in p.sizes if m >= FEWEST.get(grid, 2)] for grid in p.grids}
+        return [Cell(grid.replace("+", "-"), {"grid": grid, "sizes": sizes[grid]}) for grid in p.grids if sizes[grid]]
+
+    def cost(self, ctx: Context) -> Cost:
+        """No forwards: one small quadratic programme a classifier."""
+        return Cost()
+
+    def measure(self, ctx: Context, cell: Cell) -> list[GridRow]:
+        """Train on one grid of each size."""
+        return [row for m in cell.payload["sizes"] for row in self.train(cell.payload["grid"], m)]
+
+    def train(self, grid: Grid, m: int) -> list[GridRow]:
+        """The points of one grid, the classifier's curve and its exact numbers."""
+        import numpy as np
+
+        from advlab.classifiers import polynomial
+        from advlab.classifiers.bases import BASES
+        from advlab.classifiers.grids import GRIDS, lobatto, nearest_label
+        from advlab.classifiers.max_margin import max_margin
+
+        p = self.params
+        basis, points = BASES[p.basis], GRIDS[grid](m)
+        labels = nearest_label(points)
+        trained = max_margin(basis(points, p.degree), labels)
+
+        def function(x: Any) -> Any:
+            return basis(x, p.degree) @ trained.weights
+
+        coefficients = trained.weights
+        if p.basis != "chebyshev":
+            coefficients = polynomial.chebyshev_coefficients(function, p.degree)
+        scores, x = polynomial.extreme_scores(coefficients), lobatto(p.resolution or max(401, 12 * p.degree + 1))
+        numbers = {
+            "wrong_share": polynomial.wrong_share(function, polynomial.real_roots(coefficients)),
+            "worst": round(float(scores.min()), 12) + 0.0,  # at 1/2 it is 0 but for rounding
+            "sup": np.abs(scores).max(), "uniform_distance": np.abs(1 - scores).max(),
+            "margin": trained.margin, "support": trained.support,
+        }  # fmt: skip
+
+        def row(quantity: str, at: float, value: float) -> GridRow:
+            return GridRow(p.basis, p.degree, grid, m, quantity, float(at), float(value))
+
+        return [
+            *(row("label", at, value) for at, value in zip(points, labels, strict=True)),
+            *(row("curve", at, value) for at, value in zip(x, function(x), strict=True)),
+            *(row(quantity, math.nan, value) for quantity, value in numbers.items()),
+        ]
+
+    def claims(self, table: pd.DataFrame) -> list[Claim]:
+        """What sections III.A and IV.A say of figure 2."""
+        p = self.params
+        wrong, distance, worst = (numbers_of(table, name) for name in ("wrong_share", "uniform_distance", "worst"))
+        beyond = [m for m in p.sizes if m > p.degree]  # a polynomial of degree n has n + 1 coefficients
+        where = f"m > {p.degree}"
+        section = "section III.A: "
+        claims = []
+        for grid in (g for g in p.grids if g in CHEBYSHEV):
+            claims += [
+                judge(
+                    "converges", largest(wrong[grid, m] for m in beyond), "<", p.converged, subset=grid,
+                    quantity=f"largest share of wrong signs, {where}",
+                    statement=section + '"classifiers trained on C_m converge in the expected number of samples"',
+                ),
+                judge(
+                    "uniform", largest(distance[grid, m] for m in sorted(beyond)[-1:]), "<", p.uniform, subset=grid,
+                    quantity="sup over [0, 1] of |f - label|, largest m",
+                    statement=section + '"Chebyshev polynomials guarantee uniform convergence on a Chebyshev grid"',
+                ),
+            ]  # fmt: skip
+        if "equispaced" in p.grids:
+            claims += [
+                judge(
+                    f"no-convergence-m{m}", exact(wrong["equispaced", m]), ">", p.converged, subset="equispaced",
+                    quantity=f"share of wrong signs, m = {m}",
+                    statement='figure 2: E_m "does not converge even for relatively large m"',
+                )
+                for m in beyond
+            ]  # fmt: skip
+        for full, cut in ((full, cut) for full, cut in BOUNDARY.items() if {full, cut} <= set(p.grids)):
+            both = [m for m in p.sizes if m >= FEWEST.get(cut, 2)]
+            for name, chosen, range_ in (
+                ("boundary-few", [m for m in both if m <= p.degree], f"m <= {p.degree}"),
+                ("boundary-many", [m for m in both if m > p.degree], where),
+            ):
+                claims.append(
+                    judge(
+                        name, largest(worst[full, m] - worst[cut, m] for m in chosen), ">", p.considerable,
+                        subset=f"{full} without the ends", quantity=f"largest fall of the least y f, {range_}",
+                        statement='section IV.A: "removal of the two boundary points has a considerable negative '
+                        'effect"',
+                    )
+                )  # fmt: skip
+        return claims
+
+    def summary(self, table: pd.DataFrame) -> pd.DataFrame:
+        """For each grid the share of wrong signs and the largest |f| at every m."""
+        import pandas as pd
+
+        rows = []
+        for (run, basis, degree, grid), part in table.groupby(["run", "basis", "degree", "grid"], sort=False):
+            row = {"run": run, "basis": basis, "degree": degree, "grid": grid}
+            for quantity, text in (
+                ("wrong_share", "wrong share"), ("worst", "least y f"), ("sup", "max |f|"),
+            ):  # fmt: skip
+                row |= {f"{text}, m = {m}": value for (_, m), value in numbers_of(part, quantity).items()}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def plot(self, table: pd.DataFrame) -> Figure:
+        """Classifiers on Chebyshev grids above those on equispaced ones; wrong signs and largest values below."""
+        from advlab.plotting.polynomials import trained_curves
+
+        return trained_curves(table, self.params.drawn_grids, self.params.drawn_sizes)
+
+
+def largest(values: Any) -> Interval:
+    """The largest of exact numbers, nothing where there is none."""
+    return exact(max(values, default=math.nan))
+
+
+def numbers_of(table: pd.DataFrame, quantity: str) -> dict[tuple[str, int], float]:
+    """(grid, m) -> value."""
+    rows = table[table["quantity"] == quantity]
+    return dict(zip(zip(rows["grid"], rows["m"], strict=True), rows["value"], strict=True))

@@ -1,0 +1,184 @@
+"""Every attack with some of its hyperparameters, and the networks and images that all of them are tried on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from advlab.attacks import zoo
+from advlab.attacks.attack import AttackResult
+from advlab.attacks.problem import lengths
+
+CLASSES = 4
+
+
+@dataclass(frozen=True)
+class Case:
+    """One attack with some of its hyperparameters, and what the suite must know of it beside its traits.
+
+    Attributes:
+        best: norm in which its direction is the shortest on two opposite logits, where it is not `norm_name`.
+        nearest: also the shortest among several linear boundaries.
+        confined: takes a basis.
+    """
+
+    attack: zoo.Attack
+    targeted: bool = False
+    best: str = ""
+    nearest: bool = False
+    confined: bool = False
+
+
+@dataclass
+class Setting:
+    """A network with images, mostly eligible; the last of several has a wrong label."""
+
+    model: nn.Module
+    x: Tensor
+    y: Tensor
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def run(self, attack: zoo.Attack, rows: Any = slice(None), **options: Any) -> AttackResult:
+        extra = {k: v[rows] if k == "targets" else v for k, v in self.extra.items()}
+        return attack(self.model, self.x[rows], self.y[rows], **extra, **options)
+
+
+CASES: dict[str, list[Case]] = {
+    "fgs": [
+        Case(zoo.FGS()),
+        Case(zoo.FGS(), targeted=True),
+        Case(zoo.FGS(exhaustive=True, bisections=0)),
+        Case(zoo.FGS(discrete=True)),
+        Case(zoo.FGS(epsilon=0.15)),
+    ],
+    "fgv": [
+        Case(zoo.FGV(), best="l2"),
+        Case(zoo.FGV(), best="l2", targeted=True),
+        Case(zoo.FGV(epsilon=0.3), best="weight"),
+    ],
+    "hot_cold": [
+        Case(zoo.HotCold(), best="l2"),
+        Case(zoo.HotCold(), best="l2", targeted=True),
+        Case(zoo.HotCold(hot=0), best="l2"),
+        Case(zoo.HotCold(reach=True), best="l2", targeted=True),
+    ],
+    "saliency": [Case(zoo.Saliency(), best="l2"), Case(zoo.Saliency(), best="l2", targeted=True)],
+    "noise": [
+        Case(zoo.Noise(epsilon=0.5)),
+        Case(zoo.Noise(norm="linf", epsilon=0.2, trials=3), targeted=True),
+    ],
+    "deepfool": [
+        Case(zoo.DeepFool(), nearest=True),
+        Case(zoo.DeepFool(), targeted=True),
+        Case(zoo.DeepFool(norm="linf"), nearest=True),
+        Case(zoo.DeepFool(flavour="matlab"), nearest=True),
+        Case(zoo.DeepFool(exact=True), nearest=True),
+        Case(zoo.DeepFool(clip="end"), nearest=True),
+        Case(zoo.DeepFool(clip="none"), nearest=True, confined=True),
+        Case(zoo.DeepFool(clip="none", flavour="matlab"), targeted=True, confined=True),
+        Case(zoo.DeepFool(refine=True), nearest=True),
+        Case(zoo.DeepFool(refine=True), targeted=True),
+    ],
+    "uap": [
+        Case(zoo.UAP(epsilon=0.15, passes=2)),
+        Case(zoo.UAP(norm="l2", epsilon=1.0, passes=2)),
+        Case(zoo.UAP(mode="minibatch", images=3, epsilon=0.15, passes=2)),
+    ],
+    "lbfgs": [Case(zoo.LBFGS(searches=5, max_iter=15)), Case(zoo.LBFGS(searches=5, max_iter=15), targeted=True)],
+    "pgd": [
+        Case(zoo.PGD(random_start=False, epsilon=0.1, steps=20)),
+        Case(zoo.PGD(epsilon=0.1, steps=20, restarts=2)),
+        Case(zoo.PGD(norm="l2", epsilon=0.5, loss="margin"), targeted=True),
+    ],
+    "fooling": [Case(zoo.Fooling(level=0.9, max_iter=200, early=30.0, late=100.0), targeted=True)],
+    "library": [
+        Case(zoo.Library(attack="L2DeepFoolAttack")),
+        Case(zoo.Library(attack="LinfFastGradientAttack", norm="linf", epsilon=0.15)),
+    ],
+}
+
+
+def ids(case: Case) -> str:
+    fields = [f for f in dataclasses.fields(case.attack) if f.name != "options"]
+    changed = [f"{f.name}={getattr(case.attack, f.name)}" for f in fields if getattr(case.attack, f.name) != f.default]
+    return "-".join([case.attack.label, *changed, *(["targeted"] if case.targeted else [])])
+
+
+ALL = [case for cases in CASES.values() for case in cases]
+every = pytest.mark.parametrize("case", ALL, ids=ids)
+one_by_one = pytest.mark.parametrize("case", [c for c in ALL if not c.attack.set_level], ids=ids)
+
+
+@pytest.fixture(autouse=True)
+def _peers(request: pytest.FixtureRequest) -> None:
+    """Attacks of a library need it."""
+    case = request.node.callspec.params.get("case") if hasattr(request.node, "callspec") else None
+    if case is not None and isinstance(case.attack, zoo.Library):
+        pytest.importorskip(case.attack.library)
+
+
+@pytest.fixture
+def setting(network: Callable[..., nn.Sequential]) -> Callable[..., Setting]:
+    """(case, images, shape, dtype) to a setting."""
+
+    def make(case: Case, n: int = 8, shape: tuple[int, int, int] = (2, 5, 9), dtype: Any = torch.float64) -> Setting:
+        model = network(shape, CLASSES)
+        generator = torch.Generator().manual_seed(n)
+        x = (torch.rand((n, *shape), generator=generator, dtype=torch.float64) * 1.2 - 0.1).clamp(
+            0, 1
+        )  # some saturated
+        x = ((x * 255).round() / 255).float().to(dtype)  # the same images in either precision
+        model = model.to(dtype)
+        with torch.no_grad():
+            y = model(x).argmax(1)
+        if n > 3:
+            y[-1] = (y[-1] + 1) % CLASSES
+        return Setting(model, x, y, {"targets": (y + 2) % CLASSES} if case.targeted else {})
+
+    return make
+
+
+@pytest.fixture
+def two_sided(linear: type[nn.Module]) -> Callable[..., tuple[Setting, dict[str, float]]]:
+    """Two opposite logits +-(w.x + b), all images of class 0 at one distance: every gradient is the normal w."""
+
+    def make(case: Case, n: int = 4, dtype: Any = torch.float64) -> tuple[Setting, dict[str, float]]:
+        generator = torch.Generator().manual_seed(1)
+        w = torch.empty(24, dtype=torch.float64).uniform_(0.5, 1.5, generator=generator)
+        w[::2] *= -1
+        x = torch.empty((n, 2, 3, 4), dtype=torch.float64).uniform_(0.4, 0.6, generator=generator)
+        offset = 0.12 * w.abs().sum()
+        x += ((0 - x.flatten(1) @ w) / (w @ w))[:, None, None, None] * w.view(2, 3, 4)  # onto the plane w.x = 0
+        assert 0.25 < x.min() < x.max() < 0.75
+        model = linear(torch.stack([w, -w]), torch.stack([offset, -offset])).to(dtype)
+        y = torch.zeros(n, dtype=torch.int64)
+        optimum = {"l2": float(offset / w.norm()), "linf": 0.12}
+        optimum["weight"] = optimum["l2"] * float(w.abs().max() / w.norm())  # largest pixel of the shortest in L2
+        return Setting(model, x.to(dtype), y, {"targets": y + 1} if case.targeted else {}), optimum
+
+    return make
+
+
+def moved(setting: Setting, result: AttackResult, norm: str) -> Tensor:
+    return lengths(result.adv - setting.x, norm)
+
+
+def fixed_length(attack: zoo.Attack) -> bool:
+    return (isinstance(attack, zoo.Search) and attack.epsilon > 0) or isinstance(attack, zoo.Noise | zoo.PGD)
+
+
+def remake(attack: zoo.Attack, kind: type[zoo.Attack] | None = None, **changes: Any) -> Any:
+    values = {f.name: getattr(attack, f.name) for f in dataclasses.fields(attack)}
+    return (kind or type(attack))(**{**values, **changes})
+
+
+def same(a: AttackResult, b: AttackResult, tolerance: float = 1e-7) -> None:
+    assert torch.equal(a.status, b.status)
+    assert torch.equal(a.steps, b.steps)
+    assert torch.allclose(a.adv, b.adv, atol=tolerance, rtol=0)

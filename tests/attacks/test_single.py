@@ -1,0 +1,79 @@
+"""DeepFool on single images: what the batched one finds, with fewer gradients at every further visit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from advlab.attacks import zoo
+from advlab.attacks.problem import Problem
+from advlab.attacks.single import Single
+
+
+def problem_of(model: nn.Module, x: Tensor) -> Problem:
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    with torch.no_grad():
+        logits = model(x)
+    return Problem(model, x, logits.argmax(1), None, logits, (0.0, 1.0), 16)
+
+
+def images(n: int = 30) -> Tensor:
+    return torch.rand((n, 2, 6, 7), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("candidates", "overshoot", "max_iter"), [(0, 0.02, 20), (2, 0.02, 20), (0, 0.5, 20), (0, 0.02, 1)]
+)
+def test_it_is_the_deepfool_of_a_batch(
+    candidates: int, overshoot: float, max_iter: int, network: Callable[..., nn.Sequential]
+) -> None:
+    model, x = network((2, 6, 7), classes=6, seed=1), images()
+    problem = problem_of(model, x)
+    single = Single(problem, max_iter=max_iter, overshoot=overshoot, candidates=candidates)
+    batch = zoo.DeepFool(clip="none", overshoot=overshoot, max_iter=max_iter, candidates=candidates)
+    expected = batch(model, x, problem.labels)
+    assert 0 < int(expected.success.sum()) < len(x) if max_iter == 1 else bool(expected.success.all())
+    assert len(set(expected.steps.tolist())) > 1 or overshoot == 0.5
+    costs = []
+    for _ in range(2):
+        before = problem.backwards
+        for i in range(len(x)):
+            r, count = single(i, x[i : i + 1])
+            assert torch.allclose(x[i] + r[0], expected.adv[i], atol=1e-9)
+            assert count == (int(expected.steps[i]) if bool(expected.success[i]) else -1)
+        costs.append(problem.backwards - before)
+    assert costs[0] <= expected.backwards
+    assert costs[1] < costs[0] or candidates
+
+
+def test_it_starts_where_it_is_told(network: Callable[..., nn.Sequential]) -> None:
+    model, x = network((2, 6, 7), classes=6, seed=1), images()
+    problem = problem_of(model, x)
+    single = Single(problem, max_iter=20, overshoot=0.02, candidates=0)
+    for i in range(5):
+        r, count = single(i, x[i : i + 1])
+        assert count > 0
+        there, none = single(i, x[i : i + 1] + r, problem.linearise(x[i : i + 1] + r))
+        assert none == 0, "it is fooled there already"
+        assert not bool(there.any())
+        half, _ = single(i, x[i : i + 1] + r / 2)
+        assert float(half.norm()) < 0.75 * float(r.norm())
+
+
+def test_no_gradient_and_no_finite_logits_are_failures(linear: type[nn.Module]) -> None:
+    flat = linear(torch.zeros(3, 4), torch.tensor([1.0, 0.0, 0.0]))
+    x = torch.full((1, 1, 2, 2), 0.5)
+    r, count = Single(problem_of(flat, x), max_iter=5, overshoot=0.02, candidates=0)(0, x)
+    assert (count, float(r.abs().max())) == (-1, 0.0)
+
+    class Broken(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.stack([x.flatten(1).sum(1), torch.nan * x.flatten(1).sum(1)], 1)
+
+    problem = problem_of(flat, x)
+    problem.model = Broken()
+    assert Single(problem, max_iter=5, overshoot=0.02, candidates=0)(0, x)[1] == -1

@@ -1,0 +1,75 @@
+"""A user's own loader: what it may return, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from advlab.artifacts import ArtifactStore
+from advlab.data.images import ImageData
+from advlab.data.sources import LoadOptions
+from advlab.errors import ConfigError, DataError
+
+
+def from_loader(loader: Callable[..., Any], **keys: Any) -> ImageData:
+    from advlab.data.foreign import foreign_source
+
+    options = LoadOptions(Path("."), False, ArtifactStore(Path("."), writes=False), (3, 24, 24))
+    return foreign_source("toy", loader)(**keys).load("test", "toy", options)
+
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, 9, 12, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        IMAGES, IMAGES.transpose(0, 3, 1, 2), IMAGES / 255, (IMAGES / 255).astype(np.float32), torch.from_numpy(IMAGES),
+        IMAGES[..., ::-1][..., ::-1], IMAGES[::-1][::-1], list(IMAGES),
+    ],
+    ids=["NHWC", "NCHW", "float64", "float32", "tensor", "channels turned", "order turned", "list"],
+)  # fmt: skip
+def test_loaders_may_return_any_of_these(images: Any) -> None:
+    data = from_loader(lambda *, split: (images, [0, 1, 0, 1, 0, 1], ["a", "b"]))
+    assert torch.equal(data.bytes(torch.arange(6)), torch.from_numpy(IMAGES).permute(0, 3, 1, 2))
+    turned = from_loader(lambda *, split: (IMAGES[..., ::-1], np.zeros(6, np.uint8), ["a"]))
+    assert torch.equal(turned.bytes(torch.arange(6)), torch.from_numpy(IMAGES).permute(0, 3, 1, 2).flip(1))
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        ((IMAGES * 1.0, [0] * 6, ["a"]), r"floats in \[0, 1\]"),
+        ((IMAGES.astype(np.int64), [0] * 6, ["a"]), r"uint8, or floats in \[0, 1\]"),
+        ((np.full((6, 4, 4), np.nan), [0] * 6, ["a"]), "without NaN"),
+        ((IMAGES[..., :2], [0] * 6, ["a"]), "1 or 3 channels"),
+        ((IMAGES[:0], [], ["a"]), "holds no images"),
+        ((IMAGES, [0.5] * 6, ["a"]), "labels must be"),
+        ((IMAGES, [0] * 5, ["a"]), "6 images but 5 labels"),
+        ((IMAGES, [3] * 6, ["a"]), "outside of the 1 classes"),
+        ((IMAGES, [0] * 6), "must return"),
+        (([IMAGES[0], IMAGES[1, :4]], [0, 0], ["a"]), "must return"),
+    ],
+)
+def test_loaders_that_return_something_else(returned: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        from_loader(lambda *, split: returned)
+
+
+def test_a_loaders_own_keys() -> None:
+    def load(*, split: str, count: int = 6) -> Any:
+        return IMAGES[:count], [0] * count, ["a"]
+
+    assert len(from_loader(load)) == 6
+    assert len(from_loader(load, count=2)) == 2
+
+    def clash(*, split: str, size: int = 6) -> Any:
+        return None
+
+    with pytest.raises(ConfigError, match="'size'"):
+        from_loader(clash)

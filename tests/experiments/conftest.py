@@ -1,0 +1,94 @@
+"""What the tests of experiments on spheres share: a run's context over random images and a given network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+
+from advlab.artifacts import ArtifactStore
+from advlab.context import Context
+from advlab.data.images import ImageData, tensor_digest
+from advlab.models.classifier import Classifier, frozen
+from advlab.models.forward import Execution, Forward
+from advlab.schema import resolve
+
+SHAPE = (1, 6, 6)
+
+
+class Linear(nn.Module):
+    """Features W x of the flattened image, then a head of two classes whose first is always the larger."""
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight)
+        self.head = nn.Linear(len(weight), 2)
+        with torch.no_grad():
+            self.head.weight.mul_(1e-3)
+            self.head.bias.copy_(torch.tensor([5.0, 0.0]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.head(x.flatten(1) @ self.weight.T)
+        return out
+
+
+def random_images(count: int, shape: tuple[int, int, int]) -> ImageData:
+    pixels = torch.randint(0, 256, (count, *shape), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    labels = torch.zeros(count, dtype=torch.int64)
+    return ImageData("toy", "test", ("a", "b"), labels, shape, tensor_digest(pixels), pixels)
+
+
+@pytest.fixture
+def around(tmp_path: Path) -> Callable[..., Context]:
+    """A context as the runner would make it: `around("topology", network, trials=30, params={...})`."""
+
+    def make(
+        experiment: str,
+        network: nn.Module,
+        *,
+        count: int = 3,
+        batch: int = 60,
+        shape: tuple[int, int, int] = SHAPE,
+        samples: list[int] | None = None,
+        params: dict[str, Any] | None = None,
+        cache: Path = tmp_path,
+        **probe: Any,
+    ) -> Context:
+        settings = resolve(
+            {
+                "dataset": {"name": "digits"}, "model": {"name": "lenet"}, "recipe": {"name": "none"},
+                "attack": {"name": "none"},
+                "probe": {"name": "sphere", "radii": [0.1, 1, 10], "trials": 20, "samples": count, **probe},
+                "experiment": {"name": experiment, **(params or {})}, "run": {},
+            }
+        )  # fmt: skip
+        classifier = Classifier(network.eval(), name="toy", shape=shape, mean=None, std=None)
+        execution = Execution(batch, "contiguous", "float32")
+        ctx = Context(settings, ArtifactStore(cache), torch.device("cpu"), lambda *_: None)
+        ctx.data, ctx.classifier, ctx.execution = random_images(count, shape), classifier, execution
+        ctx.forward = Forward(classifier, execution)
+        chosen = samples if samples is not None else list(range(count))
+        ctx.qualified = lambda: chosen  # type: ignore[method-assign]  # which images qualify is not the matter here
+        ctx.prepared = settings.experiment.prepare(ctx)
+        return ctx
+
+    return make
+
+
+@pytest.fixture
+def measured() -> Callable[[Context], pd.DataFrame]:
+    """The table of a context, with its `run` column."""
+
+    def table(ctx: Context) -> pd.DataFrame:
+        experiment = ctx.settings.experiment
+        assert ctx.classifier is not None
+        with frozen(ctx.classifier), torch.inference_mode():
+            rows = [row for cell in experiment.cells(ctx) for row in experiment.measure(ctx, cell)]
+        return pd.DataFrame([vars(row) for row in rows]).assign(run="toy")
+
+    return table

@@ -1,0 +1,280 @@
+"""Figure 5 of barati2021: the attack in closed form, the shares of the data, resuming, and claims on made-up tables."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from advlab import components
+from advlab.artifacts import ArtifactStore
+from advlab.compose import Composer
+from advlab.context import Context
+from advlab.data.sources import LoadOptions
+from advlab.errors import AdvlabError, ConfigError
+from advlab.schema import Settings
+from advlab.tables import to_csv
+
+HardPointTraining = components.EXPERIMENTS.load("hard_point_training")
+SMALL = [
+    "experiment=hard_point_training", "dataset=digits", "model.hidden=[16]", "recipe.epochs=1", "experiment.seeds=2",
+    "experiment.train_images=300", "experiment.images=60", "experiment.pgd_images=20", "experiment.pgd_steps=3",
+    "experiment.epsilons=[0,1,3]", "experiment.steps=2",
+]  # fmt: skip
+
+
+def settings(*overrides: str) -> Settings:
+    with Composer(None) as composer:
+        return composer.jobs([*SMALL, *overrides], multirun=False)[0]
+
+
+def context(tmp_path: Any, *overrides: str) -> Context:
+    chosen = settings(*overrides)
+    ctx = Context(chosen, ArtifactStore(tmp_path), torch.device("cpu"), lambda *_: None)
+    options = LoadOptions(root=tmp_path, download=False, artifacts=ctx.artifacts, model_shape=chosen.model.shape)
+    ctx.data = chosen.dataset.load("test", "digits", options)
+    ctx.prepared = chosen.experiment.prepare(ctx)
+    return ctx
+
+
+def rows(ctx: Context) -> list[Any]:
+    experiment = ctx.settings.experiment
+    return [row for cell in experiment.cells(ctx) for row in experiment.measure(ctx, cell)]
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Context, list[Any]]:
+    ctx = context(tmp_path_factory.mktemp("cache"))
+    return ctx, rows(ctx)
+
+
+def test_the_experiment_chooses_its_recipe_and_gives_way_to_the_command_line() -> None:
+    assert settings().nodes["recipe"]["name"] == "mlp_barati2021"
+    assert settings("recipe=mlp_mnist").nodes["recipe"]["name"] == "mlp_mnist"
+
+
+def test_cells_are_seeds_and_networks(measured: tuple[Context, list[Any]]) -> None:
+    ctx, found = measured
+    ids = [cell.id for cell in ctx.settings.experiment.cells(ctx)]
+    names = ["reference", "third", "noise", "hard", "pgd"]
+    assert ids == [f"seed-{s}-{name}" for s in (0, 1) for name in names]
+    keys = [(r.seed, r.victim, r.source, r.attack, r.epsilon) for r in found]
+    assert len(set(keys)) == len(keys)
+    # per seed: 5 networks by the reference, 4 others by their own and on the reference; noise and PGD on each of 5
+    assert len(keys) == 2 * 3 * (5 + 4 * 2 + 5 + 5)
+
+
+def test_epsilon_0_is_the_clean_accuracy_and_lengths_are_epsilon(measured: tuple[Context, list[Any]]) -> None:
+    _, found = measured
+    table = pd.DataFrame([vars(row) for row in found])
+    clean = table[(table["epsilon"] == 0) & (table["attack"] != "pgd")]
+    assert (clean.groupby(["seed", "victim"])["correct"].nunique() == 1).all()
+    given = table[(table["attack"] != "pgd") & (table["epsilon"] > 0)]
+    assert given["length"].to_numpy() == pytest.approx(given["epsilon"].to_numpy(), rel=1e-5)
+    pgd = table[table["attack"] == "pgd"]
+    assert (pgd["length"] <= pgd["epsilon"] + 1e-5).all()
+    assert (pgd["images"] == 20).all()
+    assert (given["images"] == 60).all()
+
+
+def test_the_one_step_attack_is_the_papers(measured: tuple[Context, list[Any]]) -> None:
+    """x + epsilon grad / ||grad||, written out; the images of one network on itself and on the reference."""
+    from advlab.experiments.barati2021.trained_networks import trained_network  # type: ignore[import-not-found]
+
+    ctx, found = measured
+    p = ctx.settings.experiment.params
+    assert ctx.data is not None
+    index = torch.tensor(ctx.prepared["samples"])
+    x, y = ctx.data.images(index), ctx.data.labels[index]
+    options: dict[str, Any] = {
+        "seed": 1, "share": p.share, "train_images": p.train_images, "steps": p.steps, "step": p.step,
+    }  # fmt: skip
+    hard, reference = (trained_network(ctx, name, **options).double() for name in ("hard", "reference"))
+    at = x.double().requires_grad_()
+    (gradient,) = torch.autograd.grad(torch.nn.functional.cross_entropy(hard(at), y, reduction="sum"), at)
+    lengths = gradient.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+    for epsilon in (0.0, 1.0, 3.0):
+        moved = x.double() + epsilon * gradient / lengths
+        for victim, network in (("hard", hard), ("reference", reference)):
+            right = int((network(moved).argmax(1) == y).sum())
+            row = next(r for r in found if (r.seed, r.victim, r.source, r.attack, r.epsilon)
+                       == (1, victim, "hard", "one_step", epsilon))  # fmt: skip
+            assert abs(row.correct - right) <= 1  # a tie in float32
+
+
+def test_the_share_is_part_of_the_whole_and_the_same_for_all(tmp_path: Any) -> None:
+    from advlab.experiments.barati2021.trained_networks import training_set
+
+    ctx = context(tmp_path)
+    whole, third = training_set(ctx, 4, 1.0, 300), training_set(ctx, 4, 1 / 3, 300)
+    assert len(whole) == 300
+    assert len(third) == 100
+    assert torch.equal(third.pixels[:], whole.pixels[torch.arange(100)])
+    assert training_set(ctx, 4, 1 / 3, 300).digest == third.digest != training_set(ctx, 5, 1 / 3, 300).digest
+    everything = training_set(ctx, 4, 1.0, 0)
+    assert len(everything) == 1437
+    assert everything.digest == training_set(ctx, 5, 1.0, 0).digest  # shared with ordinary runs of the model
+
+
+def test_runs_repeat_and_train_once(
+    measured: tuple[Context, list[Any]], tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, found = measured
+    ctx = context(tmp_path)
+    with caplog.at_level(logging.INFO):
+        first = rows(ctx)
+    assert sum("training mlp" in message for message in caplog.messages) == 10
+    assert to_csv(first, HardPointTraining.Row) == to_csv(found, HardPointTraining.Row)
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        again = rows(context(tmp_path, "run.batch_size=7"))
+    assert not any("training mlp" in message for message in caplog.messages)
+    changes = [(a.correct, b.correct) for a, b in zip(first, again, strict=True) if abs(a.correct - b.correct) > 1]
+    assert not changes
+
+
+def test_other_images_and_networks(tmp_path: Any) -> None:
+    """Another shape, a convolutional network, and networks chosen by name."""
+    overrides = [
+        "model=lenet", "dataset.size=20", "model.input=[1,20,20]", "model.hidden=20", "recipe=mlp_barati2021",
+        "experiment.seeds=1", "experiment.networks=[reference,adversarial,hard]", "experiment.pgd_images=0",
+    ]  # fmt: skip
+    kept = [text for text in SMALL if not text.startswith("model.")]
+    with Composer(None) as composer:
+        chosen = composer.jobs([*kept, *overrides], multirun=False)[0]
+    ctx = Context(chosen, ArtifactStore(tmp_path), torch.device("cpu"), lambda *_: None)
+    options = LoadOptions(root=tmp_path, download=False, artifacts=ctx.artifacts)
+    ctx.data = chosen.dataset.load("test", "digits", options)
+    ctx.prepared = chosen.experiment.prepare(ctx)
+    found = rows(ctx)
+    assert {row.victim for row in found} == {"reference", "adversarial", "hard"}
+    claims = HardPointTraining(HardPointTraining.Params()).claims(pd.DataFrame([vars(row) for row in found]))
+    verdicts = {claim.claim: claim.verdict for claim in claims}
+    assert verdicts["above-pgd"] == verdicts["pgd-above-pgd"] == "not measured"
+
+
+def curve(clean: float, slope: float) -> Any:
+    return lambda epsilon: max(0.0, clean - slope * epsilon)
+
+
+def made_up(curves: dict[tuple[str, str, str], Any], seeds: int = 6) -> pd.DataFrame:
+    """A table of (victim, source, attack) -> accuracy as a function of epsilon."""
+    lines = []
+    for seed in range(seeds):
+        for (victim, source, attack), accuracy in curves.items():
+            for epsilon in (0.0, 1.0, 2.0, 3.0):
+                right = round(10_000 * accuracy(epsilon)) - seed
+                lines.append({"run": "mlp on toy", "seed": seed, "victim": victim, "source": source, "attack": attack,
+                              "epsilon": epsilon, "length": epsilon, "images": 10_000, "correct": max(0, right),
+                              "ascent": "5 x 0.5", "weights": "0"})  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+def picture(robust: float, *, clean: float = 0.97, to_reference: float = 0.25, from_reference: float = 0.05) -> Any:
+    """Slopes of accuracy: the reference falls by .3 an epsilon, the robust network by `robust`."""
+    return {
+        ("reference", "reference", "one_step"): curve(0.98, 0.3),
+        ("hard", "hard", "one_step"): curve(clean, robust),
+        ("reference", "hard", "one_step"): curve(0.98, to_reference),
+        ("hard", "reference", "one_step"): curve(clean, from_reference),
+        ("reference", "none", "noise"): curve(0.98, 0.01),
+        ("hard", "none", "noise"): curve(clean, 0.01),
+        **{(name, name, "one_step"): curve(0.965, 0.3) for name in ("third", "noise", "pgd")},
+        **{(name, name, "pgd"): curve(0.965, 0.3) for name in ("reference", "third", "noise", "pgd")},
+        ("hard", "hard", "pgd"): curve(clean, robust),
+    }
+
+
+def verdicts(table: pd.DataFrame) -> dict[str, str]:
+    return {c.claim: c.verdict for c in HardPointTraining(HardPointTraining.Params()).claims(table)}
+
+
+def test_claims_hold_on_the_papers_picture() -> None:
+    assert set(verdicts(made_up(picture(0.15))).values()) == {"holds"}
+    assert set(verdicts(made_up(picture(0.15), seeds=5)).values()) == {"undecided"}
+
+
+def test_a_defence_that_does_nothing_fails() -> None:
+    """The robust network is the clean third: as the reference under attack, and transfer goes both ways."""
+    found = verdicts(made_up(picture(0.32, to_reference=0.28, from_reference=0.28)))
+    assert found["comparable"] == "holds"
+    failing = {
+        "robust-direct",
+        "robust-transfer",
+        "not-vice-versa",
+        "above-third",
+        "above-noise",
+        "above-pgd",
+        "pgd-above-pgd",
+    }
+    assert {name for name, verdict in found.items() if verdict == "does not hold"} == failing
+
+
+def test_each_statement_can_fail_alone() -> None:
+    assert verdicts(made_up(picture(0.15, clean=0.90)))["comparable"] == "does not hold"
+    found = verdicts(made_up(picture(0.15, to_reference=0.009, from_reference=0.0)))
+    assert found["transfers-to-reference"] == "does not hold"
+    assert found["beyond-noise"] == "does not hold"
+
+
+def test_numbers_of_the_summary() -> None:
+    experiment = HardPointTraining(HardPointTraining.Params())
+    summary = experiment.summary(made_up(picture(0.15))).set_index("network")
+    assert summary.loc["hard", "clean"] == pytest.approx(0.97 - 0.00025)
+    assert summary.loc["hard", "one_step"] == pytest.approx(np.mean([0.82, 0.67, 0.52]) - 0.00025)
+    assert summary.loc["hard", "reference_on_its_images"] == pytest.approx(np.mean([0.73, 0.48, 0.23]) - 0.00025)
+    assert np.isnan(summary.loc["third", "images_of_reference"])
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_the_figure(runs: int) -> None:
+    table = pd.concat([made_up(picture(0.15)).assign(run=f"mlp on $toy$ {n}") for n in range(runs)])
+    figure = HardPointTraining(HardPointTraining.Params()).plot(table)
+    figure.canvas.draw()
+    axes: list[Any] = list(figure.axes)
+    assert len(axes) == 3 * runs
+    for n in range(runs):
+        assert [len(axis.lines) for axis in axes[3 * n : 3 * n + 3]] == [4, 6, 5]
+
+
+def test_the_cost_covers_what_is_counted(measured: tuple[Context, list[Any]]) -> None:
+    ctx, _ = measured
+    cost = ctx.settings.experiment.cost(ctx)
+    assert ctx.effort.backwards < cost.backwards
+    assert ctx.effort.forwards < cost.forwards
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("experiment.networks=[hard,pgd]", "must hold reference"),
+        ("experiment.networks=[reference,strong]", "no 'strong'"),
+        ("experiment.share=0", "share must be above 0"),
+        ("experiment.step=0", "step must be above 0"),
+        ("experiment.steps=0", "steps and pgd_steps must be at least 1"),
+        ("experiment.epsilons=[1,2]", "rise from 0"),
+        ("experiment.images=-1", "0 or more"),
+        ("recipe=none", "needs a recipe"),
+        ("recipe=mlp_hard_points", "training points of its own"),
+        ("model=resnet18", "choose another model"),
+        ("model.input=[1,8,8]", "dataset.size=8"),
+    ],
+)
+def test_bad_lines(override: str, words: str, cli: Any) -> None:
+    group = override.partition("=")[0]
+    kept = [text for text in SMALL if not text.startswith(f"{group}.")]  # keys of a choice that is replaced
+    ended = cli(*kept, override, "run.dry=true")
+    assert ended.code == 2
+    assert words in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_errors_are_the_programs() -> None:
+    with pytest.raises(ConfigError):
+        settings("recipe=mlp_hard_points")
+    with pytest.raises(AdvlabError):
+        settings("experiment.seeds=0")

@@ -1,0 +1,116 @@
+"""Files that were damaged or changed are seen, and mended or refused; so are other weights and images."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from advlab.results import RunDirectory
+from advlab.storage import read_sealed, write_sealed
+from tests.reliability.conftest import RUN, Workshop, cells, clean, complete, flip, version
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cells/samples-00003.csv", "table.csv", "claims.csv", "manifest.json", "config.yaml", "figures/isotropy.png",
+        "plan.json",
+    ],
+)  # fmt: skip
+def test_a_flipped_bit_is_seen_and_mended(
+    name: str, workshop: Workshop, copied: RunDirectory, table: bytes, tmp_path: Path
+) -> None:
+    flip(copied.path / name)
+    log = tmp_path / "log"
+    log.touch()
+    ended = workshop.run(*RUN, "run.resume=true", root=tmp_path, TOY_LOG=log)
+    assert "nothing left to do" not in ended.out
+    run = copied if name != "plan.json" else version(tmp_path, 2)
+    complete(ended, run, table)
+    measured = {"cells/samples-00003.csv": ["samples-00003"], "plan.json": [f"samples-{i:05d}" for i in range(25)]}
+    assert log.read_text().split() == measured.get(name, [])
+    if name.startswith("cells"):
+        assert "does not match its digest" in ended.err
+        assert (copied.path / f"{name}.quarantined-1").exists()
+    if name in ("table.csv", "claims.csv", "manifest.json", "figures/isotropy.png"):
+        assert f"{name} is missing or damaged, and is made again" in ended.err
+    if name == "config.yaml":
+        assert "config.yaml does not match plan.json, and is written anew" in ended.err
+        assert run.nodes() == run.plan()["config"]
+    if name == "plan.json":
+        assert "plan.json is damaged" in ended.err
+        refused = workshop.run("resume", str(copied.path))
+        assert refused.code == 2
+        clean(refused.err)
+        assert "plan.json is damaged" in refused.err
+    assert "nothing left to do" in workshop.run(*RUN, "run.resume=true", root=tmp_path).out
+
+
+@pytest.mark.parametrize("name", ["facts.json", "arrays.safetensors"])
+def test_damaged_artifacts_are_made_again(name: str, workshop: Workshop, table: bytes, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    subprocess.run(["cp", "-r", workshop.environment["ADVLAB_CACHE"], str(cache)], check=True)
+    for path in (cache / "predictions").glob(f"*/{name}"):
+        flip(path)
+    ended = workshop.run(*RUN, root=tmp_path, ADVLAB_CACHE=cache)
+    complete(ended, version(tmp_path), table)
+    assert "quarantined-1 and made again" in ended.err
+
+
+def test_a_changed_configuration_is_refused(workshop: Workshop, copied: RunDirectory) -> None:
+    text = copied.config_path.read_text()
+    for before, after in (
+        ("trials: 20", "trials: 21"),
+        ("batch_size: 60", "batch_size: 61"),
+        ("samples: 25", "sample: 25"),
+    ):
+        assert before in text
+        copied.config_path.write_text(text.replace(before, after))
+        ended = workshop.run("resume", str(copied.path))
+        assert ended.code == 2
+        clean(ended.err)
+        assert "config.yaml does not match plan.json: one of them was changed" in ended.err
+
+
+@pytest.mark.parametrize("key", ["digest", "config", "cells", "weights", "data"])
+def test_a_changed_plan_is_refused(key: str, workshop: Workshop, begun: RunDirectory) -> None:
+    """Also when its seal is right."""
+    plan = read_sealed(begun.plan_path)
+    changed = {
+        "digest": "0" * 64,
+        "config": {"run": {}},
+        "cells": plan["cells"][::-1],
+        "weights": "1" * 64,
+        "data": "1" * 64,
+    }
+    write_sealed(begun.plan_path, {**{k: v for k, v in plan.items() if k != "seal"}, key: changed[key]})
+    ended = workshop.run("resume", str(begun.path))
+    assert ended.code == 2
+    clean(ended.err)
+    assert "start a new run" in ended.err
+    assert not begun.table_path.exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "what"), [("TOY_WEIGHT", "the weights of toy"), ("TOY_BRIGHTER", "the images of toy_data")]
+)
+def test_other_weights_or_images_are_refused(variable: str, what: str, workshop: Workshop, begun: RunDirectory) -> None:
+    ended = workshop.run("resume", str(begun.path), before=f"os.environ[{variable!r}] = '1'")
+    assert ended.code == 2
+    clean(ended.err)
+    assert f"{what}" in ended.err
+    assert "are not those that this run began with" in ended.err
+
+
+def test_a_defect_keeps_its_traceback_and_what_was_measured(workshop: Workshop, table: bytes, tmp_path: Path) -> None:
+    ended = workshop.run(*RUN, root=tmp_path, TOY_DEFECT="samples-00007")
+    assert ended.code == 1
+    assert "RuntimeError: a defect of the program" in ended.err
+    run = version(tmp_path)
+    assert run.manifest()["status"] == "failed"
+    assert "a defect of the program" in run.manifest()["reason"]
+    assert "Traceback" in run.log_path.read_text()
+    assert len(cells(run)) == 7
+    complete(workshop.run(*RUN, "run.resume=true", root=tmp_path), run, table)

@@ -1,0 +1,69 @@
+"""Progress: a bounded number of lines where it is redirected, the time that is left, and a bar on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from advlab import progress as progress_module
+from advlab.progress import PLAIN_LINES, Progress
+
+
+class Clock:
+    """Time that passes when told."""
+
+    now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    "pace",
+    [
+        lambda share: 1.0, lambda share: 0.001, lambda share: 60.0, lambda share: 1e-3 if share < 0.95 else 100.0,
+        lambda share: 100.0 if share < 0.05 else 1e-3, lambda share: 10 ** (4 * share - 2), lambda share: 10 ** (2 - 4 * share),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(("total", "done"), [(1000, 0), (1000, 990), (7, 0), (1, 0), (100_000, 5)])
+def test_redirected_progress_is_a_bounded_number_of_lines(
+    pace: Callable[[float], float],
+    total: int,
+    done: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(progress_module, "time", clock)
+    with Progress("isotropy", total, done) as progress:
+        for step in range(done + 1, total + 1):
+            clock.now += pace(step / total)
+            progress.update(step, "loss 0.1")
+    captured = capsys.readouterr()
+    lines = captured.err.splitlines()
+    assert captured.out == ""
+    assert "\r" not in captured.err
+    assert len(lines) <= PLAIN_LINES
+    if clock.now > 5 * 3 * PLAIN_LINES and total - done >= PLAIN_LINES and pace(0) == pace(1):
+        assert len(lines) >= PLAIN_LINES - 2
+    assert all(line.startswith("isotropy: ") and " s left, loss 0.1" in line for line in lines)
+
+
+def test_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    clock = Clock()
+    monkeypatch.setattr(progress_module, "time", clock)
+    progress = Progress("x", 120, 20)
+    clock.now = 100.0
+    progress.update(70)
+    progress.close()
+    assert capsys.readouterr().err == "x: 70 of 120 (58 %), 100 s left\n"
+
+
+def test_a_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with Progress("isotropy", 3) as progress:
+        for step in range(1, 4):
+            progress.update(step)
+    assert "isotropy" in capsys.readouterr().err
