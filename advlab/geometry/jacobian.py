@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -84,7 +85,8 @@ def jvp(call: Call, x: Tensor, v: Tensor, *, batch_size: int = 256) -> Tensor:
 
 def _push(call: Call, at: Tensor, v: Tensor) -> Tensor:
     """(T, R) products of (T, C, H, W) directions at one (C, H, W) image."""
-    with torch.inference_mode(False), torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*torch.jit.script.*")  # torch's own rules are scripted
         x, v = at[None].clone(), v.clone()
         try:
             products: Tensor = torch.func.vmap(lambda d: torch.func.jvp(call, (x,), (d[None],))[1][0])(v)

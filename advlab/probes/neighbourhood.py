@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,12 @@ from advlab.artifacts import Arrays
 from advlab.metrics.distances import pairwise_distances
 from advlab.numerics import complement
 from advlab.probes.sweep import Batch, Directions, sphere_batches
+from advlab.storage import StorageError
 
 if TYPE_CHECKING:
     from advlab.context import Context
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,21 @@ def resolve_layers(ctx: Context) -> list[str]:
     return found
 
 
+def check_layers(ctx: Context) -> list[str]:
+    """The layers that the probe names, each seen to give features.
+
+    Raises:
+        ModelError: one is not there, or gives no tensor with a row an image.
+    """
+    from advlab.models.classifier import frozen
+
+    layers, classifier = resolve_layers(ctx), ctx.classifier
+    assert classifier is not None
+    with frozen(classifier), torch.no_grad():
+        classifier.tapped(torch.zeros((2, *classifier.shape), device=classifier.device), layers)
+    return layers
+
+
 def scores(ctx: Context, samples: Sequence[int]) -> Scores:
     """Scores around some samples: from the kept neighbourhood where there is one, else by a sweep.
 
@@ -93,14 +112,25 @@ def sweep_scores(ctx: Context, samples: Sequence[int], draws: Directions) -> Sco
 
 
 def neighbourhood(ctx: Context, samples: Sequence[int]) -> Neighbourhood:
-    """Scores and distances around some samples, swept once and kept in the artifact cache."""
+    """Scores and distances around some samples, swept once and kept in the artifact cache.
+
+    A cache that cannot be written costs the others a sweep of their own, and no result: it is a warning.
+    """
     layers = resolve_layers(ctx)
+    made: Arrays = {}
 
     def make() -> tuple[Arrays, dict[str, Any]]:
         swept = _sweep(ctx, samples, layers, ctx.draws)
-        return {f.name: getattr(swept, f.name).cpu().numpy() for f in fields(swept)}, {"layers": layers}
+        made.update({f.name: getattr(swept, f.name).cpu().numpy() for f in fields(swept)})
+        return made, {"layers": layers}
 
-    return _load(ctx, ctx.artifacts.get("neighbourhood", _key(ctx, samples, layers), make).arrays)
+    try:
+        return _load(ctx, ctx.artifacts.get("neighbourhood", _key(ctx, samples, layers), make).arrays)
+    except StorageError as error:
+        if not made:
+            raise
+        log.warning("the distances are not kept for other experiments: %s", error)
+        return _load(ctx, made)
 
 
 def _load(ctx: Context, arrays: Arrays) -> Neighbourhood:

@@ -93,12 +93,11 @@ class Lipschitz(SphereExperiment):
 
     def prepare(self, ctx: Context) -> dict[str, Any]:
         """The samples that qualify, and for each layer the normalisers and the global bound."""
-        from advlab.probes.neighbourhood import resolve_layers
+        from advlab.probes.neighbourhood import check_layers
 
+        layers = check_layers(ctx)
         if ctx.settings.run.dry:
             return super().prepare(ctx)
-        assert ctx.classifier is not None
-        layers = resolve_layers(ctx)
         return {**super().prepare(ctx), "ranges": self._ranges(ctx, layers), "bounds": self._bounds(ctx, layers)}
 
     def _ranges(self, ctx: Context, layers: list[str]) -> list[float]:

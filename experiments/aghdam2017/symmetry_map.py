@@ -31,29 +31,27 @@ class SymmetryMapRow:
     name: str  # of a mark: clean, kept (v1) or lost (v2)
     sample: int  # index in the split
     label: int  # true class
-    label_name: str
+    label_name: str  # its name
     norm: str  # l2 or linf
     pixel_scale: float  # pixel value of white in the radius's units
     direction: str  # of the perturbations: random, fgv or deepfool
     radius: float  # r of v1 and v2, in those units
     rms: float  # root mean square of v1, in grey levels (0..255); nan for the grid
-    a: float  # place in the map: coordinates along u1 and u2, L2, pixels in [0, 1]; nan for a sphere
-    b: float
+    a: float  # place in the map: coordinate along u1, L2, pixels in [0, 1]; nan for a sphere
+    b: float  # along u2
     score: float  # softmax probability of the true class; its mean over the trials of a sphere
     deficit: float  # 1 - score, to the last digit
     margin: float  # logit of the true class minus the largest other; nan for a sphere
     prediction: int  # class; -1 for a sphere
-    prediction_name: str
+    prediction_name: str  # its name
     trials: int  # scores behind the row: T permutations of a sphere, else 1
     above: int  # of them, above the clean image's score
     misclassified: int  # of them
     nonfinite: int  # of them, left out
     channels: int  # shape of a mark's image, else 0
-    height: int
-    width: int
-    pixels: (
-        str  # of a mark: grey levels cut to 0..255 and rounded, base64 (the network saw them neither cut nor rounded)
-    )
+    height: int  # of it
+    width: int  # of it
+    pixels: str  # of a mark: grey levels cut to 0..255 and rounded, base64; the network saw them as they were
 
 
 class SymmetryMap(SphereExperiment):

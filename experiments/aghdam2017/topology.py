@@ -39,16 +39,12 @@ class TopologyRow:
     radius: float  # r, in those units
     trials: int  # T
     source: str  # network; linearisation: J(x) v; random map: a Gaussian linear map from D to R numbers
-    mantel_r: (
-        float  # Pearson r of the pairwise distances before and after; nan where distances are not finite or all equal
-    )
+    mantel_r: float  # Pearson r of the distances before and after; nan where they are not finite or all equal
     p_value: float  # of the permutation test, two-sided; of the network alone, else nan
     scale: float  # c = tr(alpha) / T, alpha = D_in^-1 D_out (eq 7)
     deviation: float  # ||alpha - c I|| / ||alpha||, Frobenius: 0 when the topology is preserved
     residual: float  # min_c ||D_out - c D_in|| / ||D_out||
-    rounding: (
-        float  # |r in float32 - r in float64|; of the network at the smallest radius of the first samples, else nan
-    )
+    rounding: float  # |r in float32 - r in float64|, at the smallest radius of the first samples; else nan
     nonfinite: int  # perturbed images without finite features
 
 
@@ -101,6 +97,13 @@ class Topology(SphereExperiment):
             raise ConfigError(
                 f"probe.trials: topology compares distances of at least 4 points, got {settings.probe.trials}"
             )
+
+    def prepare(self, ctx: Context) -> dict[str, Any]:
+        """The samples that qualify; and every layer must be there, before a run is begun."""
+        from advlab.probes.neighbourhood import check_layers
+
+        check_layers(ctx)
+        return super().prepare(ctx)
 
     def cost(self, ctx: Context) -> Cost:
         """The sweep, the linearisation (at most a product a direction, two forwards each), and the check of float32."""

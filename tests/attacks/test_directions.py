@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from advlab.attacks import zoo
+from advlab.attacks.directions import products
+from advlab.attacks.problem import Problem
 from advlab.attacks.status import Status
 
 
@@ -94,14 +96,34 @@ def test_the_kth_class_is_a_target(network: Callable[..., nn.Sequential]) -> Non
         zoo.HotCold(hot=6)(model, x, y)
 
 
-@pytest.mark.parametrize("size", [1, 4, 7])
-def test_gradients_for_several_classes_at_once(size: int, network: Callable[..., nn.Sequential]) -> None:
-    model, x, y, _ = setting(network, 3)
-    for i in (slice(0, 1), slice(0, 3)):  # images that fill the batch, and one whose classes do
-        whole, parts = (zoo.HotCold(hot=0)(model, x[i], y[i], batch_size=n) for n in (256, size))
-        assert torch.allclose(whole.adv, parts.adv, atol=1e-9)
-        assert torch.equal(whole.status, parts.status)
-    assert whole.forwards <= 3 + 15 + int(whole.steps.sum()) + 3  # clean, once for all classes, the search, the check
+@pytest.mark.parametrize(("n", "size"), [(1, 16), (1, 4), (2, 8), (3, 256), (3, 4)])
+def test_products_of_several_cotangents(n: int, size: int, network: Callable[..., nn.Sequential]) -> None:
+    model, x, y, logits = setting(network, n)
+    problem = Problem(model, x, y, None, logits, (0.0, 1.0), size)
+    omega = torch.randn((n, 5, 6), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = products(problem, x, omega)
+    for i in range(n):
+        for k in range(5):
+            leaf = x[i : i + 1].clone().requires_grad_()
+            (expected,) = torch.autograd.grad((model(leaf) * omega[i, k]).sum(), leaf)
+            assert torch.allclose(found[i, k], expected[0], atol=1e-12)
+    assert problem.forwards <= size
+
+
+@pytest.mark.parametrize("attack", [zoo.FGS(), zoo.FGV(), zoo.Saliency()])
+def test_the_gradient_comes_with_the_first_look(attack: zoo.Search, network: Callable[..., nn.Sequential]) -> None:
+    """Whatever else is looked at: images of a wrong label, in other batches."""
+    model, x, y, _ = setting(network, 12)
+    alone = attack(model, x[1::2], y[1::2])
+    wrong = y.clone()
+    wrong[::2] = (y[::2] + 1) % 6
+    mixed = attack(model, x, wrong, batch_size=5)
+    assert mixed.eligible.tolist() == 6 * [False, True]
+    assert torch.allclose(mixed.adv[1::2], alone.adv, atol=1e-9)
+    assert torch.equal(mixed.success[1::2], alone.success)
+    assert alone.forwards == 6 + int(alone.steps.sum()) + 6  # the first look, the search, the check
+    with pytest.raises(ValueError, match="labels hold the class 6"):
+        attack(model, x, torch.where(y == y[0], 6, y))
 
 
 def test_what_counts_as_success_for_hot_cold(network: Callable[..., nn.Sequential]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -100,6 +101,15 @@ def test_few_forwards(name: str) -> None:
     assert fast.backwards == len(x)
 
 
+@pytest.mark.parametrize("name", list(ATTACKS))
+def test_three_looks_are_mostly_enough(name: str) -> None:
+    """One, one beyond it, and one on the other side of the flip."""
+    network, x, y = relu_setting(0)
+    result = ATTACKS[name](bisections=0)(network, x, y)
+    assert bool(result.success.all())
+    assert float(result.steps.double().mean()) < 3.5
+
+
 @pytest.mark.parametrize("exhaustive", [False, True])
 def test_of_several_classes_the_smallest_weight_counts(exhaustive: bool) -> None:
     """Of the rays from one image several flip, a step apart or many."""
@@ -166,6 +176,24 @@ def test_margins_that_come_and_go(frequency: float, phase: float, exhaustive: bo
     first = float(s[margin(s) > 0][0])
     result = run(margin, zoo.FGS(exhaustive=exhaustive))
     assert first - STEP - 1e-9 < float(result.epsilon) < first + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("frequency", "phase", "level", "height", "first"),
+    [(15.46, 5.15, -0.95, 0.32, 46), (40.67, 4.72, -1.69, 0.95, 15), (36.5, 4.75, -1.35, 0.49, 61)],
+)
+def test_what_was_passed_over_is_looked_at_again(
+    frequency: float, phase: float, level: float, height: float, first: int
+) -> None:
+    """The first look is beyond the first flip, which the next one, further on, gives away."""
+
+    def margin(s: Tensor) -> Tensor:
+        return 2 * s + level + height * (torch.sin(frequency * s + phase) - math.sin(phase))
+
+    flips = margin(torch.arange(256, dtype=torch.float64) / 255) > 0
+    assert int(flips.nonzero()[0]) == first
+    result = run(margin, zoo.FGS(bisections=0))
+    assert first - 1 < 255 * float(result.epsilon) < first + 1
 
 
 def test_nothing_flips() -> None:

@@ -48,36 +48,40 @@ def test_it_fools_and_stays_in_the_ball(norm: str, epsilon: float, mode: str) ->
     assert rate > random + 0.2, "a random direction of the same length must fool fewer"
 
 
-def test_exact_is_the_sequential_algorithm() -> None:
+@pytest.mark.parametrize(("accept", "max_iter", "overshoot"), [(9, 10, 0.02), (2, 10, 0.0), (9, 1, 0.0)])
+def test_exact_is_the_sequential_algorithm(accept: int, max_iter: int, overshoot: float) -> None:
     """One image after the other, with a DeepFool of one image, as the paper's algorithm 1 says it."""
     x, epsilon = images(40), 0.2
     model, clean = network(), network()(images(40)).argmax(1)
-    result = run(x, epsilon=epsilon, passes=1, fooling=1.0, candidates=0)
-    v = torch.zeros_like(x[0])
+    options = {"accept": accept, "max_iter": max_iter, "overshoot": overshoot}
+    result = run(x, epsilon=epsilon, passes=1, fooling=1.0, candidates=0, **options)
+    v, counts = torch.zeros_like(x[0]), set()
     for i in torch.randperm(len(x), generator=torch.Generator().manual_seed(0)).tolist():
         point = x[i : i + 1] + v
         if int(model(point).argmax()) != int(clean[i]):
             continue
-        step, count = deepfool(model, point, int(clean[i]))
-        if count < 9:
+        step, count = deepfool(model, point, int(clean[i]), max_iter, overshoot)
+        counts.add(count)
+        if count < min(accept, max_iter + 1):
             v = (v + step).clamp(-epsilon, epsilon)
+    assert {1, min(accept, max_iter + 1)} <= counts or accept > max_iter > 1 or accept == 9
     assert result.universal is not None
     assert torch.allclose(result.universal, v, atol=1e-9)
 
 
-def deepfool(model: nn.Module, x: Tensor, label: int) -> tuple[Tensor, int]:
-    """The authors' DeepFool for one image, all rivals: perturbation and number of steps."""
+def deepfool(model: nn.Module, x: Tensor, label: int, max_iter: int, overshoot: float) -> tuple[Tensor, int]:
+    """The authors' DeepFool for one image, all rivals: perturbation and number of steps, `max_iter` + 1: it failed."""
     total = torch.zeros_like(x)
-    for step in range(10):
-        z = (x + 1.02 * total).requires_grad_()
+    for step in range(max_iter + 1):
+        z = (x + (1 + overshoot) * total).requires_grad_()
         out = model(z)[0]
         if int(out.argmax()) != label:
-            return 1.02 * total[0], step
+            return (1 + overshoot) * total[0], step
         rows = {k: torch.autograd.grad(out[k] - out[label], z, retain_graph=True)[0] for k in range(4) if k != label}
         distance = {k: float((out[label] - out[k]).detach() / w.norm()) for k, w in rows.items()}
         k = min(distance, key=lambda k: distance[k])
         total = total + (distance[k] + 1e-4) * rows[k] / rows[k].norm()
-    return 1.02 * total[0], 10
+    return (1 + overshoot) * total[0], max_iter + 1
 
 
 @pytest.mark.parametrize("size", [1, 3, 64])

@@ -114,6 +114,23 @@ def test_the_sweep_is_made_once_for_isotropy_topology_and_lipschitz(around: Any,
     assert other.forward.images == 3 * (2 * 3 * 21 + 1)
 
 
+def test_a_full_cache_costs_no_result(
+    around: Any, measured: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from advlab.storage import StorageError
+
+    network = Linear(torch.eye(36)[:9])
+    kept = measured(around("isotropy", network))
+    ctx = around("isotropy", network, trials=21)
+
+    def full(*_: Any) -> None:
+        raise StorageError("no space left on device")
+
+    monkeypatch.setattr(ctx.artifacts, "put", full)
+    assert len(measured(ctx)) == len(kept)
+    assert "the distances are not kept for other experiments: no space left" in caplog.text
+
+
 def test_isotropy_needs_no_features(around: Any, measured: Any) -> None:
     class Bare(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -234,3 +251,9 @@ def test_the_linearisation_is_the_same_by_rows_and_by_products(
     monkeypatch.setattr(Topology, "_by_rows", lambda *_: False)
     products = measured(ctx)
     assert rows["mantel_r"].to_numpy() == pytest.approx(products["mantel_r"].to_numpy(), abs=1e-5)
+
+
+@pytest.mark.parametrize("experiment", ["topology", "lipschitz"])
+def test_a_layer_that_is_not_there_is_refused_before_a_run_is_begun(around: Any, experiment: str) -> None:
+    with pytest.raises(Exception, match=r"toy has no layer 'nope'"):
+        around(experiment, Linear(torch.eye(36)), layer=["nope"])
