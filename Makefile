@@ -69,19 +69,19 @@ aghdam2017-depth: $(READY)  ## topology layer by layer
 	$(ADVLAB) -m experiment=topology model=$(NETWORKS) probe.layer=all experiment.test=normal $(ARGS)
 
 aghdam2017-fig5: $(READY)  ## two functions with one Lipschitz constant
-	$(ADVLAB) experiment=lipschitz_toy
+	$(ADVLAB) experiment=lipschitz_toy $(filter run.% experiment.%,$(ARGS))
 
 aghdam2017-fig6: $(READY)  ## local Lipschitz constants, beside Jacobians and the global bound
 	$(ADVLAB) -m experiment=lipschitz model=$(NETWORKS) $(ARGS)
 
-aghdam2017-directions: $(READY)  ## isotropy and local Lipschitz constants on adversarial directions of equal length
-	$(ADVLAB) -m experiment=isotropy,lipschitz model=$(NETWORKS) probe.direction=fgv,deepfool $(ARGS)
+aghdam2017-directions: $(READY)  ## figures 1, 4 and 6 on adversarial directions of equal length
+	$(ADVLAB) -m experiment=isotropy,topology,lipschitz model=$(NETWORKS) probe.direction=fgv,deepfool $(ARGS)
 
 aghdam2017-gradient: $(READY)  ## section 2.1: gradient and Hessian as measures of isotropy
 	$(ADVLAB) -m experiment=gradient_isotropy model=$(NETWORKS) $(ARGS)
 
 aghdam2017-frequency: $(READY)  ## section 2.2: convolutions of permuted inputs
-	$(ADVLAB) experiment=frequency
+	$(ADVLAB) experiment=frequency $(filter run.% experiment.%,$(ARGS))
 
 .PHONY: barati2021 barati2021-fig1 barati2021-fig2 barati2021-fig3
 barati2021: barati2021-fig1 barati2021-fig2 barati2021-fig3 barati2021-fig4 barati2021-fig5  ## every figure of Barati et al. 2021

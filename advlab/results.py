@@ -326,10 +326,12 @@ def safe_name(text: str) -> str:
 
 
 def run_label(nodes: dict[str, dict[str, Any]]) -> str:
-    """Model and dataset in words, and the attack before them."""
+    """Model and dataset in words, the attack before them, and the probe's directions after them where they are not random."""
     model, dataset = nodes["model"]["name"], nodes["dataset"].get("label") or nodes["dataset"]["name"]
     words = [model if model != "none" else "", dataset if dataset != "none" else ""]
     text = " on ".join(word for word in words if word) or nodes["experiment"]["name"]
+    direction = nodes.get("probe", {}).get("direction", "random")
+    text = text if direction == "random" else f"{text}, {direction}"
     attack = nodes.get("attack", {}).get("name", "none")
     return text if attack == "none" else f"{attack}: {text}"
 

@@ -1,4 +1,4 @@
-"""Training against the bare loop of its forwards and backwards: clean, and with hard points (barati2021, section IV-C)."""
+"""Training against the bare loop of its forwards, losses and backwards: clean, and with hard points (barati2021, IV-C)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from advlab.fit import choose_device
+from advlab.metrics.objectives import own_loss
 from advlab.models.forward import set_precision
 from advlab.models.networks.lenet import LeNet
 from advlab.models.networks.mlp import MLP
@@ -64,7 +65,7 @@ def workload(
             for _ in range(STEPS if points else 0):
                 kept.clear()
                 network(at)
-                torch.autograd.grad(kept[0].logsumexp(1).sum(), at)
+                torch.autograd.grad(own_loss(kept[0]).sum(), at)
             network.requires_grad_(True)
             kept.clear()
             optimizer.zero_grad()

@@ -67,7 +67,8 @@ def approach(rays: Rays, params: Search, guess: Tensor) -> Found:
     Weights are tried from the left: where the leads, extrapolated, cross zero, and once something has flipped, between
     the last failure and the flip, until these are 2^-bisections steps of the scan apart. What lies before a failure is
     taken for failures too if leads that bend `SAFETY` times more than they were ever seen to stay below zero there;
-    otherwise it is halved, down to the steps of the scan.
+    otherwise it is halved, down to the steps of the scan. How much they bend is seen from three weights: where the second
+    is a failure, the third lies ahead of it, and is mostly near the flip.
     """
     step, end = params.resolution, params.largest / params.resolution
     tolerance = 2.0**-params.bisections
@@ -158,8 +159,9 @@ def learn(state: State, c: Tensor, leads: Tensor, threshold: Tensor, counted: Te
     bad = torch.isnan(threshold)
     hit = rays.best(leads) > threshold  # not where bad
     p, lp, a, la, b, lb, bend = state.p, state.lp, state.a, state.la, state.b, state.lb, state.bend
+    # a look beyond the failure b shows how much leads bend; nothing between a and b may flip by that
     beyond = c > b
-    bend = torch.fmax(bend, second(a, b, c, la, lb, leads).abs().amax(1))
+    bend = torch.fmax(bend, torch.where(bad, torch.nan, second(a, b, c, la, lb, leads).abs().amax(1)))
     rest = beyond & sure(a, b, la, lb, bend, rays)
     p, lp, a, la = pick(rest, a, p), pick(rest, la, lp), pick(rest, b, a), pick(rest, lb, la)
     hidden, b = torch.where(beyond & ~rest, b, torch.nan), torch.where(beyond, torch.nan, b)

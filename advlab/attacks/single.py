@@ -44,17 +44,17 @@ class Single:
         for count in range(self._max_iter + 1):
             at = at or self._problem.linearise(point)
             logits = at.logits[0].double().cpu().numpy()
-            leads = logits - logits[label]
-            if not count:
-                order = np.argsort(-logits, kind="stable")
-                rivals = order[order != label]
             if not np.isfinite(logits).all():
                 break
+            if not count:
+                order = np.argsort(-logits, kind="stable")
+                rivals = order[order != label][: self._candidates]
+            leads = logits - logits[label]
             if leads.max() > ROUNDING * torch.finfo(x.dtype).eps * np.abs(logits).max():  # as `Problem.flipped`
                 return point - x, count
             if count == self._max_iter:
                 break
-            distance, norm, w = nearest(at, np.abs(leads), label, rivals[: self._candidates], self._known[i])
+            distance, norm, w = nearest(at, np.abs(leads), label, rivals, self._known[i])
             if not np.isfinite(distance):
                 break
             r = torch.add(r, w, alpha=(distance + self._nudge) / norm)

@@ -9,6 +9,8 @@ import numpy as np
 from advlab.plotting.panels import grid
 from advlab.plotting.style import LINES
 
+INPUT = r"$\Vert h(x+v)-h(x)\Vert$"
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
@@ -25,7 +27,7 @@ def fits(part: pd.DataFrame) -> tuple[Any, Any]:
     """
     drawn = part.dropna(subset=["moved"])
     x, y = points(drawn)
-    degrees = len(np.unique(x)) - 1  # fewer radii than coefficients determine no curve
+    degrees = drawn["radius"].nunique() - 1  # fewer radii than coefficients determine no curve
     first, second = (np.polyfit(x, y, n) if degrees >= n else np.full(n + 1, np.nan) for n in (1, 2))
     return first, second
 
@@ -47,9 +49,7 @@ def movements(table: pd.DataFrame) -> Figure:
             `grid`.
     """
     deepest = table.groupby("run")["depth"].transform("max")
-    figure, panels = grid(
-        table[table["depth"] == deepest], height=2.3, xlabel=r"$\Vert h(x+v)-h(x)\Vert$", sharey=False
-    )
+    figure, panels = grid(table[table["depth"] == deepest], height=2.3, xlabel=INPUT, sharey=False)
     mappable: Any = None
     for axis, part, column in panels:
         drawn = part.dropna(subset=["moved"])
@@ -81,10 +81,7 @@ def movements(table: pd.DataFrame) -> Figure:
         axis.set_ylim(0, tallest * 1.1 if tallest > 0 else 1)  # nothing to draw where features never move
         counted = part["trials"].sum() - part["nonfinite"].sum()
         share = part["contracted_normalised"].sum() / counted if counted else np.nan
-        axis.text(
-            0.97, 0.04, f"$L < 1$: {100 * share:.4g} %", transform=axis.transAxes, ha="right", fontsize=7,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
-        )  # fmt: skip
+        axis.set_xlabel(rf"{INPUT}, $L < 1$: {100 * share:.3g} %")
         if column == 0:
             axis.set_ylabel(r"$\Vert g(\Phi_L(x+v))-g(\Phi_L(x))\Vert$")
     bar = figure.colorbar(mappable, ax=[axis for axis, _, _ in panels], fraction=0.05, pad=0.01, aspect=30)

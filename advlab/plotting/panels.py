@@ -20,14 +20,13 @@ def grid(
     A single run has its readings side by side, several have a row of panels for each reading.
 
     Args:
-        table: rows with `run`, `norm`, `pixel_scale` and `direction`.
+        table: rows with `run`, `norm` and `pixel_scale`.
         height: of a row of panels, inches.
         xlabel: of the horizontal axes; the radius when empty, else the reading stands in the title.
         sharey: one vertical scale for all.
     """
     from matplotlib.figure import Figure
 
-    table = table.assign(run=[named(*key) for key in zip(table["run"], table["direction"], strict=True)])
     runs = list(dict.fromkeys(table["run"]))
     readings = list(dict.fromkeys(zip(table["norm"], table["pixel_scale"], strict=True)))
     columns = len(readings) if len(runs) == 1 else min(COLUMNS, len(runs))
@@ -51,8 +50,3 @@ def grid(
             part = table[(table["run"] == run) & (table["norm"] == norm) & (table["pixel_scale"] == scale)]
             panels.append((axis, part, column))
     return figure, panels
-
-
-def named(run: str, direction: str) -> str:
-    """The title of a run's panels: with its directions where they are not random."""
-    return run if direction == "random" else f"{run}, {direction}"

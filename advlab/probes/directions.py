@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 if TYPE_CHECKING:
     from advlab.context import Context
     from advlab.probes.draws import Draws
 
+KEPT = 1 << 26  # values of directions that are remembered
 START = -1  # the radius index whose draws are the random starts: no radius has it
 
 
@@ -22,8 +22,8 @@ class AdversarialDirections:
     Trial t starts at x + spread u_t / ||u_t||_2, with u_t ~ U(-1, 1)^D of the sample's own draws. Its direction is the
     gradient of the cross-entropy there (`fgv`, Rozsa et al. 2016), or the perturbation that DeepFool finds from there
     without clipping (`deepfool`). From the image itself there would be one direction, and nothing to take a range
-    over. The directions of a sample serve all radii. Where a gradient is zero, or DeepFool fails, the direction is
-    NaN, and its scores are counted as not finite.
+    over. The directions of a sample serve all radii. Where DeepFool fails, which it does from a start outside the class,
+    the gradient takes its place; where a gradient is zero, the direction is NaN, and its scores count as not finite.
 
     Args:
         ctx: the run: network, images and probe.
@@ -33,7 +33,7 @@ class AdversarialDirections:
     def __init__(self, ctx: Context, noise: Draws) -> None:
         self.size, self.kind = noise.size, noise.kind
         self._ctx, self._noise = ctx, noise
-        self._sample, self._found = -1, torch.empty(0)
+        self._found: dict[int, Tensor] = {}  # of the last samples: a cell asks for each several times
 
     def fill(self, units: Sequence[tuple[int, int]], out: Tensor, start: int = 0) -> None:
         """Write the directions of several units.
@@ -44,9 +44,12 @@ class AdversarialDirections:
             start: first trial.
         """
         for (sample, _), rows in zip(units, out, strict=True):
-            if sample != self._sample:
-                self._sample, self._found = sample, self._directions(sample)
-            rows.copy_(self._found[start : start + len(rows)])
+            if sample not in self._found:
+                directions = self._directions(sample)
+                while self._found and (len(self._found) + 1) * directions.numel() > KEPT:
+                    self._found.pop(next(iter(self._found)))
+                self._found[sample] = directions
+            rows.copy_(self._found[sample][start : start + len(rows)])
 
     def digest(self, sample: int, radius: int, block: int, purpose: str = "") -> bytes:
         """As `Draws.digest`."""
@@ -74,9 +77,10 @@ class AdversarialDirections:
         found = []
         for part, y in zip(x.split(execution.batch_size), labels.split(execution.batch_size), strict=True):
             tracked = part.clone().requires_grad_()
-            # in float64 from the logits: the gradient of a confident score would underflow
-            loss = F.cross_entropy(network(tracked).double(), y, reduction="sum")
-            found.append(torch.autograd.grad(loss, tracked)[0])
+            logits, column = network(tracked), y[:, None]
+            # log((1 - p) / p): its gradient is that of the cross-entropy / (1 - p), and does not underflow where p is near 1
+            others = logits.scatter(1, column, -torch.inf).logsumexp(1)
+            found.append(torch.autograd.grad((others - logits.gather(1, column)[:, 0]).sum(), tracked)[0])
         self._ctx.count(forwards=len(x), backwards=len(x))
         return torch.cat(found)
 
@@ -92,4 +96,7 @@ class AdversarialDirections:
         )  # fmt: skip
         self._ctx.count(forwards=result.forwards, backwards=result.backwards)
         moved: Tensor = result.adv - x
-        return torch.where(result.success.view(-1, 1, 1, 1), moved, 0)
+        failed = ~result.success
+        if bool(failed.any()):
+            moved[failed] = self._gradients(x[failed], labels[failed])
+        return moved

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from advlab.context import Context
 
 log = logging.getLogger(__name__)
+WAITING = 1 << 27  # features of one sample and radius, about, that layers swept together have: 512 MiB a reading
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def scores(ctx: Context, samples: Sequence[int]) -> Scores:
     """
     probe = ctx.settings.probe
     assert ctx.classifier is not None
-    if probe.layer != ["auto"] or ctx.classifier.head:
+    if ctx.classifier.head:
         if probe.keep:
             return neighbourhood(ctx, samples)
         found = ctx.artifacts.find("neighbourhood", _key(ctx, samples, resolve_layers(ctx)))
@@ -134,7 +135,8 @@ def neighbourhood(ctx: Context, samples: Sequence[int]) -> Neighbourhood:
 
 
 def _load(ctx: Context, arrays: Arrays) -> Neighbourhood:
-    return Neighbourhood(**{name: torch.from_numpy(array).to(ctx.device) for name, array in arrays.items()})
+    device = torch.device("cpu") if ctx.device.type == "mps" else ctx.device  # it has no float64
+    return Neighbourhood(**{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
 
 
 def _key(ctx: Context, samples: Sequence[int], layers: list[str]) -> dict[str, Any]:
@@ -164,17 +166,40 @@ def _sweep(ctx: Context, samples: Sequence[int], layers: list[str], draws: Direc
     deficit, _ = complement(logits, labels)
     shape = (len(probe.readings), len(samples), len(probe.radii), probe.trials)
     gathered = logits.new_empty(shape[0], shape[1] * shape[2], probe.trials, logits.shape[-1])
-    distances = _Distances(shape, x, clean) if layers else None
-    for batch in sphere_batches(x, samples, probe, draws, execution):
-        out, features = forward.tapped(batch.images, layers) if layers else (forward(batch.images), [])
-        out = out.view(batch.units, -1, out.shape[-1])
-        units = slice(batch.first, batch.first + batch.units)
-        gathered[batch.reading, units, batch.start : batch.start + out.shape[1]] = out
+    spaces: list[tuple[Tensor, Tensor]] = []  # norms and distances: of the images, then of each layer's features
+    for n, group in enumerate(_groups([origin.shape[1] for origin in clean], probe.trials) if layers else [[]]):
+        origins = [clean[layer] for layer in group]
+        distances = _Distances(shape, [x.flatten(1), *origins] if n == 0 else origins) if layers else None
+        for batch in sphere_batches(x, samples, probe, draws, execution):
+            out, features = forward.tapped(batch.images, [layers[layer] for layer in group])
+            out = out.view(batch.units, -1, out.shape[-1])
+            units = slice(batch.first, batch.first + batch.units)
+            gathered[batch.reading, units, batch.start : batch.start + out.shape[1]] = out
+            if distances is not None:
+                distances.add(batch, [batch.images.flatten(1), *features] if n == 0 else features)
         if distances is not None:
-            distances.add(batch, features)
+            spaces += zip(distances.norms, distances.pairs, strict=True)
     perturbed, hit = complement(gathered.view(*shape, -1), labels[:, None, None])
-    found = Scores(deficit, perturbed, hit)
-    return found if distances is None else distances.with_scores(found)
+    if not layers:
+        return Scores(deficit, perturbed, hit)
+    norms, pairs = (torch.stack(found).unflatten(2, shape[1:3]) for found in zip(*spaces, strict=True))
+    width = torch.tensor([origin.shape[1] for origin in clean])
+    return Neighbourhood(
+        deficit, perturbed, hit, length=norms[0], moved=norms[1:], inner=pairs[0], outer=pairs[1:], width=width
+    )
+
+
+def _groups(widths: list[int], trials: int) -> list[list[int]]:
+    """Indices of the layers that are swept together: the features of T perturbed images may have to wait for each other."""
+    groups: list[list[int]] = [[]]
+    held = 0
+    for layer, width in enumerate(widths):
+        if groups[-1] and (held + width) * trials > WAITING:
+            groups.append([])
+            held = 0
+        groups[-1].append(layer)
+        held += width
+    return groups
 
 
 class _Distances:
@@ -182,24 +207,22 @@ class _Distances:
 
     Args:
         shape: (readings, samples, radii, trials).
-        x: (samples, C, H, W) clean images.
-        clean: (samples, R) features of each layer.
+        origins: (samples, R) of the clean images in each space: pixels, or features of a layer.
     """
 
-    def __init__(self, shape: tuple[int, int, int, int], x: Tensor, clean: list[Tensor]) -> None:
+    def __init__(self, shape: tuple[int, int, int, int], origins: list[Tensor]) -> None:
         readings, samples, self.radii, self.trials = shape
         units, pairs = samples * self.radii, self.trials * (self.trials - 1) // 2
-        self.shape, self.origins = shape, [x.flatten(1), *clean]
-        spaces = len(self.origins)  # the image, then the layers
-        self.norms = x.new_empty(spaces, readings, units, self.trials)
-        self.pairs = x.new_empty(spaces, readings, units, pairs)
+        self.origins = origins
+        self.norms = origins[0].new_empty(len(origins), readings, units, self.trials)
+        self.pairs = origins[0].new_empty(len(origins), readings, units, pairs)
         self.waiting: dict[tuple[int, int], list[Tensor]] = {}
 
-    def add(self, batch: Batch, features: list[Tensor]) -> None:
-        """Take the images and features of one batch."""
+    def add(self, batch: Batch, spaces: list[Tensor]) -> None:
+        """Take the (n, R) points of one batch in each space."""
         units = slice(batch.first, batch.first + batch.units)
         sample = torch.arange(batch.first, batch.first + batch.units, device=batch.images.device) // self.radii
-        for space, (origin, points) in enumerate(zip(self.origins, [batch.images.flatten(1), *features], strict=True)):
+        for space, (origin, points) in enumerate(zip(self.origins, spaces, strict=True)):
             moved = points.view(batch.units, -1, points.shape[-1]) - origin[sample][:, None]
             if moved.shape[1] < self.trials:
                 parts = self.waiting.setdefault((space, batch.reading), [])
@@ -209,12 +232,3 @@ class _Distances:
                 moved = torch.cat(self.waiting.pop((space, batch.reading)), 1)
             self.norms[space, batch.reading, units] = torch.linalg.vector_norm(moved, dim=-1)
             self.pairs[space, batch.reading, units] = pairwise_distances(moved).float()
-
-    def with_scores(self, scores: Scores) -> Neighbourhood:
-        """All of it, with a dimension each for samples and radii."""
-        _, samples, radii, _ = self.shape
-        norms, pairs = (values.unflatten(2, (samples, radii)) for values in (self.norms, self.pairs))
-        width = torch.tensor([origin.shape[1] for origin in self.origins[1:]])
-        return Neighbourhood(
-            **vars(scores), length=norms[0], moved=norms[1:], inner=pairs[0], outer=pairs[1:], width=width
-        )

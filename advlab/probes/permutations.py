@@ -58,5 +58,5 @@ class Permutations:
             random.permuted(rows, axis=1, out=rows)
             return torch.from_numpy(rows).to(v.device)
         generator = torch.Generator(v.device).manual_seed(int.from_bytes(digest[:8], "little") >> 1)
-        keys = torch.rand((BLOCK, self.size), device=v.device, dtype=torch.float64, generator=generator)
+        keys = torch.randint(1 << 62, (BLOCK, self.size), device=v.device, generator=generator)
         return v[keys.argsort(1)]

@@ -139,6 +139,8 @@ class ScoreRanges(SphereExperiment):
 
     def _noise_floors(self, ctx: Context, cell: Cell, x: Tensor, labels: Tensor) -> dict[tuple[int, int, int], float]:
         """(sample, reading, radius) -> spurious range, for the first samples of the run."""
+        import torch
+
         from advlab.numerics import complement
         from advlab.probes.sweep import sphere_batches
 
@@ -159,8 +161,9 @@ class ScoreRanges(SphereExperiment):
                 errors.setdefault((sample, batch.reading, radii[k]), []).append(values)
         floors = {}
         for key, pieces in errors.items():
-            highest = max(float(piece.max()) for piece in pieces)
-            floors[key] = highest - min(float(piece.min()) for piece in pieces)
+            values = torch.cat(pieces)
+            values = values[torch.isfinite(values)]  # whatever the batches were
+            floors[key] = float(values.max() - values.min()) if len(values) else math.nan
         return floors
 
     @abstractmethod

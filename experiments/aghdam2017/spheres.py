@@ -89,6 +89,20 @@ def images_and_labels(ctx: Context, samples: list[int]) -> tuple[Tensor, Tensor]
     return ctx.data.images(index), ctx.data.labels[index.to(ctx.data.device)]
 
 
+def refuse_low_precision(name: str, settings: Any) -> None:
+    """Distances of features are compared in float32.
+
+    Raises:
+        ConfigError: the run is in bfloat16, whose rounding would pass for what the network does.
+    """
+    from advlab.errors import ConfigError
+
+    if settings.run.precision == "bf16":
+        raise ConfigError(
+            f"run.precision=bf16: {name} compares distances that bfloat16 rounds away: take float32 or tf32"
+        )
+
+
 def features_of(classifier: Classifier, layer: str, x: Tensor) -> Tensor:
     """(n, R) output Phi_L(x) of a layer."""
     return classifier.features(x, layer)[1]

@@ -12,7 +12,15 @@ from advlab.claims import Claim, judge
 from advlab.experiment import Cell, Cost
 from advlab.metrics.intervals import mean_interval, median_interval
 
-from .spheres import SphereExperiment, directed, features_of, images_and_labels, reading_name, swept
+from .spheres import (
+    SphereExperiment,
+    directed,
+    features_of,
+    images_and_labels,
+    reading_name,
+    refuse_low_precision,
+    swept,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +40,7 @@ class TopologyRow:
     label: int  # true class
     layer: str  # whose output is Phi_L; auto: the input of the classification layer
     depth: int  # of the layer among those measured, from 0
+    pixels: int  # D, values of an image
     features: int  # R, numbers that the layer gives
     norm: str  # l2 or linf
     pixel_scale: float  # pixel value of white in the radius's units
@@ -85,14 +94,15 @@ class Topology(SphereExperiment):
                 raise ValueError(f"band and share lie between 0 and 1, got {self.band} and {self.share}")
 
     def check(self, settings: Any) -> None:
-        """Three directions at least: with two there is one distance, and nothing to correlate.
+        """Four directions at least, which have six distances, and float32.
 
         Raises:
-            ConfigError: fewer.
+            ConfigError: the probe is no sphere, has fewer directions, or the run is in bfloat16.
         """
         from advlab.errors import ConfigError
 
         super().check(settings)
+        refuse_low_precision(self.name, settings)
         if settings.probe.trials < 4:
             raise ConfigError(
                 f"probe.trials: topology compares distances of at least 4 points, got {settings.probe.trials}"
@@ -106,10 +116,12 @@ class Topology(SphereExperiment):
         return super().prepare(ctx)
 
     def cost(self, ctx: Context) -> Cost:
-        """The sweep, the linearisation (at most a product a direction, two forwards each), and the check of float32."""
-        probe, samples = ctx.settings.probe, len(ctx.prepared["samples"])
-        products = 2 * self._products(ctx) * samples
-        rounding = min(probe.floor_samples, samples) * len(probe.readings) * probe.trials
+        """The sweep, each layer's linearisation (at most two forwards a direction), and its check of float32."""
+        from advlab.probes.neighbourhood import resolve_layers
+
+        probe, samples, layers = ctx.settings.probe, len(ctx.prepared["samples"]), len(resolve_layers(ctx))
+        products = 2 * self._products(ctx) * samples * layers
+        rounding = 2 * min(probe.floor_samples, samples) * len(probe.readings) * probe.trials * layers
         forwards, backwards = directed(ctx)
         linear = products if self.params.linearisation else 0
         return Cost(forwards=swept(ctx) + linear + rounding + forwards, backwards=backwards)
@@ -123,7 +135,8 @@ class Topology(SphereExperiment):
 
         probe, p, samples = ctx.settings.probe, self.params, cell.payload["samples"]
         found, layers = neighbourhood(ctx, samples), resolve_layers(ctx)
-        labels = images_and_labels(ctx, samples)[1].tolist()
+        images, labels = images_and_labels(ctx, samples)
+        true, pixels = labels.tolist(), images[0].numel()
         rounding = self._rounding(ctx, cell, layers)
         bad = (~torch.isfinite(found.moved)).sum(-1).tolist()
         inner = found.inner.flatten(0, 2)
@@ -148,7 +161,8 @@ class Topology(SphereExperiment):
                             own = source == "network"
                             rows.append(
                                 TopologyRow(
-                                    sample=sample, label=labels[s], layer=layer, depth=depth, features=int(found.width[depth]),
+                                    sample=sample, label=true[s], layer=layer, depth=depth, pixels=pixels,
+                                    features=int(found.width[depth]),
                                     norm=reading.norm, pixel_scale=reading.pixel_scale, direction=probe.direction,
                                     radius=radius, trials=probe.trials, source=source, mantel_r=r, p_value=significance,
                                     scale=scale, deviation=deviation, residual=residual,
@@ -180,23 +194,25 @@ class Topology(SphereExperiment):
         """
         import torch
 
-        from advlab.geometry.dense import LARGEST, dense_jacobian
-        from advlab.geometry.jacobian import jvp
+        from advlab.geometry.dense import LARGEST
         from advlab.metrics.distances import pairwise_distances
 
-        classifier, execution, probe = ctx.classifier, ctx.execution, ctx.settings.probe
+        classifier, probe = ctx.classifier, ctx.settings.probe
         assert classifier is not None
-        assert execution is not None
-        phi, batch = partial(features_of, classifier, layer), execution.batch_size
+        phi = partial(features_of, classifier, layer)
         distances = lengths.new_empty(*lengths.shape[:3], lengths.shape[3] * (lengths.shape[3] - 1) // 2)
         products, jacobian, at = lengths, lengths, -1
         for s, m, k, x, v, scale in perturbations(ctx, samples, lengths):
             if m == 0 or probe.clip:
+                # the run's batches were measured without graphs: they are halved until these fit as well
                 if not self._by_rows(ctx, features) or features * x.numel() > LARGEST:
-                    products = jvp(phi, x, v, batch_size=batch)[0]
+                    products = ctx.in_batches(partial(_products, phi, x, v), images=0)[0]
+                    ctx.count(forwards=v.shape[1])
                 else:
                     if s != at:
-                        jacobian, at = dense_jacobian(phi, x, batch_size=batch), s
+                        jacobian = ctx.in_batches(partial(_rows, phi, x), images=0)
+                        at = s
+                        ctx.count(forwards=features, backwards=features)
                     products = v[0].flatten(1) @ jacobian.T
             distances[m, s, k] = pairwise_distances((products * scale[:, None])[None])[0].to(torch.float32)
         return distances
@@ -241,22 +257,23 @@ class Topology(SphereExperiment):
         found: dict[tuple[int, int, int], float] = {}
         whole = whole_units(ctx)
         for batch in sphere_batches(x, samples[:count], probe, ctx.draws, whole, radii=[0]):
-            single, double = (tap(batch.images, layers)[1] for tap in (ctx.forward.tapped, ctx.forward.double_tapped))
-            for u in range(batch.units):
-                rows = slice(u * probe.trials, (u + 1) * probe.trials)
-                sample = batch.first + u
-                inner = pairwise_distances((batch.images[rows].double() - x[sample].double()).flatten(1)[None])
-                for depth, (low, high) in enumerate(zip(single, double, strict=True)):
-                    r = [
-                        float(mantel_r(inner, pairwise_distances(f[rows][None]).to(inner), squared=self.params.squared))
-                        for f in (low, high)
-                    ]
-                    found[sample, batch.reading, depth] = abs(r[0] - r[1])
+            inner = pairwise_distances(
+                (batch.images - x[batch.first]).flatten(1)[None]
+            )  # one sample: the batch is whole
+            for depth, layer in enumerate(layers):  # one by one: all layers of T images may not fit
+                taps = (ctx.forward.tapped, ctx.forward.double_tapped)
+                r = [
+                    float(mantel_r(inner, pairwise_distances(features[None]).to(inner), squared=self.params.squared))
+                    for (features,) in (tap(batch.images, [layer])[1] for tap in taps)
+                ]
+                found[batch.first, batch.reading, depth] = abs(r[0] - r[1])
         return found
 
     def summary(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Median and quartiles of r, the shares inside the band and significant, and the random map's expected r."""
+        """Median and quartiles of r, shares inside the band and significant, rounding, and the random map's expected r."""
         import pandas as pd
+
+        from advlab.metrics.random_map import expected_r
 
         rows = []
         keys = ["run", "layer", "norm", "pixel_scale", "direction", "source"]
@@ -269,6 +286,10 @@ class Topology(SphereExperiment):
                     "lower_quartile": r.quantile(0.25), "upper_quartile": r.quantile(0.75),
                     f"share_below_{self.params.band:g}": (r.abs() < self.params.band).mean(),
                     "share_p_below_.05": (tested < 0.05).mean() if len(tested) else NAN,
+                    "expected_r": expected_r(int(part["pixels"].iloc[0]), int(part["features"].iloc[0]))
+                    if key[-1] == "random map"
+                    else NAN,
+                    "largest_rounding": part["rounding"].max(),
                     "median_deviation": part["deviation"].median(), "median_residual": part["residual"].median(),
                 }
             )  # fmt: skip
@@ -289,7 +310,10 @@ class Topology(SphereExperiment):
         by = {source: rows.set_index(["sample", "radius"])["mantel_r"] for source, rows in part.groupby("source")}
         network = by["network"].dropna()
         inside = (network.abs() < p.band).groupby("sample").mean()
-        closest = network[network.index.get_level_values("radius") == epsilon].abs()
+        at_epsilon = network.index.get_level_values("radius") == (
+            epsilon if epsilon < 1 else -1
+        )  # from 1 on it is none
+        closest = network[at_epsilon].abs()
         section = "section 2.3: "
 
         def against(source: str) -> Any:
@@ -337,6 +361,20 @@ class Topology(SphereExperiment):
         return mantel_by_depth(table) if table["layer"].nunique() > 1 else mantel_by_radius(table, self.params.band)
 
 
+def _products(phi: Any, x: Tensor, v: Tensor, batch: int) -> Tensor:
+    """J(x) v, in batches."""
+    from advlab.geometry.jacobian import jvp
+
+    return jvp(phi, x, v, batch_size=batch)
+
+
+def _rows(phi: Any, x: Tensor, batch: int) -> Tensor:
+    """J(x), in batches."""
+    from advlab.geometry.dense import dense_jacobian
+
+    return dense_jacobian(phi, x, batch_size=batch)
+
+
 def whole_units(ctx: Context) -> Any:
     """Batches of all directions of one (sample, radius), for what needs them together."""
     from dataclasses import replace
@@ -359,5 +397,5 @@ def perturbations(
         s, k = divmod(batch.first, len(probe.radii))
         x = images[s : s + 1]
         v = batch.images - x if probe.clip else batch.noise[0].view_as(batch.images)
-        scale = lengths[batch.reading, s, k] / torch.linalg.vector_norm(v.flatten(1), dim=1)
+        scale = lengths[batch.reading, s, k].to(v.device) / torch.linalg.vector_norm(v.flatten(1), dim=1)
         yield s, batch.reading, k, x, v[None], scale

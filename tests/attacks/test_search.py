@@ -179,19 +179,17 @@ def test_margins_that_come_and_go(frequency: float, phase: float, exhaustive: bo
 
 
 @pytest.mark.parametrize(
-    ("frequency", "phase", "level", "height", "first"),
-    [(15.46, 5.15, -0.95, 0.32, 46), (40.67, 4.72, -1.69, 0.95, 15), (36.5, 4.75, -1.35, 0.49, 61)],
+    ("frequency", "phase", "level", "height"), [(38.8, 4.8, -0.47, 0.27), (32.6, 4.8, -0.86, 0.74)]
 )
-def test_what_was_passed_over_is_looked_at_again(
-    frequency: float, phase: float, level: float, height: float, first: int
-) -> None:
+def test_what_was_passed_over_is_looked_at_again(frequency: float, phase: float, level: float, height: float) -> None:
     """The first look is beyond the first flip, which the next one, further on, gives away."""
 
     def margin(s: Tensor) -> Tensor:
         return 2 * s + level + height * (torch.sin(frequency * s + phase) - math.sin(phase))
 
     flips = margin(torch.arange(256, dtype=torch.float64) / 255) > 0
-    assert int(flips.nonzero()[0]) == first
+    first = int(flips.nonzero()[0])
+    assert not bool(flips[first:].all())
     result = run(margin, zoo.FGS(bisections=0))
     assert first - 1 < 255 * float(result.epsilon) < first + 1
 

@@ -77,10 +77,8 @@ def test_no_gradient_and_no_finite_logits_are_failures(linear: type[nn.Module]) 
     r, count = Single(problem_of(flat, x), max_iter=5, overshoot=0.02, candidates=0)(0, x)
     assert (count, float(r.abs().max())) == (-1, 0.0)
 
-    class Broken(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return torch.stack([x.flatten(1).sum(1), torch.nan * x.flatten(1).sum(1)], 1)
-
-    problem = problem_of(flat, x)
-    problem.model = Broken()
-    assert Single(problem, max_iter=5, overshoot=0.02, candidates=0)(0, x)[1] == -1
+    for value in (torch.nan, torch.inf, -torch.inf):
+        problem = problem_of(flat, x)
+        problem.model = linear(torch.zeros(3, 4), torch.tensor([1.0, value, 0.0]))
+        assert Single(problem, max_iter=5, overshoot=0.02, candidates=0)(0, x)[1] == -1
+        assert problem.backwards == 0

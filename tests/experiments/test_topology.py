@@ -142,6 +142,21 @@ def test_isotropy_needs_no_features(around: Any, measured: Any) -> None:
     assert not list(kept.artifacts.root.glob("neighbourhood/*"))
 
 
+def test_layers_that_are_swept_apart_give_the_same(
+    around: Any, measured: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    from advlab.probes import neighbourhood
+
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 9), nn.Tanh(), nn.Linear(9, 5))
+    together = measured(around("topology", network, layer=["all"], params={"test": "normal"}))
+    monkeypatch.setattr(neighbourhood, "WAITING", 20 * 70)
+    assert neighbourhood._groups([64, 64, 9, 9], 20) == [[0], [1], [2, 3]]
+    ctx = around("topology", network, layer=["all"], params={"test": "normal"}, cache=tmp_path / "other", batch=7)
+    apart = measured(ctx)
+    assert apart["mantel_r"].to_numpy() == pytest.approx(together["mantel_r"].to_numpy(), abs=1e-3)
+
+
 def test_every_layer_is_measured_in_its_order(around: Any, measured: Any) -> None:
     torch.manual_seed(0)
     network = nn.Sequential(
@@ -189,6 +204,7 @@ def test_too_few_directions_are_refused(around: Any) -> None:
 def made_up(network: float, linear: float, random: float, n: int = 40) -> pd.DataFrame:
     rows = [
         {
+            "pixels": 36, "features": 9,
             "sample": s, "layer": "auto", "norm": "l2", "pixel_scale": 1.0, "direction": "random", "radius": r,
             "source": source, "mantel_r": value + 0.001 * (s % 3),
         }
@@ -219,6 +235,8 @@ def test_the_summary_has_a_row_for_each_source(around: Any, measured: Any) -> No
     found = measured(around("topology", Linear(torch.eye(36)[:9])))
     summary = Topology(Topology.Params()).summary(found)
     assert len(summary) == 2 * 3
+    random = summary[summary["source"] == "random map"]
+    assert random["expected_r"].to_numpy() == pytest.approx(math.sqrt(9 / (9 + 72)))
     own = found[(found["source"] == "network") & (found["norm"] == "l2")]
     assert summary.iloc[0]["median_r"] == pytest.approx(own["mantel_r"].median())
 

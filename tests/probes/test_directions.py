@@ -100,6 +100,30 @@ def test_directions_are_found_once_a_sample_and_serve_all_radii_and_batches(dire
     assert distinct.min() > 0  # each from a start of its own
 
 
+def test_where_deepfool_fails_the_gradient_takes_its_place() -> None:
+    torch.manual_seed(0)
+    layers = nn.Linear(36, 20), nn.Tanh(), nn.Linear(20, 2)
+    network = biased(*layers, bias=30.0)  # no tanh reaches the other class
+    assert torch.allclose(
+        filled(directions(network, "deepfool"), [(0, 0)], 12), filled(directions(network, "fgv"), [(0, 0)], 12)
+    )
+
+
+def test_directions_of_several_samples_are_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = directions(biased(nn.Linear(36, 2), bias=6.0), "fgv")
+    asked: list[int] = []
+    found = source._directions
+
+    def noted(sample: int) -> Tensor:
+        asked.append(sample)
+        return found(sample)
+
+    monkeypatch.setattr(source, "_directions", noted)
+    for _ in range(3):
+        filled(source, [(0, 0), (1, 0), (2, 1)], 12)
+    assert asked == [0, 1, 2]
+
+
 def test_a_flat_network_has_no_direction() -> None:
     head = nn.Linear(36, 2)
     with torch.no_grad():
