@@ -53,6 +53,7 @@ class Experiment(ABC):
     title: ClassVar[str]  # one line
     uses: ClassVar[tuple[str, ...]] = ("dataset", "model", "probe")  # groups; the others compose to none
     gradients: ClassVar[bool] = False  # whether `measure` takes gradients; otherwise it runs under inference_mode
+    trains: ClassVar[bool] = False  # whether `measure` trains the run's model in variants: none is loaded before
     torch: ClassVar[bool] = True  # False: `measure` needs numpy alone; torch is not loaded, and the device is the CPU
     Params: ClassVar[type]  # dataclass of its own parameters, the paper's values as defaults
     Row: ClassVar[type]  # dataclass of one line of the table, identity columns first; NaN are counted in `nonfinite`,

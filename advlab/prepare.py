@@ -57,7 +57,7 @@ class Preparation:
                     f"the images of {ctx.data.name}/{ctx.data.split} are not those that this run began with "
                     f"({plan['data'][:12]}): start a new run without run.resume"
                 )
-        if "model" in self.experiment.uses and nodes["model"]["name"] != "none":
+        if "model" in self.experiment.uses and nodes["model"]["name"] != "none" and not self.experiment.trains:
             assert ctx.data is not None
             loaded = self._classifier(ctx.data, device)
             ctx.classifier = loaded.classifier

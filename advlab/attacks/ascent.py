@@ -51,4 +51,4 @@ def unit(gradient: Tensor) -> Tensor:
     exact = torch.float32 if flat.device.type == "mps" else torch.float64
     norms = torch.linalg.vector_norm(flat, dim=1, keepdim=True, dtype=exact)
     scale = torch.where((norms > 0) & torch.isfinite(norms), 1 / norms, 0.0)
-    return torch.nan_to_num(flat, 0.0, 0.0, 0.0).mul_(scale.clamp_max(1e38).to(flat.dtype)).view_as(gradient)
+    return (flat * scale.clamp_max(1e38).to(flat.dtype)).nan_to_num_(0.0, 0.0, 0.0).view_as(gradient)

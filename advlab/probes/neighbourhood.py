@@ -231,4 +231,4 @@ class _Distances:
                     continue
                 moved = torch.cat(self.waiting.pop((space, batch.reading)), 1)
             self.norms[space, batch.reading, units] = torch.linalg.vector_norm(moved, dim=-1)
-            self.pairs[space, batch.reading, units] = pairwise_distances(moved).float()
+            self.pairs[space, batch.reading, units] = pairwise_distances(moved, dtype=torch.float32)

@@ -177,7 +177,7 @@ def _run(
         with torch.autocast(device.type, torch.bfloat16, enabled=low_precision):
             if adversary is not None:
                 x, y = torch.cat([x, adversary(x, y, augment_random)]), torch.cat([y, y])
-            x = ((x - mean) / std).contiguous(memory_format=layout)
+            x = x.sub_(mean).div_(std).contiguous(memory_format=layout)
             logits = network(x)
         logits = logits.float()
         loss = F.cross_entropy(logits, y, label_smoothing=recipe.label_smoothing)

@@ -94,3 +94,15 @@ def test_condensed_and_square_are_scipys() -> None:
         square(torch.rand(1, 7))
     with pytest.raises(ValueError, match="condensed distances are"):
         square(torch.rand(6))
+
+
+def test_float32_is_right_to_what_it_says() -> None:
+    generator = torch.Generator().manual_seed(0)
+    points = 100 + torch.randn(3, 40, 500, generator=generator)
+    points[:, 1] = points[:, 0] + 1e-3 * torch.randn(3, 500, generator=generator)  # two that nearly coincide
+    exact, fast = pairwise_distances(points), pairwise_distances(points, dtype=torch.float32)
+    assert fast.dtype == torch.float32
+    assert ((fast - exact).abs() / exact).max() < 1e-4
+    assert ((fast - exact).abs() / exact).median() < 2e-6
+    points[0, 0, 0] = torch.nan
+    assert pairwise_distances(points, dtype=torch.float32)[0].isnan().all()
