@@ -29,8 +29,8 @@ def grid(
 
     runs = list(dict.fromkeys(table["run"]))
     readings = list(dict.fromkeys(zip(table["norm"], table["pixel_scale"], strict=True)))
-    columns = len(readings) if len(runs) == 1 else min(COLUMNS, len(runs))
-    depth = 1 if len(runs) == 1 else -(-len(runs) // columns)
+    depth = -(-len(runs) // COLUMNS)
+    columns = len(readings) if len(runs) == 1 else -(-len(runs) // depth)
     rows = 1 if len(runs) == 1 else depth * len(readings)
     figure = Figure(figsize=(PAGE if columns > 1 else PAGE / 2, 0.55 + height * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, sharey=sharey)

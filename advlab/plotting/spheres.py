@@ -35,8 +35,8 @@ def score_ranges(table: pd.DataFrame, *, over: str = "$T$ directions") -> Figure
 
     runs = list(dict.fromkeys(table["run"]))
     readings = list(dict.fromkeys(zip(table["norm"], table["pixel_scale"], strict=True)))
-    columns = len(readings) if len(runs) == 1 else min(COLUMNS, len(runs))
-    depth = 1 if len(runs) == 1 else -(-len(runs) // columns)  # rows of panels a reading
+    depth = -(-len(runs) // COLUMNS)
+    columns = len(readings) if len(runs) == 1 else -(-len(runs) // depth)  # rows of panels a reading
     rows = 1 if len(runs) == 1 else depth * len(readings)
     figure = Figure(figsize=(PAGE if columns > 1 else PAGE / 2, 0.75 + 2.3 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
