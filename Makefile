@@ -84,29 +84,31 @@ aghdam2017-frequency: $(READY)  ## section 2.2: convolutions of permuted inputs
 	$(ADVLAB) experiment=frequency $(filter run.% experiment.%,$(ARGS))
 
 .PHONY: barati2021 barati2021-fig1 barati2021-fig2 barati2021-fig3
-barati2021: barati2021-fig1 barati2021-fig2 barati2021-fig3 barati2021-fig4 barati2021-fig5  ## every figure of Barati et al. 2021
+barati2021: barati2021-fig1 barati2021-fig2 barati2021-fig3 barati2021-fig4 barati2021-prediction \
+	barati2021-fig5  ## every figure of Barati et al. 2021
 
 barati2021-fig1: $(READY)  ## maximum-margin classifiers of two points in the bases of Bernstein and Chebyshev
-	$(ADVLAB) experiment=bernstein_chebyshev $(ARGS)
+	$(ADVLAB) experiment=bernstein_chebyshev $(filter run.% experiment.%,$(ARGS))
 
 barati2021-fig2: $(READY)  ## maximum-margin polynomials trained on equispaced and Chebyshev grids
-	$(ADVLAB) experiment=training_grids $(ARGS)
+	$(ADVLAB) experiment=training_grids $(filter run.% experiment.%,$(ARGS))
 
 barati2021-fig3: $(READY)  ## expected loss of Chebyshev polynomials and the Chebyshev nodes
-	$(ADVLAB) experiment=hard_points $(ARGS)
+	$(ADVLAB) experiment=hard_points $(filter run.% experiment.%,$(ARGS))
 
 .PHONY: barati2021-fig4 barati2021-fig5 barati2021-fig5-sensitivity barati2021-prediction
 barati2021-fig4: $(READY)  ## adversarial and hard objective of random networks, with three losses
-	$(ADVLAB) -m experiment=mlp_objectives experiment.loss=label,entropy,margin $(ARGS)
+	$(ADVLAB) -m experiment=mlp_objectives experiment.loss=label,entropy,margin $(filter run.% experiment.%,$(ARGS))
 
 barati2021-fig5: $(READY)  ## training with hard points on MNIST and Fashion-MNIST (two cores: ARGS=run.preset=laptop)
-	$(ADVLAB) -m experiment=hard_point_training dataset=mnist,fashion_mnist $(ARGS)
+	$(ADVLAB) experiment=hard_point_training dataset=mnist $(ARGS)
+	$(ADVLAB) experiment=hard_point_training dataset=fashion_mnist $(ARGS)
 
 barati2021-fig5-sensitivity: $(READY)  ## the same with other numbers and lengths of steps
 	$(ADVLAB) -m experiment=hard_point_training experiment.steps=1,5,20 experiment.step=0.1,0.5,2 $(ARGS)
 
 barati2021-prediction: $(READY)  ## section IV-B: agreement with a random network against the number of points
-	$(ADVLAB) experiment=sample_complexity $(ARGS)
+	$(ADVLAB) experiment=sample_complexity $(filter run.% experiment.%,$(ARGS))
 
 gunther2017: gunther2017-fig2 gunther2017-fig3  ## the figures of Günther et al. 2017 on LeNet and MNIST
 
