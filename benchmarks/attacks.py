@@ -190,7 +190,7 @@ def universal(report: Report, work: Work, repeats: int) -> None:
     for kind in (peers.Art, peers.UniversalLTS4):
         side = theirs(kind, "uap", work)
         if side.call is not None:
-            side.count, peer_call = len(work.train), side.call
+            side.count, peer_call = min(kind.limit, len(work.train)), side.call
             side.call = lambda model, x, y, c=peer_call: c(model, x, work.epsilon, passes)  # type: ignore[misc]
         sides.append(side)
     done = compete(sides, work.model, work.train, labels, repeats)

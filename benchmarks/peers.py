@@ -177,7 +177,7 @@ class DeepFoolLTS4(Peer):
 
 
 class UniversalLTS4(Peer):
-    name, folder = "LTS4", "universal"
+    name, folder, limit = "LTS4", "universal", 1000
 
     def load(self) -> None:
         path = self.path / "python"
