@@ -97,8 +97,8 @@ barati2021-fig3: $(READY)  ## expected loss of Chebyshev polynomials and the Che
 	$(ADVLAB) experiment=hard_points $(filter run.% experiment.%,$(ARGS))
 
 .PHONY: barati2021-fig4 barati2021-fig5 barati2021-fig5-sensitivity barati2021-prediction
-barati2021-fig4: $(READY)  ## adversarial and hard objective of random networks, with three losses
-	$(ADVLAB) -m experiment=mlp_objectives experiment.loss=label,entropy,margin $(filter run.% experiment.%,$(ARGS))
+barati2021-fig4: $(READY)  ## adversarial and hard objective of random networks, with four losses
+	$(ADVLAB) -m experiment=mlp_objectives experiment.loss=label,entropy,margin,square $(filter run.% experiment.%,$(ARGS))
 
 barati2021-fig5: $(READY)  ## training with hard points on MNIST and Fashion-MNIST (two cores: ARGS=run.preset=laptop)
 	$(ADVLAB) experiment=hard_point_training dataset=mnist $(ARGS)

@@ -55,6 +55,7 @@ class Context:
         predictions: gives the network's predictions on the first images of the order, more of them on request.
         prepared: what the experiment's `prepare` returned, from the plan when the run is resumed.
         another: makes forwards of another network on the same images, from that network's settings.
+        split: gives another split of the run's dataset, such as train, on the CPU; loaded once.
         effort: what attacks took, for the manifest.
     """
 
@@ -69,6 +70,7 @@ class Context:
     predictions: Callable[[int], Predictions] | None = None
     prepared: dict[str, Any] = field(default_factory=dict)
     another: Callable[[Settings], Forward] | None = None
+    split: Callable[[str], ImageData] | None = None
     effort: Effort = field(default_factory=Effort)
 
     def count(self, *, forwards: int = 0, backwards: int = 0, images: int = 0, seconds: float = 0.0) -> None:

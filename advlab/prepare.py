@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import Any
 
@@ -47,6 +48,7 @@ class Preparation:
         ctx = Context(self.settings, self.artifacts, device, self._tick)
         self.facts |= {"device": str(device), "device_name": device_name(device), "threads": torch.get_num_threads()}
         if "dataset" in self.experiment.uses:
+            ctx.split = functools.cache(self._data)
             ctx.data = self._data(self.settings.dataset.split).to(device)
             self.facts["dataset"] = {
                 "name": ctx.data.name, "split": ctx.data.split, "images": len(ctx.data), "shape": list(ctx.data.shape),

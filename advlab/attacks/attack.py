@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from advlab.attacks.problem import Model, Problem, lengths, margin, memory_format
-from advlab.attacks.problem import as_logits as as_logits
 from advlab.attacks.status import Status
 from advlab.models.classifier import frozen
 
@@ -108,6 +107,47 @@ def attack(
     Raises:
         ValueError: names the argument and the remedy.
     """
+    with begun(attack, model, inputs, labels, targets, bounds, batch_size, data) as start:
+        return finish(attack, start, named(attack.method)(start.problem, attack))
+
+
+@dataclass(frozen=True)
+class Start:
+    """What stands before an algorithm: its problem, of the eligible images alone, and all that were given.
+
+    Attributes:
+        problem: what the algorithm works on.
+        x: (N, C, H, W) images.
+        y: (N,) labels; of a set-level attack the predictions.
+        t: (N,) targets, or None.
+        eligible: (N,) bool.
+        finite: (N,) bool: whether the model's logits are.
+    """
+
+    problem: Problem
+    x: Tensor
+    y: Tensor
+    t: Tensor | None
+    eligible: Tensor
+    finite: Tensor
+
+
+@contextlib.contextmanager
+def begun(
+    attack: Attack,
+    model: Model,
+    inputs: Tensor,
+    labels: Tensor,
+    targets: Tensor | None,
+    bounds: tuple[float, float],
+    batch_size: int,
+    data: dict[str, Tensor],
+) -> Iterator[Start]:
+    """Arguments checked, images classified and the eligible ones chosen; the model in evaluation mode meanwhile.
+
+    Raises:
+        ValueError: names the argument and the remedy.
+    """
     if batch_size < 0:
         raise ValueError(f"batch_size must be 0 ({BATCH} images) or more, got {batch_size}")
     x, y, t = check(attack, inputs, labels, targets, bounds, data)
@@ -126,10 +166,7 @@ def attack(
         problem.x, problem.labels, problem.logits = x[eligible], y[eligible], logits[eligible]
         problem.targets = None if t is None else t[eligible]
         problem.slopes = None if slopes is None else slopes[eligible]
-        outcome = named(attack.method)(problem, attack)
-        result = finish(attack, problem, outcome, x, y, t, eligible)
-        result.status[~finite] = int(Status.NONFINITE)
-        return result
+        yield Start(problem, x, y, t, eligible, finite)
 
 
 def named(function: Any) -> Any:
@@ -159,10 +196,9 @@ def first_look(
     return torch.cat(logits) if logits else x.flatten(1), torch.cat(slopes) if slopes else None
 
 
-def finish(
-    attack: Attack, problem: Problem, outcome: Outcome, x: Tensor, y: Tensor, t: Tensor | None, eligible: Tensor
-) -> AttackResult:
+def finish(attack: Attack, start: Start, outcome: Outcome) -> AttackResult:
     """Classify what is returned, and correct what the algorithm claims."""
+    problem, x, y, t, eligible = start.problem, start.x, start.y, start.t, start.eligible
     adv, index = x.clone(), eligible.nonzero()[:, 0]
     adv[index] = outcome.adv.detach().to(adv.dtype)
     n = len(x)
@@ -174,6 +210,7 @@ def finish(
     claimed = torch.where((claimed == Status.SUCCESS) & ~achieved[index], int(Status.LOST), claimed)
     # an attack with a fixed length does not look: what flips has succeeded
     status[index] = torch.where((claimed != Status.SUCCESS) & achieved[index], int(Status.SUCCESS), claimed)
+    status[~start.finite] = int(Status.NONFINITE)
     steps = torch.zeros(n, dtype=torch.int64, device=x.device)
     steps[index] = outcome.steps.to(steps)
     epsilon = torch.full((n,), torch.nan, device=x.device)

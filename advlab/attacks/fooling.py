@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from advlab.attacks.attack import BATCH, AttackResult, Outcome, as_logits, check, check_logits, finish, modes
-from advlab.attacks.problem import Model, Problem, cross_entropy_cotangent, memory_format
+from advlab.attacks.attack import AttackResult, Outcome, begun, finish
+from advlab.attacks.problem import Model, Problem, cross_entropy_cotangent
 from advlab.attacks.status import Status
 
 if TYPE_CHECKING:
@@ -56,23 +56,10 @@ def fooling_levels(
     stops = {level: replace(attack, level=level) for level in sorted(levels)}
     if not stops:
         raise ValueError("levels is empty: give the probabilities to reach")
-    if batch_size < 0:
-        raise ValueError(f"batch_size must be 0 ({BATCH} images) or more, got {batch_size}")
-    x, y, t = check(attack, starts, torch.zeros(len(starts), dtype=torch.int64), targets, bounds, {})
-    with modes(model), torch.inference_mode(False):
-        problem = Problem(model, x, y, t, x.new_empty(0, 0), bounds, batch_size or BATCH, memory_format(model))
-        with torch.no_grad():
-            parts = [as_logits(problem.call(part), len(part)) for part in x.split(problem.batch_size) if len(part)]
-        logits = torch.cat(parts) if parts else x.flatten(1)
-        check_logits(logits, x, y, t)
-        eligible = torch.isfinite(logits).all(1)
-        problem.x, problem.labels, problem.logits = x[eligible], y[eligible], logits[eligible]
-        problem.targets = None if t is None else t[eligible]
-        outcomes = ascend(problem, attack, list(stops))
-        return {
-            level: finish(stop, problem, outcome, x, y, t, eligible)
-            for (level, stop), outcome in zip(stops.items(), outcomes, strict=True)
-        }
+    labels = torch.zeros(len(starts), dtype=torch.int64)
+    with begun(attack, model, starts, labels, targets, bounds, batch_size, {}) as start:
+        outcomes = ascend(start.problem, attack, list(stops))
+        return {level: finish(stops[level], start, outcome) for level, outcome in zip(stops, outcomes, strict=True)}
 
 
 def ascend(problem: Problem, attack: Fooling, levels: Sequence[float]) -> list[Outcome]:

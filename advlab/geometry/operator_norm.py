@@ -39,7 +39,10 @@ class Lipschitz(NamedTuple):
     norms: dict[str, float]
 
 
-def lipschitz_bound(classifier: Classifier, layer: str = "auto") -> Lipschitz:
+Known = dict[tuple[str, tuple[int, ...]], float]  # (module, shape of its input) -> its constant
+
+
+def lipschitz_bound(classifier: Classifier, layer: str = "auto", *, known: Known | None = None) -> Lipschitz:
     """The bound of Szegedy et al. (2014, section 4.3) on Phi_L, which aghdam2017 contrasts with the local constant.
 
     The network's graph is followed by torch.fx. A layer multiplies by its operator norm at the size of its input; the
@@ -50,6 +53,8 @@ def lipschitz_bound(classifier: Classifier, layer: str = "auto") -> Lipschitz:
         classifier: its normalisation counts as the first layer.
         layer: as for `Classifier.features`: a module whose output is Phi_L, or "auto" for the classification layer's
             input.
+        known: constants of modules of this classifier, which are not computed again; what is, is added, so that the layers of
+            a network cost no more than the last of them.
     """
     network = classifier.network
     name = classifier.head if layer == "auto" else layer
@@ -65,7 +70,7 @@ def lipschitz_bound(classifier: Classifier, layer: str = "auto") -> Lipschitz:
         if tracer.mark is None:
             return Lipschitz(math.nan, f"the layer {name!r} of {classifier.name} does not give one tensor", {})
         first = float(classifier.scale.double().abs().max()) if classifier.normalises else 1.0
-        follower = _Follower(network, graph, first, tracer.mark)
+        follower = _Follower(network, graph, first, tracer.mark, {} if known is None else known)
         follower.run(torch.zeros((1, *classifier.shape), device=classifier.device, dtype=classifier.scale.dtype))
     return Lipschitz(follower.bounds[tracer.mark], follower.reasons.get(tracer.mark, ""), follower.norms)
 
@@ -95,9 +100,9 @@ class _Tracer(fx.Tracer):
 class _Follower(fx.Interpreter):
     """Runs the graph on one image for the shapes, and keeps a Lipschitz bound of every node; stops at the mark."""
 
-    def __init__(self, network: nn.Module, graph: fx.Graph, first: float, mark: fx.Node) -> None:
+    def __init__(self, network: nn.Module, graph: fx.Graph, first: float, mark: fx.Node, known: Known) -> None:
         super().__init__(network, graph=graph)
-        self.mark = mark
+        self.mark, self.known = mark, known
         self.first = first
         self.bounds: dict[fx.Node, float] = {}
         self.reasons: dict[fx.Node, str] = {}
@@ -152,8 +157,10 @@ class _Follower(fx.Interpreter):
         if n.op == "call_module":
             module = self.fetch_attr(str(target))
             hooked = module._forward_hooks or module._forward_pre_hooks  # they may do anything
-            kind = type_before_parametrizations(module)
-            constant = None if hooked else module_constant(copy.deepcopy(module), kind, value)
+            kind, key = type_before_parametrizations(module), (str(target), tuple(value.shape))
+            constant = None if hooked else self.known.get(key) or module_constant(copy.deepcopy(module), kind, value)
+            if constant is not None:
+                self.known[key] = constant
         elif target in FACTS or (target is getattr and n.args[1] in ("shape", "ndim", "device", "dtype")):
             return 0.0
         elif target in PIECES:

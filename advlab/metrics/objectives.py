@@ -11,7 +11,7 @@ from torch import Tensor
 
 from advlab.models.classifier import Classifier
 
-OwnLoss = Literal["label", "entropy", "margin"]
+OwnLoss = Literal["label", "entropy", "margin", "square"]
 Which = Literal["adversarial", "hard"]
 
 
@@ -38,16 +38,18 @@ def own_loss(outputs: Tensor, loss: OwnLoss = "label") -> Tensor:
     Args:
         outputs: logits, or the features that stand for hypotheses.
         loss: label, the cross-entropy against the output's own argmax, -log max softmax(h); entropy, the literal
-            cross-entropy of softmax(h) with itself; margin, mean_k max(0, 1 - h_k^2) (eqs 11 and 12).
+            cross-entropy of softmax(h) with itself; margin, mean_k max(0, 1 - h_k^2) (eq 11); square, the same without
+            max(0, .), as in eq 12, whose hypotheses lie in [-1, 1].
 
     Raises:
         ValueError: there is no such loss, or it needs more than one output.
     """
     outputs = at_least_single(outputs)
-    if loss == "margin":
-        return (1 - outputs.square()).clamp_min(0).mean(1)
+    if loss in ("margin", "square"):
+        left = 1 - outputs.square()
+        return (left.clamp_min(0) if loss == "margin" else left).mean(1)
     if loss not in ("label", "entropy"):
-        raise ValueError(f"loss must be label, entropy or margin, got {loss!r}")
+        raise ValueError(f"loss must be label, entropy, margin or square, got {loss!r}")
     if outputs.shape[1] < 2:
         raise ValueError(f"the softmax of a single output is always 1: loss={loss} needs at least two, or type margin")
     if loss == "label":

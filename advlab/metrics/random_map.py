@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,7 +46,7 @@ def mapped_points(inner: Tensor, lengths: Tensor, outputs: int, seeds: list[int]
     gram[:, i, j] = (squares[:, i] + squares[:, j] - inner.double() ** 2) / 2
     gram[:, j, i] = gram[:, i, j]
     root = _square_root(gram)
-    return root @ torch.stack([_factor(trials, outputs, seed) for seed in seeds]).to(root)
+    return root @ torch.from_numpy(np.stack([_factor(trials, outputs, seed) for seed in seeds])).to(root)
 
 
 def _square_root(gram: Tensor) -> Tensor:
@@ -59,12 +61,12 @@ def _square_root(gram: Tensor) -> Tensor:
     return torch.where(finite, root, torch.nan)
 
 
-def _factor(trials: int, outputs: int, seed: int) -> Tensor:
+def _factor(trials: int, outputs: int, seed: int) -> Any:
     """(T, min(R, T)): R columns of N(0, 1), or their Bartlett factor, which has the same Gram matrix in distribution."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = np.random.Generator(np.random.PCG64(seed))
     if outputs <= trials:
-        return torch.randn(trials, outputs, generator=generator, dtype=torch.float64)
-    lower = torch.randn(trials, trials, generator=generator, dtype=torch.float64).tril(-1)
-    freedom = torch.arange(outputs, outputs - trials, -1, dtype=torch.float64)
-    # chi-squared with k degrees of freedom is 2 Gamma(k / 2)
-    return lower + torch.diag((2 * torch._standard_gamma(freedom / 2, generator=generator)).sqrt())
+        return generator.standard_normal((trials, outputs))
+    lower = np.zeros((trials, trials))
+    lower[np.tri(trials, k=-1, dtype=bool)] = generator.standard_normal(trials * (trials - 1) // 2)
+    np.fill_diagonal(lower, np.sqrt(generator.chisquare(np.arange(outputs, outputs - trials, -1))))
+    return lower

@@ -27,35 +27,60 @@ class Preservation(NamedTuple):
     residual: Tensor
 
 
-def preservation(d_in: Tensor, d_out: Tensor, *, squared: bool = False) -> Preservation:
-    """alpha = D_in^-1 D_out (eq 7), which is "diagonal with identical values" where the topology is kept.
+class Alpha:
+    """alpha = D_in^-1 D_out (eq 7) of one D_in and any D_out, "diagonal with identical values" where the topology is kept.
 
     The paper scores alpha no further; c, deviation and residual are our summary of it. D_in of random directions is close
-    to d (1 1' - I), whose condition number is T - 1: the solve loses nothing in float64.
+    to d (1 1' - I), whose condition number is T - 1: its inverse loses nothing in float64.
 
     Args:
         d_in: (B, T (T - 1) / 2) condensed distances.
-        d_out: the same of the mapped points.
         squared: of squared distances, as section 2.3 writes them; those of points in D < T - 2 dimensions are singular.
 
-    Returns:
-        NaN where D_in is singular (two points coincide; c and deviation only), D_out is zero or an entry is not finite.
-
     Raises:
-        ValueError: the shapes differ, or T < 3.
+        ValueError: T < 3, or the shape is no number of pairs.
     """
-    pair = [v.double() for v in check_pair(d_in, d_out)]
-    a, b = (v.square() if squared else v for v in pair)
-    scale = (a * b).sum(1) / a.square().sum(1)
-    norm = torch.linalg.vector_norm
-    residual = norm(b - scale[:, None] * a, dim=1) / norm(b, dim=1)
-    full = square(a)
-    identity = torch.eye(full.shape[1], dtype=full.dtype, device=full.device)
-    factors, pivots, _ = torch.linalg.lu_factor_ex(full)
-    steps = factors.diagonal(dim1=1, dim2=2).abs()  # a pivot that vanishes beside the largest: singular
-    usable = steps.amin(1) > SINGULAR * steps.amax(1)  # NaN is not
-    alpha = torch.linalg.lu_solve(factors, pivots, square(b))
-    alpha = alpha.masked_fill(~usable[:, None, None], torch.nan)
-    c = alpha.diagonal(dim1=1, dim2=2).mean(1)
-    deviation = norm(alpha - c[:, None, None] * identity, dim=(1, 2)) / norm(alpha, dim=(1, 2))
-    return Preservation(c, deviation, residual)
+
+    def __init__(self, d_in: Tensor, *, squared: bool = False) -> None:
+        check_pair(d_in, d_in)
+        self.given, self.squared = d_in, squared
+        self.d_in = self._distances(d_in)
+        full = square(self.d_in)
+        factors, pivots, _ = torch.linalg.lu_factor_ex(full)
+        steps = factors.diagonal(dim1=1, dim2=2).abs()  # a pivot that vanishes beside the largest: singular
+        singular = ~(steps.amin(1) > SINGULAR * steps.amax(1))  # as NaN is
+        identity = torch.eye(full.shape[1], dtype=full.dtype, device=full.device)
+        self.inverse = torch.linalg.lu_solve(factors, pivots, identity.expand_as(full))
+        self.inverse.masked_fill_(singular[:, None, None], torch.nan)
+
+    def __call__(self, d_out: Tensor) -> Preservation:
+        """Of the same points after a map.
+
+        Args:
+            d_out: (B, T (T - 1) / 2) their condensed distances.
+
+        Returns:
+            NaN where D_in is singular (two points coincide; c and deviation only), D_out is zero or an entry is not finite.
+
+        Raises:
+            ValueError: the shapes differ.
+        """
+        check_pair(self.given, d_out)
+        a, b, norm = self.d_in, self._distances(d_out), torch.linalg.vector_norm
+        scale = (a * b).sum(1) / a.square().sum(1)
+        residual = norm(b - scale[:, None] * a, dim=1) / norm(b, dim=1)
+        finite = torch.isfinite(b).all(1)
+        alpha = self.inverse @ square(torch.where(finite[:, None], b, torch.nan))
+        diagonal = alpha.diagonal(dim1=1, dim2=2)
+        c, length = diagonal.mean(1), norm(alpha, dim=(1, 2))
+        diagonal -= c[:, None]
+        return Preservation(c, norm(alpha, dim=(1, 2)) / length, residual)
+
+    def _distances(self, condensed: Tensor) -> Tensor:
+        values = condensed.double()
+        return values.square() if self.squared else values
+
+
+def preservation(d_in: Tensor, d_out: Tensor, *, squared: bool = False) -> Preservation:
+    """`Alpha` of a single pair (B, T (T - 1) / 2)."""
+    return Alpha(d_in, squared=squared)(d_out)

@@ -33,8 +33,9 @@ def fits(part: pd.DataFrame) -> tuple[Any, Any]:
 
 
 def points(part: pd.DataFrame) -> tuple[Any, Any]:
-    """Lengths of image and features as eq 9 compares them, both times the range of the pixels: y = x is L = 1."""
-    return part["length"].to_numpy(), (part["moved"] * part["normaliser"]).to_numpy()
+    """Lengths of image and features as eq 9 compares them, in shares of the range of pixels and of features: y = x is L = 1."""
+    inverse = 1 / part["pixel_range"]
+    return (part["length"] * inverse).to_numpy(), (part["moved"] * part["normaliser"] * inverse).to_numpy()
 
 
 def movements(table: pd.DataFrame) -> Figure:
@@ -54,7 +55,7 @@ def movements(table: pd.DataFrame) -> Figure:
     for axis, part, column in panels:
         drawn = part.dropna(subset=["moved"])
         x, y = points(drawn)
-        spread = (drawn["length"] * drawn["normaliser"]).to_numpy()
+        spread = x * drawn["normaliser"].to_numpy()
         axis.vlines(
             x, drawn["least_ratio"] * spread, drawn["largest_ratio"] * spread, color="#bbbbbb", linewidth=0.5, zorder=1,
             rasterized=True,

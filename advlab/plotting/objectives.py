@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 OBJECTIVES = "cividis"  # sequential, monotone in lightness, the same to the colour-blind
 TITLES = {"output": "class", "adversarial": "adversarial objective", "hard": "hard objective"}
-LOSSES = {"label": r"$-\log\,\max\,\mathrm{softmax}$", "entropy": "entropy", "margin": r"mean $\max(0, 1 - h^2)$"}
+LOSSES = {
+    "label": r"$-\log\,\max\,\mathrm{softmax}$",
+    "entropy": "entropy",
+    "margin": r"mean $\max(0, 1 - h^2)$",
+    "square": r"mean $1 - h^2$",
+}
 
 
 def objective_panels(table: pd.DataFrame) -> Figure:

@@ -35,7 +35,7 @@ FOUR = (
 
 
 def robustness_panels(table: pd.DataFrame) -> Figure:
-    """Three panels a run: the paper's four curves, all networks under the one-step attack, and under PGD.
+    """Three panels a run: the paper's four curves, all networks under the one-step attack, and under PGD and one step clipped.
 
     Lines are medians over seeds, bands their whole range.
 
@@ -56,13 +56,15 @@ def robustness_panels(table: pd.DataFrame) -> Figure:
         for axis, attack in ((row[1], "one_step"), (row[2], "pgd")):
             for name in networks:
                 line(axis, rows, name, name, attack, color=COLOURS[name])
+        for name in networks:
+            line(row[2], rows, name, name, "one_step_clipped", color=COLOURS[name], linestyle="--", linewidth=0.8)
         line(row[1], rows, "reference", "none", "noise", color=COLOURS["reference"], linestyle=":")
         if not (rows["attack"] == "pgd").any():
             row[2].text(0.5, 0.5, "not measured", transform=row[2].transAxes, ha="center")
         name = literal(str(rows["run"].iloc[0]), 24)
         row[0].set_title(f"{name}, ascent {rows['ascent'].iloc[0]}")
         row[1].set_title("on their own images, one step")
-        row[2].set_title("on their own images, PGD")
+        row[2].set_title("on their own images, clipped, PGD")
         row[0].set_ylabel("test accuracy")
         row[0].yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
         row[0].set_ylim(-0.03, 1.03)
@@ -70,7 +72,11 @@ def robustness_panels(table: pd.DataFrame) -> Figure:
     for axis in axes[-1]:
         axis.set_xlabel(r"$L_2$ norm $\varepsilon$, pixels in [0, 1]")
     handles: list[Any] = [Line2D([], [], color=COLOURS[name], label=LABELS[name]) for name in networks]
-    for dash, label in (("--", "left: on the other's images"), (":", "reference under noise")):
+    for dash, label in (
+        ("--", "left: on the other's images"),
+        ("--", "right: one step, clipped"),
+        (":", "reference under noise"),
+    ):
         handles.append(Line2D([], [], color="#777777", linestyle=dash, label=label))
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, columnspacing=1.2)
     return figure

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from advlab.artifacts import Arrays
-from advlab.metrics.distances import pairwise_distances
+from advlab.metrics.distances import norms_and_distances
 from advlab.numerics import complement
 from advlab.probes.sweep import Batch, Directions, sphere_batches
 from advlab.storage import StorageError
@@ -167,7 +167,7 @@ def _sweep(ctx: Context, samples: Sequence[int], layers: list[str], draws: Direc
     shape = (len(probe.readings), len(samples), len(probe.radii), probe.trials)
     gathered = logits.new_empty(shape[0], shape[1] * shape[2], probe.trials, logits.shape[-1])
     spaces: list[tuple[Tensor, Tensor]] = []  # norms and distances: of the images, then of each layer's features
-    for n, group in enumerate(_groups([origin.shape[1] for origin in clean], probe.trials) if layers else [[]]):
+    for n, group in enumerate(layer_groups([origin.shape[1] for origin in clean], probe.trials) if layers else [[]]):
         origins = [clean[layer] for layer in group]
         distances = _Distances(shape, [x.flatten(1), *origins] if n == 0 else origins) if layers else None
         for batch in sphere_batches(x, samples, probe, draws, execution):
@@ -189,12 +189,17 @@ def _sweep(ctx: Context, samples: Sequence[int], layers: list[str], draws: Direc
     )
 
 
-def _groups(widths: list[int], trials: int) -> list[list[int]]:
-    """Indices of the layers that are swept together: the features of T perturbed images may have to wait for each other."""
-    groups: list[list[int]] = [[]]
+def layer_groups(widths: list[int], trials: int) -> list[list[int]]:
+    """Indices of the layers that are swept together: the features of T perturbed images may have to wait for each other.
+
+    Args:
+        widths: R of each layer.
+        trials: T.
+    """
+    groups: list[list[int]] = []
     held = 0
     for layer, width in enumerate(widths):
-        if groups[-1] and (held + width) * trials > WAITING:
+        if not groups or (held + width) * trials > WAITING:
             groups.append([])
             held = 0
         groups[-1].append(layer)
@@ -230,5 +235,5 @@ class _Distances:
                 if batch.start + moved.shape[1] < self.trials:
                     continue
                 moved = torch.cat(self.waiting.pop((space, batch.reading)), 1)
-            self.norms[space, batch.reading, units] = torch.linalg.vector_norm(moved, dim=-1)
-            self.pairs[space, batch.reading, units] = pairwise_distances(moved, dtype=torch.float32)
+            norms, pairs = norms_and_distances(moved)
+            self.norms[space, batch.reading, units], self.pairs[space, batch.reading, units] = norms, pairs

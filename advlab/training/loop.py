@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from advlab.models.classifier import Classifier
 from advlab.training.adversary import Adversary
 from advlab.training.augment import pipeline
 from advlab.training.recipe import Recipe
@@ -118,8 +119,8 @@ def train(
     adversary = None
     if recipe.adversary is not None:
         shape = (images.shape[1], images.shape[2], images.shape[3])
-        adversary = Adversary(network.cpu(), *recipe.adversary, shape=shape, mean=mean, std=std)
-        adversary.classifier.to(device)
+        classifier = Classifier(network.cpu(), name="the network", shape=shape, mean=mean.cpu(), std=std.cpu())
+        adversary = Adversary(classifier.to(device), *recipe.adversary)
     network.to(device)
     images, labels = images.to(device), labels.to(device=device, dtype=torch.int64)
     if recipe.precision == "bf16" and not has_bfloat16(device):

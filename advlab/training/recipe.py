@@ -21,6 +21,7 @@ ADVERSARIES: dict[str, tuple[str, ...]] = {
     "adversarial": ("steps", "length of a step"),
     "pgd": ("steps", "length of a step"),
     "noise": ("length",),
+    "hard_noise": ("steps", "length of a step"),
 }
 
 
@@ -63,7 +64,8 @@ class Recipe:
 
     label_smoothing: float = 0.0
     #: in the order in which they are applied, for example ["crop:4", "flip", "affine:10,0.1,0.1"]; the last may be
-    #: adversarial training, which adds points to each batch: "hard:5,0.5" (barati2021), "pgd:5,0.5", "noise:2.5"
+    #: adversarial training, which adds points to each batch: "hard:5,0.5" (barati2021), "pgd:5,0.5", "noise:2.5",
+    #: "hard_noise:5,0.5" (noise as far from each image as its hard point)
     augment: list[str] = field(default_factory=list)
     precision: str = "float32"
     #: caffe: pixel / 256; mean_image: pixel - mean training image, in 0..255; standard: mean and deviation per channel

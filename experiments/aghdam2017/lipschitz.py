@@ -52,6 +52,7 @@ class LipschitzRow:
     contracted: int  # of T whose ratio is below 1
     contracted_normalised: int  # of T whose ratio times `normaliser` is below 1
     normaliser: float  # (max - min of pixels) / (max - min of features): the ratio of g and h of eq 9
+    pixel_range: float  # max - min of pixels alone
     jacobian_norm: float  # largest singular value of the Jacobian of Phi_L at x: the limit of L_x for r -> 0
     jacobian_converged: bool  # whether its iteration ended; a lower bound of it when not
     global_bound: float  # product of the layers' operator norms: no ratio anywhere is above it; nan where unknown
@@ -158,15 +159,16 @@ class Lipschitz(SphereExperiment):
 
         import numpy as np
 
-        from advlab.geometry.operator_norm import lipschitz_bound
+        from advlab.geometry.operator_norm import Known, lipschitz_bound
 
         classifier = ctx.classifier
         assert classifier is not None
         bounds: list[float | None] = []
+        known: Known = {}
         for layer in layers:
 
             def make(layer: str = layer) -> tuple[dict[str, Any], dict[str, Any]]:
-                found = lipschitz_bound(classifier, layer)
+                found = lipschitz_bound(classifier, layer, known=known)
                 return {"bound": np.array([found.bound])}, {"reason": found.reason}
 
             key = {"version": 1, "weights": ctx.weights, "behaviour": classifier.behaviour, "layer": layer}
@@ -237,6 +239,7 @@ class Lipschitz(SphereExperiment):
                                 trials=probe.trials, length=mean_length, moved=mean_moved,
                                 least_ratio=least if count else NAN, largest_ratio=largest if count else NAN,
                                 contracted=int(raw), contracted_normalised=int(normalised), normaliser=normaliser,
+                                pixel_range=pixels,
                                 jacobian_norm=norms[s], jacobian_converged=converged[s],
                                 global_bound=NAN if bound is None else bound, nonfinite=probe.trials - int(count),
                             )

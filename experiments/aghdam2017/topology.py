@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from advlab.claims import Claim, judge
 from advlab.experiment import Cell, Cost
 from advlab.metrics.intervals import mean_interval, median_interval
 
+from .linearised import directions, linearised_distances, whole_units
 from .spheres import (
     SphereExperiment,
     directed,
-    features_of,
     images_and_labels,
     reading_name,
     refuse_low_precision,
@@ -120,7 +118,7 @@ class Topology(SphereExperiment):
         from advlab.probes.neighbourhood import resolve_layers
 
         probe, samples, layers = ctx.settings.probe, len(ctx.prepared["samples"]), len(resolve_layers(ctx))
-        products = 2 * self._products(ctx) * samples * layers
+        products = 2 * directions(ctx) * samples * layers
         rounding = 2 * min(probe.floor_samples, samples) * len(probe.readings) * probe.trials * layers
         forwards, backwards = directed(ctx)
         linear = products if self.params.linearisation else 0
@@ -130,7 +128,7 @@ class Topology(SphereExperiment):
         """Distances from the shared sweep, those of the controls, and their correlations."""
         import torch
 
-        from advlab.metrics.topology import preservation
+        from advlab.metrics.topology import Alpha
         from advlab.probes.neighbourhood import neighbourhood, resolve_layers
 
         probe, p, samples = ctx.settings.probe, self.params, cell.payload["samples"]
@@ -140,17 +138,19 @@ class Topology(SphereExperiment):
         rounding = self._rounding(ctx, cell, layers)
         bad = (~torch.isfinite(found.moved)).sum(-1).tolist()
         inner = found.inner.flatten(0, 2)
+        alpha = Alpha(inner, squared=p.squared)
+        linear = linearised_distances(ctx, samples, layers, found) if p.linearisation else []
         rows = []
         for depth, layer in enumerate(layers):
             outer = {"network": found.outer[depth]}
             if p.linearisation:
-                outer["linearisation"] = self._linearised(ctx, samples, layer, int(found.width[depth]), found.length)
+                outer["linearisation"] = linear[depth]
             outer["random map"] = self._randomly_mapped(ctx, samples, found, depth)
             numbers = {}
             for source, distances in outer.items():
                 flat = distances.flatten(0, 2)
                 r, significance = self._test(inner, flat, source)
-                kept = preservation(inner, flat, squared=p.squared)
+                kept = alpha(flat)
                 columns = torch.stack([r, significance, kept.c, kept.deviation, kept.residual], -1).cpu()
                 numbers[source] = columns.view(*found.inner.shape[:3], -1).tolist()
             for s, sample in enumerate(samples):
@@ -186,45 +186,6 @@ class Topology(SphereExperiment):
         if p.test == "normal":
             return mantel_normal(inner, outer, squared=p.squared)
         return mantel_test(inner, outer, permutations=p.permutations, squared=p.squared)
-
-    def _linearised(self, ctx: Context, samples: list[int], layer: str, features: int, lengths: Tensor) -> Tensor:
-        """(readings, samples, radii, pairs) distances of J(x) v, with the network's own Jacobian at each image.
-
-        By the whole Jacobian where its rows are fewer than the directions, else by products with each.
-        """
-        import torch
-
-        from advlab.geometry.dense import LARGEST
-        from advlab.metrics.distances import pairwise_distances
-
-        classifier, probe = ctx.classifier, ctx.settings.probe
-        assert classifier is not None
-        phi = partial(features_of, classifier, layer)
-        distances = lengths.new_empty(*lengths.shape[:3], lengths.shape[3] * (lengths.shape[3] - 1) // 2)
-        products, jacobian, at = lengths, lengths, -1
-        for s, m, k, x, v, scale in perturbations(ctx, samples, lengths):
-            if m == 0 or probe.clip:
-                # the run's batches were measured without graphs: they are halved until these fit as well
-                if not self._by_rows(ctx, features) or features * x.numel() > LARGEST:
-                    products = ctx.in_batches(partial(_products, phi, x, v), images=0)[0]
-                    ctx.count(forwards=v.shape[1])
-                else:
-                    if s != at:
-                        jacobian = ctx.in_batches(partial(_rows, phi, x), images=0)
-                        at = s
-                        ctx.count(forwards=features, backwards=features)
-                    products = v[0].flatten(1) @ jacobian.T
-            distances[m, s, k] = pairwise_distances((products * scale[:, None])[None])[0].to(torch.float32)
-        return distances
-
-    def _by_rows(self, ctx: Context, features: int) -> bool:
-        """Whether R backward passes (three forwards each, about) are cheaper than a product a direction (two)."""
-        return 3 * features < 2 * self._products(ctx)
-
-    def _products(self, ctx: Context) -> int:
-        """Directions a sample that the linearisation is multiplied with: the readings scale the same ones."""
-        probe = ctx.settings.probe
-        return (len(probe.readings) if probe.clip else 1) * len(probe.radii) * probe.trials
 
     def _randomly_mapped(self, ctx: Context, samples: list[int], found: Any, depth: int) -> Tensor:
         """(readings, samples, radii, pairs) distances after a Gaussian linear map, a new one each (sample, radius)."""
@@ -359,43 +320,3 @@ class Topology(SphereExperiment):
         from advlab.plotting.topology import mantel_by_depth, mantel_by_radius
 
         return mantel_by_depth(table) if table["layer"].nunique() > 1 else mantel_by_radius(table, self.params.band)
-
-
-def _products(phi: Any, x: Tensor, v: Tensor, batch: int) -> Tensor:
-    """J(x) v, in batches."""
-    from advlab.geometry.jacobian import jvp
-
-    return jvp(phi, x, v, batch_size=batch)
-
-
-def _rows(phi: Any, x: Tensor, batch: int) -> Tensor:
-    """J(x), in batches."""
-    from advlab.geometry.dense import dense_jacobian
-
-    return dense_jacobian(phi, x, batch_size=batch)
-
-
-def whole_units(ctx: Context) -> Any:
-    """Batches of all directions of one (sample, radius), for what needs them together."""
-    from dataclasses import replace
-
-    assert ctx.execution is not None
-    return replace(ctx.execution, batch_size=ctx.settings.probe.trials)
-
-
-def perturbations(
-    ctx: Context, samples: list[int], lengths: Tensor
-) -> Iterator[tuple[int, int, int, Tensor, Tensor, Tensor]]:
-    """Sample, reading and radius index, image (1, C, H, W), directions (1, T, C, H, W), and (T,) what scales them to v."""
-    import torch
-
-    from advlab.probes.sweep import sphere_batches
-
-    probe = ctx.settings.probe
-    images = images_and_labels(ctx, samples)[0]
-    for batch in sphere_batches(images, samples, probe, ctx.draws, whole_units(ctx)):
-        s, k = divmod(batch.first, len(probe.radii))
-        x = images[s : s + 1]
-        v = batch.images - x if probe.clip else batch.noise[0].view_as(batch.images)
-        scale = lengths[batch.reading, s, k].to(v.device) / torch.linalg.vector_norm(v.flatten(1), dim=1)
-        yield s, batch.reading, k, x, v[None], scale

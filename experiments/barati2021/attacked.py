@@ -1,4 +1,4 @@
-"""What the attacks of figure 5 of barati2021 do to each network: the paper's one step, noise of its length, and PGD."""
+"""What attacks do to each network of figure 5 of barati2021: the paper's one step, noise of its length, and PGD."""
 
 from __future__ import annotations
 
@@ -53,11 +53,13 @@ def one_step(ctx: Context, source: str, networks: dict[str, Forward], counts: Co
                     count(counts, (victim, attack, epsilon), networks[victim], x, moved, labels)
 
 
-def pgd(ctx: Context, source: str, forward: Forward, counts: Counts) -> None:
-    """Projected gradient ascent inside the ball and the box on the first images, attacking one network directly."""
+def in_the_box(ctx: Context, source: str, forward: Forward, counts: Counts) -> None:
+    """Projected gradient ascent on the first images, and the one step clipped to [0, 1] on the same: both direct."""
     import torch
 
+    from advlab.attacks.ascent import ascend
     from advlab.attacks.zoo import PGD
+    from advlab.metrics.objectives import cross_entropy
 
     assert ctx.data is not None
     params = ctx.settings.experiment.params
@@ -68,6 +70,12 @@ def pgd(ctx: Context, source: str, forward: Forward, counts: Counts) -> None:
         result = attack(forward.classifier_logits, x, labels, batch_size=forward.limit)
         ctx.count(forwards=result.forwards, backwards=result.backwards, images=len(x))
         count(counts, (source, "pgd", epsilon), forward, x, result.adv, labels)
+        for images, of in zip(x.split(forward.limit), labels.split(forward.limit), strict=True):
+            once = ascend(
+                lambda z, own=of: cross_entropy(forward.classifier_logits(z), own), images, steps=1, step=epsilon
+            )
+            ctx.count(forwards=len(images), backwards=len(images))
+            count(counts, (source, "one_step_clipped", epsilon), forward, images, once, of)
 
 
 def count(

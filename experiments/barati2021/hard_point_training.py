@@ -10,9 +10,9 @@ from advlab.claims import Claim, judge
 from advlab.experiment import Cell, Cost, Experiment
 from advlab.metrics.intervals import median_interval
 
-from .attacked import CHUNK, Counts, one_step, pgd
+from .attacked import CHUNK, Counts, in_the_box, one_step
 from .curves import Curves
-from .trained_networks import ASCENDING, NETWORKS, trained_network
+from .trained_networks import ADVERSARY, NETWORKS, REACHED, reach, trained_network
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,12 +28,15 @@ class HardPointRow:
     seed: int  # of the training, and of the choice of the share
     victim: str  # the network that classifies: a key of NETWORKS
     source: str  # the network whose gradients moved the images; the victim itself: a direct attack
-    attack: str  # one_step (the paper's), pgd, or noise (random directions of the same length)
+    attack: (
+        str  # one_step (the paper's), noise of the same length, pgd, or one_step_clipped: in [0, 1], on PGD's images
+    )
     epsilon: float  # L2 norm of the perturbation, of pixels in [0, 1]
     length: float  # mean L2 norm of what came of it: below epsilon where it was clipped or a gradient vanished
     images: int
     correct: int
     ascent: str  # steps x step of the training points
+    reach: float  # mean L2 distance at which they end up from their images, for the trained victim; NaN: it has none
     weights: str  # beginning of the digest of the victim's
 
 
@@ -42,9 +45,10 @@ class HardPointTraining(Experiment):
 
     The robust network sees a third of the training set, and with every batch the points that a few ascents on the hard
     objective reach from it, with the batch's labels. The paper compares it with a network trained on the whole set alone; the
-    controls here are the same third without points, with noise, and PGD training that takes as many gradients. Each seed has
-    its own third, initial weights and order; claims are about medians over seeds of paired differences, averaged over
-    epsilon. What the paper leaves open (optimizer, ascent, range of epsilon) are options.
+    controls here are the same third without points, with noise as far away as each hard point, and PGD training that takes as
+    many gradients. Each seed has its own third, initial weights and order; claims are about medians over seeds of paired
+    differences, averaged over epsilon. What the paper leaves open (optimizer, ascent, range of epsilon) are options. Unless a
+    recipe is typed, it is mlp_barati2021, and the model mlp.
     """
 
     name: ClassVar[str] = "hard_point_training"
@@ -71,7 +75,7 @@ class HardPointTraining(Experiment):
         epsilons: list[float] = field(default_factory=lambda: [i / 2 for i in range(11)])  # not in the paper
         clip: bool = False  # attacked images to [0, 1]; the paper's step is not clipped, and keeps its norm
         images: int = 0  # test images of the one-step attack; 0: all
-        pgd_images: int = 1000  # of PGD, which is clipped and not in the paper; 0: no PGD
+        pgd_images: int = 1000  # of PGD and of the one step clipped, which are not in the paper; 0: neither
         pgd_steps: int = 20  # each 2.5 / pgd_steps of epsilon
         comparable: float = 0.02  # "comparable performance": reference less robust clean accuracy below
         transfers: float = (
@@ -161,12 +165,13 @@ class HardPointTraining(Experiment):
         trained = 0.0
         for network in p.networks:
             batches = {"reference": 1 / p.share, "third": 1}.get(network, 2)
-            trained += p.share * (batches + (p.steps if network in ASCENDING else 0))
+            trained += p.share * (batches + (p.steps if network in ADVERSARY else 0))
         training = int(p.seeds * epochs * whole * trained)
         victims = 3 * len(p.networks) - 2 + len(p.networks)  # itself, to and from the reference, and noise
         attacked = p.seeds * len(p.epsilons) * images * victims
-        steps = p.seeds * len(p.networks) * (len(p.epsilons) - 1) * min(p.pgd_images, images) * p.pgd_steps
-        gradients = p.seeds * len(p.networks) * images
+        boxed = p.seeds * len(p.networks) * len(p.epsilons) * min(p.pgd_images, images)
+        steps = boxed * (p.pgd_steps + 2)
+        gradients = p.seeds * len(p.networks) * (images + 2 * p.steps * min(REACHED, images))
         return Cost(forwards=training + attacked + steps + gradients, backwards=training + steps + gradients)
 
     def measure(self, ctx: Context, cell: Cell) -> list[HardPointRow]:
@@ -189,14 +194,19 @@ class HardPointTraining(Experiment):
                 stack.enter_context(frozen(classifier))
                 networks[name] = Forward(classifier, execution)
             one_step(ctx, source, networks, counts)
-            pgd(ctx, source, networks[source], counts)
+            in_the_box(ctx, source, networks[source], counts)
+            reaches = {
+                name: reach(ctx, name, forward.classifier, steps=p.steps, step=p.step)
+                for name, forward in networks.items()
+            }
         for forward in networks.values():
             ctx.count(forwards=forward.images)
         weights = {name: forward.classifier.digest()[:12] for name, forward in networks.items()}
         return [
             HardPointRow(
                 seed=seed, victim=victim, source="none" if attack == "noise" else source, attack=attack, epsilon=epsilon,
-                length=length / images, images=images, correct=correct, ascent=p.ascent, weights=weights[victim],
+                length=length / images, images=images, correct=correct, ascent=p.ascent, reach=reaches[victim],
+                weights=weights[victim],
             )
             for (victim, attack, epsilon), (images, correct, length) in counts.items()
         ]  # fmt: skip
@@ -267,11 +277,13 @@ class HardPointTraining(Experiment):
             for name in dict.fromkeys(part["victim"]):
                 numbers = {
                     "clean": curves.clean(name), "one_step": curves.mean(name), "pgd": curves.mean(name, attack="pgd"),
+                    "one_step_clipped": curves.mean(name, attack="one_step_clipped"),
                     "noise": curves.mean(name, "none", attack="noise"),
                     "images_of_reference": curves.mean(name, "reference"),
                     "reference_on_its_images": curves.mean("reference", name),
                 }  # fmt: skip
                 line = {"run": run, "ascent": ascent, "network": name, "seeds": part["seed"].nunique()}
+                line["reach"] = part.loc[part["victim"] == name].groupby("seed")["reach"].first().median()
                 for key, values in numbers.items():
                     found = median_interval(values)
                     line |= {key: found.estimate, f"{key}_low": found.low, f"{key}_high": found.high}

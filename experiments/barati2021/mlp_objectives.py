@@ -55,11 +55,14 @@ class MLPObjectives(Experiment):
 
         networks: int = 6  # run.seed and those that follow
         resolution: int = 121  # points a side
-        loss: Literal["label", "entropy", "margin"] = "label"  # -log max softmax; L(h, h) literally; after eq 12
+        #: -log max softmax; L(h, h) literally; mean max(0, 1 - h^2), as eq 11; mean 1 - h^2, as eq 12
+        loss: Literal["label", "entropy", "margin", "square"] = "label"
         near: float = 0.04  # distance from the boundary, up to which a point is at it
         ranks: float = 0.8  # "sensitive to the boundary": chance that a point at it has the larger objective, above
         unlike: float = 0.5  # "a very different distribution": rank correlation of the objectives below
-        elsewhere: float = 0.05  # "some regions": of the largest tenth of the objective, what is not at the boundary
+        #: "some regions": of the largest tenth of the objective, what is not at the boundary, above. An objective that
+        #: falls with the distance from the boundary has none there; of one that ignores it, it is the share of all points
+        elsewhere: float = 0.05
 
         def __post_init__(self) -> None:
             """Refuse values out of range.

@@ -30,6 +30,7 @@ class ComplexityRow:
     teacher: int  # seed of the weights of the random network that labels
     density: str  # points are drawn in proportion to 1, or to an objective
     points: int  # in the training set
+    spread: float  # of the density: share of the square over which points are effectively drawn (1: uniform)
     loss: str  # L of the objectives
     agreement: float  # share of the square on which the trained network and the teacher give the same class
     at_boundary: float  # the same where the adversarial objective is largest, a tenth of the square
@@ -140,8 +141,9 @@ class SampleComplexity(Experiment):
             fitted = students.one(s, points[s].to(ctx.device)).argmax(-1).cpu() == labels[drawn[s]]
             rows.append(
                 ComplexityRow(
-                    teacher=seed, density=name, points=size, loss=p.loss, agreement=float(said[s].double().mean()),
-                    at_boundary=float(said[s][largest].double().mean()), fitted=float(fitted.double().mean()),
+                    teacher=seed, density=name, points=size, spread=spread(densities[name]), loss=p.loss,
+                    agreement=float(said[s].double().mean()), at_boundary=float(said[s][largest].double().mean()),
+                    fitted=float(fitted.double().mean()),
                 )
             )  # fmt: skip
         return rows
@@ -207,7 +209,7 @@ class SampleComplexity(Experiment):
         lines = []
         for (run, density, points), part in table.groupby(["run", "density", "points"], sort=False):
             line: dict[str, Any] = {"run": run, "density": density, "points": points, "teachers": len(part)}
-            for key in ("agreement", "at_boundary", "fitted"):
+            for key in ("agreement", "at_boundary", "fitted", "spread"):
                 found = median_interval(part[key])
                 line |= {key: found.estimate, f"{key}_low": found.low, f"{key}_high": found.high}
             lines.append(line)
@@ -218,6 +220,12 @@ class SampleComplexity(Experiment):
         from advlab.plotting.complexity import agreement_panels
 
         return agreement_panels(table)
+
+
+def spread(density: Tensor) -> float:
+    """(sum w)^2 / (N sum w^2) of weights w (N,): 1 for equal ones, k / N where k equal ones are not 0."""
+    weights = density.double()
+    return float(weights.sum() ** 2 / (len(weights) * weights.square().sum()))
 
 
 def classes(network: Classifier, points: Tensor) -> Tensor:

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 NETWORKS = {
     "reference": "the whole training set, clean",
     "third": "the robust network's share of it, clean",
-    "noise": "the share, and as many points moved at random, as far as all steps together",
+    "noise": "the share, and as many points moved at random, each as far as a hard point of its image",
     "hard": "the robust network: the share, and hard points (eq 9)",
     "adversarial": "the share, and adversarial points (eq 10)",
     "pgd": "the share, and points that ascend the label's loss: PGD training with the same steps",
 }
-ASCENDING = ("hard", "adversarial", "pgd")
+#: network -> what its recipe adds to each batch
+ADVERSARY = {"noise": "hard_noise", "hard": "hard", "adversarial": "adversarial", "pgd": "pgd"}
+REACHED = 500  # images that `reach` is the mean over, at most
 
 
 def trained_network(
@@ -41,10 +43,8 @@ def trained_network(
     from advlab.models.load import load_classifier
 
     settings, recipe = ctx.settings, ctx.settings.recipe
-    if name in ASCENDING:
-        recipe = replace(recipe, augment=[*recipe.augment, f"{name}:{steps},{step:g}"])
-    elif name == "noise":
-        recipe = replace(recipe, augment=[*recipe.augment, f"noise:{steps * step:g}"])
+    if name in ADVERSARY:
+        recipe = replace(recipe, augment=[*recipe.augment, f"{ADVERSARY[name]}:{steps},{step:g}"])
     assert ctx.data is not None
     loaded = load_classifier(
         settings.nodes["model"]["name"], settings.model, recipe, shape=ctx.data.shape,
@@ -55,7 +55,7 @@ def trained_network(
 
 
 def training_set(ctx: Context, seed: int, share: float, train_images: int) -> ImageData:
-    """The first images of a seeded order of the training split: `share` of `train_images` of them (0: all).
+    """The first images of a seeded order of the training split: `share` of `train_images` of them (0: all), on the CPU.
 
     The share is part of the whole, and the same for every network of a seed.
 
@@ -66,16 +66,10 @@ def training_set(ctx: Context, seed: int, share: float, train_images: int) -> Im
     from torch import Tensor
 
     from advlab.data.images import tensor_digest
-    from advlab.data.sources import LoadOptions
     from advlab.errors import ModelError
 
-    settings = ctx.settings
-    model, run, node = settings.model, settings.run, settings.nodes["dataset"]
-    options = LoadOptions(
-        root=run.path("data_root"), download=run.download, artifacts=ctx.artifacts, model_shape=model.shape,
-        model_crop=model.crop, model_resample=model.resample,
-    )  # fmt: skip
-    data: ImageData = settings.dataset.load("train", node.get("label") or node["name"], options)
+    assert ctx.split is not None
+    data = ctx.split("train")
     if not isinstance(data.pixels, Tensor):
         raise ModelError(f"{data.name} is too large to train on here (it is streamed): choose another dataset")
     count = max(1, round(share * min(train_images or len(data), len(data))))
@@ -84,3 +78,33 @@ def training_set(ctx: Context, seed: int, share: float, train_images: int) -> Im
     kept = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))[:count]
     pixels, labels = data.pixels[kept], data.labels[kept]
     return replace(data, pixels=pixels, labels=labels, digest=tensor_digest(pixels, labels))
+
+
+def reach(ctx: Context, name: str, classifier: Classifier, *, steps: int, step: float) -> float:
+    """Mean L2 distance from test images of the points that `name` would be trained on next; NaN: it adds none.
+
+    Steps turn and are clipped, so that points end nearer than all steps together.
+
+    Args:
+        ctx: of the run.
+        name: one of NETWORKS.
+        classifier: that network, trained.
+        steps: of the ascent.
+        step: L2 norm of one.
+    """
+    import math
+
+    import torch
+
+    from advlab.training.adversary import Adversary, distances
+
+    if name not in ADVERSARY:
+        return math.nan
+    assert ctx.data is not None
+    index = torch.tensor(ctx.prepared["samples"][:REACHED])
+    x, labels = ctx.data.images(index), ctx.data.labels[index.to(ctx.data.device)]
+    moves = Adversary(classifier, ADVERSARY[name], (float(steps), step))
+    generator = torch.Generator(device=x.device).manual_seed(ctx.settings.run.seed)
+    passes = steps * len(x)
+    ctx.count(forwards=passes, backwards=passes)
+    return float(distances(x, moves(x, labels, generator)).mean())

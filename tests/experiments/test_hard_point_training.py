@@ -36,7 +36,8 @@ def context(tmp_path: Any, *overrides: str) -> Context:
     chosen = settings(*overrides)
     ctx = Context(chosen, ArtifactStore(tmp_path), torch.device("cpu"), lambda *_: None)
     options = LoadOptions(root=tmp_path, download=False, artifacts=ctx.artifacts, model_shape=chosen.model.shape)
-    ctx.data = chosen.dataset.load("test", "digits", options)
+    ctx.split = lambda split: chosen.dataset.load(split, "digits", options)
+    ctx.data = ctx.split("test")
     ctx.prepared = chosen.experiment.prepare(ctx)
     return ctx
 
@@ -64,21 +65,81 @@ def test_cells_are_seeds_and_networks(measured: tuple[Context, list[Any]]) -> No
     assert ids == [f"seed-{s}-{name}" for s in (0, 1) for name in names]
     keys = [(r.seed, r.victim, r.source, r.attack, r.epsilon) for r in found]
     assert len(set(keys)) == len(keys)
-    # per seed: 5 networks by the reference, 4 others by their own and on the reference; noise and PGD on each of 5
-    assert len(keys) == 2 * 3 * (5 + 4 * 2 + 5 + 5)
+    # per seed: 5 networks by the reference, 4 others by their own and on the reference; noise, PGD, clipped on each of 5
+    assert len(keys) == 2 * 3 * (5 + 4 * 2 + 3 * 5)
 
 
 def test_epsilon_0_is_the_clean_accuracy_and_lengths_are_epsilon(measured: tuple[Context, list[Any]]) -> None:
     _, found = measured
     table = pd.DataFrame([vars(row) for row in found])
-    clean = table[(table["epsilon"] == 0) & (table["attack"] != "pgd")]
+    boxed = table["attack"].isin(["pgd", "one_step_clipped"])
+    clean = table[(table["epsilon"] == 0) & ~boxed]
     assert (clean.groupby(["seed", "victim"])["correct"].nunique() == 1).all()
-    given = table[(table["attack"] != "pgd") & (table["epsilon"] > 0)]
+    given = table[~boxed & (table["epsilon"] > 0)]
     assert given["length"].to_numpy() == pytest.approx(given["epsilon"].to_numpy(), rel=1e-5)
-    pgd = table[table["attack"] == "pgd"]
+    pgd = table[boxed]
     assert (pgd["length"] <= pgd["epsilon"] + 1e-5).all()
     assert (pgd["images"] == 20).all()
+    none = boxed & (table["epsilon"] == 0)
+    assert (table[none].groupby(["seed", "victim"])["correct"].nunique() == 1).all()
+    strong = table[table["epsilon"] == 3].groupby("attack")["correct"].sum()
+    assert strong["pgd"] <= strong["one_step_clipped"] < table[none & (table["attack"] == "pgd")]["correct"].sum()
     assert (given["images"] == 60).all()
+
+
+def test_each_network_gets_its_recipe_and_its_data(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What reaches training: names, images and what is added to them."""
+    from advlab.models import load
+
+    seen: list[tuple[list[str], int, str]] = []
+    real = load.load_classifier
+
+    def spy(name: str, model: Any, recipe: Any, **rest: Any) -> Any:
+        data = rest["train_data"]()
+        seen.append((recipe.augment, len(data), data.digest))
+        return real(name, model, recipe, **rest)
+
+    monkeypatch.setattr(load, "load_classifier", spy)
+    ctx = context(tmp_path, "experiment.networks=[reference,third,noise,hard,adversarial,pgd]", "experiment.seeds=1",
+                  "experiment.pgd_images=0", "recipe.augment=[crop:1]", "experiment.step=.7")  # fmt: skip
+    added = {"third": [], "noise": ["hard_noise:2,0.7"], "hard": ["hard:2,0.7"], "adversarial": ["adversarial:2,0.7"],
+             "pgd": ["pgd:2,0.7"]}  # fmt: skip
+    digests = set()
+    for cell in ctx.settings.experiment.cells(ctx)[1:]:  # each with the reference
+        seen.clear()
+        ctx.settings.experiment.measure(ctx, cell)
+        (augment, images, digest), (plain, whole, _) = seen
+        assert (augment, images) == (["crop:1", *added.pop(cell.payload["network"])], 100)
+        assert (plain, whole) == (["crop:1"], 300)
+        digests.add(digest)
+    assert not added
+    assert len(digests) == 1  # the same third for all
+
+
+def test_where_training_points_end_up(measured: tuple[Context, list[Any]]) -> None:
+    """The reach is below all steps together, and noise goes as far as its network's hard points."""
+    from advlab.experiments.barati2021.trained_networks import trained_network
+
+    from advlab.attacks.ascent import ascend
+    from advlab.metrics.objectives import objective
+
+    ctx, found = measured
+    p = ctx.settings.experiment.params
+    table = pd.DataFrame([vars(row) for row in found])
+    reaches = table.groupby(["seed", "victim"])["reach"]
+    assert (reaches.nunique() <= 1).all()
+    first = reaches.first().unstack("victim")
+    assert first[["reference", "third"]].isna().all().all()
+    assert (first[["noise", "hard", "pgd"]] < p.steps * p.step).all().all()
+    assert ctx.data is not None
+    x = ctx.data.images(torch.tensor(ctx.prepared["samples"]))
+    for name in ("hard", "noise"):
+        network = trained_network(
+            ctx, name, seed=1, share=p.share, train_images=p.train_images, steps=p.steps, step=p.step
+        )
+        moved = ascend(lambda z, n=network: objective(n, z, "hard"), x, steps=p.steps, step=p.step)  # type: ignore[misc]
+        expected = float((moved - x).flatten(1).norm(dim=1).mean())
+        assert first.loc[1, name] == pytest.approx(expected, rel=0.03)  # no pixel of noise moves by more than 1/2
 
 
 def test_the_one_step_attack_is_the_papers(measured: tuple[Context, list[Any]]) -> None:
@@ -148,7 +209,8 @@ def test_other_images_and_networks(tmp_path: Any) -> None:
         chosen = composer.jobs([*kept, *overrides], multirun=False)[0]
     ctx = Context(chosen, ArtifactStore(tmp_path), torch.device("cpu"), lambda *_: None)
     options = LoadOptions(root=tmp_path, download=False, artifacts=ctx.artifacts)
-    ctx.data = chosen.dataset.load("test", "digits", options)
+    ctx.split = lambda split: chosen.dataset.load(split, "digits", options)
+    ctx.data = ctx.split("test")
     ctx.prepared = chosen.experiment.prepare(ctx)
     found = rows(ctx)
     assert {row.victim for row in found} == {"reference", "adversarial", "hard"}
@@ -170,7 +232,7 @@ def made_up(curves: dict[tuple[str, str, str], Any], seeds: int = 6) -> pd.DataF
                 right = round(10_000 * accuracy(epsilon)) - seed
                 lines.append({"run": "mlp on toy", "seed": seed, "victim": victim, "source": source, "attack": attack,
                               "epsilon": epsilon, "length": epsilon, "images": 10_000, "correct": max(0, right),
-                              "ascent": "5 x 0.5", "weights": "0"})  # fmt: skip
+                              "ascent": "5 x 0.5", "reach": 1.0, "weights": "0"})  # fmt: skip
     return pd.DataFrame(lines)
 
 

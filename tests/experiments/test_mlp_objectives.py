@@ -32,7 +32,7 @@ def rows(ctx: Context) -> list[Any]:
         return [row for cell in experiment.cells(ctx) for row in experiment.measure(ctx, cell)]
 
 
-@pytest.mark.parametrize("loss", ["label", "entropy", "margin"])
+@pytest.mark.parametrize("loss", ["label", "entropy", "margin", "square"])
 def test_rows_equal_the_network_written_out_in_float64(tmp_path: Any, loss: str) -> None:
     from advlab.experiments.barati2021.random_mlp import random_mlp  # type: ignore[import-not-found]
 
@@ -54,6 +54,7 @@ def test_rows_equal_the_network_written_out_in_float64(tmp_path: Any, loss: str)
                 "label": -math.log(p.max()),
                 "entropy": float(-(p[p > 0] * np.log(p[p > 0])).sum()),
                 "margin": float(np.maximum(0, 1 - outputs**2).mean()),
+                "square": float((1 - outputs**2).mean()),
             }[loss]
             assert value == pytest.approx(expected, rel=1e-3, abs=1e-5)
         if (row.x1, row.x2) != (0, 0):
@@ -133,9 +134,9 @@ def test_cells_are_the_networks_and_runs_repeat(tmp_path: Any) -> None:
     assert to_csv(rows(ctx), MLPObjectives.Row) == to_csv(rows(context(tmp_path)), MLPObjectives.Row)
 
 
-@pytest.mark.parametrize("runs", [1, 3])
+@pytest.mark.parametrize("runs", [1, 4])
 def test_the_figure_has_three_panels_a_run(tmp_path: Any, runs: int) -> None:
-    losses = ["label", "entropy", "margin"][:runs]
+    losses = ["label", "entropy", "margin", "square"][:runs]
     tables = [pd.DataFrame([vars(r) for r in rows(context(tmp_path, loss=loss))]).assign(run=loss) for loss in losses]
     figure = MLPObjectives(MLPObjectives.Params()).plot(pd.concat(tables))
     figure.canvas.draw()

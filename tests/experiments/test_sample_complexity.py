@@ -74,6 +74,57 @@ def test_the_sure_regions_get_fewer_adversarial_points(tmp_path: Any) -> None:
     assert found["adversarial"].fitted < found["uniform"].fitted - 0.05
 
 
+def test_agreement_by_hand(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Students that always say class 4: what is counted, where and on which points, against float64 by hand."""
+    from advlab.experiments.barati2021.random_mlp import random_mlp
+
+    from advlab.training.stack import StackedMLP
+
+    given: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def two(shape: tuple[int, ...]) -> torch.Tensor:
+        return torch.nn.functional.one_hot(torch.full(shape, 4), 5).float()
+
+    monkeypatch.setattr(StackedMLP, "fit", lambda self, x, y, **rest: given.extend(zip(x, y, strict=True)))
+    monkeypatch.setattr(StackedMLP, "__call__", lambda self, x: two((len(self.weights[0]), len(x))))
+    monkeypatch.setattr(StackedMLP, "one", lambda self, k, x: two((len(x),)))
+    found = rows(context(tmp_path, teachers=1, sizes=[30]))
+
+    def logits(points: Any) -> Any:
+        z = points
+        weights = [p.detach().double().numpy() for p in random_mlp(0).parameters()][::2]
+        for matrix in weights[:-1]:
+            z = np.tanh(z @ matrix.T)
+        return z @ weights[-1].T
+
+    ticks = np.linspace(-1, 1, 101)
+    z = logits(np.array([(a, b) for a in ticks for b in ticks]))
+    right = z.argmax(1) == 4
+    unsure = np.log(np.exp(z - z.max(1, keepdims=True)).sum(1))  # -log max softmax
+    unsure[len(z) // 2] = np.log(5)  # at the origin all logits are 0
+    largest = unsure >= np.quantile(unsure, 0.9)
+    assert [row.density for row in found] == ["uniform", "adversarial", "hard", "expected"]
+    for row, (points, labels) in zip(found, given, strict=True):
+        assert row.agreement == pytest.approx(right.mean(), abs=3e-4)  # the class of the origin is a tie
+        assert row.at_boundary == pytest.approx(right[largest].mean(), abs=3e-3)
+        truth = logits(points.double().numpy()).argmax(1)
+        assert (labels.numpy() == truth).all()
+        assert row.fitted == pytest.approx((truth == 4).mean())
+    assert 0.05 < right.mean() < 0.6
+    assert abs(right[largest].mean() - right.mean()) > 0.01
+
+
+def test_the_spread_of_a_density(tmp_path: Any) -> None:
+    from advlab.experiments.barati2021.sample_complexity import spread
+
+    assert spread(torch.full((50,), 3.0)) == pytest.approx(1)
+    assert spread(torch.tensor([0.0, 2.0, 2.0, 0.0])) == pytest.approx(0.5)
+    assert spread(torch.tensor([1.0, 3.0])) == pytest.approx(16 / 20)
+    found = {row.density: row.spread for row in rows(context(tmp_path, teachers=1, sizes=[20]))}
+    assert found["uniform"] == 1
+    assert 0 < found["adversarial"] < found["hard"] < 1
+
+
 def made_up(gains: dict[str, float], teachers: int = 6) -> pd.DataFrame:
     random = np.random.default_rng(0)
     lines = []
@@ -83,7 +134,7 @@ def made_up(gains: dict[str, float], teachers: int = 6) -> pd.DataFrame:
             for density in ("uniform", "adversarial", "hard", "expected"):
                 value = base + gains.get(density, 0.0) + 0.0005 * random.random()
                 lines.append({"run": "run", "teacher": teacher, "density": density, "points": points, "loss": "label",
-                              "agreement": value, "at_boundary": value, "fitted": 1.0})  # fmt: skip
+                              "spread": 1.0, "agreement": value, "at_boundary": value, "fitted": 1.0})  # fmt: skip
     return pd.DataFrame(lines)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import pdist, squareform
 from scipy.stats import pearsonr
 from torch import nn
 
@@ -55,6 +55,29 @@ def test_r_equals_brute_force_in_float64(around: Any, measured: Any) -> None:
         assert row.mantel_r == pytest.approx(expected, abs=5e-3 if row.radius < 1 else 1e-4)
         checked += 1
     assert checked == 12
+
+
+def test_p_is_that_of_permutations_one_by_one(around: Any, measured: Any) -> None:
+    """A single feature keeps so little that p is anything."""
+    torch.manual_seed(0)
+    weight = torch.randn(1, 36)
+    ctx = around("topology", Linear(weight), params={"permutations": 999})
+    found = measured(ctx)
+    source = Draws(seed=0, dataset="toy/test", size=36, device=torch.device("cpu"), portable=True)
+    random, pairs = np.random.default_rng(7), []
+    for row in found[(found["source"] == "network") & (found["norm"] == "l2")].itertuples():
+        noise = torch.empty(1, 20, 36)
+        source.fill([(row.sample, [0.1, 1.0, 10.0].index(row.radius))], noise)
+        v = torch.nn.functional.normalize(noise[0].double())
+        inner, outer = squareform(pdist(v.numpy())), pdist((v @ weight.double().T).numpy())
+        r = abs(pearsonr(squareform(inner), outer)[0])
+        orders = [random.permutation(20) for _ in range(999)]
+        hits = sum(abs(pearsonr(squareform(inner[np.ix_(k, k)]), outer)[0]) >= r for k in orders)
+        pairs.append((row.p_value, (1 + hits) / 1000))
+    ours, by_hand = np.array(pairs).T
+    assert np.abs(ours - by_hand).max() < 0.09  # four standard errors of the difference at p = .5
+    assert ours.min() < 0.1
+    assert ours.max() > 0.4
 
 
 def test_the_linearisation_is_the_networks_jacobian(around: Any, measured: Any) -> None:
@@ -151,7 +174,7 @@ def test_layers_that_are_swept_apart_give_the_same(
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 9), nn.Tanh(), nn.Linear(9, 5))
     together = measured(around("topology", network, layer=["all"], params={"test": "normal"}))
     monkeypatch.setattr(neighbourhood, "WAITING", 20 * 70)
-    assert neighbourhood._groups([64, 64, 9, 9], 20) == [[0], [1], [2, 3]]
+    assert neighbourhood.layer_groups([64, 64, 9, 9], 20) == [[0], [1], [2, 3]]
     ctx = around("topology", network, layer=["all"], params={"test": "normal"}, cache=tmp_path / "other", batch=7)
     apart = measured(ctx)
     assert apart["mantel_r"].to_numpy() == pytest.approx(together["mantel_r"].to_numpy(), abs=1e-3)
@@ -256,19 +279,31 @@ def test_the_figure_has_a_panel_a_run_and_reading(
         assert len(axis.lines) == 3
 
 
-@pytest.mark.parametrize("layers", [["auto"], ["1"]])
+@pytest.mark.parametrize("layers", [["auto"], ["1", "3", "2"]])
+@pytest.mark.parametrize("clip", [False, True])
 def test_the_linearisation_is_the_same_by_rows_and_by_products(
-    around: Any, measured: Any, monkeypatch: pytest.MonkeyPatch, layers: list[str]
+    around: Any, measured: Any, monkeypatch: pytest.MonkeyPatch, layers: list[str], clip: bool
 ) -> None:
+    from advlab.experiments.aghdam2017 import linearised  # type: ignore[import-not-found]
+
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Flatten(), nn.Linear(36, 20), nn.Tanh(), nn.Linear(20, 3))
-    ctx = around("topology", network, layer=layers)
-    assert ctx.settings.experiment._by_rows(ctx, 20)
-    assert not ctx.settings.experiment._by_rows(ctx, 1000)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(36, 20), nn.Tanh(), nn.Linear(20, 8), nn.Tanh(), nn.Linear(8, 3))
+    ctx = around("topology", network, layer=layers, clip=clip)
+    assert linearised.by_rows(ctx, 20)
+    assert not linearised.by_rows(ctx, 1000)
     rows = measured(ctx)
-    monkeypatch.setattr(Topology, "_by_rows", lambda *_: False)
+    monkeypatch.setattr(linearised, "by_rows", lambda *_: False)
+    calls = []
+    real = linearised.Products.__call__
+    monkeypatch.setattr(linearised.Products, "__call__", lambda self, x, v: calls.append(1) or real(self, x, v))
     products = measured(ctx)
     assert rows["mantel_r"].to_numpy() == pytest.approx(products["mantel_r"].to_numpy(), abs=1e-5)
+    samples, probe = ctx.prepared["samples"], ctx.settings.probe
+    assert len(calls) == len(samples) * len(probe.radii) * (len(probe.readings) if clip else 1)  # all layers at once
+    monkeypatch.setattr("advlab.probes.neighbourhood.WAITING", 1)
+    apart = measured(ctx)
+    assert len(calls) == len(samples) * len(probe.radii) * (len(probe.readings) if clip else 1) * (1 + len(layers))
+    assert rows["mantel_r"].to_numpy() == pytest.approx(apart["mantel_r"].to_numpy(), abs=1e-5)
 
 
 @pytest.mark.parametrize("experiment", ["topology", "lipschitz"])

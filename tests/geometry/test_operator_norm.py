@@ -315,3 +315,26 @@ def test_parameters_and_modes_are_left_alone() -> None:
     assert classifier.training
     assert all(p.grad is None and p.requires_grad for p in classifier.parameters())
     assert inside.bound == lipschitz_bound(classifier).bound
+
+
+def test_known_constants_are_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    from advlab.geometry import operator_norm
+
+    torch.manual_seed(0)
+    body = nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.Conv2d(4, 3, 3), nn.ReLU())
+    classifier = Classifier(Net(body).eval(), name="net", shape=SHAPE, mean=None, std=None)
+    layers = ["body.0", "body.1", "body.2", "auto"]
+    alone = [lipschitz_bound(classifier, layer) for layer in layers]
+    seen: list[str] = []
+    real = operator_norm.module_constant
+
+    def spy(module: nn.Module, kind: Any, value: Tensor) -> Any:
+        seen.append(kind.__name__)
+        return real(module, kind, value)
+
+    monkeypatch.setattr(operator_norm, "module_constant", spy)
+    known: operator_norm.Known = {}
+    together = [lipschitz_bound(classifier, layer, known=known) for layer in layers]
+    assert together == alone
+    assert sorted(seen) == ["Conv2d", "Conv2d", "ReLU", "ReLU"]
+    assert known["body.2", (1, 4, 7, 7)] == alone[-1].norms["body.2"]

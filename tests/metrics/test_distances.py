@@ -9,7 +9,7 @@ from scipy.spatial.distance import pdist, squareform
 from torch import Tensor
 
 from advlab.metrics import distances as module
-from advlab.metrics.distances import pairwise_distances, points_of, square
+from advlab.metrics.distances import norms_and_distances, pairwise_distances, points_of, square
 
 
 def cloud(batch: int, count: int, size: int, radius: float, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -106,3 +106,23 @@ def test_float32_is_right_to_what_it_says() -> None:
     assert ((fast - exact).abs() / exact).median() < 2e-6
     points[0, 0, 0] = torch.nan
     assert pairwise_distances(points, dtype=torch.float32)[0].isnan().all()
+
+
+@pytest.mark.parametrize("drift", [0.0, 1.0, 30.0])
+@pytest.mark.parametrize("size", [5, 784, 20000])
+def test_norms_and_distances_from_one_product(drift: float, size: int) -> None:
+    """With a common part too, up to where vectors coincide all but for a hundredth; one set has two equal vectors."""
+    x, v = cloud(3, 15, size, 1.0)
+    v = (v + drift * x / 100).float()
+    v[1, 4] = v[1, 9]
+    norms, found = norms_and_distances(v)
+    torch.testing.assert_close(norms.double(), v.double().norm(dim=-1), rtol=2e-6, atol=0)
+    exact = brute(v)
+    near = exact < 0.02 * float(norms.max())
+    assert ((found - exact).abs() / exact)[~near].max() < 3e-4
+    assert ((found - exact).abs() / exact)[~near].median() < 1e-5
+    assert int((found == 0).sum()) == 1
+    v[2, 3, 1] = torch.inf
+    norms, found = norms_and_distances(v)
+    assert found.isnan().any(1).tolist() == found.isnan().all(1).tolist() == [False, False, True]
+    assert int((~norms.isfinite()).sum()) == 1

@@ -15,7 +15,7 @@ from advlab.models.classifier import Classifier
 from advlab.models.networks.lenet import LeNet
 from advlab.models.networks.nin import NiN
 
-LOSSES: tuple[OwnLoss, ...] = ("label", "entropy", "margin")
+LOSSES: tuple[OwnLoss, ...] = ("label", "entropy", "margin", "square")
 
 
 def mlp() -> Classifier:
@@ -33,6 +33,8 @@ def by_hand(outputs: NDArray[np.float64], loss: str) -> list[float]:
             found.append(-math.log(max(p)))
         elif loss == "entropy":
             found.append(-sum(v * math.log(v) for v in p))
+        elif loss == "square":
+            found.append(sum(1 - v * v for v in row) / len(row))
         else:
             found.append(sum(max(0.0, 1 - v * v) for v in row) / len(row))
     return found
@@ -129,7 +131,7 @@ def test_a_layer_can_be_named() -> None:
 
 def test_bad_names() -> None:
     x = torch.rand(2, 3)
-    with pytest.raises(ValueError, match="label, entropy or margin"):
+    with pytest.raises(ValueError, match="label, entropy, margin or square"):
         own_loss(x, "hinge")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least two"):
         own_loss(x[:, :1])

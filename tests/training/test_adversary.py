@@ -18,7 +18,7 @@ from advlab.training.loop import train
 from advlab.training.recipe import ADVERSARIES, Recipe
 
 ZERO, ONE = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
-TEXTS = ["hard:2,0.3", "adversarial:2,0.3", "pgd:2,0.3", "noise:0.6"]
+TEXTS = ["hard:2,0.3", "adversarial:2,0.3", "pgd:2,0.3", "noise:0.6", "hard_noise:2,0.3"]
 RECIPE = Recipe(name="test", epochs=2, batch_size=16, lr=0.05)
 
 
@@ -39,7 +39,7 @@ def network(dropout: float = 0.0) -> nn.Module:
 def adversary(net: nn.Module, text: str) -> Adversary:
     found = replace(RECIPE, augment=[text]).adversary
     assert found is not None
-    return Adversary(net, *found, shape=(1, 6, 6), mean=ZERO + 0.3, std=ONE * 0.5)
+    return Adversary(Classifier(net, name="net", shape=(1, 6, 6), mean=ZERO + 0.3, std=ONE * 0.5), *found)
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -97,6 +97,19 @@ def test_noise_has_its_length_inside_the_box() -> None:
     few = noise(torch.rand(50, 1, 2, 2), 5.0, torch.Generator().manual_seed(0))
     assert float(few.min()) >= 0
     assert float(few.max()) <= 1
+
+
+def test_hard_noise_is_as_far_away_as_the_hard_points_and_elsewhere() -> None:
+    net = network().eval()
+    images, labels = some_data(8)
+    x = images.float() / 255
+    hard = adversary(net, "hard:3,0.4")(x, labels, torch.Generator()) - x
+    moved = adversary(net, "hard_noise:3,0.4")(x, labels, torch.Generator().manual_seed(0)) - x
+    lengths = hard.flatten(1).norm(dim=1)
+    assert lengths.min() < 0.9 * lengths.max()
+    torch.testing.assert_close(moved.flatten(1).norm(dim=1), lengths)
+    cosine = (hard * moved).flatten(1).sum(1) / lengths.square()
+    assert (cosine.abs() < 0.6).all()
 
 
 @pytest.mark.parametrize("text", ["pgd:1,0.3", "hard:1,0.3"])
