@@ -80,6 +80,10 @@ def shared(report: Report, experiment: str, images: int, repeats: int, device: t
     title = f"{experiment}, lenet, {images} images x {len(probe.radii)} radii x {probe.trials} trials"
     value, spread = ratio(seconds, "ours", "floor")
     report.ratios.append(Ratio(title, "time over forward-only floor", value, spread, "at most 1.15", value <= 1.15))
+    report.facts[title] = (
+        f"{', '.join(f'{side} {count / statistics.median(s):,.0f} images/s' for side, s in seconds.items())}; batch "
+        f"{execution.batch_size}, {execution.memory_format}"
+    )
 
 
 def context(

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from advlab.metrics.distances import square
+
 
 def expected_r(inputs: int, outputs: int) -> float:
     """Mantel's r to expect of a random Gaussian linear map of random directions of one length: sqrt(R / (R + 2 D)).
@@ -40,11 +42,8 @@ def mapped_points(inner: Tensor, lengths: Tensor, outputs: int, seeds: list[int]
         (B, T, min(R, T)) float64.
     """
     trials = lengths.shape[-1]
-    i, j = torch.triu_indices(trials, trials, 1, device=inner.device)
     squares = lengths.double() ** 2
-    gram = torch.diag_embed(squares)
-    gram[:, i, j] = (squares[:, i] + squares[:, j] - inner.double() ** 2) / 2
-    gram[:, j, i] = gram[:, i, j]
+    gram = square(inner.double() ** 2).neg_().add_(squares[:, None]).add_(squares[:, :, None]).div_(2)
     root = _square_root(gram)
     return root @ torch.from_numpy(np.stack([_factor(trials, outputs, seed) for seed in seeds])).to(root)
 

@@ -17,6 +17,8 @@ from advlab.models.forward import Execution, Forward, MemoryFormat, out_of_memor
 log = logging.getLogger(__name__)
 
 BUDGET = 3.0  # seconds for each memory format
+WORSE = 0.9  # of the best speed: below it a larger batch no longer helps; above it, it may be the measurement
+CLOSE = 0.95  # of the best speed: among these the largest batch is taken, which costs a sweep the fewest other operations
 SIZES = (10, 25, 50, 100, 200, 300, 400, 800, 1600, 3200, 6400, 12800)  # whole trials of a radius, or parts
 
 
@@ -41,7 +43,7 @@ def tune(
     """
     layout = [[name, list(tensor.shape)] for name, tensor in classifier.state_dict().items()]
     fields = {
-        "version": 1, "layout": layout, "network": str(classifier.network), "shape": list(classifier.shape),
+        "version": 2, "layout": layout, "network": str(classifier.network), "shape": list(classifier.shape),
         "precision": precision, "device": device_name(device), "torch": torch.__version__, "batch_size": batch_size,
     }  # fmt: skip
 
@@ -49,11 +51,22 @@ def tune(
         speeds = measure(classifier, device, precision, (batch_size,) if batch_size else SIZES)
         if not speeds:  # not even the smallest batch fits: it is halved as the run goes
             return {}, {"best": {"batch_size": batch_size or SIZES[0], "memory_format": "contiguous"}, "speeds": []}
-        best = max(speeds, key=lambda entry: float(entry["images_per_second"]))
-        return {}, {"best": best, "speeds": speeds}
+        return {}, {"best": choose(speeds), "speeds": speeds}
 
     best = artifacts.get("execution", fields, make).facts["best"]
     return Execution(int(best["batch_size"]), best["memory_format"], precision)
+
+
+def choose(speeds: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of entries as `measure` gives them: the largest batch in the fastest format that is as fast as any, about."""
+    best = max(speeds, key=lambda entry: float(entry["images_per_second"]))
+    close = [
+        entry
+        for entry in speeds
+        if entry["memory_format"] == best["memory_format"]
+        and entry["images_per_second"] >= CLOSE * best["images_per_second"]
+    ]
+    return max(close, key=lambda entry: int(entry["batch_size"]))
 
 
 def measure(
@@ -74,8 +87,8 @@ def measure(
                     raise
                 break
             speeds.append({"memory_format": memory_format, "batch_size": size, "images_per_second": round(speed, 1)})
-            worse = 0 if speed > best else worse + 1
             best = max(best, speed)
+            worse = worse + 1 if speed < WORSE * best else 0
             if worse == 2 or time.perf_counter() - started > BUDGET:
                 break
     return speeds

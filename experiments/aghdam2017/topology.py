@@ -191,7 +191,7 @@ class Topology(SphereExperiment):
         """(readings, samples, radii, pairs) distances after a Gaussian linear map, a new one each (sample, radius)."""
         import torch
 
-        from advlab.metrics.distances import pairwise_distances
+        from advlab.metrics.distances import norms_and_distances
         from advlab.metrics.random_map import mapped_points
 
         readings, count, radii, _ = found.inner.shape
@@ -203,7 +203,7 @@ class Topology(SphereExperiment):
         points = mapped_points(
             found.inner.flatten(0, 2), found.length.flatten(0, 2), int(found.width[depth]), seeds * readings
         )
-        return pairwise_distances(points).to(torch.float32).view(readings, count, radii, -1)
+        return norms_and_distances(points.to(torch.float32))[1].view(readings, count, radii, -1)
 
     def _rounding(self, ctx: Context, cell: Cell, layers: list[str]) -> dict[tuple[int, int, int], float]:
         """(sample, reading, layer) -> |r in float32 - r in float64| at the smallest radius, for the run's first samples."""
