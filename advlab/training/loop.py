@@ -234,17 +234,16 @@ def _optimizer(network: nn.Module, recipe: Recipe) -> tuple[torch.optim.Optimize
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     layers = [module for module in network.modules() if any(True for _ in module.parameters(recurse=False))]
     head = {id(parameter) for parameter in layers[-1].parameters()} if layers else set()
-    groups: list[dict[str, object]] = []
-    multipliers: list[float] = []
-    for in_head in (False, True):
-        for is_bias in (False, True):
-            # the gains of a batch norm count as biases: they, too, have one dimension
-            chosen = [p for p in trained if (id(p) in head) == in_head and (p.ndim <= 1) == is_bias]
-            if not chosen:
-                continue
-            decay = recipe.weight_decay * (recipe.bias_decay if is_bias else 1.0)
-            groups.append({"params": chosen, "weight_decay": decay})
-            multipliers.append((recipe.bias_lr if is_bias else 1.0) * (recipe.head_lr if in_head else 1.0))
+    alike: dict[tuple[float, float], list[nn.Parameter]] = {}  # (decay, multiple of the rate): few groups, few calls
+    for parameter in trained:
+        is_bias = parameter.ndim <= 1  # the gains of a batch norm count as biases: they, too, have one dimension
+        decay = recipe.weight_decay * (recipe.bias_decay if is_bias else 1.0)
+        multiple = (recipe.bias_lr if is_bias else 1.0) * (recipe.head_lr if id(parameter) in head else 1.0)
+        alike.setdefault((decay, multiple), []).append(parameter)
+    groups: list[dict[str, object]] = [
+        {"params": chosen, "weight_decay": decay} for (decay, _), chosen in alike.items()
+    ]
+    multipliers = [multiple for _, multiple in alike]
     if not groups:
         raise ValueError("the network has no parameter that requires a gradient: nothing to train")
     if recipe.optimizer == "sgd":

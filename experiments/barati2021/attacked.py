@@ -71,9 +71,11 @@ def in_the_box(ctx: Context, source: str, forward: Forward, counts: Counts) -> N
         ctx.count(forwards=result.forwards, backwards=result.backwards, images=len(x))
         count(counts, (source, "pgd", epsilon), forward, x, result.adv, labels)
         for images, of in zip(x.split(forward.limit), labels.split(forward.limit), strict=True):
-            once = ascend(
-                lambda z, own=of: cross_entropy(forward.classifier_logits(z), own), images, steps=1, step=epsilon
-            )
+
+            def loss(z: Tensor, of: Tensor = of) -> Tensor:
+                return cross_entropy(forward.classifier_logits(z), of)
+
+            once = ascend(loss, images, steps=1, step=epsilon)
             ctx.count(forwards=len(images), backwards=len(images))
             count(counts, (source, "one_step_clipped", epsilon), forward, images, once, of)
 

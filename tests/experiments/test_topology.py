@@ -293,9 +293,14 @@ def test_the_linearisation_is_the_same_by_rows_and_by_products(
     assert not linearised.by_rows(ctx, 1000)
     rows = measured(ctx)
     monkeypatch.setattr(linearised, "by_rows", lambda *_: False)
-    calls = []
+    calls: list[int] = []
     real = linearised.Products.__call__
-    monkeypatch.setattr(linearised.Products, "__call__", lambda self, x, v: calls.append(1) or real(self, x, v))
+
+    def counted(self: Any, x: Any, v: Any) -> Any:
+        calls.append(v.shape[1])
+        return real(self, x, v)
+
+    monkeypatch.setattr(linearised.Products, "__call__", counted)
     products = measured(ctx)
     assert rows["mantel_r"].to_numpy() == pytest.approx(products["mantel_r"].to_numpy(), abs=1e-5)
     samples, probe = ctx.prepared["samples"], ctx.settings.probe

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from advlab.geometry.jacobian import spectral_norm
-from advlab.geometry.operations import SLOPE_FUNCTIONS, SLOPE_MODULES, max_pool_constant
+from advlab.geometry.operations import SLOPE_FUNCTIONS, SLOPE_MODULES, max_pool_constant, module_constant
 from advlab.geometry.operator_norm import Lipschitz, lipschitz_bound
 from advlab.models.classifier import Classifier, frozen
 from advlab.models.networks.ciresan import ScaledTanh
@@ -326,7 +326,7 @@ def test_known_constants_are_not_computed_again(monkeypatch: pytest.MonkeyPatch)
     layers = ["body.0", "body.1", "body.2", "auto"]
     alone = [lipschitz_bound(classifier, layer) for layer in layers]
     seen: list[str] = []
-    real = operator_norm.module_constant
+    real = module_constant
 
     def spy(module: nn.Module, kind: Any, value: Tensor) -> Any:
         seen.append(kind.__name__)

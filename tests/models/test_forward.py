@@ -188,12 +188,21 @@ def test_tuning_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_the_fastest_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def speed(call: Forward, *_: Any) -> float:
         size = call.execution.batch_size
-        return (1000.0 - abs(size - 200)) * (2 if call.execution.memory_format == "channels_last" else 1)
+        return (1000.0 - 2 * abs(size - 200)) * (2 if call.execution.memory_format == "channels_last" else 1)
 
     monkeypatch.setattr(tuning, "throughput", speed)
     assert tune(classifier(), CPU, "float32", ArtifactStore(tmp_path)) == Execution(200, "channels_last", "float32")
     sizes = [entry["batch_size"] for entry in measure(classifier(), CPU, "float32", tuning.SIZES)]
     assert sizes == [10, 25, 50, 100, 200, 300, 400] * 2  # it stops when larger batches no longer help
+
+
+def test_a_slow_measurement_does_not_stop_it_and_the_largest_of_equals_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speeds = {10: 500.0, 25: 800.0, 50: 1000.0, 100: 930.0, 200: 920.0, 300: 970.0, 400: 940.0, 800: 500.0, 1600: 400.0}
+    monkeypatch.setattr(tuning, "throughput", lambda call, *_: speeds[call.execution.batch_size])
+    assert [entry["batch_size"] for entry in measure(classifier(), CPU, "float32", tuning.SIZES)] == [*speeds] * 2
+    assert tune(classifier(), CPU, "float32", ArtifactStore(tmp_path)).batch_size == 300
 
 
 def test_a_given_batch_size_is_kept(tmp_path: Path) -> None:
