@@ -248,7 +248,7 @@ class Topology(SphereExperiment):
                     f"share_below_{self.params.band:g}": (r.abs() < self.params.band).mean(),
                     "share_p_below_.05": (tested < 0.05).mean() if len(tested) else NAN,
                     "expected_r": expected_r(int(part["pixels"].iloc[0]), int(part["features"].iloc[0]))
-                    if key[-1] == "random map"
+                    if (key[2], *key[4:]) == ("l2", "random", "random map")  # random directions of one length
                     else NAN,
                     "largest_rounding": part["rounding"].max(),
                     "median_deviation": part["deviation"].median(), "median_residual": part["residual"].median(),
