@@ -11,8 +11,8 @@ from advlab.metrics.intervals import Interval, exact
 Verdict = Literal["holds", "does not hold", "undecided", "not measured"]
 
 
-#: samples: with fewer, not even the whole range of a sample covers its median with 95 % (1 - 2 / 2^n). At six it does with 97 %,
-#: and the bootstrap's percentiles, which may fall short of it, with 94 %
+#: samples: with fewer, not even the whole range of a sample covers its median with 95 % (1 - 2 / 2^n). The bootstrap's percentiles
+#: do with about 94 % at six, 89 % at seven, and 92 to 96 % from eight on (simulated, normal samples)
 FEWEST = 6
 OTHERS: dict[Verdict, str] = {"does not hold": "do not", "undecided": "undecided", "not measured": "not measured"}
 

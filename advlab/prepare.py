@@ -49,7 +49,7 @@ class Preparation:
         self.facts |= {"device": str(device), "device_name": device_name(device), "threads": torch.get_num_threads()}
         if "dataset" in self.experiment.uses:
             ctx.split = functools.cache(self._data)
-            ctx.data = self._data(self.settings.dataset.split).to(device)
+            ctx.data = ctx.split(self.settings.dataset.split).to(device)
             self.facts["dataset"] = {
                 "name": ctx.data.name, "split": ctx.data.split, "images": len(ctx.data), "shape": list(ctx.data.shape),
                 "classes": list(ctx.data.classes), "digest": ctx.data.digest,

@@ -48,7 +48,8 @@ def fooling_levels(
         batch_size: images a forward at most; 0: 256.
 
     Returns:
-        For each level what a call with that level gives, save that forwards and backwards are those of the whole ascent.
+        For each level what a call with that level gives, save that forwards and backwards are those of the whole ascent
+        and of the checks so far.
 
     Raises:
         ValueError: names the argument and the remedy.

@@ -39,7 +39,7 @@ class Lipschitz(NamedTuple):
     norms: dict[str, float]
 
 
-Known = dict[tuple[str, tuple[int, ...]], float]  # (module, shape of its input) -> its constant
+Known = dict[tuple[str, tuple[int, ...]], float | None]  # (module, shape of its input) -> its constant
 
 
 def lipschitz_bound(classifier: Classifier, layer: str = "auto", *, known: Known | None = None) -> Lipschitz:
@@ -53,8 +53,8 @@ def lipschitz_bound(classifier: Classifier, layer: str = "auto", *, known: Known
         classifier: its normalisation counts as the first layer.
         layer: as for `Classifier.features`: a module whose output is Phi_L, or "auto" for the classification layer's
             input.
-        known: constants of modules of this classifier, which are not computed again; what is, is added, so that the layers of
-            a network cost no more than the last of them.
+        known: constants of modules of this classifier, which are not computed again; what is, is added. Functions in the
+            graph are always computed.
     """
     network = classifier.network
     name = classifier.head if layer == "auto" else layer
@@ -158,9 +158,9 @@ class _Follower(fx.Interpreter):
             module = self.fetch_attr(str(target))
             hooked = module._forward_hooks or module._forward_pre_hooks  # they may do anything
             kind, key = type_before_parametrizations(module), (str(target), tuple(value.shape))
-            constant = None if hooked else self.known.get(key) or module_constant(copy.deepcopy(module), kind, value)
-            if constant is not None:
-                self.known[key] = constant
+            if key not in self.known:
+                self.known[key] = None if hooked else module_constant(copy.deepcopy(module), kind, value)
+            constant = self.known[key]
         elif target in FACTS or (target is getattr and n.args[1] in ("shape", "ndim", "device", "dtype")):
             return 0.0
         elif target in PIECES:

@@ -12,6 +12,8 @@ NEAR = {
     torch.float32: 1e-2,
 }  # squared distance / squared norms up to which a pair is done again alone
 
+SHARED = 0.1  # squared distance / squared norms below which a Gram product of vectors as they are loses a digit
+
 
 def pairwise_distances(points: Tensor, *, dtype: torch.dtype = torch.float64) -> Tensor:
     """Euclidean distances of all pairs, by a Gram product in float64 of the points less their mean.
@@ -46,8 +48,8 @@ def pairwise_distances(points: Tensor, *, dtype: torch.dtype = torch.float64) ->
 def norms_and_distances(v: Tensor) -> tuple[Tensor, Tensor]:
     """Euclidean norms of vectors and the distances of all pairs, by one Gram product in the vectors' own precision.
 
-    For vectors that do not nearly coincide, such as v of random directions: as right as the float32 of `pairwise_distances`,
-    which takes the sets where two are nearer than a tenth of their norms, and so cancel.
+    For vectors with little in common, such as v of random directions: in float32 right to some 1e-6 of a distance. Sets in
+    which two are nearer than `SHARED` of their squared norms, so that the product cancels, are left to `pairwise_distances`.
 
     Args:
         v: (B, T, D) floating-point.
@@ -62,7 +64,7 @@ def norms_and_distances(v: Tensor) -> tuple[Tensor, Tensor]:
     squares = gram.diagonal(dim1=1, dim2=2)
     scale = squares.index_select(1, rows).add_(squares.index_select(1, columns))  # far cheaper than by brackets
     squared = torch.add(scale, gram.flatten(1).index_select(1, rows * count + columns), alpha=-2)
-    near = ~(squared > scale.mul_(NEAR[torch.float32])).all(1)  # NaN too
+    near = ~(squared > scale.mul_(SHARED)).all(1)  # NaN too
     distances = squared.sqrt_()
     if bool(near.any()):
         distances[near] = pairwise_distances(v[near], dtype=v.dtype).to(v.device)

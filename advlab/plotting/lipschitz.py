@@ -82,7 +82,7 @@ def movements(table: pd.DataFrame) -> Figure:
         axis.set_ylim(0, tallest * 1.1 if tallest > 0 else 1)  # nothing to draw where features never move
         counted = part["trials"].sum() - part["nonfinite"].sum()
         share = part["contracted_normalised"].sum() / counted if counted else np.nan
-        axis.set_xlabel(rf"{INPUT}, $L < 1$: {100 * share:.3g} %")
+        axis.set_xlabel(f"{INPUT}\n$L < 1$: {100 * share:.3g} %")
         if column == 0:
             axis.set_ylabel(r"$\Vert g(\Phi_L(x+v))-g(\Phi_L(x))\Vert$")
     bar = figure.colorbar(mappable, ax=[axis for axis, _, _ in panels], fraction=0.05, pad=0.01, aspect=30)

@@ -65,7 +65,7 @@ class Recipe:
     label_smoothing: float = 0.0
     #: in the order in which they are applied, for example ["crop:4", "flip", "affine:10,0.1,0.1"]; the last may be
     #: adversarial training, which adds points to each batch: "hard:5,0.5" (barati2021), "pgd:5,0.5", "noise:2.5",
-    #: "hard_noise:5,0.5" (noise as far from each image as its hard point)
+    #: "hard_noise:5,0.5" (noise as far from each image as its hard point, where no pixel moves by more than 1/2)
     augment: list[str] = field(default_factory=list)
     precision: str = "float32"
     #: caffe: pixel / 256; mean_image: pixel - mean training image, in 0..255; standard: mean and deviation per channel

@@ -71,7 +71,7 @@ class Products:
         from advlab.geometry.jacobian import jvp
 
         products = self.ctx.in_batches(lambda batch: jvp(self._features, x, v, batch_size=batch), images=0)[0]
-        self.ctx.count(forwards=v.shape[1])
+        self.ctx.count(forwards=2 * v.shape[1])  # a direction's tangent goes through as the image does
         return list(products.split(self.widths, 1))
 
     def _features(self, x: Tensor) -> Tensor:

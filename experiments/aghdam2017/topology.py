@@ -114,11 +114,11 @@ class Topology(SphereExperiment):
         return super().prepare(ctx)
 
     def cost(self, ctx: Context) -> Cost:
-        """The sweep, each layer's linearisation (at most two forwards a direction), and its check of float32."""
+        """The sweep, the linearisation of all layers at once (at most two forwards a direction), and the check of float32."""
         from advlab.probes.neighbourhood import resolve_layers
 
         probe, samples, layers = ctx.settings.probe, len(ctx.prepared["samples"]), len(resolve_layers(ctx))
-        products = 2 * directions(ctx) * samples * layers
+        products = 2 * directions(ctx) * samples
         rounding = 2 * min(probe.floor_samples, samples) * len(probe.readings) * probe.trials * layers
         forwards, backwards = directed(ctx)
         linear = products if self.params.linearisation else 0

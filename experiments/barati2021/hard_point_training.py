@@ -32,7 +32,7 @@ class HardPointRow:
         str  # one_step (the paper's), noise of the same length, pgd, or one_step_clipped: in [0, 1], on PGD's images
     )
     epsilon: float  # L2 norm of the perturbation, of pixels in [0, 1]
-    length: float  # mean L2 norm of what came of it: below epsilon where it was clipped or a gradient vanished
+    length: float  # mean L2 norm of what came of it: below epsilon where clipped or without gradient; 0 where PGD has won before
     images: int
     correct: int
     ascent: str  # steps x step of the training points

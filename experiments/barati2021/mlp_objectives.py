@@ -61,7 +61,8 @@ class MLPObjectives(Experiment):
         ranks: float = 0.8  # "sensitive to the boundary": chance that a point at it has the larger objective, above
         unlike: float = 0.5  # "a very different distribution": rank correlation of the objectives below
         #: "some regions": of the largest tenth of the objective, what is not at the boundary, above. An objective that
-        #: falls with the distance from the boundary has none there; of one that ignores it, it is the share of all points
+        #: falls with the distance from the boundary has none there while a tenth of all points are at it; of one that ignores
+        #: the boundary, it is the share of all points that are not at it
         elsewhere: float = 0.05
 
         def __post_init__(self) -> None:

@@ -147,6 +147,19 @@ def test_levels_of_one_ascent_are_what_separate_calls_give() -> None:
     assert bool((levels[0.5].steps <= levels[0.9].steps).all())
 
 
+def test_a_start_with_logits_that_are_not_finite_is_named_at_every_level() -> None:
+    model, (x, _, t) = network(), problems(3)
+    x[1] = 0.0
+
+    def broken(z: torch.Tensor) -> torch.Tensor:
+        return model(z) + torch.where(z.flatten(1).abs().sum(1) == 0, torch.nan, 0.0)[:, None]
+
+    for result in fooling_levels(Fooling(), broken, x, t, levels=[0.5, 0.9]).values():
+        assert (result.status == Status.NONFINITE).tolist() == [False, True, False]
+        assert result.success.tolist() == [True, False, True]
+        assert torch.equal(result.adv[1], x[1])
+
+
 def test_a_leap_over_two_levels_reaches_both() -> None:
     model = Sigmoid(bias=-40 - 3.0)
     x = torch.full((1, 1, 4, 4), 0.5, dtype=torch.float64)

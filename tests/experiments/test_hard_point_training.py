@@ -167,6 +167,28 @@ def test_the_one_step_attack_is_the_papers(measured: tuple[Context, list[Any]]) 
             assert abs(row.correct - right) <= 1  # a tie in float32
 
 
+def test_the_clipped_step_is_the_same_inside_the_box(measured: tuple[Context, list[Any]]) -> None:
+    from advlab.experiments.barati2021.trained_networks import trained_network
+
+    ctx, found = measured
+    p = ctx.settings.experiment.params
+    assert ctx.data is not None
+    index = torch.tensor(ctx.prepared["samples"][: p.pgd_images])
+    x, y = ctx.data.images(index).double(), ctx.data.labels[index]
+    for name in p.networks:
+        network = trained_network(
+            ctx, name, seed=0, share=p.share, train_images=p.train_images, steps=p.steps, step=p.step
+        ).double()
+        at = x.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(torch.nn.functional.cross_entropy(network(at), y, reduction="sum"), at)
+        for epsilon in p.epsilons:
+            moved = (x + epsilon * gradient / gradient.flatten(1).norm(dim=1).view(-1, 1, 1, 1)).clamp(0, 1)
+            row = next(r for r in found if (r.seed, r.victim, r.source, r.attack, r.epsilon)
+                       == (0, name, name, "one_step_clipped", epsilon))  # fmt: skip
+            assert row.length == pytest.approx(float((moved - x).flatten(1).norm(dim=1).mean()), rel=1e-4, abs=1e-9)
+            assert abs(row.correct - int((network(moved).argmax(1) == y).sum())) <= 1
+
+
 def test_the_share_is_part_of_the_whole_and_the_same_for_all(tmp_path: Any) -> None:
     from advlab.experiments.barati2021.trained_networks import training_set
 
@@ -247,6 +269,10 @@ def picture(robust: float, *, clean: float = 0.97, to_reference: float = 0.25, f
         ("hard", "none", "noise"): curve(clean, 0.01),
         **{(name, name, "one_step"): curve(0.965, 0.3) for name in ("third", "noise", "pgd")},
         **{(name, name, "pgd"): curve(0.965, 0.3) for name in ("reference", "third", "noise", "pgd")},
+        **{
+            (name, name, "one_step_clipped"): curve(0.965, 0.2)
+            for name in ("reference", "third", "noise", "hard", "pgd")
+        },
         ("hard", "hard", "pgd"): curve(clean, robust),
     }
 
@@ -288,6 +314,8 @@ def test_numbers_of_the_summary() -> None:
     summary = experiment.summary(made_up(picture(0.15))).set_index("network")
     assert summary.loc["hard", "clean"] == pytest.approx(0.97 - 0.00025)
     assert summary.loc["hard", "one_step"] == pytest.approx(np.mean([0.82, 0.67, 0.52]) - 0.00025)
+    assert summary.loc["hard", "one_step_clipped"] == pytest.approx(np.mean([0.765, 0.565, 0.365]) - 0.00025)
+    assert summary.loc["hard", "reach"] == 1
     assert summary.loc["hard", "reference_on_its_images"] == pytest.approx(np.mean([0.73, 0.48, 0.23]) - 0.00025)
     assert np.isnan(summary.loc["third", "images_of_reference"])
 
@@ -300,7 +328,7 @@ def test_the_figure(runs: int) -> None:
     axes: list[Any] = list(figure.axes)
     assert len(axes) == 3 * runs
     for n in range(runs):
-        assert [len(axis.lines) for axis in axes[3 * n : 3 * n + 3]] == [4, 6, 5]
+        assert [len(axis.lines) for axis in axes[3 * n : 3 * n + 3]] == [4, 6, 10]
 
 
 def test_the_cost_covers_what_is_counted(measured: tuple[Context, list[Any]]) -> None:

@@ -61,6 +61,7 @@ def test_the_normaliser_is_the_ratio_of_the_ranges(around: Any, measured: Any) -
     features = x @ weight.T
     expected = float((x.max() - x.min()) / (features.max() - features.min()))
     assert found["normaliser"].to_numpy() == pytest.approx(expected, rel=1e-5)
+    assert found["pixel_range"].to_numpy() == pytest.approx(float(x.max() - x.min()), rel=1e-6)
     ratio = found["largest_ratio"] * expected
     assert ((found["contracted_normalised"] == 20) == (ratio < 1)).all()
     fewer = around("lipschitz", Linear(weight), count=5, params={"images": 2})
@@ -212,3 +213,25 @@ def test_the_figure_has_a_panel_a_run_and_reading(around: Any, measured: Any, ru
     panels = [axis for axis in figure.axes if axis.axison and axis.get_xlabel()]
     assert len(panels) == 2 * runs
     assert all(len(axis.lines) == 4 for axis in panels)
+
+
+def test_what_the_figure_shows_in_shares_of_the_ranges(around: Any, measured: Any) -> None:
+    """Points, spread over T, and slopes, where pixels range over 1/4 and features over 1/(4 * 3)."""
+    torch.manual_seed(0)
+    found = measured(around("lipschitz", Linear(torch.randn(8, 36)), norm=["l2"], pixel_scale=[1]))
+    found = found.assign(run="one", pixel_range=0.25, normaliser=3.0)
+    axis: Any = Lipschitz(Lipschitz.Params()).plot(found).axes[0]
+    (bars,), (points,) = (
+        [c for c in axis.collections if hasattr(c, "get_segments") == lines] for lines in (True, False)
+    )
+    assert np.asarray(points.get_offsets()) == pytest.approx(
+        np.stack([4 * found["length"], 12 * found["moved"]], 1), rel=1e-6
+    )
+    ends = np.array([segment[:, 1] for segment in bars.get_segments()])
+    ratios = found[["least_ratio", "largest_ratio"]].to_numpy() * found[["length"]].to_numpy()
+    assert ends == pytest.approx(12 * ratios, rel=1e-6)
+    assert axis.get_ylim()[1] == pytest.approx(1.1 * ends.max(), rel=1e-6)
+    slopes = {line.get_label(): np.diff(line.get_ydata())[0] / np.diff(line.get_xdata())[0] for line in axis.lines}
+    assert slopes["$L = 1$"] == pytest.approx(1)
+    steep = next(slope for label, slope in slopes.items() if label.startswith("Jacobian"))
+    assert steep == pytest.approx(3 * found["jacobian_norm"].median(), rel=1e-6)

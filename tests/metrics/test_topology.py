@@ -8,13 +8,17 @@ import torch
 from torch import Tensor
 
 from advlab.metrics.distances import pairwise_distances, square
-from advlab.metrics.topology import preservation
+from advlab.metrics.topology import Alpha, Preservation
 
 
 def sphere(batch: int, count: int, size: int, seed: int = 0) -> Tensor:
     """(B, T, D) float32 uniform directions in a cube, of length 1."""
     v = 2 * torch.rand(batch, count, size, generator=torch.Generator().manual_seed(seed)) - 1
     return v / v.norm(dim=-1, keepdim=True)
+
+
+def preservation(d_in: Tensor, d_out: Tensor, *, squared: bool = False) -> Preservation:
+    return Alpha(d_in, squared=squared)(d_out)
 
 
 def mapped(v: Tensor, outputs: int) -> Tensor:
@@ -62,6 +66,19 @@ def test_the_condition_number_of_a_simplex_is_its_number_of_points_less_one() ->
     assert float(found.c[0]) == pytest.approx(c, rel=1e-12)
     deviation = float((alpha - c * torch.eye(100)).norm() / alpha.norm())
     assert float(found.deviation[0]) == pytest.approx(deviation, rel=1e-12)
+
+
+@pytest.mark.parametrize("gap", [1e-1, 1e-3, 1e-5])
+def test_points_that_nearly_coincide_cost_the_digits_of_their_condition_number(gap: float) -> None:
+    """Ten pairs of thirty points, scaled by .3: an explicit inverse would lose about twice as many digits."""
+    v = sphere(1, 30, 50).double()
+    v[0, :10] = v[0, 10:20] + gap * sphere(1, 10, 50, seed=3).double()[0]
+    d_in = pairwise_distances(v)
+    condition = float(torch.linalg.cond(square(d_in))[0])
+    assert condition > 10 / gap
+    found = Alpha(d_in)(0.3 * d_in)
+    assert float(found.deviation[0]) < 1e-16 * 30 * condition
+    assert float(found.c[0]) == pytest.approx(0.3, rel=1e-15 * condition)
 
 
 def test_what_cannot_be_solved_is_nan() -> None:
