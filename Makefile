@@ -108,7 +108,7 @@ barati2021-fig5-sensitivity: $(READY)  ## the same with other numbers and length
 	$(ADVLAB) -m experiment=hard_point_training experiment.steps=1,5,20 experiment.step=0.1,0.5,2 $(ARGS)
 
 barati2021-prediction: $(READY)  ## section IV-B: agreement with a random network against the number of points
-	$(ADVLAB) experiment=sample_complexity $(filter run.% experiment.%,$(ARGS))
+	$(ADVLAB) -m experiment=sample_complexity experiment.loss=label,margin $(filter run.% experiment.%,$(ARGS))
 
 gunther2017: gunther2017-fig2 gunther2017-fig3  ## the figures of Günther et al. 2017 on LeNet and MNIST
 
