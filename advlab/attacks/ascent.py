@@ -50,5 +50,9 @@ def unit(gradient: Tensor) -> Tensor:
     # in float64 (MPS has none) the squares of tiny numbers do not vanish
     exact = torch.float32 if flat.device.type == "mps" else torch.float64
     norms = torch.linalg.vector_norm(flat, dim=1, keepdim=True, dtype=exact)
-    scale = torch.where((norms > 0) & torch.isfinite(norms), 1 / norms, 0.0)
-    return (flat * scale.clamp_max(1e38).to(flat.dtype)).nan_to_num_(0.0, 0.0, 0.0).view_as(gradient)
+    finite = torch.isfinite(norms)
+    scale = torch.where((norms > 0) & finite, 1 / norms, 0.0)
+    found = flat * scale.clamp_max(1e38).to(flat.dtype)
+    if flat.device.type != "cpu" or not bool(finite.all()):  # 0 times infinity; a look at the norms would halt a GPU
+        found.nan_to_num_(0.0, 0.0, 0.0)
+    return found.view_as(gradient)
