@@ -42,18 +42,29 @@ def run(report: Report, *, repeats: int, images: int) -> None:
 
 
 def run_shared(report: Report, *, repeats: int, images: int) -> None:
-    """Topology and lipschitz on lenet, without what is not of the sweep: the permutation test and the Jacobians."""
+    """Topology and lipschitz on lenet and on the larger ciresan, without what is not of the sweep: the permutation test and
+    the Jacobians."""
     repeats, images = repeats or 5, images or 50
     device = choose_device("auto")
     for name in ("topology", "lipschitz"):
-        shared(report, name, images, repeats, device)
+        shared(report, name, "lenet", (1, 28, 28), 10, images, repeats, device)
+        shared(report, name, "ciresan", (3, 48, 48), 43, max(1, images // 25), repeats, device)
 
 
-def shared(report: Report, experiment: str, images: int, repeats: int, device: torch.device) -> None:
+def shared(
+    report: Report,
+    experiment: str,
+    network: str,
+    shape: tuple[int, int, int],
+    classes: int,
+    images: int,
+    repeats: int,
+    device: torch.device,
+) -> None:
     """One experiment that keeps the distances: the sweep with them, and the reductions."""
     set_precision("float32")
     with tempfile.TemporaryDirectory() as folder:
-        ctx = context("lenet", (1, 28, 28), 10, images, device, Path(folder), experiment)
+        ctx = context(network, shape, classes, images, device, Path(folder), experiment)
         execution, classifier, probe = ctx.execution, ctx.classifier, ctx.settings.probe
         assert execution is not None
         assert classifier is not None
@@ -66,7 +77,7 @@ def shared(report: Report, experiment: str, images: int, repeats: int, device: t
                 ctx.settings.experiment.measure(ctx, cell)
             synchronise(device)
 
-        batch = torch.rand((execution.batch_size, 1, 28, 28), device=device)
+        batch = torch.rand((execution.batch_size, *shape), device=device)
 
         def floor() -> None:
             for _ in range(count // execution.batch_size):
@@ -77,7 +88,7 @@ def shared(report: Report, experiment: str, images: int, repeats: int, device: t
 
         with frozen(classifier), torch.inference_mode():
             seconds = in_turn({"ours": ours, "floor": floor}, repeats)
-    title = f"{experiment}, lenet, {images} images x {len(probe.radii)} radii x {probe.trials} trials"
+    title = f"{experiment}, {network}, {images} images x {len(probe.radii)} radii x {probe.trials} trials"
     value, spread = ratio(seconds, "ours", "floor")
     report.ratios.append(Ratio(title, "time over forward-only floor", value, spread, "at most 1.15", value <= 1.15))
     report.facts[title] = (
