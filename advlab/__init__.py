@@ -7,7 +7,7 @@ register a user's own components (see `advlab.plugins`). Importing this package 
 from __future__ import annotations
 
 from advlab.plugins import attack, dataset, experiment, model
-from advlab.results import Run, load
+from advlab.reading import Run, load
 
 __version__ = "0.1.0"
 __all__ = ["Run", "__version__", "attack", "dataset", "experiment", "load", "model"]

@@ -85,7 +85,7 @@ def model(
             *own,
             *(inspect.Parameter(k, keyword, default=v, annotation=kinds[k]) for k, v in common.items()),
         ]
-        make.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        make.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # inspect reads it
         make.__annotations__ = {**{p.name: p.annotation for p in own}, **kinds}
         make.__doc__ = build.__doc__ or f"{name}: a plug-in model."
         components.MODELS.add(name, make)
@@ -162,7 +162,7 @@ def attack(name: str, *, norm: Literal["l2", "linf"] = "l2", minimal: bool = Fal
             cls = type(name, (ForeignAttack,), traits)
             return cls(options={p.name: p.default for p in own if p.default is not p.empty} | options)
 
-        make.__signature__ = inspect.Signature(own)  # type: ignore[attr-defined]
+        make.__signature__ = inspect.Signature(own)  # type: ignore[attr-defined]  # inspect reads it
         make.__annotations__ = {p.name: p.annotation for p in own}
         make.__doc__ = traits["__doc__"]
         components.ATTACKS.add(name, make)
@@ -295,7 +295,7 @@ def _offer() -> None:
 
     store = ConfigStore.instance()
     # Hydra copies the store deeply at each of its questions, a second in all for `--help`; its answers are copies anyway
-    store.__deepcopy__ = functools.partial(_itself, store)  # type: ignore[attr-defined]
+    store.__deepcopy__ = functools.partial(_itself, store)  # type: ignore[attr-defined]  # copy looks for it there
     for (group, name), (node, package) in _choices.items():
         store.store(group=group, name=name, node=node, package=package)
 

@@ -23,7 +23,9 @@ KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "
 
 def parameters(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """The configurable parameters of a component, by name, with annotations resolved."""
-    target = factory.__init__ if inspect.isclass(factory) and not dataclasses.is_dataclass(factory) else factory  # type: ignore[misc]
+    plain = inspect.isclass(factory) and not dataclasses.is_dataclass(factory)
+    # mypy: a subclass may have another __init__; here it is that of this very class which is asked for
+    target = factory.__init__ if plain else factory  # type: ignore[misc]
     hints = typing.get_type_hints(target)
     skipped = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return {
@@ -43,7 +45,7 @@ def keyword_parameters(
     Raises:
         ConfigError: a parameter has a name that every component of this kind has, or is positional only.
     """
-    target = function.__init__ if inspect.isclass(function) else function  # type: ignore[misc]
+    target = function.__init__ if inspect.isclass(function) else function  # type: ignore[misc]  # of this very class
     names = {**getattr(target, "__globals__", {}), **getattr(target, "__builtins__", {})}
     own = []
     for parameter in inspect.signature(function).parameters.values():

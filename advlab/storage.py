@@ -17,7 +17,7 @@ from advlab.errors import ResultError
 try:
     import fcntl
 except ImportError:  # Windows has no flock: two runs on one directory are then not refused
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # the name is that of a module
 
 
 log = logging.getLogger(__name__)

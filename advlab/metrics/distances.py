@@ -60,15 +60,20 @@ def norms_and_distances(v: Tensor) -> tuple[Tensor, Tensor]:
     """
     count = v.shape[1]
     rows, columns = torch.triu_indices(count, count, 1, device=v.device)
-    gram = v @ v.mT
-    squares = gram.diagonal(dim1=1, dim2=2)
-    scale = squares.index_select(1, rows).add_(squares.index_select(1, columns))  # far cheaper than by brackets
-    squared = torch.add(scale, gram.flatten(1).index_select(1, rows * count + columns), alpha=-2)
+    squares, scale, squared = _from_gram(v @ v.mT, rows, columns)
     near = ~(squared > scale.mul_(SHARED)).all(1)  # NaN too
     distances = squared.sqrt_()
     if bool(near.any()):
         distances[near] = pairwise_distances(v[near], dtype=v.dtype).to(v.device)
     return squares.sqrt(), distances
+
+
+def _from_gram(gram: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(b, T) squared norms; of each pair the sum of its two, and its squared distance."""
+    squares = gram.diagonal(dim1=1, dim2=2)
+    scale = squares.index_select(1, rows).add_(squares.index_select(1, columns))  # far cheaper than by brackets
+    products = gram.flatten(1).index_select(1, rows * gram.shape[-1] + columns)
+    return squares, scale, torch.add(scale, products, alpha=-2)
 
 
 def _distances(points: Tensor, rows: Tensor, columns: Tensor, dtype: torch.dtype) -> Tensor:
@@ -79,9 +84,7 @@ def _distances(points: Tensor, rows: Tensor, columns: Tensor, dtype: torch.dtype
         centred = part.to(dtype)
         centred = centred - centred.mean(1, keepdim=True)  # a copy: float64 points are the caller's own
         gram.baddbmm_(centred, centred.mT)
-    norms = gram.diagonal(dim1=1, dim2=2)
-    scale = norms[:, rows] + norms[:, columns]
-    squared = scale - 2 * gram.flatten(1)[:, rows * count + columns]
+    _, scale, squared = _from_gram(gram, rows, columns)
     near = (squared <= NEAR[dtype] * scale).nonzero()
     for which in near.split(max(1, CHUNK // max(1, size))):
         b, k = which.unbind(1)
@@ -96,11 +99,10 @@ def square(condensed: Tensor) -> Tensor:
         ValueError: the length is no T (T - 1) / 2.
     """
     count = points_of(condensed)
-    place = torch.full((count, count), condensed.shape[1])  # of the zero behind the last distance
-    rows, columns = torch.triu_indices(count, count, 1)
-    place[rows, columns] = place[columns, rows] = torch.arange(condensed.shape[1])
-    padded = torch.nn.functional.pad(condensed, (0, 1))
-    return padded.index_select(1, place.flatten().to(condensed.device)).view(-1, count, count)
+    rows, columns = torch.triu_indices(count, count, 1, device=condensed.device)
+    full = condensed.new_zeros(len(condensed), count, count)
+    full[:, rows, columns] = full[:, columns, rows] = condensed
+    return full
 
 
 def points_of(condensed: Tensor) -> int:

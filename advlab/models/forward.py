@@ -57,7 +57,7 @@ class Forward:
     """
 
     def __init__(self, classifier: Classifier, execution: Execution) -> None:
-        # torch's types leave out that modules have a memory format, here and below
+        # torch's stubs have no overload for a memory format alone, here and below
         self.classifier = classifier.to(memory_format=execution.torch_format)  # type: ignore[call-overload]
         self.execution = execution
         self.limit = execution.batch_size
@@ -128,7 +128,6 @@ class Forward:
         if self._double is None:
             with torch.inference_mode(False):  # the copy must serve gradients as well
                 double = self.classifier.double_copy(self.double_device)
-            # torch's stubs have no overload for a memory format alone
             self._double = double.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         exact, device = self._double, self.double_device
 

@@ -18,9 +18,7 @@ log = logging.getLogger(__name__)
 
 BUDGET = 3.0  # seconds for each memory format
 WORSE = 0.9  # of the best speed: below it a larger batch no longer helps; above it, it may be the measurement
-CLOSE = (
-    0.95  # of the best speed: among these the largest batch is taken, which costs a sweep the fewest other operations
-)
+CLOSE = 0.95  # of the best speed: the largest batch among these costs a sweep the fewest other operations
 SIZES = (10, 25, 50, 100, 200, 300, 400, 800, 1600, 3200, 6400, 12800)  # whole trials of a radius, or parts
 
 

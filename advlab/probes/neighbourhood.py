@@ -145,7 +145,7 @@ def _key(ctx: Context, samples: Sequence[int], layers: list[str]) -> dict[str, A
     assert ctx.data is not None
     assert ctx.classifier is not None
     key = {
-        "version": 2, "weights": ctx.weights, "behaviour": ctx.classifier.behaviour,
+        "version": 3, "weights": ctx.weights, "behaviour": ctx.classifier.behaviour,
         "model": ctx.settings.nodes["model"], "data": ctx.data.digest,
         "split": f"{ctx.data.name}/{ctx.data.split}", "seed": run.seed, "precision": run.precision,
         "samples": list(samples), "layers": layers, "radii": probe.radii, "trials": probe.trials, "clip": probe.clip,

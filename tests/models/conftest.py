@@ -7,12 +7,39 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from advlab import components
 from advlab.artifacts import ArtifactStore
+from advlab.models.classifier import Classifier
 from advlab.models.load import Loaded, load_classifier
 from advlab.models.zoo import Model
+
+Shape = tuple[int, int, int]
+
+
+def images(shape: Shape, n: int = 3) -> Tensor:
+    return torch.rand((n, *shape), generator=torch.Generator().manual_seed(1))
+
+
+def tiny(classes: int = 5) -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Flatten(), nn.Linear(4 * 36, classes)
+    )  # fmt: skip
+
+
+def wrap(network: nn.Module, shape: Shape = (3, 8, 8), **keys: Any) -> Classifier:
+    return Classifier(network, name="toy", shape=shape, **{"mean": None, "std": None, **keys}).eval()
+
+
+def built(name: str) -> Classifier:
+    """A network of the table, as the configuration builds it."""
+    torch.manual_seed(0)
+    model = components.MODELS.load(name)()
+    return Classifier(
+        model.network(), name=name, shape=model.shape, classes=model.class_count, mean=None, std=None
+    ).eval()
 
 
 def lenet(seed: int = 0) -> nn.Module:
