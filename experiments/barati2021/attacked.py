@@ -27,22 +27,14 @@ def one_step(ctx: Context, source: str, networks: dict[str, Forward], counts: Co
     """
     import torch
 
-    from advlab.attacks.ascent import direction, unit
-    from advlab.metrics.objectives import cross_entropy
+    from advlab.attacks.ascent import unit
 
     assert ctx.data is not None
     params, data, samples = ctx.settings.experiment.params, ctx.data, ctx.prepared["samples"]
-    attacked = networks[source]
-
-    def gradients(x: Tensor, labels: Tensor) -> Tensor:
-        return direction(lambda z: cross_entropy(attacked.classifier_logits(z), labels), x)
-
     for start in range(0, len(samples), CHUNK):
         index = torch.tensor(samples[start : start + CHUNK])
         x, labels = data.images(index), data.labels[index.to(data.device)]
-        pieces = zip(x.split(attacked.limit), labels.split(attacked.limit), strict=True)
-        ascents = torch.cat([gradients(*piece) for piece in pieces])
-        ctx.count(forwards=len(x), backwards=len(x))
+        ascents = steepest(ctx, networks[source], x, labels)
         generator = torch.Generator().manual_seed((ctx.settings.run.seed + start * 1_000_003) % 2**63)
         noise = unit(torch.randn(x.shape, generator=generator).to(x.device))
         for epsilon in params.epsilons:
@@ -57,27 +49,35 @@ def in_the_box(ctx: Context, source: str, forward: Forward, counts: Counts) -> N
     """Projected gradient ascent on the first images, and the one step clipped to [0, 1] on the same: both direct."""
     import torch
 
-    from advlab.attacks.ascent import ascend
     from advlab.attacks.zoo import PGD
-    from advlab.metrics.objectives import cross_entropy
 
     assert ctx.data is not None
     params = ctx.settings.experiment.params
     index = torch.tensor(ctx.prepared["samples"][: params.pgd_images], dtype=torch.int64)
     x, labels = ctx.data.images(index), ctx.data.labels[index.to(ctx.data.device)]
+    ascents = steepest(ctx, forward, x, labels) if len(x) else x
     for epsilon in params.epsilons if len(x) else []:
         attack = PGD(norm="l2", epsilon=epsilon, steps=params.pgd_steps, step=2.5 / params.pgd_steps)
         result = attack(forward.classifier_logits, x, labels, batch_size=forward.limit)
         ctx.count(forwards=result.forwards, backwards=result.backwards, images=len(x))
         count(counts, (source, "pgd", epsilon), forward, x, result.adv, labels)
-        for images, of in zip(x.split(forward.limit), labels.split(forward.limit), strict=True):
+        once = (x + epsilon * ascents).clamp_(0, 1)
+        count(counts, (source, "one_step_clipped", epsilon), forward, x, once, labels)
 
-            def loss(z: Tensor, of: Tensor = of) -> Tensor:
-                return cross_entropy(forward.classifier_logits(z), of)
 
-            once = ascend(loss, images, steps=1, step=epsilon)
-            ctx.count(forwards=len(images), backwards=len(images))
-            count(counts, (source, "one_step_clipped", epsilon), forward, images, once, of)
+def steepest(ctx: Context, forward: Forward, x: Tensor, labels: Tensor) -> Tensor:
+    """(n, C, H, W) gradients of the labels' loss, each of L2 norm 1, in the run's batches; counted."""
+    import torch
+
+    from advlab.attacks.ascent import direction
+    from advlab.metrics.objectives import cross_entropy
+
+    def gradients(x: Tensor, labels: Tensor) -> Tensor:
+        return direction(lambda z: cross_entropy(forward.classifier_logits(z), labels), x)
+
+    ctx.count(forwards=len(x), backwards=len(x))
+    pieces = zip(x.split(forward.limit), labels.split(forward.limit), strict=True)
+    return torch.cat([gradients(*piece) for piece in pieces])
 
 
 def count(

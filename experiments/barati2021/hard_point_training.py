@@ -28,9 +28,8 @@ class HardPointRow:
     seed: int  # of the training, and of the choice of the share
     victim: str  # the network that classifies: a key of NETWORKS
     source: str  # the network whose gradients moved the images; the victim itself: a direct attack
-    attack: (
-        str  # one_step (the paper's), noise of the same length, pgd, or one_step_clipped: in [0, 1], on PGD's images
-    )
+    #: one_step (the paper's), noise of the same length, pgd, or one_step_clipped: inside [0, 1], on PGD's images
+    attack: str
     epsilon: float  # L2 norm of the perturbation, of pixels in [0, 1]
     length: float  # mean L2 norm of what came of it: below epsilon where clipped or without gradient; 0 where PGD has won before
     images: int
@@ -78,9 +77,8 @@ class HardPointTraining(Experiment):
         pgd_images: int = 1000  # of PGD and of the one step clipped, which are not in the paper; 0: neither
         pgd_steps: int = 20  # each 2.5 / pgd_steps of epsilon
         comparable: float = 0.02  # "comparable performance": reference less robust clean accuracy below
-        transfers: float = (
-            0.5  # share of the victim's own loss of accuracy that transferred images cause: above, or not
-        )
+        #: share of the victim's own loss of accuracy that transferred images cause: above, or not
+        transfers: float = 0.5
 
         def __post_init__(self) -> None:
             """Refuse values out of range.
