@@ -6,8 +6,11 @@ register a user's own components (see `advlab.plugins`). Importing this package 
 
 from __future__ import annotations
 
-from advlab.plugins import attack, dataset, experiment, model
-from advlab.reading import Run, load
+from advlab.plugins.attack import attack
+from advlab.plugins.dataset import dataset
+from advlab.plugins.experiment import experiment
+from advlab.plugins.model import model
+from advlab.results.load import Run, load
 
 __version__ = "0.1.0"
 __all__ = ["Run", "__version__", "attack", "dataset", "experiment", "load", "model"]

@@ -1,6 +1,6 @@
 """`python -m advlab`."""
 
-from advlab.cli import main
+from advlab.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from advlab.cli import wait_briefly
+from advlab.cli.main import wait_briefly
 
 
 def main() -> None:

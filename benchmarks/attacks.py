@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 import advlab
-from advlab.attacks import zoo
+from advlab.attacks import FGS, PGD, UAP, DeepFool
+from advlab.engine.compatibility import choose_device
 from advlab.errors import AdvlabError
-from advlab.fit import choose_device
 from advlab.metrics.pass_score import pass_score
 from advlab.models.classifier import frozen
 from advlab.models.forward import set_precision
@@ -64,8 +64,8 @@ def unclipped(report: Report, work: Work, repeats: int) -> None:
     title = "DeepFool, clip: none"
     sides = compete(
         [
-            ours("ours", zoo.DeepFool(clip="none"), work),
-            ours("ours, exact", zoo.DeepFool(clip="none", exact=True), work),
+            ours("ours", DeepFool(clip="none"), work),
+            ours("ours, exact", DeepFool(clip="none", exact=True), work),
             theirs(peers.DeepFoolLTS4, "deepfool", work),
         ],
         work.model, work.x, work.y, repeats,
@@ -95,8 +95,8 @@ def in_the_box(report: Report, work: Work, repeats: int) -> None:
     }  # fmt: skip
     sides = compete(
         [
-            ours("ours", zoo.DeepFool(clip="each"), work),
-            ours("ours, exact", zoo.DeepFool(clip="each", exact=True), work),
+            ours("ours", DeepFool(clip="each"), work),
+            ours("ours, exact", DeepFool(clip="each", exact=True), work),
             *(theirs(kind, "deepfool", work) for kind in rivals.values()),
         ],
         work.model, work.x, work.y, repeats,
@@ -120,7 +120,7 @@ def nearest(report: Report, work: Work, repeats: int) -> None:
     title = "nearest in L2, in the box"
     sides = compete(
         [
-            ours("ours, refined", zoo.DeepFool(refine=True), work),
+            ours("ours, refined", DeepFool(refine=True), work),
             theirs(peers.AdvLib, "ddn", work, "adv-lib DDN-100"),
             theirs(peers.AdvLib, "superdeepfool", work, "adv-lib SuperDeepFool"),
             theirs(peers.SuperDeepFool, "superdeepfool", work),
@@ -137,7 +137,7 @@ def smallest_fgs(report: Report, work: Work, repeats: int) -> None:
     """The smallest epsilon along the sign of the gradient, beside ART's smallest of twenty."""
     title = "smallest epsilon of FGS"
     sides = compete(
-        [ours("ours", zoo.FGS(bisections=0), work), fgs_peer(work)],
+        [ours("ours", FGS(bisections=0), work), fgs_peer(work)],
         work.model, work.x, work.y, repeats,
     )  # fmt: skip
     standing(report, title, work, sides, box=True)
@@ -179,8 +179,8 @@ def universal(report: Report, work: Work, repeats: int) -> None:
         labels = torch.cat([work.model(part) for part in work.train.split(256)]).argmax(1)
         clean = torch.cat([work.model(part) for part in work.held_out.split(256)]).argmax(1)
     attacks = {
-        "ours": zoo.UAP(epsilon=work.epsilon, passes=passes),
-        "ours, minibatch": zoo.UAP(epsilon=work.epsilon, passes=passes, mode="minibatch"),
+        "ours": UAP(epsilon=work.epsilon, passes=passes),
+        "ours, minibatch": UAP(epsilon=work.epsilon, passes=passes, mode="minibatch"),
     }
     sides = []
     for name, attack in attacks.items():
@@ -222,7 +222,7 @@ def universal(report: Report, work: Work, repeats: int) -> None:
 def pgd(report: Report, work: Work, repeats: int) -> None:
     """Forty steps too short to succeed, so that none ends early, over forty bare forwards and backwards."""
     steps, batch = 40, 256
-    attack = zoo.PGD(steps=steps, epsilon=1e-3, random_start=False)
+    attack = PGD(steps=steps, epsilon=1e-3, random_start=False)
 
     def bare(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         for part, labels in zip(x.split(batch), y.split(batch), strict=True):
@@ -249,7 +249,7 @@ def similarity(report: Report, work: Work, repeats: int) -> None:
     """PASS of 1000 pairs of 28x28."""
     if work.x.shape[1:] != (1, 28, 28):
         return
-    adv = zoo.FGS()(work.model, work.x, work.y).adv
+    adv = FGS()(work.model, work.x, work.y).adv
     index = torch.arange(1000) % len(adv)
     seconds = [clocked(lambda: pass_score(work.x[index], adv[index]))[0] for _ in range(repeats)]
     value, spread = statistics.median(seconds), max(seconds) - min(seconds)
@@ -264,7 +264,7 @@ def large(report: Report, device: torch.device, count: int, size: int = 224, bat
     torch.manual_seed(0)
     model = resnet50().to(device).eval().to(memory_format=torch.channels_last)
     x = torch.rand((count, 3, size, size), device=device).contiguous(memory_format=torch.channels_last)
-    attacks = {"DeepFool, 10 candidates": zoo.DeepFool(candidates=10, clip="none"), "UAP": zoo.UAP(passes=1)}
+    attacks = {"DeepFool, 10 candidates": DeepFool(candidates=10, clip="none"), "UAP": UAP(passes=1)}
     with frozen(model):
         with torch.no_grad():
             y = torch.cat([model(part) for part in x.split(batch)]).argmax(1)

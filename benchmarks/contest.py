@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 import advlab
-from advlab.attacks import zoo
-from advlab.compose import Composer
+from advlab.attacks import Attack
+from advlab.config.compose import Composer
+from advlab.engine.setup import Preparation
 from advlab.errors import AdvlabError
 from advlab.models.classifier import frozen
-from advlab.prepare import Preparation
 from benchmarks import peers
 from benchmarks.report import Ratio, Report, synchronise
 
@@ -96,7 +96,7 @@ def load(name: str, count: int, epsilon: float, images: int) -> Work:
     return Work(name, model, test.images(chosen), test.labels[chosen], train, held_out, epsilon)
 
 
-def ours(name: str, attack: zoo.Attack, work: Work) -> Side:
+def ours(name: str, attack: Attack, work: Work) -> Side:
     """One of this project's attacks, on all images; gives the whole result."""
     return Side(name, advlab.__version__, lambda model, x, y: attack(model, x, y), len(work.x))
 

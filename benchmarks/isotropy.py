@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from advlab.artifacts import ArtifactStore
-from advlab.context import Context
+from advlab.config.settings import resolve
 from advlab.data.images import ImageData
-from advlab.dry import measure as flops_and_speed
-from advlab.fit import choose_device
+from advlab.engine.compatibility import choose_device
+from advlab.engine.plan import measure as flops_and_speed
+from advlab.lab.context import Context
 from advlab.models.classifier import Classifier, frozen
 from advlab.models.forward import Forward, set_precision
 from advlab.models.tuning import tune
-from advlab.schema import resolve
+from advlab.store.artifacts import ArtifactStore
 from benchmarks.report import Ratio, Report, in_turn, peak_flops, ratio, synchronise
 
 OPTIONS: dict[str, dict[str, Any]] = {

@@ -236,7 +236,7 @@ def revision(path: Path) -> str:
     lines = done.stdout.split("\n")
     if done.returncode == 0 and len(lines) > 1 and not lines[0]:
         return lines[1]
-    from advlab.storage import sha256
+    from advlab.store.sealed import sha256
 
     sources = sorted(path.rglob("*.py"))
     return "sources " + sha256(b"".join(source.read_bytes() for source in sources))[:10]

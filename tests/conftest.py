@@ -42,18 +42,22 @@ def _plugins_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a test's plug-ins register is forgotten after it."""
     from hydra.core.config_store import ConfigStore
 
-    from advlab import components, plugins
+    from advlab.config import components
+    from advlab.plugins import loading as plugins
+    from advlab.plugins.names import registered_choices
 
     monkeypatch.delenv(plugins.VARIABLE, raising=False)
     targets = {family: dict(registry._targets) for family, registry in components.FAMILIES.items()}
-    loaded, choices = set(plugins._loaded), dict(plugins._choices)
+    loaded, choices = set(plugins._loaded), dict(registered_choices)
     repo = ConfigStore.instance().repo
     stored = {family: dict(repo.get(family, {})) for family in components.FAMILIES}
     yield
     os.environ.pop(plugins.VARIABLE, None)
     for family, registry in components.FAMILIES.items():
         registry._targets = targets[family]
-    plugins._loaded, plugins._choices = loaded, choices
+    plugins._loaded = loaded
+    registered_choices.clear()
+    registered_choices.update(choices)
     repo.update(stored)
 
 
@@ -63,7 +67,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str) -> Ended:
-        from advlab import cli as module
+        from advlab.cli import main as module
 
         capfd.readouterr()
         code = module.run(list(arguments))

@@ -20,17 +20,18 @@ CHECK = """
 import pathlib, sys
 import advlab
 assert pathlib.Path(advlab.__file__).is_relative_to(sys.argv[1]), advlab.__file__
-from advlab import cli, commands
-from advlab.compose import Composer
-from advlab.plugins import load_plugins
+from advlab.cli import main
+from advlab.config.choices import group_choices
+from advlab.config.compose import Composer
+from advlab.plugins.loading import load_plugins
 load_plugins()
-names = [name for name in commands.group_choices("experiment") if name != "none"]
+names = [name for name in group_choices("experiment") if name != "none"]
 with Composer(None) as composer:
     for name in names:
         composer.jobs([f"experiment={name}"], multirun=False)
 assert "torch" not in sys.modules
 print(*names)
-sys.exit(cli.run(["list", "experiments"]))
+sys.exit(main.run(["list", "experiments"]))
 """
 
 
@@ -81,7 +82,7 @@ def test_the_wheel_holds_what_the_checkout_holds(wheel: Path) -> None:
 def test_the_wheel_carries_script_licence_and_requirements(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         texts = {name.split("/", 1)[1]: name for name in archive.namelist() if ".dist-info/" in name}
-        assert "advlab = advlab.cli:main" in archive.read(texts["entry_points.txt"]).decode()
+        assert "advlab = advlab.cli.main:main" in archive.read(texts["entry_points.txt"]).decode()
         metadata = archive.read(texts["METADATA"]).decode()
     assert any("LICENSE" in name for name in texts)
     assert "Requires-Dist: torch>=2.10" in metadata

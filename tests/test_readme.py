@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from advlab.cli import take_plugins
-from advlab.compose import Composer
-from advlab.launch import parse
-from advlab.plugins import load_plugins
+from advlab.cli.launch import parse
+from advlab.cli.main import take_plugins
+from advlab.config.compose import Composer
+from advlab.plugins.loading import load_plugins
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,1 +1,25 @@
-"""Attacks: parameters in `zoo`, one interface in `attack`, one algorithm a file."""
+"""The attacks as frozen dataclasses of hyperparameters, called on a network and images; importing them loads no torch.
+
+A folder is an attack: `params.py` beside `algorithm.py`. What all share: `base` (traits and the call), `interface` (checks
+before, every returned image classified again), `problem` (what an algorithm is handed), `status` (how it ended).
+"""
+
+from advlab.attacks.ascent.fooling.params import Fooling
+from advlab.attacks.ascent.pgd.params import PGD
+from advlab.attacks.base import Attack
+from advlab.attacks.boundary.deepfool.params import DeepFool
+from advlab.attacks.external.library.params import Library
+from advlab.attacks.external.plugin.params import ForeignAttack
+from advlab.attacks.gradient_search.fgs.params import FGS
+from advlab.attacks.gradient_search.fgv.params import FGV
+from advlab.attacks.gradient_search.hot_cold.params import HotCold
+from advlab.attacks.gradient_search.params import Search
+from advlab.attacks.gradient_search.saliency.params import Saliency
+from advlab.attacks.lbfgs.params import LBFGS
+from advlab.attacks.noise.params import Noise
+from advlab.attacks.universal.uap.params import UAP
+
+__all__ = [
+    "FGS", "FGV", "LBFGS", "PGD", "UAP", "Attack", "DeepFool", "Fooling", "ForeignAttack", "HotCold", "Library", "Noise",
+    "Saliency", "Search",
+]  # fmt: skip

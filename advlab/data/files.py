@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
-from advlab.artifacts import ArtifactStore
 from advlab.data.decode import EXTENSIONS, decode_all, decoder
 from advlab.data.images import FilePixels, ImageData, Shape
 from advlab.errors import DataError
-from advlab.storage import canonical, sha256, sha256_file
+from advlab.store.artifacts import ArtifactStore
+from advlab.store.sealed import canonical, sha256, sha256_file
 
 IN_MEMORY = 1 << 30  # bytes of decoded pixels up to which images are decoded once and kept
 SPLITS = {"train": ("train", "training"), "test": ("test", "val", "validation", "valid")}

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from advlab.errors import ModelError
-from advlab.models.torchvision_nets import Torchvision
-from advlab.storage import sha256_file
+from advlab.models.torchvision_networks import Torchvision
+from advlab.store.sealed import sha256_file
 
 State = dict[str, Tensor]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from advlab.artifacts import Arrays, ArtifactStore
 from advlab.models.classifier import Classifier, frozen
 from advlab.models.forward import Execution, Forward, MemoryFormat, out_of_memory
+from advlab.store.artifacts import Arrays, ArtifactStore
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from advlab.results import RunDirectory
-from advlab.storage import write_atomic
+from advlab.store.atomic import write_atomic
+from advlab.store.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     import pandas as pd

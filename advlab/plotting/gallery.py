@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from advlab.plotting.pixels import decode, frame, show
+from advlab.plotting.pixels import frame
 from advlab.plotting.style import COLUMN, PAGE
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
+    pass
 
 CHARACTER = 0.058  # inches: a sign of 7 points, on average
 LINE = 0.125  # inches: a line of 7 points
@@ -30,80 +29,6 @@ def caption(name: str, inches: float, lines: int = LINES) -> str:
     if not wrapped or wrapped == ["…"]:  # one long word
         wrapped = [plain.strip()[: width - 1] + "…"] if plain.strip() else ["?"]
     return "\n".join(wrapped)
-
-
-def adversarial_gallery(table: pd.DataFrame) -> Figure:
-    """A column for each image: the original, its adversarial images below, and their common class.
-
-    Args:
-        table: rows of `adversarial_gallery` with a `run` column; several runs are drawn one below the other.
-    """
-    runs = list(dict.fromkeys(table["run"]))
-    kinds = list(dict.fromkeys(table["image"]))
-    columns = max(part["column"].nunique() for _, part in table.groupby("run"))
-    cell = tile(columns)
-    heads = {name: caption(str(name), cell) for name in table["label_name"].unique()}
-    feet = {name: caption(str(name), cell) for name in table["prediction_name"].unique()}
-    canvas = Canvas(
-        runs=len(runs), rows=len(kinds), columns=columns, cell=cell, margin=MARGIN, gap=0.0, between=0.06,
-        head=lines_of(heads.values()), foot=lines_of(feet.values()),
-    )  # fmt: skip
-    for r, run in enumerate(runs):
-        canvas.title(r, str(run))
-        for c, (_, images) in enumerate(table[table["run"] == run].groupby("column")):
-            for k, kind in enumerate(kinds):
-                for _, row in images[images["image"] == kind].iterrows():
-                    axis = canvas.axis(r, k, c)
-                    show(axis, decode(row))
-                    if k == 0:
-                        axis.set_title(heads[row["label_name"]], pad=3, **TEXT)
-                    if c == 0:
-                        axis.set_ylabel(kind, **TEXT)
-                    if k == len(kinds) - 1:
-                        names = dict.fromkeys(images.loc[images["image"] != kinds[0], "prediction_name"])
-                        axis.set_xlabel("\n".join(feet[name] for name in names), labelpad=3, **TEXT)
-    return canvas.figure
-
-
-def fooling_gallery(table: pd.DataFrame) -> Figure:
-    """The start on the left, then a column for each class and a row for each level, with the probability below.
-
-    Args:
-        table: rows of `fooling_gallery` with a `run` column; several runs are drawn one below the other.
-    """
-    runs = list(dict.fromkeys(table["run"]))
-    reached = table[table["level"] > 0]
-    levels = sorted(reached["level"].unique())
-    columns = 1 + max(part["target"].nunique() for _, part in reached.groupby("run"))
-    cell = tile(columns)
-    heads = {name: caption(str(name), cell) for name in reached["target_name"].unique()}
-    canvas = Canvas(
-        runs=len(runs), rows=len(levels), columns=columns, cell=cell, margin=0.08, gap=0.25, between=0.08 + LINE,
-        head=lines_of(heads.values()), foot=1,
-    )  # fmt: skip
-    for r, run in enumerate(runs):
-        canvas.title(r, str(run))
-        part = table[table["run"] == run]
-        for _, row in part[part["level"] == 0].iterrows():
-            axis = canvas.axis(r, (len(levels) - 1) / 2, 0)
-            show(axis, decode(row))
-            axis.set_title("start", pad=3, **TEXT)
-            name = caption(str(row["prediction_name"]), cell, 2)
-            axis.set_xlabel(f"{name}\n{percent(row['probability'])}", labelpad=2, **TEXT)
-        for c, (_, images) in enumerate(part[part["level"] > 0].groupby("target", sort=False), start=1):
-            for k, level in enumerate(levels):
-                for _, row in images[images["level"] == level].iterrows():
-                    axis = canvas.axis(r, k, c)
-                    if k == 0:
-                        axis.set_title(heads[row["target_name"]], pad=3, **TEXT)
-                    if c == 1:
-                        axis.set_ylabel(f"F{100 * level:g}", **TEXT)
-                    if bool(row["success"]):
-                        show(axis, decode(row))
-                        axis.set_xlabel(percent(row["probability"]), labelpad=2, **TEXT)
-                    else:
-                        blank(axis, f"not reached:\n{percent(row['probability'])}")
-    return canvas.figure
 
 
 def lines_of(texts: Iterable[str]) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from advlab.context import Context
+    from advlab.lab.context import Context
     from advlab.probes.draws import Draws
 
 KEPT = 1 << 26  # values of directions that are remembered
@@ -85,7 +85,7 @@ class AdversarialDirections:
         return torch.cat(found)
 
     def _deepfool(self, x: Tensor, labels: Tensor) -> Tensor:
-        from advlab.attacks.zoo import DeepFool
+        from advlab.attacks import DeepFool
 
         assert self._ctx.execution is not None
         low, high = float(x.min()), float(x.max())

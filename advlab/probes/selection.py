@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advlab.artifacts import Arrays, ArtifactStore
 from advlab.data.images import ImageData
 from advlab.errors import MeasurementError
+from advlab.metrics.error_probability import complement
 from advlab.models.classifier import Classifier
-from advlab.numerics import complement
+from advlab.store.artifacts import Arrays, ArtifactStore
 
 log = logging.getLogger(__name__)
 

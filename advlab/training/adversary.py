@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from advlab.attacks.ascent import ascend, unit
+from advlab.attacks.ascent.normalised_steps import ascend, unit
 from advlab.metrics.objectives import cross_entropy, objective
 from advlab.models.classifier import Classifier, frozen
 from advlab.training.recipe import ADVERSARIES

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from advlab.claims import Claim, judge
-from advlab.experiment import Cell, Cost, Experiment
-from advlab.metrics.intervals import Interval, median_interval
+from advlab.lab.experiment import Cell, Cost, Experiment
+from advlab.statistics.claims import Claim, judge
+from advlab.statistics.intervals import Interval, median_interval
 
 from .convolution import compare, permute, radial
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from advlab.context import Context
+    from advlab.lab.context import Context
 
 CELL_SAMPLES = 25
 UNITS = (1, 10)  # of the radial basis function networks
@@ -284,7 +284,7 @@ class Frequency(Experiment):
 
     def plot(self, table: pd.DataFrame) -> Figure:
         """Difference against length, the counterexamples, pooling, and the radial basis functions."""
-        from advlab.plotting.permuted_inputs import permuted_inputs
+        from .figures.permuted_inputs import permuted_inputs
 
         return permuted_inputs(table)
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from advlab.claims import Claim, judge
-from advlab.experiment import Cell, Cost
-from advlab.metrics.intervals import Interval
-from advlab.metrics.rank_correlation import rank_correlation
+from advlab.lab.experiment import Cell, Cost
+from advlab.statistics.claims import Claim, judge
+from advlab.statistics.intervals import Interval
+from advlab.statistics.rank_correlation import rank_correlation
 
 from .spheres import SphereExperiment, images_and_labels, reading_name, swept
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
-    from advlab.context import Context
     from advlab.geometry.hessian import HessianSpread
+    from advlab.lab.context import Context
 
 NOTHING = Interval(math.nan, math.nan, math.nan, 0)
 MEASURES = (  # columns of the table; the first is the paper's
@@ -128,7 +128,7 @@ class GradientIsotropy(SphereExperiment):
         import torch
 
         from advlab.geometry.taylor import euclidean, normal_range
-        from advlab.probes.neighbourhood import scores
+        from advlab.lab.neighbourhood import scores
 
         probe, samples = ctx.settings.probe, cell.payload["samples"]
         found = scores(ctx, samples)
@@ -283,7 +283,7 @@ class GradientIsotropy(SphereExperiment):
 
     def plot(self, table: pd.DataFrame) -> Figure:
         """Range against each measure at epsilon, 1 and 10, and the rank correlations at every radius."""
-        from advlab.plotting.gradient_isotropy import ranges_against_measures
+        from .figures.gradient_isotropy import ranges_against_measures
 
         return ranges_against_measures(table, self.correlations(table), radii=shown(table))
 

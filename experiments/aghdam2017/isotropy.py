@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from advlab.claims import Claim
+from advlab.statistics.claims import Claim
 
 from .score_ranges import ScoreRanges, Statements
 
 if TYPE_CHECKING:
-    from advlab.context import Context
-    from advlab.probes.neighbourhood import Scores
+    from advlab.lab.context import Context
+    from advlab.lab.neighbourhood import Scores
     from advlab.probes.sweep import Directions
 
 
@@ -28,7 +28,7 @@ class Isotropy(ScoreRanges):
 
     def scores(self, ctx: Context, samples: list[int]) -> Scores:
         """From the sweep that topology and lipschitz share."""
-        from advlab.probes.neighbourhood import scores
+        from advlab.lab.neighbourhood import scores
 
         return scores(ctx, samples)
 

@@ -11,7 +11,7 @@ from .spheres import features_of, images_and_labels
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from advlab.context import Context
+    from advlab.lab.context import Context
 
 
 def linearised_distances(ctx: Context, samples: list[int], layers: list[str], found: Any) -> list[Tensor]:
@@ -27,8 +27,8 @@ def linearised_distances(ctx: Context, samples: list[int], layers: list[str], fo
         found: their neighbourhood, for lengths and widths.
     """
     from advlab.geometry.dense import LARGEST
+    from advlab.lab.neighbourhood import layer_groups
     from advlab.metrics.distances import pairwise_distances
-    from advlab.probes.neighbourhood import layer_groups
 
     probe, lengths, widths = ctx.settings.probe, found.length, found.width.tolist()
     pixels = images_and_labels(ctx, samples[:1])[0].numel()

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from advlab.claims import Claim, judge
-from advlab.experiment import Cell, Cost
-from advlab.metrics.intervals import exact, mean_interval, share_interval
+from advlab.lab.experiment import Cell, Cost
+from advlab.statistics.claims import Claim, judge
+from advlab.statistics.intervals import exact, mean_interval, share_interval
 
 from .spheres import (
     SphereExperiment,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
-    from advlab.context import Context
+    from advlab.lab.context import Context
 
 NAN = math.nan
 
@@ -111,7 +111,7 @@ class Lipschitz(SphereExperiment):
 
     def prepare(self, ctx: Context) -> dict[str, Any]:
         """The samples that qualify, and for each layer the normalisers and the global bound."""
-        from advlab.probes.neighbourhood import check_layers
+        from advlab.lab.neighbourhood import check_layers
 
         layers = check_layers(ctx)
         if ctx.settings.run.dry:
@@ -183,7 +183,7 @@ class Lipschitz(SphereExperiment):
 
     def cost(self, ctx: Context) -> Cost:
         """The sweep, the normalisers, and some twenty products with each layer's Jacobian and its transpose."""
-        from advlab.probes.neighbourhood import resolve_layers
+        from advlab.lab.neighbourhood import resolve_layers
 
         assert ctx.data is not None
         forwards, backwards = directed(ctx)
@@ -195,7 +195,7 @@ class Lipschitz(SphereExperiment):
         """Ratios from the shared sweep, and the Jacobian's norm at each image."""
         import torch
 
-        from advlab.probes.neighbourhood import neighbourhood, resolve_layers
+        from advlab.lab.neighbourhood import neighbourhood, resolve_layers
 
         probe, samples, classifier = ctx.settings.probe, cell.payload["samples"], ctx.classifier
         assert classifier is not None
@@ -255,7 +255,7 @@ class Lipschitz(SphereExperiment):
         """The ratios, raw and normalised, the first- and second-order fits of the figure, and both bounds."""
         import pandas as pd
 
-        from advlab.plotting.lipschitz import fits
+        from .figures.lipschitz import fits
 
         rows = []
         keys = ["run", "layer", "norm", "pixel_scale", "direction"]
@@ -330,6 +330,6 @@ class Lipschitz(SphereExperiment):
 
     def plot(self, table: pd.DataFrame) -> Figure:
         """How far features move against how far the image does, with both fits, and L_x against the radius."""
-        from advlab.plotting.lipschitz import movements
+        from .figures.lipschitz import movements
 
         return movements(table)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from advlab.claims import Claim, judge
-from advlab.experiment import Cell, Cost, Experiment
-from advlab.metrics.intervals import exact
+from advlab.lab.experiment import Cell, Cost, Experiment
+from advlab.statistics.claims import Claim, judge
+from advlab.statistics.intervals import exact
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from advlab.context import Context
+    from advlab.lab.context import Context
 
 FUNCTIONS = ("wave", "plateau", "line")
 TURNS = 2.5  # half periods between 0 and the edge, where the derivative then is 0
@@ -164,7 +164,7 @@ class LipschitzToy(Experiment):
 
     def plot(self, table: pd.DataFrame) -> Figure:
         """The functions on the left, their derivatives on the right."""
-        from advlab.plotting.functions import functions_and_derivatives
+        from .figures.functions import functions_and_derivatives
 
         return functions_and_derivatives(table)
 

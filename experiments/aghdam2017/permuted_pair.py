@@ -11,7 +11,7 @@ from .spheres import images_and_labels
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from advlab.context import Context
+    from advlab.lab.context import Context
     from advlab.probes.sweep import Directions
 
 
@@ -29,7 +29,7 @@ def first_pair(ctx: Context, sample: int, reading: int, *, below: int) -> dict[s
     """
     import torch
 
-    from advlab.numerics import complement
+    from advlab.metrics.error_probability import complement
     from advlab.probes.permutations import Permutations
     from advlab.probes.sweep import sphere_batches
 

@@ -7,9 +7,9 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from advlab.claims import Claim, judge
-from advlab.experiment import Cell, Cost
-from advlab.metrics.intervals import Interval, median_interval, share_interval
+from advlab.lab.experiment import Cell, Cost
+from advlab.statistics.claims import Claim, judge
+from advlab.statistics.intervals import Interval, median_interval, share_interval
 
 from .spheres import SphereExperiment, directed, images_and_labels, reading_name, swept
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
-    from advlab.context import Context
-    from advlab.probes.neighbourhood import Scores
+    from advlab.lab.context import Context
+    from advlab.lab.neighbourhood import Scores
     from advlab.probes.sweep import Directions
 
 NOTHING = Interval(math.nan, math.nan, math.nan, 0)
@@ -141,7 +141,7 @@ class ScoreRanges(SphereExperiment):
         """(sample, reading, radius) -> spurious range, for the first samples of the run."""
         import torch
 
-        from advlab.numerics import complement
+        from advlab.metrics.error_probability import complement
         from advlab.probes.sweep import sphere_batches
 
         probe, samples = ctx.settings.probe, cell.payload["samples"]
@@ -179,7 +179,7 @@ class ScoreRanges(SphereExperiment):
 
     def plot(self, table: pd.DataFrame) -> Figure:
         """Log range against radius, coloured by mean score, squares where one of T is misclassified."""
-        from advlab.plotting.spheres import score_ranges
+        from .figures.score_ranges import score_ranges
 
         return score_ranges(table, over=self.over)
 

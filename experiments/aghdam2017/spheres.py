@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from advlab.experiment import Cell, Experiment
+from advlab.lab.experiment import Cell, Experiment
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from advlab.context import Context
+    from advlab.lab.context import Context
     from advlab.models.classifier import Classifier
 
 CELL_VALUES = 1 << 24  # perturbed pixel values a cell, about: a second of a small network, a minute of a large one
@@ -19,7 +19,7 @@ CELL_VALUES = 1 << 24  # perturbed pixel values a cell, about: a second of a sma
 class SphereExperiment(Experiment):
     """An experiment on the perturbations of eq 4 around images that are classified with confidence.
 
-    Cells are the same for all of them, so that one cached sweep serves all (`advlab.probes.neighbourhood`).
+    Cells are the same for all of them, so that one cached sweep serves all (`advlab.lab.neighbourhood`).
     """
 
     uses: ClassVar[tuple[str, ...]] = ("dataset", "model", "probe")
@@ -73,7 +73,7 @@ def directed(ctx: Context) -> tuple[int, int]:
         return 0, 0
     if probe.direction == "fgv":
         return samples * probe.trials, samples * probe.trials
-    from advlab.attacks.zoo import DeepFool
+    from advlab.attacks import DeepFool
 
     assert ctx.classifier is not None
     forwards, backwards = DeepFool(clip="none").price(ctx.classifier.classes)

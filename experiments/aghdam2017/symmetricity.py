@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from advlab.claims import Claim
+from advlab.statistics.claims import Claim
 
 from .score_ranges import ScoreRanges, Statements
 
 if TYPE_CHECKING:
-    from advlab.context import Context
-    from advlab.probes.neighbourhood import Scores
+    from advlab.lab.context import Context
+    from advlab.lab.neighbourhood import Scores
     from advlab.probes.sweep import Directions
 
 
@@ -35,7 +35,7 @@ class Symmetricity(ScoreRanges):
 
     def scores(self, ctx: Context, samples: list[int]) -> Scores:
         """From a sweep of its own."""
-        from advlab.probes.neighbourhood import sweep_scores
+        from advlab.lab.neighbourhood import sweep_scores
 
         return sweep_scores(ctx, samples, self.directions(ctx))
 

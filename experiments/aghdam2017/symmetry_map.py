@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from advlab.claims import Claim, judge
-from advlab.experiment import Cell, Cost
-from advlab.metrics.intervals import exact, median_interval, share_interval
+from advlab.lab.experiment import Cell, Cost
+from advlab.statistics.claims import Claim, judge
+from advlab.statistics.intervals import exact, median_interval, share_interval
 
 from .permuted_pair import first_pair, perturbation, rms
 from .spheres import SphereExperiment, directed, images_and_labels, reading_name, swept
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
-    from advlab.context import Context
+    from advlab.lab.context import Context
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ class SymmetryMap(SphereExperiment):
         """1 - score, margin and class at each place."""
         import torch
 
-        from advlab.numerics import complement
+        from advlab.metrics.error_probability import complement
 
         assert ctx.forward is not None
         deficits: list[float] = []
@@ -242,7 +242,7 @@ class SymmetryMap(SphereExperiment):
         """How many of the T permutations of each (sample, reading, radius) score above the clean image."""
         import torch
 
-        from advlab.probes.neighbourhood import sweep_scores
+        from advlab.lab.neighbourhood import sweep_scores
         from advlab.probes.permutations import Permutations
 
         probe = ctx.settings.probe
@@ -334,6 +334,6 @@ class SymmetryMap(SphereExperiment):
 
     def plot(self, table: pd.DataFrame) -> Figure:
         """The map with its marks, the three images, and the share of scores above the clean one by radius."""
-        from advlab.plotting.score_maps import score_maps
+        from .figures.score_maps import score_maps
 
         return score_maps(table)

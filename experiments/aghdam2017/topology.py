@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from advlab.claims import Claim, judge
-from advlab.experiment import Cell, Cost
-from advlab.metrics.intervals import mean_interval, median_interval
+from advlab.lab.experiment import Cell, Cost
+from advlab.statistics.claims import Claim, judge
+from advlab.statistics.intervals import mean_interval, median_interval
 
 from .linearised import directions, linearised_distances, whole_units
 from .spheres import (
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
-    from advlab.context import Context
+    from advlab.lab.context import Context
 
 NAN = math.nan
 
@@ -108,14 +108,14 @@ class Topology(SphereExperiment):
 
     def prepare(self, ctx: Context) -> dict[str, Any]:
         """The samples that qualify; and every layer must be there, before a run is begun."""
-        from advlab.probes.neighbourhood import check_layers
+        from advlab.lab.neighbourhood import check_layers
 
         check_layers(ctx)
         return super().prepare(ctx)
 
     def cost(self, ctx: Context) -> Cost:
         """The sweep, the linearisation of all layers at once (at most two forwards a direction), and the check of float32."""
-        from advlab.probes.neighbourhood import resolve_layers
+        from advlab.lab.neighbourhood import resolve_layers
 
         probe, samples, layers = ctx.settings.probe, len(ctx.prepared["samples"]), len(resolve_layers(ctx))
         products = 2 * directions(ctx) * samples
@@ -128,8 +128,8 @@ class Topology(SphereExperiment):
         """Distances from the shared sweep, those of the controls, and their correlations."""
         import torch
 
+        from advlab.lab.neighbourhood import neighbourhood, resolve_layers
         from advlab.metrics.topology import Alpha
-        from advlab.probes.neighbourhood import neighbourhood, resolve_layers
 
         probe, p, samples = ctx.settings.probe, self.params, cell.payload["samples"]
         found, layers = neighbourhood(ctx, samples), resolve_layers(ctx)
@@ -317,6 +317,6 @@ class Topology(SphereExperiment):
 
     def plot(self, table: pd.DataFrame) -> Figure:
         """Mantel r against the radius, beside both controls; against depth when several layers were measured."""
-        from advlab.plotting.topology import mantel_by_depth, mantel_by_radius
+        from .figures.topology import mantel_by_depth, mantel_by_radius
 
         return mantel_by_depth(table) if table["layer"].nunique() > 1 else mantel_by_radius(table, self.params.band)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from advlab.context import Context
+    from advlab.lab.context import Context
     from advlab.models.forward import Forward
 
 CHUNK = 500  # images of one draw of noise
@@ -27,7 +27,7 @@ def one_step(ctx: Context, source: str, networks: dict[str, Forward], counts: Co
     """
     import torch
 
-    from advlab.attacks.ascent import unit
+    from advlab.attacks.ascent.normalised_steps import unit
 
     assert ctx.data is not None
     params, data, samples = ctx.settings.experiment.params, ctx.data, ctx.prepared["samples"]
@@ -49,7 +49,7 @@ def in_the_box(ctx: Context, source: str, forward: Forward, counts: Counts) -> N
     """Projected gradient ascent on the first images, and the one step clipped to [0, 1] on the same: both direct."""
     import torch
 
-    from advlab.attacks.zoo import PGD
+    from advlab.attacks.ascent.pgd.params import PGD
 
     assert ctx.data is not None
     params = ctx.settings.experiment.params
@@ -69,7 +69,7 @@ def steepest(ctx: Context, forward: Forward, x: Tensor, labels: Tensor) -> Tenso
     """(n, C, H, W) gradients of the labels' loss, each of L2 norm 1, in the run's batches; counted."""
     import torch
 
-    from advlab.attacks.ascent import direction
+    from advlab.attacks.ascent.normalised_steps import direction
     from advlab.metrics.objectives import cross_entropy
 
     def gradients(x: Tensor, labels: Tensor) -> Tensor:

@@ -6,15 +6,15 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from advlab.claims import Claim, judge
-from advlab.experiment import Cell, Cost, Experiment
-from advlab.metrics.intervals import Interval, exact
+from advlab.lab.experiment import Cell, Cost, Experiment
+from advlab.statistics.claims import Claim, judge
+from advlab.statistics.intervals import Interval, exact
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from advlab.context import Context
+    from advlab.lab.context import Context
 
 LARGEST_DEGREE = 1000
 NONE_WRONG = 1e-9  # shares of [0, 1] below are zero up to rounding
@@ -99,9 +99,9 @@ class BernsteinChebyshev(Experiment):
         """Curve and exact numbers of f_n and g_n."""
         import numpy as np
 
-        from advlab.classifiers.grids import lobatto
-        from advlab.classifiers.polynomial import largest, longest_piece, wrong_share
-        from advlab.classifiers.two_points import bernstein_classifier, chebyshev_classifier, chebyshev_classifier_roots
+        from advlab.polynomials.grids import lobatto
+        from advlab.polynomials.polynomial import largest, longest_piece, wrong_share
+        from advlab.polynomials.two_points import bernstein_classifier, chebyshev_classifier, chebyshev_classifier_roots
 
         n, p = cell.payload["degree"], self.params
         x = lobatto(p.resolution or max(401, 12 * n + 1))
@@ -194,7 +194,7 @@ class BernsteinChebyshev(Experiment):
 
     def plot(self, table: pd.DataFrame) -> Figure:
         """f_n and g_n for each degree, the regions where their signs differ, and how fast both vanish inside."""
-        from advlab.plotting.polynomials import two_point_curves
+        from .figures.polynomials import two_point_curves
 
         return two_point_curves(table)
 

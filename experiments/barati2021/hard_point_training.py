@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from advlab.claims import Claim, judge
-from advlab.experiment import Cell, Cost, Experiment
-from advlab.metrics.intervals import median_interval
+from advlab.lab.experiment import Cell, Cost, Experiment
+from advlab.statistics.claims import Claim, judge
+from advlab.statistics.intervals import median_interval
 
 from .attacked import CHUNK, Counts, in_the_box, one_step
 from .curves import Curves
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from advlab.context import Context
+    from advlab.lab.context import Context
 
 
 @dataclass(frozen=True)
@@ -290,6 +290,6 @@ class HardPointTraining(Experiment):
 
     def plot(self, table: pd.DataFrame) -> Figure:
         """Figure 5's four curves, and the networks beside each other under the one-step attack and under PGD."""
-        from advlab.plotting.robustness import robustness_panels
+        from .figures.robustness import robustness_panels
 
         return robustness_panels(table)

@@ -6,15 +6,15 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from advlab.claims import Claim, judge
-from advlab.experiment import Cell, Cost, Experiment
-from advlab.metrics.intervals import exact
+from advlab.lab.experiment import Cell, Cost, Experiment
+from advlab.statistics.claims import Claim, judge
+from advlab.statistics.intervals import exact
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from advlab.context import Context
+    from advlab.lab.context import Context
 
 LARGEST_DEGREE = 300
 MOST_DRAWS = 10_000_000
@@ -93,8 +93,8 @@ class HardPoints(Experiment):
 
     def measure(self, ctx: Context, cell: Cell) -> list[LossRow]:
         """The closed form on the curve and at all special points, and the Monte Carlo means on the curve."""
-        from advlab.classifiers import expected_loss as losses
-        from advlab.classifiers.grids import lobatto, roots
+        from advlab.polynomials import expected_loss as losses
+        from advlab.polynomials.grids import lobatto, roots
 
         n, p, family = self.params.degree, self.params, cell.payload["hypotheses"]
         x = lobatto(p.resolution or max(401, 24 * n + 1))
@@ -175,6 +175,6 @@ class HardPoints(Experiment):
 
     def plot(self, table: pd.DataFrame) -> Figure:
         """The loss, the nodes and the ends on it, and where its maxima lie; a panel for each family."""
-        from advlab.plotting.polynomials import loss_curves
+        from .figures.polynomials import loss_curves
 
         return loss_curves(table)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from advlab.claims import Claim, judge
-from advlab.experiment import Cell, Cost, Experiment
-from advlab.metrics.intervals import median_interval
+from advlab.lab.experiment import Cell, Cost, Experiment
+from advlab.statistics.claims import Claim, judge
+from advlab.statistics.intervals import median_interval
 
 from .random_mlp import grid, random_mlp
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from advlab.context import Context
+    from advlab.lab.context import Context
 
     Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -164,7 +164,7 @@ class MLPObjectives(Experiment):
 
     def plot(self, table: pd.DataFrame) -> Figure:
         """Three panels a run: the classes, and the two objectives of its first network."""
-        from advlab.plotting.objectives import objective_panels
+        from .figures.objectives import objective_panels
 
         return objective_panels(table)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from advlab.claims import Claim, judge
-from advlab.experiment import Cell, Cost, Experiment
-from advlab.metrics.intervals import median_interval
+from advlab.lab.experiment import Cell, Cost, Experiment
+from advlab.statistics.claims import Claim, judge
+from advlab.statistics.intervals import median_interval
 
 from .random_mlp import CLASSES, HIDDEN, grid, random_mlp
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
-    from advlab.context import Context
+    from advlab.lab.context import Context
     from advlab.models.classifier import Classifier
 
 DENSITIES = ("uniform", "adversarial", "hard", "expected")
@@ -111,7 +111,7 @@ class SampleComplexity(Experiment):
         import torch
 
         from advlab.metrics.objectives import objective
-        from advlab.training.stack import StackedMLP
+        from advlab.training.batched_mlps import StackedMLP
 
         p, seed = self.params, cell.payload["teacher"]
         teacher = random_mlp(seed).to(ctx.device)
@@ -217,7 +217,7 @@ class SampleComplexity(Experiment):
 
     def plot(self, table: pd.DataFrame) -> Figure:
         """Agreement against the number of points, on the square and where the classes meet."""
-        from advlab.plotting.complexity import agreement_panels
+        from .figures.agreement import agreement_panels
 
         return agreement_panels(table)
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from advlab.context import Context
     from advlab.data.images import ImageData
+    from advlab.lab.context import Context
     from advlab.models.classifier import Classifier
 
 NETWORKS = {
@@ -40,7 +40,7 @@ def trained_network(
     Raises:
         ModelError: the training images are streamed from files, or training diverged.
     """
-    from advlab.models.load import load_classifier
+    from advlab.lab.loading import load_classifier
 
     settings, recipe = ctx.settings, ctx.settings.recipe
     if name in ADVERSARY:

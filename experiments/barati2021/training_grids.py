@@ -6,15 +6,15 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from advlab.claims import Claim, judge
-from advlab.experiment import Cell, Cost, Experiment
-from advlab.metrics.intervals import Interval, exact
+from advlab.lab.experiment import Cell, Cost, Experiment
+from advlab.statistics.claims import Claim, judge
+from advlab.statistics.intervals import Interval, exact
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from advlab.context import Context
+    from advlab.lab.context import Context
 
 Grid = Literal["equispaced", "roots", "roots+boundary", "lobatto", "lobatto_interior"]
 CHEBYSHEV: tuple[Grid, ...] = ("roots", "roots+boundary", "lobatto")
@@ -118,10 +118,10 @@ class TrainingGrids(Experiment):
         """The points of one grid, the classifier's curve and its exact numbers."""
         import numpy as np
 
-        from advlab.classifiers import polynomial
-        from advlab.classifiers.bases import BASES
-        from advlab.classifiers.grids import GRIDS, lobatto, nearest_label
-        from advlab.classifiers.max_margin import max_margin
+        from advlab.polynomials import polynomial
+        from advlab.polynomials.bases import BASES
+        from advlab.polynomials.grids import GRIDS, lobatto, nearest_label
+        from advlab.polynomials.max_margin import max_margin
 
         p = self.params
         basis, points = BASES[p.basis], GRIDS[grid](m)
@@ -213,7 +213,7 @@ class TrainingGrids(Experiment):
 
     def plot(self, table: pd.DataFrame) -> Figure:
         """Classifiers on Chebyshev grids above those on equispaced ones; wrong signs and largest values below."""
-        from advlab.plotting.polynomials import trained_curves
+        from .figures.polynomials import trained_curves
 
         return trained_curves(table, self.params.drawn_grids, self.params.drawn_sizes)
 

@@ -6,16 +6,16 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from advlab.claims import Claim
-from advlab.experiment import Cell, Cost, Experiment
+from advlab.lab.experiment import Cell, Cost, Experiment
+from advlab.statistics.claims import Claim
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
     from torch import Tensor
 
-    from advlab.attacks.zoo import Attack
-    from advlab.context import Context
+    from advlab.attacks import Attack
+    from advlab.lab.context import Context
 
 log = logging.getLogger(__name__)
 
@@ -194,13 +194,13 @@ class AdversarialGallery(Experiment):
 
     def plot(self, table: pd.DataFrame) -> Figure:
         """The originals above, the three kinds below them, and the common adversarial class under each column."""
-        from advlab.plotting.gallery import adversarial_gallery
+        from .figures.adversarial_gallery import adversarial_gallery
 
         return adversarial_gallery(table)
 
 
 def attacks() -> dict[str, Attack]:
     """The three kinds of section 1.2: the smallest weight that flips the class, in whole grey levels (Rozsa et al. 2016)."""
-    from advlab.attacks.zoo import FGS, FGV, HotCold
+    from advlab.attacks import FGS, FGV, HotCold
 
     return {"FGS": FGS(discrete=True), "FGV": FGV(discrete=True), "HC-1": HotCold(hot=1, discrete=True)}

@@ -6,15 +6,15 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from advlab.claims import Claim
-from advlab.experiment import Cell, Cost, Experiment
+from advlab.lab.experiment import Cell, Cost, Experiment
+from advlab.statistics.claims import Claim
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
     from torch import Tensor
 
-    from advlab.context import Context
+    from advlab.lab.context import Context
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class FoolingGallery(Experiment):
         Raises:
             ConfigError: it is another one.
         """
-        from advlab.attacks.zoo import Fooling
+        from advlab.attacks.ascent.fooling.params import Fooling
         from advlab.errors import ConfigError
 
         if not isinstance(settings.attack, Fooling):
@@ -116,7 +116,7 @@ class FoolingGallery(Experiment):
         """The start as the network sees it, or one ascent with its levels."""
         import torch
 
-        from advlab.attacks.fooling import fooling_levels, random_starts
+        from advlab.attacks.ascent.fooling.algorithm import fooling_levels, random_starts
         from advlab.attacks.problem import lengths
         from advlab.attacks.status import Status
 
@@ -194,6 +194,6 @@ class FoolingGallery(Experiment):
 
     def plot(self, table: pd.DataFrame) -> Figure:
         """The start on the left, a column for each class, a row for each level, and the probability below each."""
-        from advlab.plotting.gallery import fooling_gallery
+        from .figures.fooling_gallery import fooling_gallery
 
         return fooling_gallery(table)

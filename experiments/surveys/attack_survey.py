@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from advlab.claims import Claim, judge
-from advlab.experiment import Cell, Cost, Experiment
-from advlab.metrics.intervals import share_interval
+from advlab.lab.experiment import Cell, Cost, Experiment
+from advlab.statistics.claims import Claim, judge
+from advlab.statistics.intervals import share_interval
 
 from .summary import SELF, attack_label, summarise
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
-    from advlab.attacks.attack import AttackResult
-    from advlab.context import Context
+    from advlab.attacks.interface import AttackResult
+    from advlab.lab.context import Context
 
 CELL_VALUES = 1 << 22  # pixel values a cell, about
 CELL_IMAGES = 250  # and at most so many images, so that a run that is killed has little to repeat
@@ -314,7 +314,7 @@ class AttackSurvey(Experiment):
 
     def plot(self, table: pd.DataFrame) -> Figure:
         """The share of the eligible images that a perturbation of at most some size makes adversarial."""
-        from advlab.plotting.survey import success_curves
+        from .figures.success_curves import success_curves
 
         return success_curves(table[table["victim"] == SELF])
 

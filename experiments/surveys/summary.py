@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from advlab.metrics.intervals import share_interval
+from advlab.statistics.intervals import share_interval
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,9 +19,9 @@ def victim_settings(settings: Any, choice: str) -> Any:
     Raises:
         ConfigError: there is no such model, or it does not take the images or has other classes.
     """
-    from advlab.commands import default_choice, read_choice
-    from advlab.fit import check_fit
-    from advlab.schema import resolve
+    from advlab.config.choices import default_choice, read_choice
+    from advlab.config.settings import resolve
+    from advlab.engine.compatibility import check_fit
 
     recipe = default_choice("model", choice, "recipe")
     nodes = {

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advlab.attacks import zoo
-from advlab.attacks.attack import Outcome
+from advlab.attacks import FGS, FGV, LBFGS, PGD, Attack, DeepFool, HotCold
+from advlab.attacks.interface import Outcome
 from advlab.attacks.problem import (
     Problem,
     cross_entropy_cotangent,
@@ -38,7 +38,7 @@ def images(*tops: int) -> Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fake(zoo.Attack):
+class Fake(Attack):
     """Says `says` of every image after it made the pixel of class `to` the largest; keeps the problem that it was given."""
 
     targeted: ClassVar[Literal["never", "optional", "always"]] = "optional"
@@ -276,18 +276,18 @@ def test_lengths() -> None:
 def test_an_unknown_keyword_is_named_before_its_type() -> None:
     x = images(0, 1)
     with pytest.raises(ValueError, match=r"FGS takes no epsilon="):
-        zoo.FGS()(model, x, torch.tensor([0, 1]), epsilon=0.1)  # type: ignore[arg-type]
+        FGS()(model, x, torch.tensor([0, 1]), epsilon=0.1)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("bounds", [None, 1.0, (0.0, 1.0, 2.0)])
 def test_bounds_that_are_no_pair_are_refused(bounds: object) -> None:
     with pytest.raises(ValueError, match=r"bounds must be \(lowest, highest\)"):
-        zoo.FGS()(model, images(0), torch.tensor([0]), bounds=bounds)  # type: ignore[arg-type]
+        FGS()(model, images(0), torch.tensor([0]), bounds=bounds)  # type: ignore[arg-type]
 
 
 def test_a_model_without_gradients_is_refused() -> None:
     with pytest.raises(ValueError, match="differentiable"):
-        zoo.FGS()(torch.no_grad()(model), images(0), torch.tensor([0]))
+        FGS()(torch.no_grad()(model), images(0), torch.tensor([0]))
 
 
 def test_the_margin_of_hot_cold_is_that_of_its_success() -> None:
@@ -296,24 +296,24 @@ def test_the_margin_of_hot_cold_is_that_of_its_success() -> None:
         return torch.stack([z[:, 0], z[:, 1], z[:, 1] - 0.5], 1)
 
     x, labels, targets = images(0), torch.tensor([0]), torch.tensor([2])
-    aimed = zoo.HotCold()(shadowed, x, labels, targets=targets)
+    aimed = HotCold()(shadowed, x, labels, targets=targets)
     assert aimed.success.tolist() == [True]
     assert aimed.prediction.tolist() == [1]
     assert float(aimed.margin) > 0
-    reaching = zoo.HotCold(reach=True)(shadowed, x, labels, targets=targets)
+    reaching = HotCold(reach=True)(shadowed, x, labels, targets=targets)
     assert reaching.success.tolist() == [False]
     assert float(reaching.margin) < 0
 
 
 def test_prices_follow_the_hyperparameters() -> None:
     """What the dry plan multiplies: by hyperparameter and number of classes, from the definitions of the attacks."""
-    from advlab.attacks import zoo
+    from advlab.attacks import FGS, HotCold
 
-    assert zoo.FGS().price(10)[1] == 1
-    assert zoo.FGS(exhaustive=True).price(10)[0] == 256
-    assert zoo.FGV(epsilon=0.1).price(10) == (1, 1)
-    assert zoo.HotCold(hot=0).price(1000)[1] == 999
-    assert zoo.PGD(steps=7, restarts=3).price(10) == (21, 21)
-    assert zoo.LBFGS(searches=4, max_iter=9).price(10) == (36, 36)
-    assert zoo.DeepFool(exact=True, max_iter=5).price(10)[1] > 3 * zoo.DeepFool(max_iter=5).price(10)[1]
-    assert zoo.DeepFool(refine=True, refinements=30).price(10)[1] >= 30
+    assert FGS().price(10)[1] == 1
+    assert FGS(exhaustive=True).price(10)[0] == 256
+    assert FGV(epsilon=0.1).price(10) == (1, 1)
+    assert HotCold(hot=0).price(1000)[1] == 999
+    assert PGD(steps=7, restarts=3).price(10) == (21, 21)
+    assert LBFGS(searches=4, max_iter=9).price(10) == (36, 36)
+    assert DeepFool(exact=True, max_iter=5).price(10)[1] > 3 * DeepFool(max_iter=5).price(10)[1]
+    assert DeepFool(refine=True, refinements=30).price(10)[1] >= 30

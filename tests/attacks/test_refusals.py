@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advlab.attacks import zoo
-from advlab.attacks.fooling import fooling_levels
-from advlab.components import ATTACKS
+from advlab.attacks import Fooling, HotCold
+from advlab.attacks.ascent.fooling.algorithm import fooling_levels
+from advlab.config.components import ATTACKS
 
 if TYPE_CHECKING:
     from tests.conftest import Ended
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 def test_ranks_beyond_the_classes_are_refused() -> None:
     for hot, classes in ((0, 2), (1, 2), (9, 10)):
-        zoo.HotCold(hot=hot).check_classes(classes)
+        HotCold(hot=hot).check_classes(classes)
     for hot, classes in ((2, 2), (10, 10), (12, 10)):
         with pytest.raises(ValueError, match=f"hot={hot}: .*hot={classes - 1} is the last"):
-            zoo.HotCold(hot=hot).check_classes(classes)
+            HotCold(hot=hot).check_classes(classes)
 
 
 @pytest.mark.parametrize("name", sorted(set(ATTACKS.names()) - {"none"}))
@@ -33,9 +33,9 @@ def test_what_is_given_by_default_fits_two_classes(name: str) -> None:
 def test_a_survey_refuses_them_before_it_loads_anything(
     cli: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import advlab.runner
+    import advlab.engine.runner
 
-    monkeypatch.setattr(advlab.runner, "execute", lambda *_, **__: pytest.fail("the run has begun"))
+    monkeypatch.setattr(advlab.engine.runner, "execute", lambda *_, **__: pytest.fail("the run has begun"))
     ended = cli("experiment=attack_survey", "attack=hc1", "attack.hot=12")
     assert ended.code == 2
     assert "hot=12: besides the label the model has 9 classes, hot=9 is the last" in ended.err
@@ -48,7 +48,7 @@ def test_a_survey_refuses_them_before_it_loads_anything(
 
 def levels(model: Any, **changes: Any) -> dict[float, Any]:
     options = {"starts": torch.rand(5, 1, 3, 3), "targets": torch.tensor([0, 1, 2, 0, 1]), **changes}
-    return fooling_levels(zoo.Fooling(max_iter=2), model, **options)
+    return fooling_levels(Fooling(max_iter=2), model, **options)
 
 
 def network() -> nn.Module:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TORCHLESS = """
 import json, sys
-from advlab.cli import run
+from advlab.cli.main import run
 HEAVY = {"torch", "torchvision", "pandas", "matplotlib", "scipy", "sklearn"}
 for line, code in json.loads(sys.argv[1]):
     assert run(line) == code, line

@@ -46,8 +46,8 @@ def test_list_of_one_family(family: str, cli: Callable[..., Ended]) -> None:
 
 
 def test_list_shows_every_choice(cli: Callable[..., Ended]) -> None:
-    from advlab import components
-    from advlab.commands import group_choices
+    from advlab.config import components
+    from advlab.config.choices import group_choices
 
     out = cli("list").out
     for group in components.FAMILIES:
@@ -56,8 +56,8 @@ def test_list_shows_every_choice(cli: Callable[..., Ended]) -> None:
 
 
 def test_describe_every_choice_of_every_group(cli: Callable[..., Ended]) -> None:
-    from advlab import components
-    from advlab.commands import group_choices
+    from advlab.config import components
+    from advlab.config.choices import group_choices
 
     for group in components.FAMILIES:
         for choice in set(group_choices(group)) - {"none"}:

@@ -10,12 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from advlab.artifacts import ArtifactStore
 from advlab.data import files
+from advlab.data.file_sources import Folder, ImageNet
 from advlab.data.images import ImageData
-from advlab.data.sources import Folder, ImageNet, LoadOptions
+from advlab.data.source import LoadOptions
 from advlab.errors import DataError
-from advlab.storage import sha256_file
+from advlab.store.artifacts import ArtifactStore
+from advlab.store.sealed import sha256_file
 
 
 def put(path: Path, value: int = 100) -> Path:

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from advlab.artifacts import ArtifactStore
 from advlab.data.images import ImageData
-from advlab.data.sources import LoadOptions
+from advlab.data.source import LoadOptions
 from advlab.errors import ConfigError, DataError
+from advlab.store.artifacts import ArtifactStore
 
 
 def from_loader(loader: Callable[..., Any], **keys: Any) -> ImageData:
-    from advlab.data.foreign import foreign_source
+    from advlab.data.plugin import foreign_source
 
     options = LoadOptions(Path("."), False, ArtifactStore(Path("."), writes=False), (3, 24, 24))
     return foreign_source("toy", loader)(**keys).load("test", "toy", options)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from advlab import components
-from advlab.artifacts import ArtifactStore
+from advlab.config import components
 from advlab.data import files
 from advlab.data.images import FilePixels, ImageData
-from advlab.data.sources import LoadOptions
+from advlab.data.source import LoadOptions
+from advlab.store.artifacts import ArtifactStore
 
 Unpack = Callable[[str], Path]
 

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advlab.artifacts import ArtifactStore
-from advlab.context import Context
+from advlab.config.settings import resolve
 from advlab.data.images import ImageData, tensor_digest
+from advlab.lab.context import Context
 from advlab.models.classifier import Classifier, frozen
 from advlab.models.forward import Execution, Forward
-from advlab.schema import resolve
+from advlab.store.artifacts import ArtifactStore
 
 SHAPE = (1, 6, 6)
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advlab import components
-from advlab.artifacts import ArtifactStore
+from advlab.config import components
+from advlab.lab.loading import Loaded, load_classifier
+from advlab.models.base import Model
 from advlab.models.classifier import Classifier
-from advlab.models.load import Loaded, load_classifier
-from advlab.models.zoo import Model
+from advlab.store.artifacts import ArtifactStore
 
 Shape = tuple[int, int, int]
 

@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from advlab import components
+from advlab.config import components
 from advlab.errors import ModelError
 from advlab.models.checkpoints import load_state, read_state
-from advlab.models.zoo import Foreign
-from advlab.storage import sha256_file
+from advlab.models.plugin import Foreign
+from advlab.store.sealed import sha256_file
 from tests.models.conftest import lenet, loaded, same
 
 WRITERS: dict[str, Callable[[dict[str, Tensor], Path], object]] = {

@@ -50,7 +50,7 @@ def test_features_of_the_networks_here(name: str, head: str | None, size: int | 
     ],
 )  # fmt: skip
 def test_features_of_torchvisions_networks(name: str, head: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    from advlab.models import torchvision_nets
+    from advlab.models import torchvision_networks as torchvision_nets
 
     for init in ("trunc_normal_", "kaiming_normal_", "normal_"):  # their initialisation takes longer than all the rest
         monkeypatch.setattr(nn.init, init, lambda tensor, *_, **__: tensor)

@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advlab.artifacts import ArtifactStore
 from advlab.models import tuning
 from advlab.models.classifier import Classifier
 from advlab.models.forward import Execution, Forward, out_of_memory, set_precision
 from advlab.models.tuning import device_name, measure, tune
+from advlab.store.artifacts import ArtifactStore
 
 CPU = torch.device("cpu")
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torchvision.models import get_model, get_model_weights, list_models
 
 from advlab.errors import ModelError
-from advlab.models import torchvision_nets
-from advlab.storage import sha256_file
+from advlab.models import torchvision_networks as torchvision_nets
+from advlab.store.sealed import sha256_file
 from tests.models.conftest import loaded, same
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from advlab import components
-from advlab.artifacts import ArtifactStore
-from advlab.data.sources import LoadOptions
+from advlab.config import components
+from advlab.data.source import LoadOptions
 from advlab.errors import ModelError
+from advlab.store.artifacts import ArtifactStore
 from advlab.training.recipe import Recipe
 from tests.models.conftest import loaded
 

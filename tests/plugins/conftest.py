@@ -39,7 +39,7 @@ def blobs(split: str, count: int = 24):
 EXPERIMENT = """
 from dataclasses import dataclass
 import advlab
-from advlab.experiment import Cell, Cost, Experiment
+from advlab.lab import Cell, Cost, Experiment
 
 @dataclass(frozen=True)
 class Line:

@@ -57,7 +57,7 @@ def test_a_name_that_cannot_be_typed_is_refused(name: str, cli: Callable[..., En
         ("@advlab.experiment\ndef f(): ...\n", ["must be a class that derives from"]),
         ("@advlab.experiment\nclass E:\n    name = 'e'\n", ["must be a class that derives from"]),
         (
-            "from advlab.experiment import Experiment\n@advlab.experiment\nclass E(Experiment):\n    name = 'e'\n",
+            "from advlab.lab import Experiment\n@advlab.experiment\nclass E(Experiment):\n    name = 'e'\n",
             ["the experiment e lacks", "cells", "measure", "Params", "Row"],
         ),
         (EXPERIMENT.replace("uses = ()", "uses = ('modle',)"), ["uses 'modle'", "Did you mean model?"]),
@@ -128,10 +128,10 @@ def test_a_dataset_that_does_not_fit(
 
 
 def test_registering_needs_no_torch_and_keeps_the_decorator(shell: Callable[..., Ended], tmp_path: Path) -> None:
-    """`from advlab.experiment import Experiment` must not put the module in the decorator's place."""
+    """`from advlab.lab import Experiment` must not put the module in the decorator's place."""
     path = write(
         tmp_path,
-        "import sys\nfrom advlab.experiment import Experiment\nassert callable(advlab.experiment)\n"
+        "import sys\nfrom advlab.lab import Experiment\nassert callable(advlab.experiment)\n"
         "assert 'torch' not in sys.modules\n" + EXPERIMENT,
     )
     assert shell("list", "experiments", "--plugin", path).code == 0

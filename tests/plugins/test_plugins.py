@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from advlab import plugins
+from advlab.plugins import loading as plugins
 from tests.plugins.conftest import BLOBS, NET, RUN, SHORT, write
 
 if TYPE_CHECKING:

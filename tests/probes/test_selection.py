@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advlab.artifacts import ArtifactStore
 from advlab.data.images import ImageData, tensor_digest
 from advlab.errors import Interrupted, MeasurementError
 from advlab.models.classifier import Classifier
 from advlab.probes.selection import Predictions, order, predict, select
+from advlab.store.artifacts import ArtifactStore
 
 N = 60
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from advlab.results import RunDirectory
+from advlab.store.run_directory import RunDirectory
 
 # A linear network on noise of 8 x 8 pixels that it classifies correctly, one sample a cell; faults come from the
 # environment, which is no part of the configuration.
@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import nn
-from advlab import plugins
+import advlab
 from advlab.experiments.aghdam2017 import isotropy, spheres
 
 spheres.CELL_VALUES = 1
@@ -47,7 +47,7 @@ isotropy.Isotropy.plot = lambda self, table: Figure()  # a figure takes longer t
 def weights(sign=1.0):
     return sign * np.random.default_rng(0).normal(size=(4, 64)).astype(np.float32)
 
-@plugins.dataset("toy_data")
+@advlab.dataset("toy_data")
 def toy_data(split: str, count: int = 60):
     images = np.random.default_rng(1).integers(0, 256, (count, 8, 8), dtype=np.uint8)
     images[0] ^= int(os.environ.get("TOY_BRIGHTER", 0))
@@ -68,7 +68,7 @@ class Toy(nn.Module):
         logits = self.linear(x.flatten(1))
         return torch.where((x.amax((1, 2, 3)) > self.nan_above)[:, None], torch.nan, logits)
 
-@plugins.model("toy", input_shape=(1, 8, 8), classes=4, dataset="toy_data")
+@advlab.model("toy", input_shape=(1, 8, 8), classes=4, dataset="toy_data")
 def toy(nan_above: float = 1e9):
     """A linear network."""
     return Toy(nan_above)
@@ -81,8 +81,9 @@ import json, os, sys
 import hydra.utils, hydra._internal.config_loader_impl, hydra._internal.core_plugins.basic_sweeper, hydra._internal.hydra
 import matplotlib.backends.backend_agg, matplotlib.backends.backend_pdf, matplotlib.figure, pandas, safetensors.numpy
 import torch, torch.utils.flop_counter
-import advlab.cli, advlab.commands, advlab.context, advlab.launch, advlab.models.load, advlab.models.tuning, advlab.plotting.draw
-import advlab.probes.selection, advlab.probes.sweep, advlab.runner, advlab.training.loop
+import advlab.cli.main, advlab.cli.describe, advlab.cli.launch, advlab.lab.context, advlab.lab.loading, advlab.models.tuning
+import advlab.plotting.draw
+import advlab.probes.selection, advlab.probes.sweep, advlab.engine.runner, advlab.training.loop
 
 def child(order):
     for descriptor, path in ((1, order["out"]), (2, order["err"])):
@@ -94,7 +95,7 @@ def child(order):
     code = 1
     try:
         exec(order["before"], {"os": os})
-        advlab.cli.main(order["arguments"])
+        advlab.cli.main.main(order["arguments"])
     except SystemExit as end:
         code = end.code
     except BaseException:

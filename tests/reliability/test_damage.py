@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from advlab.results import RunDirectory
-from advlab.storage import read_sealed, write_sealed
+from advlab.store.run_directory import RunDirectory
+from advlab.store.sealed import read_sealed, write_sealed
 from tests.reliability.conftest import RUN, Workshop, cells, clean, complete, flip, version
 
 

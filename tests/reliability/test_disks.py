@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from advlab.results import RunDirectory
+from advlab.store.run_directory import RunDirectory
 from tests.reliability.conftest import FAMILY, RUN, Workshop, cells, clean, complete, snapshot, version
 
 

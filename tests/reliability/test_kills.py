@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from advlab.results import RunDirectory
+from advlab.store.run_directory import RunDirectory
 from tests.reliability.conftest import FAMILY, RUN, Workshop, cells, clean, complete, snapshot, version
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import advlab
-from advlab.results import RunDirectory
+from advlab.store.run_directory import RunDirectory
 from tests.reliability.conftest import RUN, Workshop, clean, version
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from advlab.provenance import job_id
-from advlab.results import RunDirectory
+from advlab.engine.provenance import job_id
+from advlab.store.run_directory import RunDirectory
 from tests.reliability.conftest import FAMILY, RUN, Workshop, cells, clean, complete, snapshot, version
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 import advlab
+from advlab.engine.interrupts import Interrupts
 from advlab.errors import Interrupted, ResultError
-from advlab.interrupts import Interrupts
-from advlab.results import RunDirectory
+from advlab.store.run_directory import RunDirectory
 from tests.reliability.conftest import FAMILY, RUN, Workshop, cells, clean, complete, version
 
 
@@ -87,7 +87,7 @@ def test_a_signal_during_training(workshop: Workshop, tmp_path: Path) -> None:
 
 
 def test_a_signal_before_a_resumed_run_measures(workshop: Workshop, begun: RunDirectory) -> None:
-    before = "import advlab.prepare; advlab.prepare.Preparation._data = lambda *_: os.kill(os.getpid(), 15)"
+    before = "import advlab.engine.setup; advlab.engine.setup.Preparation._data = lambda *_: os.kill(os.getpid(), 15)"
     ended = workshop.run("resume", str(begun.path), before=before)
     assert ended.code == 143
     clean(ended.err)

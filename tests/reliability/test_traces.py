@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import advlab
+from advlab.engine.provenance import git_state
 from advlab.errors import ResultError
-from advlab.experiment import Cell
-from advlab.provenance import git_state
-from advlab.results import RunDirectory
+from advlab.lab.experiment import Cell
+from advlab.store.run_directory import RunDirectory
 from tests.reliability.conftest import FAMILY, RUN, Workshop, clean, flip, snapshot
 
 

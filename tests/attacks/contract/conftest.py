@@ -11,8 +11,22 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advlab.attacks import zoo
-from advlab.attacks.attack import AttackResult
+from advlab.attacks import (
+    FGS,
+    FGV,
+    LBFGS,
+    PGD,
+    UAP,
+    Attack,
+    DeepFool,
+    Fooling,
+    HotCold,
+    Library,
+    Noise,
+    Saliency,
+    Search,
+)
+from advlab.attacks.interface import AttackResult
 from advlab.attacks.problem import lengths
 
 CLASSES = 4
@@ -28,7 +42,7 @@ class Case:
         confined: takes a basis.
     """
 
-    attack: zoo.Attack
+    attack: Attack
     targeted: bool = False
     best: str = ""
     nearest: bool = False
@@ -44,62 +58,62 @@ class Setting:
     y: Tensor
     extra: dict[str, Any] = field(default_factory=dict)
 
-    def run(self, attack: zoo.Attack, rows: Any = slice(None), **options: Any) -> AttackResult:
+    def run(self, attack: Attack, rows: Any = slice(None), **options: Any) -> AttackResult:
         extra = {k: v[rows] if k == "targets" else v for k, v in self.extra.items()}
         return attack(self.model, self.x[rows], self.y[rows], **extra, **options)
 
 
 CASES: dict[str, list[Case]] = {
     "fgs": [
-        Case(zoo.FGS()),
-        Case(zoo.FGS(), targeted=True),
-        Case(zoo.FGS(exhaustive=True, bisections=0)),
-        Case(zoo.FGS(discrete=True)),
-        Case(zoo.FGS(epsilon=0.15)),
+        Case(FGS()),
+        Case(FGS(), targeted=True),
+        Case(FGS(exhaustive=True, bisections=0)),
+        Case(FGS(discrete=True)),
+        Case(FGS(epsilon=0.15)),
     ],
     "fgv": [
-        Case(zoo.FGV(), best="l2"),
-        Case(zoo.FGV(), best="l2", targeted=True),
-        Case(zoo.FGV(epsilon=0.3), best="weight"),
+        Case(FGV(), best="l2"),
+        Case(FGV(), best="l2", targeted=True),
+        Case(FGV(epsilon=0.3), best="weight"),
     ],
     "hot_cold": [
-        Case(zoo.HotCold(), best="l2"),
-        Case(zoo.HotCold(), best="l2", targeted=True),
-        Case(zoo.HotCold(hot=0), best="l2"),
-        Case(zoo.HotCold(reach=True), best="l2", targeted=True),
+        Case(HotCold(), best="l2"),
+        Case(HotCold(), best="l2", targeted=True),
+        Case(HotCold(hot=0), best="l2"),
+        Case(HotCold(reach=True), best="l2", targeted=True),
     ],
-    "saliency": [Case(zoo.Saliency(), best="l2"), Case(zoo.Saliency(), best="l2", targeted=True)],
+    "saliency": [Case(Saliency(), best="l2"), Case(Saliency(), best="l2", targeted=True)],
     "noise": [
-        Case(zoo.Noise(epsilon=0.5)),
-        Case(zoo.Noise(norm="linf", epsilon=0.2, trials=3), targeted=True),
+        Case(Noise(epsilon=0.5)),
+        Case(Noise(norm="linf", epsilon=0.2, trials=3), targeted=True),
     ],
     "deepfool": [
-        Case(zoo.DeepFool(), nearest=True),
-        Case(zoo.DeepFool(), targeted=True),
-        Case(zoo.DeepFool(norm="linf"), nearest=True),
-        Case(zoo.DeepFool(flavour="matlab"), nearest=True),
-        Case(zoo.DeepFool(exact=True), nearest=True),
-        Case(zoo.DeepFool(clip="end"), nearest=True),
-        Case(zoo.DeepFool(clip="none"), nearest=True, confined=True),
-        Case(zoo.DeepFool(clip="none", flavour="matlab"), targeted=True, confined=True),
-        Case(zoo.DeepFool(refine=True), nearest=True),
-        Case(zoo.DeepFool(refine=True), targeted=True),
+        Case(DeepFool(), nearest=True),
+        Case(DeepFool(), targeted=True),
+        Case(DeepFool(norm="linf"), nearest=True),
+        Case(DeepFool(flavour="matlab"), nearest=True),
+        Case(DeepFool(exact=True), nearest=True),
+        Case(DeepFool(clip="end"), nearest=True),
+        Case(DeepFool(clip="none"), nearest=True, confined=True),
+        Case(DeepFool(clip="none", flavour="matlab"), targeted=True, confined=True),
+        Case(DeepFool(refine=True), nearest=True),
+        Case(DeepFool(refine=True), targeted=True),
     ],
     "uap": [
-        Case(zoo.UAP(epsilon=0.15, passes=2)),
-        Case(zoo.UAP(norm="l2", epsilon=1.0, passes=2)),
-        Case(zoo.UAP(mode="minibatch", images=3, epsilon=0.15, passes=2)),
+        Case(UAP(epsilon=0.15, passes=2)),
+        Case(UAP(norm="l2", epsilon=1.0, passes=2)),
+        Case(UAP(mode="minibatch", images=3, epsilon=0.15, passes=2)),
     ],
-    "lbfgs": [Case(zoo.LBFGS(searches=5, max_iter=15)), Case(zoo.LBFGS(searches=5, max_iter=15), targeted=True)],
+    "lbfgs": [Case(LBFGS(searches=5, max_iter=15)), Case(LBFGS(searches=5, max_iter=15), targeted=True)],
     "pgd": [
-        Case(zoo.PGD(random_start=False, epsilon=0.1, steps=20)),
-        Case(zoo.PGD(epsilon=0.1, steps=20, restarts=2)),
-        Case(zoo.PGD(norm="l2", epsilon=0.5, loss="margin"), targeted=True),
+        Case(PGD(random_start=False, epsilon=0.1, steps=20)),
+        Case(PGD(epsilon=0.1, steps=20, restarts=2)),
+        Case(PGD(norm="l2", epsilon=0.5, loss="margin"), targeted=True),
     ],
-    "fooling": [Case(zoo.Fooling(level=0.9, max_iter=200, early=30.0, late=100.0), targeted=True)],
+    "fooling": [Case(Fooling(level=0.9, max_iter=200, early=30.0, late=100.0), targeted=True)],
     "library": [
-        Case(zoo.Library(attack="L2DeepFoolAttack")),
-        Case(zoo.Library(attack="LinfFastGradientAttack", norm="linf", epsilon=0.15)),
+        Case(Library(attack="L2DeepFoolAttack")),
+        Case(Library(attack="LinfFastGradientAttack", norm="linf", epsilon=0.15)),
     ],
 }
 
@@ -119,7 +133,7 @@ one_by_one = pytest.mark.parametrize("case", [c for c in ALL if not c.attack.set
 def _peers(request: pytest.FixtureRequest) -> None:
     """Attacks of a library need it."""
     case = request.node.callspec.params.get("case") if hasattr(request.node, "callspec") else None
-    if case is not None and isinstance(case.attack, zoo.Library):
+    if case is not None and isinstance(case.attack, Library):
         pytest.importorskip(case.attack.library)
 
 
@@ -169,11 +183,11 @@ def moved(setting: Setting, result: AttackResult, norm: str) -> Tensor:
     return lengths(result.adv - setting.x, norm)
 
 
-def fixed_length(attack: zoo.Attack) -> bool:
-    return (isinstance(attack, zoo.Search) and attack.epsilon > 0) or isinstance(attack, zoo.Noise | zoo.PGD)
+def fixed_length(attack: Attack) -> bool:
+    return (isinstance(attack, Search) and attack.epsilon > 0) or isinstance(attack, Noise | PGD)
 
 
-def remake(attack: zoo.Attack, kind: type[zoo.Attack] | None = None, **changes: Any) -> Any:
+def remake(attack: Attack, kind: type[Attack] | None = None, **changes: Any) -> Any:
     values = {f.name: getattr(attack, f.name) for f in dataclasses.fields(attack)}
     return (kind or type(attack))(**{**values, **changes})
 

@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import nn
 
-from advlab.attacks import zoo
-from advlab.attacks.attack import Outcome
+from advlab.attacks import UAP, Attack, Fooling, Noise
+from advlab.attacks.interface import Outcome
 from advlab.attacks.problem import Problem, lengths
 from tests.attacks.contract.conftest import ALL, Case, every, fixed_length, ids, moved, remake
 
 # What a no-op must fail. Each takes the attack, so that another can be put in its place.
 
 
-def check_shortest(case: Case, attack: zoo.Attack, two_sided: Callable[..., Any]) -> None:
+def check_shortest(case: Case, attack: Attack, two_sided: Callable[..., Any]) -> None:
     setting, optimum = two_sided(case)
     result, norm = setting.run(attack), case.best or attack.norm_name
     assert bool(result.success.all())
@@ -25,18 +25,18 @@ def check_shortest(case: Case, attack: zoo.Attack, two_sided: Callable[..., Any]
     assert 1 - 1e-9 <= float(ratio.min()) <= float(ratio.max()) <= 1.05
 
 
-def check_length(case: Case, attack: zoo.Attack, two_sided: Callable[..., Any]) -> None:
+def check_length(case: Case, attack: Attack, two_sided: Callable[..., Any]) -> None:
     setting, optimum = two_sided(case)
     for share, found in ((1.05, True), (0.95, False)):
         length = share * optimum[case.best or attack.norm_name]
         at = remake(attack, epsilon=length)
         result = setting.run(at)
-        if not isinstance(attack, zoo.Noise):  # along the normal, just far enough or not quite
+        if not isinstance(attack, Noise):  # along the normal, just far enough or not quite
             assert bool((result.success == found).all())
         assert moved(setting, result, attack.norm_name) == pytest.approx(torch.full((4,), length).double(), rel=1e-6)
 
 
-def check_common(case: Case, attack: zoo.Attack, two_sided: Callable[..., Any]) -> None:
+def check_common(case: Case, attack: Attack, two_sided: Callable[..., Any]) -> None:
     setting, optimum = two_sided(case)
     result = setting.run(remake(attack, epsilon=1.1 * optimum[attack.norm_name], fooling=1.0, passes=50))
     assert result.universal is not None
@@ -45,8 +45,8 @@ def check_common(case: Case, attack: zoo.Attack, two_sided: Callable[..., Any]) 
     assert torch.allclose(result.adv, (setting.x + result.universal).clamp(0, 1))
 
 
-def check_level(case: Case, attack: zoo.Attack, two_sided: Callable[..., Any]) -> None:
-    assert isinstance(attack, zoo.Fooling)
+def check_level(case: Case, attack: Attack, two_sided: Callable[..., Any]) -> None:
+    assert isinstance(attack, Fooling)
     setting, _ = two_sided(case)
     result = setting.run(attack)
     assert bool(result.success.all())
@@ -54,23 +54,23 @@ def check_level(case: Case, attack: zoo.Attack, two_sided: Callable[..., Any]) -
         assert float(torch.softmax(setting.model(result.adv), 1)[:, 1].min()) >= attack.level
 
 
-def check_flips(case: Case, attack: zoo.Attack, two_sided: Callable[..., Any]) -> None:
+def check_flips(case: Case, attack: Attack, two_sided: Callable[..., Any]) -> None:
     setting, _ = two_sided(case)
     assert bool(setting.run(attack).success.all())
 
 
 def key_check(case: Case) -> Callable[..., None]:
     attack = case.attack
-    if isinstance(attack, zoo.UAP):
+    if isinstance(attack, UAP):
         return check_common
-    if isinstance(attack, zoo.Fooling):
+    if isinstance(attack, Fooling):
         return check_level
     if fixed_length(attack):
         return check_length
     return check_shortest if attack.minimal else check_flips
 
 
-def no_op(attack: zoo.Attack) -> zoo.Attack:
+def no_op(attack: Attack) -> Attack:
     """One that claims success and returns the images as they are."""
 
     def method(problem: Problem, params: Any) -> Outcome:

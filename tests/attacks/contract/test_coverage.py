@@ -12,9 +12,9 @@ import pytest
 import torch
 import yaml
 
-from advlab.attacks import zoo
-from advlab.components import ATTACKS
-from advlab.schema import construct
+from advlab.attacks import Library
+from advlab.config.components import ATTACKS
+from advlab.config.schema import construct
 from tests.attacks.contract.conftest import CASES, CLASSES, Case, Setting, every
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs" / "attack"
@@ -53,7 +53,7 @@ def test_every_file_runs(path: Path, setting: Callable[..., Setting]) -> None:
     name = node.pop("name")
     assert name in CASES, f"{path.name} names {name}: a case is missing"
     attack = construct(ATTACKS.load(name), node, "attack")
-    if isinstance(attack, zoo.Library):
+    if isinstance(attack, Library):
         pytest.importorskip(attack.library)
     s = setting(Case(attack, targeted=attack.targeted == "always"), 3, (3, 8, 8), torch.float32)
     result = s.run(attack)
@@ -74,7 +74,7 @@ def test_hyperparameters_out_of_range() -> None:
     }  # fmt: skip
     seen = set()
     for kind, (name, values) in itertools.product(kinds, wrong.items()):
-        if name in {f.name for f in dataclasses.fields(kind)} and kind is not zoo.Library:
+        if name in {f.name for f in dataclasses.fields(kind)} and kind is not Library:
             seen.add(name)
             for value in values:
                 with pytest.raises(ValueError, match=name):

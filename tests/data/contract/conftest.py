@@ -15,10 +15,12 @@ import pytest
 import torchvision
 from PIL import Image
 
-from advlab import components, plugins
-from advlab.artifacts import ArtifactStore
+from advlab.config import components
 from advlab.data.images import ImageData
-from advlab.data.sources import LoadOptions, Source
+from advlab.data.source import LoadOptions, Source
+from advlab.plugins.dataset import dataset
+from advlab.plugins.names import registered_choices
+from advlab.store.artifacts import ArtifactStore
 
 Array = np.ndarray[Any, Any]
 N = {"train": 23, "test": 17}
@@ -152,10 +154,10 @@ def load_plugin_data(*, split: str, root: str = ".") -> tuple[Array, Array, list
 
 @pytest.fixture(scope="module", autouse=True)
 def _plugin() -> Iterator[None]:
-    plugins.dataset(PLUGIN)(load_plugin_data)
+    dataset(PLUGIN)(load_plugin_data)
     yield
     components.DATASETS._targets.pop(PLUGIN)
-    plugins._choices.pop(("dataset", PLUGIN))
+    registered_choices.pop(("dataset", PLUGIN))
 
 
 @dataclass(frozen=True)

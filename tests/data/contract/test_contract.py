@@ -7,12 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
-from advlab import components
-from advlab.artifacts import ArtifactStore
+from advlab.config import components
 from advlab.data import files
 from advlab.data.images import FilePixels
-from advlab.data.sources import LoadOptions
+from advlab.data.source import LoadOptions
 from advlab.errors import DataError
+from advlab.store.artifacts import ArtifactStore
 from tests.data.contract.conftest import CASES, PLUGIN, Bench, drawn
 
 

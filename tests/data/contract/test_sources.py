@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from advlab import components
-from advlab.artifacts import ArtifactStore
+from advlab.config import components
 from advlab.data.images import fit_tensor
-from advlab.data.sources import LoadOptions
+from advlab.data.source import LoadOptions
 from advlab.errors import DataError
+from advlab.store.artifacts import ArtifactStore
 from tests.data.contract.conftest import CASES, Bench
 
 

@@ -1,0 +1,1 @@
+"""Attacks that ascend a loss or a probability step by step."""

@@ -1,0 +1,1 @@
+"""Fooling images: ascent of a class's probability from any start."""

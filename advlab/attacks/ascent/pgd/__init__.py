@@ -1,0 +1,1 @@
+"""Projected gradient ascent in a ball."""

@@ -1,0 +1,138 @@
+"""Projected gradient ascent of the loss inside an L2 or L-infinity ball (Madry et al. 2018)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from advlab.attacks.interface import Outcome
+from advlab.attacks.problem import Problem, lengths, margin
+from advlab.attacks.random_numbers import generator, image_keys
+from advlab.attacks.status import Status
+
+if TYPE_CHECKING:
+    from advlab.attacks.ascent.pgd.params import PGD
+
+
+def pgd(problem: Problem, params: PGD) -> Outcome:
+    """Ascend the loss of the label, or descend that of the target; the returned image is the last iterate.
+
+    With restarts: the first restart whose last iterate succeeds, else the one with the largest margin.
+    """
+    x = problem.x
+    adv, steps = x.clone(), torch.zeros(len(x), dtype=torch.int64, device=x.device)
+    status = torch.full((len(x),), int(Status.MAX_ITER), dtype=torch.int64, device=x.device)
+    if params.epsilon == 0 or not len(x):
+        return Outcome(adv, status, steps)
+    best = torch.full((len(x),), -torch.inf, dtype=x.dtype, device=x.device)
+    active = torch.arange(len(x), device=x.device)
+    for restart in range(params.restarts):
+        for index in active.split(problem.batch_size):
+            image, how = ascend(problem, params, index, restart)
+            steps[index] += params.steps
+            if params.restarts == 1:
+                adv[index], status[index] = image, how
+                continue
+            reached = success_margin(problem, image, index)
+            better = reached > best[index] if restart else torch.ones_like(reached, dtype=torch.bool)
+            kept = index[better]
+            adv[kept], status[kept], best[kept] = image[better], how[better], reached[better]
+        active = active[best[active] <= 0]
+        if not len(active):
+            break
+    return Outcome(adv, status, steps)
+
+
+def success_margin(problem: Problem, image: Tensor, index: Tensor) -> Tensor:
+    """(n,) margins of the images `index` after the attack, by a forward."""
+    targets = None if problem.targets is None else problem.targets[index]
+    return margin(problem.forward(image), problem.labels[index], targets).clone()
+
+
+def ascend(problem: Problem, params: PGD, index: Tensor, restart: int) -> tuple[Tensor, Tensor]:
+    """One start of one batch: images (n, C, H, W), and the status (n,) of what turns out not to be adversarial.
+
+    One forward and one backward a step for the whole batch; nothing waits for the device.
+    """
+    x = problem.x[index]
+    wanted = problem.labels[index] if problem.targets is None else problem.targets[index]
+    sign = 1.0 if problem.targets is None else -1.0
+    radius = params.epsilon * problem.extent
+    move = Ball(x, params.norm, radius, problem.bounds)
+    adv = x.clone()
+    if params.random_start:
+        move(adv, starts(problem, params, x, restart), 1.0)
+    norms = x.new_ones(len(x))
+    finite = norms > 0
+    for _ in range(params.steps):
+        at = problem.linearise(adv)
+        gradient = at.vjp(direction(at.logits, wanted, params.loss).mul_(sign), last=True)
+        norms = lengths(gradient, params.norm)
+        finite &= torch.isfinite(norms)
+        # an image whose gradient vanished or is not finite stays where it is
+        usable = (finite & (norms > 0)).to(x)
+        if params.norm == "linf":
+            gradient = gradient.nan_to_num_(0.0).sign_()
+            move(adv, gradient, params.step * radius * usable)
+        else:
+            gradient.nan_to_num_(0.0, 0.0, 0.0)
+            move(adv, gradient, params.step * radius * usable / torch.where(usable > 0, norms, 1.0))
+    status = torch.where(norms > 0, int(Status.MAX_ITER), int(Status.ZERO_GRADIENT))
+    return adv, torch.where(finite, status, int(Status.NONFINITE))
+
+
+class Ball:
+    """Steps from inside a ball around `x` (n, C, H, W), projected onto the ball and then onto the bounds, in place."""
+
+    def __init__(self, x: Tensor, norm: str, radius: float, bounds: tuple[float, float]) -> None:
+        self.x, self.norm, self.radius, self.bounds = x, norm, radius, bounds
+        if norm == "linf":
+            self.low, self.high = (x - radius).clamp_(min=bounds[0]), (x + radius).clamp_(max=bounds[1])
+
+    def __call__(self, adv: Tensor, step: Tensor, scale: Tensor | float) -> None:
+        """Move `adv` by `scale` ((n,) or a number) times `step` (n, C, H, W)."""
+        factor = scale[:, None, None, None] if isinstance(scale, Tensor) else torch.as_tensor(scale).to(adv)
+        adv.addcmul_(step, factor)
+        if self.norm == "linf":
+            torch.clamp(adv, self.low, self.high, out=adv)
+            return
+        adv.sub_(self.x)
+        shrink = self.radius / lengths(adv, "l2").clamp_(min=self.radius)
+        # clipping towards the image, which is inside the bounds, makes the perturbation no longer
+        adv.mul_(shrink[:, None, None, None]).add_(self.x).clamp_(*self.bounds)
+
+
+def direction(logits: Tensor, wanted: Tensor, loss: str) -> Tensor:
+    """(n, K) gradient with respect to the logits of the loss of the classes `wanted`, up to a positive factor an image.
+
+    The cross-entropy's is (1 - p) (softmax of the other logits - one-hot). A step is normalised, so that the factor
+    1 - p does not matter; without it, the gradient of a confident network neither rounds to zero nor loses the label.
+    """
+    own = wanted[:, None]
+    others = logits.scatter(1, own, -torch.inf)
+    if loss == "margin":
+        cotangent = torch.zeros_like(logits).scatter_(1, others.argmax(1, keepdim=True), 1.0)
+    else:
+        cotangent = torch.softmax(others, 1)
+    return cotangent.scatter_(1, own, -1.0)
+
+
+def starts(problem: Problem, params: PGD, x: Tensor, restart: int) -> Tensor:
+    """(n, C, H, W) uniform draws of float32 from the ball, in pixel units, where and as precise as `x` is.
+
+    A draw is a function of (seed, image, restart).
+    """
+    out = np.empty((len(x), x[0].numel()), np.float32)
+    for row, key in zip(out, image_keys("pgd", params.seed, x, problem.bounds), strict=True):
+        rng = generator(key, restart)
+        if params.norm == "linf":
+            rng.random(out=row, dtype=np.float32)
+            row *= 2
+            row -= 1
+        else:
+            rng.standard_normal(out=row, dtype=np.float32)
+            row *= rng.random() ** (1 / row.size) / max(float(np.linalg.norm(row)), 1e-30)
+    return torch.from_numpy(out).view(x.shape).to(x) * (params.epsilon * problem.extent)

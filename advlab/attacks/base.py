@@ -1,0 +1,101 @@
+"""What all attacks share: their traits, the call, and what they cost; torch is imported only when one is called.
+
+Every length among the hyperparameters (epsilon, step, resolution) is in units of the bounds' length: .1 is a tenth of the
+pixel range, whatever the pixel unit. Images are clipped to the bounds unless an attack says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from advlab.attacks.interface import AttackResult
+
+Norm = Literal["l2", "linf"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack:
+    """What all attacks share: traits that the contract suite and the experiments follow, and the call.
+
+    Class attributes:
+        method: the algorithm, `module:function`, taking a `Problem` and these hyperparameters.
+        targeted: never, optional or always takes targets.
+        minimal: looks for the smallest perturbation in its norm; otherwise its length is given.
+        set_level: finds one perturbation for all images together; otherwise each image's result is its own.
+        needs_correct: attacks only what is classified as its label.
+        takes: names of further tensors in the call.
+        cotangent: `module:function` of logits, labels and targets, for an attack that needs J' cotangent at each image: it
+            comes from the forward that checks the images (`Problem.slopes`).
+    """
+
+    method: ClassVar[str | Callable[..., Any]]
+    targeted: ClassVar[Literal["never", "optional", "always"]] = "never"
+    minimal: ClassVar[bool] = True
+    set_level: ClassVar[bool] = False
+    needs_correct: ClassVar[bool] = True
+    takes: ClassVar[tuple[str, ...]] = ()
+    cotangent: ClassVar[str] = ""
+
+    def __call__(
+        self,
+        model: Callable[[Tensor], Tensor],
+        inputs: Tensor,
+        labels: Tensor,
+        *,
+        targets: Tensor | None = None,
+        bounds: tuple[float, float] = (0.0, 1.0),
+        batch_size: int = 0,
+        **data: Tensor,
+    ) -> AttackResult:
+        """Attack (N, C, H, W) images inside `bounds`; see `advlab.attacks.interface.attack`."""
+        from advlab.attacks.interface import attack
+
+        return attack(self, model, inputs, labels, targets=targets, bounds=bounds, batch_size=batch_size, **data)
+
+    @property
+    def label(self) -> str:
+        """Its name in messages."""
+        return type(self).__name__
+
+    @property
+    def norm_name(self) -> str:
+        """The norm in which `AttackResult.distance` is given: its `norm`, or linf."""
+        return str(getattr(self, "norm", "linf"))
+
+    def achieved(self, logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
+        """(N,) bool: whether images with these logits are what the attack is after."""
+        from advlab.attacks.problem import margin
+
+        return margin(logits, labels, self.goal(targets)) > 0
+
+    def goal(self, targets: Tensor | None) -> Tensor | None:
+        """(N,) classes that count as success; None: any but the label."""
+        return targets
+
+    def check_classes(self, classes: int) -> None:
+        """Refuse hyperparameters that make no sense for a network of so many classes, before it is loaded.
+
+        Raises:
+            ValueError: names the hyperparameter.
+        """
+
+    def price(self, classes: int) -> tuple[int, int]:
+        """Forwards and backwards an image, about, for the dry plan; the checks before and after not included."""
+        steps = int(getattr(self, "max_iter", getattr(self, "steps", 10))) * int(getattr(self, "restarts", 1))
+        return steps, steps
+
+
+def positive(**values: float) -> None:
+    """Refuse what is not above 0.
+
+    Raises:
+        ValueError: names the hyperparameter.
+    """
+    for name, value in values.items():
+        if value <= 0:
+            raise ValueError(f"{name} must be above 0, got {value}")

@@ -1,0 +1,1 @@
+"""Attacks that step to the nearest linearised class boundary."""

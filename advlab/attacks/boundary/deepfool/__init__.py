@@ -1,0 +1,1 @@
+"""DeepFool and its refinement along the boundary."""

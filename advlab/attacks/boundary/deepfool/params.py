@@ -1,0 +1,67 @@
+"""Hyperparameters of DeepFool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from advlab.attacks.base import Attack, Norm
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepFool(Attack):
+    """DeepFool: steps to the nearest linearised boundary (Moosavi-Dezfooli et al. 2016).
+
+    With targets, the boundary between the current class and the target (jetley2018, algorithm 1); with `basis` (D, d) of
+    orthonormal columns in the call, the perturbation stays in its span (jetley2018, figure 5).
+
+    Attributes:
+        norm: l2 or linf: in which norm the steps are shortest.
+        max_iter: steps.
+        overshoot: the perturbation is lengthened by this share.
+        flavour: python linearises at the overshot image and adds 1e-4 to each step; matlab linearises at x + r and
+            classifies x + (1 + overshoot) r.
+        clip: each: to the bounds after every step; end: what is returned, and checked once more; none: as the papers,
+            images may leave the bounds.
+        candidates: rivals of the label, by logit at the clean image; 0: all classes.
+        exact: gradients of all candidates at every step. Otherwise only of those that can be the nearest, judging by
+            their logit gaps and the gradients of the step before.
+        refine: then steps along the boundary towards its point nearest to the image, inside the bounds.
+        refinements: how many of those, at most.
+    """
+
+    method = "advlab.attacks.boundary.deepfool.algorithm:deepfool"
+    targeted = "optional"
+    takes = ("basis",)
+    norm: Norm = "l2"
+    max_iter: int = 50
+    overshoot: float = 0.02
+    flavour: Literal["python", "matlab"] = "python"
+    clip: Literal["each", "end", "none"] = "each"
+    candidates: int = 0
+    exact: bool = False
+    refine: bool = False
+    refinements: int = 10
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range.
+
+        Raises:
+            ValueError: names the hyperparameter.
+        """
+        if self.max_iter < 1 or self.refinements < 1:
+            raise ValueError(f"max_iter and refinements must be at least 1, got {self.max_iter} and {self.refinements}")
+        if self.overshoot < 0 or self.candidates < 0:
+            raise ValueError(f"overshoot and candidates must be 0 or more, got {self.overshoot} and {self.candidates}")
+        if self.refine and self.norm != "l2":
+            raise ValueError("refine=true works in the norm l2: set norm=l2")
+
+    def price(self, classes: int) -> tuple[int, int]:
+        """As small networks take: some ten steps, and the gradients of all rivals at the first of them."""
+        rivals = min(self.candidates or classes - 1, classes - 1)
+        more = self.refinements if self.refine else 0
+        steps = min(self.max_iter, 10)
+        return steps + 2 + more, steps * (rivals if self.exact else 1) + rivals + more

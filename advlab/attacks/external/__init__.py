@@ -1,0 +1,1 @@
+"""Attacks from elsewhere, on a network whose forwards are counted."""

@@ -1,0 +1,1 @@
+"""Attacks of foolbox, torchattacks and ART by name."""

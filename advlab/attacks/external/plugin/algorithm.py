@@ -1,0 +1,41 @@
+"""A user's own attack, a function registered by a plug-in: called batch by batch on a counted network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from advlab.attacks.external.counted_network import Counted, accept, seeded
+from advlab.attacks.interface import Outcome
+from advlab.attacks.problem import Problem
+from advlab.attacks.status import Status
+
+if TYPE_CHECKING:
+    from advlab.attacks.external.plugin.params import ForeignAttack
+
+
+def foreign(problem: Problem, params: ForeignAttack) -> Outcome:
+    """Call the function on batches of images in the units of `bounds`, and clip what it returns to them.
+
+    Global random numbers (torch, numpy, random) are a function of its option `seed`, if it has one, and of the batch.
+
+    Raises:
+        ValueError: it returns something else than images of the same shape.
+    """
+    model = Counted(problem, unit=False)
+    adv, status = problem.x.clone(), torch.full_like(problem.labels, int(Status.MAX_ITER))
+    seed = params.options.get("seed", 0)
+    for start in range(0, len(problem), problem.batch_size):
+        rows = slice(start, min(start + problem.batch_size, len(problem)))
+        x = problem.x[rows].clone()
+        extra: dict[str, Any] = {}
+        if "bounds" in params.passes:
+            extra["bounds"] = problem.bounds
+        if "targets" in params.passes:
+            extra["targets"] = None if problem.targets is None else problem.targets[rows].clone()
+        with seeded(seed if isinstance(seed, int) else 0, x, problem.bounds), torch.enable_grad():
+            found = params.function(model, x, problem.labels[rows].clone(), **extra, **params.options)
+        adv[rows], finite = accept(problem, rows, found, f"the attack {params.label}")
+        status[rows] = torch.where(finite, int(Status.MAX_ITER), int(Status.NONFINITE))
+    return Outcome(adv, status, torch.zeros_like(status))

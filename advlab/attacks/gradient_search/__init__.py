@@ -1,0 +1,1 @@
+"""Attacks that go along one gradient by the smallest weight that changes the class."""

@@ -1,0 +1,20 @@
+"""Hyperparameters of the fast gradient sign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from advlab.attacks.gradient_search.params import Search
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class FGS(Search):
+    """Fast gradient sign: x + w sign(grad J) (Goodfellow et al. 2015), w the smallest that flips (gunther2017, 1.2)."""
+
+    method = "advlab.attacks.gradient_search.along_gradient:fgs"
+    cotangent = "advlab.attacks.gradient_search.along_gradient:loss"
+    targeted = "optional"

@@ -1,0 +1,1 @@
+"""Fast gradient value."""

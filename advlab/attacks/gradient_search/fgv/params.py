@@ -1,0 +1,20 @@
+"""Hyperparameters of the fast gradient value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from advlab.attacks.gradient_search.params import Search
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class FGV(Search):
+    """Fast gradient value: x + w grad J / max|grad J| (Rozsa et al. 2016), w the smallest that flips (gunther2017, 1.2)."""
+
+    method = "advlab.attacks.gradient_search.along_gradient:fgv"
+    cotangent = "advlab.attacks.gradient_search.along_gradient:loss"
+    targeted = "optional"

@@ -1,0 +1,1 @@
+"""The signed gradient of one logit."""

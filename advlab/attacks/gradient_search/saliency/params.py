@@ -1,0 +1,20 @@
+"""Hyperparameters of the signed gradient of a logit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from advlab.attacks.gradient_search.params import Search
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saliency(Search):
+    """The signed gradient of a logit: down the label's, or up the target's (jetley2018, figure 3)."""
+
+    method = "advlab.attacks.gradient_search.along_gradient:saliency"
+    cotangent = "advlab.attacks.gradient_search.along_gradient:logit"
+    targeted = "optional"

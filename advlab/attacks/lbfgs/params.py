@@ -1,0 +1,54 @@
+"""Hyperparameters of L-BFGS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from advlab.attacks.base import Attack, positive
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class LBFGS(Attack):
+    """Box-constrained L-BFGS of c ||r||^2 + J(x + r, t), with the largest c that succeeds (Szegedy et al. 2014).
+
+    With targets J is -log p of the target; `away` says what it is without.
+
+    Attributes:
+        norm: of `distance`; the objective is L2.
+        initial: first weight c.
+        searches: bisection steps over c.
+        max_iter: L-BFGS iterations for each c.
+        history: correction pairs that are kept.
+        away: J without targets: label is minus the cross-entropy of the label, log p, which never rests at the boundary
+            of a confident network (the minimiser for any c is near the image or a fifth beyond); others is the
+            cross-entropy of the event that it is any other class, -log(1 - p), which does.
+        shrink: bisections between the image and the minimiser; 0: the minimiser, as the paper.
+    """
+
+    method = "advlab.attacks.lbfgs.algorithm:lbfgs"
+    targeted = "optional"
+    norm: Literal["l2"] = "l2"
+    initial: float = 0.01
+    searches: int = 10
+    max_iter: int = 50
+    history: int = 10
+    away: Literal["label", "others"] = "others"
+    shrink: int = 10
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range.
+
+        Raises:
+            ValueError: names the hyperparameter.
+        """
+        positive(initial=self.initial, searches=self.searches, max_iter=self.max_iter, history=self.history)
+        if self.shrink < 0:
+            raise ValueError(f"shrink must be 0 or more, got {self.shrink}")
+
+    def price(self, classes: int) -> tuple[int, int]:
+        """At most: all iterations of all searches."""
+        return self.searches * self.max_iter, self.searches * self.max_iter

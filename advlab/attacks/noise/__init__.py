@@ -1,0 +1,1 @@
+"""Random directions: the control of every attack."""

@@ -1,0 +1,1 @@
+"""Attacks that find one perturbation for all images."""

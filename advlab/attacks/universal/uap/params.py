@@ -1,0 +1,65 @@
+"""Hyperparameters of universal perturbations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from advlab.attacks.base import Attack, Norm, positive
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class UAP(Attack):
+    """One perturbation for all images (Moosavi-Dezfooli et al. 2017), built from DeepFool steps on those not yet fooled.
+
+    `held_out` (M, C, H, W) images in the call measure the fooling rate, the share whose prediction changes; `facts` of
+    the result hold it with and without clipping.
+
+    Attributes:
+        norm: of the ball that the perturbation stays in.
+        epsilon: its radius; 10/255 in linf by default.
+        fooling: share of the images that ends the passes.
+        passes: over the images, at most.
+        max_iter: steps of the inner DeepFool.
+        accept: the inner perturbation is added when it took fewer steps.
+        overshoot: of the inner DeepFool.
+        candidates: rivals of the inner DeepFool, by logit; 0: all classes.
+        mode: exact looks, image by image in a shuffled order, for the next that is not fooled by what there is;
+            minibatch adds the mean of many images' steps at once.
+        images: a mini-batch.
+        seed: of the order.
+    """
+
+    method = "advlab.attacks.universal.uap.algorithm:uap"
+    minimal = False
+    set_level = True
+    needs_correct = False
+    takes = ("held_out",)
+    norm: Norm = "linf"
+    epsilon: float = 10 / 255
+    fooling: float = 0.8
+    passes: int = 10
+    max_iter: int = 10
+    accept: int = 9
+    overshoot: float = 0.02
+    candidates: int = 10
+    mode: Literal["exact", "minibatch"] = "exact"
+    images: int = 64
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range.
+
+        Raises:
+            ValueError: names the hyperparameter.
+        """
+        positive(
+            epsilon=self.epsilon, passes=self.passes, max_iter=self.max_iter, accept=self.accept, images=self.images
+        )
+        if not 0 < self.fooling <= 1 or self.overshoot < 0:
+            raise ValueError(f"fooling is a share and overshoot at least 0, got {self.fooling} and {self.overshoot}")
+        if self.candidates < 0:
+            raise ValueError(f"candidates must be 0 (all classes) or more, got {self.candidates}")

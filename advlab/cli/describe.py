@@ -1,0 +1,129 @@
+"""The verbs beside running: list, describe, plot and resume; none of them imports torch, but resume when it measures."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from advlab.cli.parser import Parser
+from advlab.config import components
+from advlab.config.choices import default_choice, group_choices, read_choice, registered_name
+from advlab.config.run_options import RunParams
+from advlab.config.schema import parameters
+from advlab.errors import ConfigError, suggest
+
+
+def run(arguments: Sequence[str]) -> None:
+    """`advlab describe NAME`: what it is, its parameters with defaults and sources, and the commands.
+
+    Raises:
+        ConfigError: no such name.
+    """
+    parser = Parser(prog="advlab describe", description="What a choice is, its parameters and commands.")
+    parser.add_argument("name", metavar="NAME", help="a choice that `advlab list` shows, or run")
+    name = parser.parse_args(list(arguments)).name
+    if name == "run":
+        print("run: how a run is carried out\n")
+        print_parameters("run", RunParams, {})
+        return
+    known = {group: group_choices(group) for group in components.FAMILIES}
+    groups = [group for group, names in known.items() if name in names and name != "none"]
+    if not groups:
+        every = {choice for names in known.values() for choice in names if choice != "none"} | {"run"}
+        raise ConfigError(f"nothing is called {name!r}. {suggest(name, every)}")
+    for number, group in enumerate(groups):
+        if number:
+            print()
+        if group == "experiment":
+            describe_experiment(name)
+        else:
+            describe_component(group, name)
+
+
+def describe_experiment(choice: str) -> None:
+    """An experiment: paper, figure, what it measures, parameters, cost and commands."""
+    name = registered_name("experiment", choice)
+    cls = components.EXPERIMENTS.load(name)
+    print(f"experiment={choice}: {cls.title}\npaper: {cls.paper}\n")
+    print(f"{inspect.cleandoc(cls.__doc__ or '')}\n")
+    print(f"groups: {', '.join(cls.uses) or 'none'}\n")
+    print("parameters (as experiment.NAME=VALUE):")
+    print_parameters("experiment", cls.Params, read_choice("experiment", choice))
+    for group in ("probe", "attack"):
+        default = default_choice("experiment", choice, group)
+        if default:
+            print(f"\nparameters of its {group} {default} (as {group}.NAME=VALUE):")
+            component = components.FAMILIES[group].load(registered_name(group, default))
+            print_parameters(group, component, read_choice(group, default))
+    print("\ncolumns of its table:")
+    for field in dataclasses.fields(cls.Row):
+        print(f"  {field.name:<16} {field_comments(cls.Row).get(field.name, '')}".rstrip())
+    print(f"\ncost: {inspect.cleandoc(cls.cost.__doc__ or '')}")
+    print(f"presets: {inspect.cleandoc(cls.presets.__doc__ or '')}")
+    print("\ncommands:")
+    print(f"  advlab experiment={choice} run.dry=true            # the plan: cells, forwards, FLOPs, time, memory")
+    print(f"  advlab experiment={choice} run.preset=laptop")
+    if "model" in cls.uses:
+        print(f"  advlab experiment={choice} model=lenet_mnist")
+        print(f"  advlab -m experiment={choice} model=alexnet,vgg16,googlenet,resnet50")
+
+
+def describe_component(group: str, choice: str) -> None:
+    """A dataset, model, recipe, attack or probe."""
+    name = "recipe" if group == "recipe" else registered_name(group, choice)
+    component = components.FAMILIES[group].load(name)
+    print(f"{group}={choice}: {inspect.cleandoc(component.__doc__ or '')}\n")
+    print(f"parameters (as {group}.NAME=VALUE):")
+    print_parameters(group, component, read_choice(group, choice))
+    if group == "model":
+        print(f"\ncommand: advlab model={choice}")
+
+
+def print_parameters(group: str, component: Any, node: dict[str, Any]) -> None:
+    """Name, default and explanation of each parameter; a choice's own values replace the defaults."""
+    known = parameters(component)
+    if not known:
+        print("  none")
+    notes = field_comments(component)
+    for name, parameter in known.items():
+        default = parameter.default
+        if dataclasses.is_dataclass(component):
+            field = {f.name: f for f in dataclasses.fields(component)}[name]
+            default = field.default_factory() if callable(field.default_factory) else field.default
+        value = node.get(name, default)
+        if value is inspect.Parameter.empty or value is dataclasses.MISSING:
+            value = "(needed)"
+        shown = str(value)
+        shown = shown if len(shown) <= 60 else shown[:57] + "..."
+        print(f"  {name} = {shown}" + (f"\n      {notes[name]}" if notes.get(name) else ""))
+
+
+def field_comments(component: Any) -> dict[str, str]:
+    """What the source says about each field: the comment behind or above it, or the class's `Attributes:` section."""
+    notes: dict[str, str] = {}
+    for cls in reversed(inspect.getmro(component) if inspect.isclass(component) else [component]):
+        if cls is object:
+            continue
+        section = re.search(r"Attributes:\n(.*?)(?:\n\n|\Z)", inspect.getdoc(cls) or "", re.DOTALL)
+        if section and inspect.isclass(cls) and "__doc__" in vars(cls):
+            for names, text in re.findall(r"^    ([\w, ]+): (.*(?:\n {8}.*)*)", section[1], re.MULTILINE):
+                for one in names.split(", "):
+                    notes[one] = re.sub(r"\s+", " ", text)
+        try:
+            source = inspect.getsource(cls)
+        except (OSError, TypeError):
+            continue
+        above = ""
+        for line in source.splitlines():
+            comment = re.match(r"\s+#: ?(.*)", line)
+            if comment:
+                above = f"{above} {comment[1]}".strip()
+                continue
+            match = re.match(r"    \s*(\w+): [^#]*?(?:  # (.*))?$", line)
+            if match and (match[2] or above):
+                notes[match[1]] = match[2] or above
+            above = ""
+    return notes

@@ -1,0 +1,102 @@
+"""What follows the verbs: flags, completion, the dry plan, one run here, or a sweep."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from advlab.config.compose import Composer, Line, hydra_main, job_unused
+from advlab.config.settings import GROUPS, Settings
+from advlab.errors import AdvlabError, ConfigError, suggest
+
+
+def parse(arguments: Sequence[str]) -> Line:
+    """Hydra's flags, wherever they stand among the overrides.
+
+    Raises:
+        ConfigError: an unknown flag, or one without its value.
+    """
+    parser = argparse.ArgumentParser(prog="advlab", add_help=False, allow_abbrev=False, exit_on_error=False)
+    for names in (["--help", "-h"], ["--hydra-help"], ["--multirun", "-m"], ["--run", "-r"], ["--resolve"]):
+        parser.add_argument(*names, action="store_true")
+    parser.add_argument("--shell-completion", "-sc", action="store_true")
+    parser.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
+    for names in (["--package", "-p"], ["--config-dir", "-cd"]):
+        parser.add_argument(*names)
+    infos = ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
+    parser.add_argument("--info", "-i", nargs="?", const="all")
+    known = [name for action in parser._actions for name in action.option_strings]
+    for argument in arguments:
+        flag = argument.split("=", 1)[0]
+        if argument.startswith("-") and flag not in known:
+            long = [name for name in known if name.startswith("--")]
+            raise ConfigError(f"there is no flag {flag}. {suggest(flag, [*long, '--plugin', '--version'])}")
+    try:
+        flags, rest = parser.parse_known_args(list(arguments))
+    except argparse.ArgumentError as error:
+        raise ConfigError(f"{error}. `advlab --help` shows what there is") from error
+    if flags.info is not None and flags.info not in infos:  # the flag's value may be left out
+        if "=" not in flags.info:
+            raise ConfigError(f"--info {flags.info}: there is no such information. {suggest(flags.info, infos)}")
+        flags.info, rest = "all", [flags.info, *rest]
+    shows = [f"--{name}" for name in ("cfg", "info", "shell_completion", "multirun", "run") if getattr(flags, name)]
+    if len(shows) > 1:
+        raise ConfigError(f"{' and '.join(shows).replace('_', '-')} do not go together: leave one out")
+    return Line(flags, rest)
+
+
+def launch(arguments: Sequence[str]) -> int:
+    """Everything but the verbs; returns the exit code."""
+    line = parse(arguments)
+    flags = line.flags
+    if flags.shell_completion:
+        return complete(line)
+    if flags.help or flags.hydra_help or flags.cfg or flags.info:
+        if line.overrides or flags.config_dir is not None:
+            with Composer(flags.config_dir) as composer:  # nothing that a YAML file names may run here either
+                composer.jobs(line.overrides, multirun=False)
+        with contextlib.redirect_stderr(io.StringIO()) if flags.package is not None else contextlib.nullcontext():
+            code = hydra_main(line, job_unused)
+        if code and flags.package is not None:
+            raise ConfigError(f"--package {flags.package}: there is no such part. {suggest(flags.package, GROUPS)}")
+        return code
+    launcher = [text for text in line.overrides if text.startswith(("hydra/launcher", "hydra.launcher"))]
+    with Composer(flags.config_dir) as composer:
+        jobs = composer.jobs(line.overrides, multirun=flags.multirun)
+    if launcher and not flags.multirun:
+        raise ConfigError(f"{launcher[0]}: a launcher carries out sweeps: add -m, or leave it out")
+    if any(job.run.dry for job in jobs):
+        for job in jobs:
+            run_job(job)
+        return 0
+    if not flags.multirun:
+        return run_job(jobs[0])
+    from advlab.cli.sweep import sweep
+
+    return sweep(line, jobs)
+
+
+def run_job(settings: Settings) -> int:
+    """One run in this process."""
+    from advlab.engine.runner import execute
+
+    execute(settings)
+    return 0
+
+
+def complete(line: Line) -> int:
+    """Hydra's shell completion, which must not see our own flag."""
+    text = os.environ.get("COMP_LINE")
+    if text is not None:
+        from advlab.plugins.loading import load_plugins
+
+        files = re.findall(r"--plugin[= ]\s*(\S+)", text)
+        with contextlib.suppress(AdvlabError):
+            load_plugins([f for f in files if Path(f).is_file()])
+        os.environ["COMP_LINE"] = re.sub(r"\s--plugin(?:=|\s+)\S*(?=\s)", "", text)
+    return hydra_main(line, job_unused)

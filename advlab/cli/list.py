@@ -1,0 +1,66 @@
+"""`advlab list`: the choices of every group, or of one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+
+from advlab.cli.parser import Parser
+from advlab.config import components
+from advlab.config.choices import group_choices, registered_name
+from advlab.config.folder import config_folder
+from advlab.errors import ConfigError, suggest
+
+PLURALS = {
+    "experiments": "experiment", "models": "model", "datasets": "dataset", "attacks": "attack", "probes": "probe",
+    "recipes": "recipe",
+}  # fmt: skip
+
+
+def run(arguments: Sequence[str]) -> None:
+    """`advlab list [experiments|models|datasets|attacks|probes|recipes]`.
+
+    Raises:
+        ConfigError: no such family.
+    """
+    parser = Parser(prog="advlab list", description="List the choices of every family, or of one.")
+    parser.add_argument("family", nargs="?", help=", ".join(PLURALS))
+    options = parser.parse_args(list(arguments))
+    arguments = [] if options.family is None else [options.family]
+    if arguments and arguments[0] not in PLURALS and arguments[0] not in PLURALS.values():
+        raise ConfigError(f"there is no family {arguments[0]!r}. {suggest(arguments[0], PLURALS)}")
+    wanted = [PLURALS.get(name, name) for name in arguments] or list(PLURALS.values())
+    for number, group in enumerate(wanted):
+        print(("\n" if number else "") + f"{group}=")
+        choices = [name for name in group_choices(group) if name != "none" or group != "experiment"]
+        width = max((len(name) for name in choices), default=0)
+        torchvision = []
+        for name in choices:
+            text = headline(group, name)
+            if text.startswith("torchvision's"):
+                torchvision.append(name)
+            else:
+                print(f"  {name:<{width}}  {text}".rstrip())
+        if torchvision:
+            print("  torchvision's classifiers with their published weights:")
+            line = "   "
+            for name in torchvision:
+                if len(line) + len(name) > 110:
+                    print(line)
+                    line = "   "
+                line += f" {name}"
+            print(line)
+
+
+def headline(group: str, name: str) -> str:
+    """One line about a choice."""
+    registry = components.FAMILIES[group]
+    if group == "recipe":
+        path = Path(config_folder()) / group / f"{name}.yaml"
+        first = path.read_text(encoding="utf-8").splitlines()[:1] if path.is_file() else []
+        return first[0].lstrip("# ") if first and first[0].startswith("#") else ""
+    component = registry.load(registered_name(group, name))
+    if group == "experiment":
+        return f"{component.title} ({component.paper})"
+    return (inspect.getdoc(component) or "").split("\n")[0]

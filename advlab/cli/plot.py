@@ -1,0 +1,25 @@
+"""`advlab plot`: redraw figures from the tables of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from advlab.cli.parser import Parser
+
+
+def run(arguments: Sequence[str]) -> None:
+    """`advlab plot RUN... [--output FILE]`: redraw from the CSV files."""
+    parser = Parser(
+        prog="advlab plot", description="Redraw figures from the tables of runs; several are drawn together."
+    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    parser.add_argument("--output", "-o", type=Path, help="file (.png, .pdf, .svg), or a stem for PNG and PDF")
+    options = parser.parse_args(list(arguments))
+    from advlab.results.compare import read_together
+
+    found = read_together(options.runs)
+    for path in found.plot(options.output):
+        print(path)
+    if len(options.runs) > 1:
+        print(found.text())

@@ -1,0 +1,34 @@
+"""`advlab resume`: measure what is missing, and rebuild what is damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from advlab.cli.parser import Parser
+from advlab.config.settings import resolve
+from advlab.errors import ConfigError, ResultError
+from advlab.store.run_directory import RunDirectory
+
+
+def run(arguments: Sequence[str]) -> int:
+    """`advlab resume RUN`: measure what is missing, and rebuild what is damaged."""
+    from advlab.engine.runner import execute
+
+    parser = Parser(prog="advlab resume", description="Go on with a run: only what is missing is measured.")
+    parser.add_argument("run", type=Path, metavar="RUN")
+    options = parser.parse_args(list(arguments))
+    directory = RunDirectory.open(options.run)
+    nodes = directory.nodes()
+    nodes["run"] = {**nodes.get("run", {}), "resume": True, "dry": False}
+    every = frozenset(f"{group}.{key}" for group, node in nodes.items() for key in node)
+    try:
+        settings = resolve(nodes, explicit=every)
+    except ConfigError as error:
+        raise ConfigError(f"{error} If a plug-in brings it: advlab --plugin FILE resume {directory.path}") from error
+    if directory.plan_path.exists() and directory.plan()["digest"] != settings.digest:
+        raise ResultError(f"{directory.config_path} does not match plan.json: one of them was changed; start a new run")
+    if not directory.plan_path.exists():
+        raise ResultError(f"{directory.path} has no plan.json: it was ended before it began; start a new run")
+    execute(settings, directory=directory)
+    return 0

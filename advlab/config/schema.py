@@ -1,0 +1,120 @@
+"""Typed configuration: turns plain mappings into components and refuses what no signature knows, without torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import sys
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from advlab.errors import ConfigError, suggest
+
+KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+
+
+def parameters(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The configurable parameters of a component, by name, with annotations resolved."""
+    plain = inspect.isclass(factory) and not dataclasses.is_dataclass(factory)
+    # mypy: a subclass may have another __init__; here it is that of this very class which is asked for
+    target = factory.__init__ if plain else factory  # type: ignore[misc]
+    hints = typing.get_type_hints(target)
+    skipped = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return {
+        name: parameter.replace(annotation=hints.get(name, Any))
+        for name, parameter in inspect.signature(factory).parameters.items()
+        if parameter.kind not in skipped and name != "self"
+    }
+
+
+def keyword_parameters(
+    kind: str, name: str, function: Callable[..., Any], taken: Sequence[str]
+) -> list[inspect.Parameter]:
+    """The parameters of a plug-in's function, or of a class's constructor, as keywords with annotations resolved.
+
+    Annotations that cannot be resolved (names imported for type checkers only) are Any.
+
+    Raises:
+        ConfigError: a parameter has a name that every component of this kind has, or is positional only.
+    """
+    target = function.__init__ if inspect.isclass(function) else function  # type: ignore[misc]  # of this very class
+    names = {**getattr(target, "__globals__", {}), **getattr(target, "__builtins__", {})}
+    own = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue
+        if parameter.name in taken or parameter.kind is parameter.POSITIONAL_ONLY:
+            why = "every one has it" if parameter.name in taken else "it cannot be given by name"
+            raise ConfigError(f"the {kind} {name} has a parameter {parameter.name!r}, but {why}: rename or change it")
+        hint = Any if parameter.annotation is parameter.empty else parameter.annotation
+        if isinstance(hint, str):
+            try:
+                hint = eval(hint, names)  # the plug-in's own code, as typing.get_type_hints does it
+            except Exception:
+                hint = Any
+        own.append(parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=hint))
+    return own
+
+
+def construct(factory: Callable[..., Any], node: Mapping[str, Any], where: str) -> Any:
+    """Call `factory` with the checked and converted entries of `node`.
+
+    Raises:
+        ConfigError: an unknown key (near names offered), a missing one, a wrong type, or a value the factory refuses.
+    """
+    known = parameters(factory)
+    arguments = {}
+    for key, value in node.items():
+        if key not in known:
+            raise ConfigError(f"{where}.{key}: there is no such key. {suggest(str(key), known)}")
+        arguments[key] = convert(value, known[key].annotation, f"{where}.{key}")
+    missing = [key for key, p in known.items() if p.default is inspect.Parameter.empty and key not in arguments]
+    if missing:
+        raise ConfigError(f"{where}.{missing[0]}: a value is needed: type {where}.{missing[0]}=...")
+    try:
+        return factory(**arguments)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def convert(value: Any, hint: Any, where: str) -> Any:
+    """`value` as the annotation `hint` wants it; a scalar becomes a list of one.
+
+    Raises:
+        ConfigError: the value has another type.
+    """
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return value
+    if origin is Literal:
+        if value not in inner or isinstance(value, bool):
+            raise ConfigError(f"{where}: {value!r} is no choice. {suggest(str(value), map(str, inner))}")
+        return value
+    if origin in (list, tuple):
+        items = value if isinstance(value, list | tuple) else [value]
+        converted = [convert(item, inner[0] if inner else Any, f"{where}[{i}]") for i, item in enumerate(items)]
+        return converted if origin is list else tuple(converted)
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{where}: expected a mapping, got {value!r} ({type(value).__name__})")
+        return {str(key): convert(item, inner[1], f"{where}.{key}") for key, item in value.items()}
+    if origin in (typing.Union, types.UnionType):
+        for option in inner:
+            try:
+                return convert(value, option, where)
+            except ConfigError:
+                continue
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    finite = number and abs(value) <= sys.float_info.max
+    fits = {
+        bool: isinstance(value, bool),
+        int: finite and value == int(value),
+        float: finite,
+        str: isinstance(value, str | int | float) and not isinstance(value, bool),
+    }
+    if not fits.get(hint, False):
+        wanted = KINDS.get(hint, str(hint))
+        raise ConfigError(f"{where}: expected {wanted}, got {value!r} ({type(value).__name__})")
+    return hint(value)

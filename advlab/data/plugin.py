@@ -1,0 +1,87 @@
+"""A user's own dataset: wraps a loader function so that it behaves as every other source."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from advlab.config.schema import keyword_parameters
+from advlab.data.source import LoadOptions, Source
+from advlab.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from advlab.data.images import ImageData
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignSource(Source):
+    """A dataset registered by a plug-in; images of its own size unless `size` and `channels` say otherwise."""
+
+    loader: Callable[..., Any] = field(repr=False)
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """What is archived."""
+        return {**self.options, "size": self.size, "channels": self.channels, "split": self.split}
+
+    def load(self, split: str, name: str, options: LoadOptions) -> ImageData:
+        """See `Source.load`.
+
+        Raises:
+            DataError: the loader's arrays have the wrong shapes, types or ranges.
+        """
+        import numpy as np
+
+        found = self.loader(split=split, **self.options)
+        try:
+            images, labels, classes = found
+            array, targets = np.asarray(images), np.asarray(labels)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{name}: its loader must return (images, labels, class names), arrays: {error}") from error
+        if array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] not in (1, 3):
+            array = array.transpose(0, 2, 3, 1)
+        if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] not in (1, 3)):
+            raise DataError(
+                f"{name}: images must be (N, H, W), (N, H, W, C) or (N, C, H, W) with 1 or 3 channels, got {array.shape}"
+            )
+        if not array.size:
+            raise DataError(f"{name}: the split {split!r} holds no images")
+        if array.dtype != np.uint8:
+            values = array.astype(np.float64)
+            if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
+                raise DataError(f"{name}: images must be uint8, or floats in [0, 1] without NaN")
+            array = np.rint(values * 255).astype(np.uint8)
+        if targets.ndim != 1 or not np.issubdtype(targets.dtype, np.integer):
+            raise DataError(f"{name}: labels must be (N,) integers, got {targets.dtype} {targets.shape}")
+        own = (array.shape[3] if array.ndim == 4 else 1, array.shape[1], array.shape[2])
+        return self.image_data(name, split, map(str, classes), array, targets, replace(options, model_shape=own))
+
+
+def foreign_source(name: str, load: Callable[..., Any]) -> Callable[..., ForeignSource]:
+    """A component whose keys are the loader's keyword parameters and those of every source.
+
+    Raises:
+        ConfigError: the loader takes no `split`, or it has a parameter that every dataset has.
+    """
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    every = keyword_parameters("dataset", name, load, ("name", "size", "channels"))
+    own = [p for p in every if p.name != "split"]
+    variadic = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(load).parameters.values())
+    if len(own) == len(every) and not variadic:
+        raise ConfigError(f"the dataset {name}: its loader must take split ('train' or 'test')")
+    common = {"size": (int, 0), "channels": (int, 0), "split": (str, "test")}
+
+    def make(**options: Any) -> ForeignSource:
+        values = {key: options.pop(key, default) for key, (_, default) in common.items()}
+        options = {p.name: p.default for p in own if p.default is not p.empty} | options  # archived, defaults too
+        return ForeignSource(loader=load, options=options, **values)
+
+    extra = [inspect.Parameter(key, keyword, default=d, annotation=kind) for key, (kind, d) in common.items()]
+    make.__signature__ = inspect.Signature(own + extra)  # type: ignore[attr-defined]  # inspect reads it
+    make.__annotations__ = {
+        **{p.name: p.annotation for p in own}, **{key: kind for key, (kind, _) in common.items()}
+    }  # fmt: skip
+    make.__doc__ = load.__doc__ or f"{name}: a plug-in dataset."
+    return make

@@ -1,0 +1,1 @@
+"""One run: its setup, plan and measurement, what it writes, and how it ends."""

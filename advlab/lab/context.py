@@ -1,0 +1,188 @@
+"""What an experiment is handed: the components as objects, the samples, and the means to measure in batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from advlab.store.artifacts import ArtifactStore
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from advlab.attacks import Attack
+    from advlab.attacks.interface import AttackResult
+    from advlab.config.settings import Settings
+    from advlab.data.images import ImageData
+    from advlab.models.classifier import Classifier
+    from advlab.models.forward import Execution, Forward
+    from advlab.probes.directions import AdversarialDirections
+    from advlab.probes.draws import Draws
+    from advlab.probes.selection import Predictions
+
+
+T = TypeVar("T")
+
+
+@dataclass
+class Effort:
+    """What attacks have taken in this process, in images; `Forward` counts its own."""
+
+    forwards: int = 0
+    backwards: int = 0
+    images: int = 0  # attacked
+    seconds: float = 0.0  # of the attacks
+    facts: dict[str, Any] = field(default_factory=dict)  # of an attack on the whole set, such as held-out rates
+
+
+@dataclass
+class Context:
+    """One run's objects; those that an experiment does not use are None.
+
+    Attributes:
+        settings: the checked configuration; `settings.probe`, `settings.attack` and so on are the parameters.
+        artifacts: the cache of what is expensive.
+        device: where everything runs; None for an experiment without torch.
+        tick: progress callback (title, done, total).
+        data: the measured split.
+        classifier: the network.
+        forward: makes its forwards; counts them and survives running out of memory.
+        execution: batch size and memory format.
+        predictions: gives the network's predictions on the first images of the order, more of them on request.
+        prepared: what the experiment's `prepare` returned, from the plan when the run is resumed.
+        another: makes forwards of another network on the same images, from that network's settings.
+        split: gives another split of the run's dataset, such as train, on the CPU; loaded once.
+        effort: what attacks took, for the manifest.
+    """
+
+    settings: Settings
+    artifacts: ArtifactStore
+    device: torch.device
+    tick: Callable[[str, int, int], None]
+    data: ImageData | None = None
+    classifier: Classifier | None = None
+    forward: Forward | None = None
+    execution: Execution | None = None
+    predictions: Callable[[int], Predictions] | None = None
+    prepared: dict[str, Any] = field(default_factory=dict)
+    another: Callable[[Settings], Forward] | None = None
+    split: Callable[[str], ImageData] | None = None
+    effort: Effort = field(default_factory=Effort)
+
+    def count(self, *, forwards: int = 0, backwards: int = 0, images: int = 0, seconds: float = 0.0) -> None:
+        """Add to what the manifest says was computed; what goes through `forward` is counted there."""
+        self.effort.forwards += forwards
+        self.effort.backwards += backwards
+        self.effort.images += images
+        self.effort.seconds += seconds
+
+    def attack(
+        self, attack: Attack, x: Tensor, labels: Tensor, *, targets: Tensor | None = None, **data: Tensor
+    ) -> AttackResult:
+        """Attack (N, C, H, W) images in [0, 1] in the run's precision and batches; counted and timed.
+
+        Args:
+            attack: its hyperparameters.
+            x: images on the run's device.
+            labels: (N,) classes.
+            targets: (N,) classes to reach.
+            data: what the attack takes besides.
+        """
+        result = self.in_batches(
+            lambda batch: attack(
+                self.attacked, x, labels, targets=targets, bounds=(0.0, 1.0), batch_size=batch, **data
+            ),
+            images=len(x),
+        )
+        self.count(forwards=result.forwards, backwards=result.backwards)
+        if attack.set_level:
+            self.effort.facts |= result.facts
+        return result
+
+    @property
+    def attacked(self) -> Callable[[Tensor], Tensor]:
+        """The network as attacks take it: with the run's precision, and gradients."""
+        assert self.forward is not None
+        # autocast belongs to the run's forwards, and not to the classifier
+        bf16 = self.forward.execution.precision == "bf16"
+        return self.forward.classifier_logits if bf16 else self.forward.classifier
+
+    def in_batches(self, call: Callable[[int], T], *, images: int) -> T:
+        """What `call` gives for the run's batch size, halved until it fits; timed as an attack on so many images."""
+        import torch
+
+        from advlab.attacks import ForeignAttack
+        from advlab.errors import ConfigError
+        from advlab.models.forward import out_of_memory
+
+        assert self.forward is not None
+        while True:
+            started = time.perf_counter()
+            try:
+                result = call(self.forward.limit)
+                if self.device.type == "cuda":
+                    torch.cuda.synchronize(self.device)
+                self.count(images=images, seconds=time.perf_counter() - started)
+                return result
+            except ValueError as error:  # the message of an attack; of a user's own, the traceback says more
+                if isinstance(self.settings.attack, ForeignAttack):
+                    raise
+                name = self.settings.typed("attack")
+                raise ConfigError(f"attack={name}: {error}" if name != "none" else str(error)) from error
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error) or self.forward.limit == 1:
+                    raise
+            self.forward.halve(self.forward.limit)
+
+    def qualified(self) -> list[int]:
+        """Indices of the samples that the probe asks for: correct, with more than its confidence (section 2.1).
+
+        In a dry run nothing is predicted, and the first candidates stand for them.
+
+        Raises:
+            MeasurementError: none qualifies.
+        """
+        from advlab.probes.selection import order, select
+
+        probe, run = self.settings.probe, self.settings.run
+        assert self.data is not None
+        assert self.classifier is not None
+        if run.dry or self.predictions is None:
+            return [int(i) for i in order(self.data, run.seed)[: probe.samples]]
+        count = run.accuracy_images
+        while True:  # more images than the accuracy takes are looked at only when too few of those qualify
+            predictions = self.predictions(count)
+            good = int((predictions.correct & (predictions.confidence > probe.confidence)).sum())
+            if good >= probe.samples or len(predictions.indices) == len(self.data):
+                return select(
+                    predictions, samples=probe.samples, confidence=probe.confidence, name=self.classifier.name
+                )
+            count *= 2
+
+    @cached_property
+    def weights(self) -> str:
+        """Digest of the network, for the keys of artifacts."""
+        assert self.classifier is not None
+        return self.classifier.digest()
+
+    @cached_property
+    def draws(self) -> Draws | AdversarialDirections:
+        """The directions of the probe on this dataset: noise, or what leads out of the class."""
+        import math
+
+        from advlab.probes.directions import AdversarialDirections
+        from advlab.probes.draws import Draws
+
+        assert self.data is not None
+        noise = Draws(
+            seed=self.settings.run.seed,
+            dataset=f"{self.data.name}/{self.data.split}",
+            size=math.prod(self.data.shape),
+            device=self.device,
+            portable=self.settings.probe.noise == "portable",
+        )
+        return noise if self.settings.probe.direction == "random" else AdversarialDirections(self, noise)

@@ -1,0 +1,74 @@
+"""The models that a configuration can name, as parameters; torch is imported only when one is built."""
+
+from __future__ import annotations
+
+import os
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(ABC):
+    """A network and where its weights come from: parameters common to all.
+
+    Attributes:
+        checkpoint: a file of weights (safetensors, or torch.save of a state dict); empty: trained by the recipe here,
+            or the published weights.
+        sha256: the checkpoint's digest, checked when given.
+        mean, std: of the input normalisation with a checkpoint, in [0, 1] units, one number or one a channel; empty:
+            those in the checkpoint, those of the published weights that the model names, or 0 and 1.
+    """
+
+    checkpoint: str = ""
+    sha256: str = ""
+    mean: list[float] = field(default_factory=list)
+    std: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range.
+
+        Raises:
+            ValueError: names the field.
+        """
+        if self.sha256 and not re.fullmatch(r"[0-9a-fA-F]{64}", self.sha256):
+            raise ValueError(f"sha256 must be 64 hexadecimal digits, got {self.sha256!r}")
+        if self.checkpoint:  # archived whole, so that a run can be resumed from any folder
+            object.__setattr__(self, "checkpoint", os.path.abspath(os.path.expanduser(self.checkpoint)))
+        if any(value <= 0 for value in self.std):
+            raise ValueError(f"std must be above 0, got {self.std}")
+
+    @property
+    @abstractmethod
+    def shape(self) -> Shape | None:
+        """(C, H, W) of the input; None when any will do."""
+
+    @property
+    @abstractmethod
+    def class_count(self) -> int:
+        """Number of logits; 0 when it is known only after building."""
+
+    @abstractmethod
+    def network(self) -> nn.Module:
+        """The network without trained weights, taking normalised input."""
+
+    @property
+    def crop(self) -> float:
+        """Share of the shorter side that its evaluation protocol keeps."""
+        return 1.0
+
+    @property
+    def resample(self) -> str:
+        """Interpolation of its evaluation protocol."""
+        return "bilinear"
+
+    @property
+    def trainable(self) -> bool:
+        """Whether a recipe makes its weights when no checkpoint is given."""
+        return True

@@ -1,0 +1,66 @@
+"""A user's own network, registered by a plug-in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from advlab.models.base import Model, Shape
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foreign(Model):
+    """A user's own network, registered by a plug-in; its factory and options are not archived as text but by name."""
+
+    build: Callable[[], Any] = field(repr=False)
+    options: dict[str, Any] = field(default_factory=dict)
+    declared_shape: Shape | None = None
+    declared_classes: int = 0
+    declared_crop: float = 1.0
+    trained: bool = True
+
+    def plain(self) -> dict[str, Any]:
+        """What is archived: the options of the user's factory, and the parameters common to all models."""
+        common = {"checkpoint": self.checkpoint, "sha256": self.sha256, "mean": self.mean, "std": self.std}
+        return {**self.options, **common}
+
+    @property
+    def crop(self) -> float:
+        """Share of the shorter side that its evaluation protocol keeps."""
+        return self.declared_crop
+
+    @property
+    def trainable(self) -> bool:
+        """Whether a recipe makes its weights."""
+        return not self.trained
+
+    @property
+    def shape(self) -> Shape | None:
+        """(C, H, W)."""
+        return self.declared_shape
+
+    @property
+    def class_count(self) -> int:
+        """Number of logits; 0: found by a forward pass."""
+        return self.declared_classes
+
+    def network(self) -> nn.Module:
+        """What the user's factory returns.
+
+        Raises:
+            ModelError: it is no torch module.
+        """
+        from torch import nn
+
+        from advlab.errors import ModelError
+
+        network = self.build()
+        if not isinstance(network, nn.Module):
+            raise ModelError(
+                f"the plug-in's factory must return a torch.nn.Module, it returned {type(network).__name__}"
+            )
+        return network

@@ -1,0 +1,27 @@
+"""The decorator `advlab.dataset`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from advlab.config import components
+from advlab.plugins.names import C, check_name, registered_choices
+
+
+def dataset(name: str) -> Callable[[C], C]:
+    """Decorator: register a loader as a dataset.
+
+    The loader takes `split` ("train" or "test") and its own keyword parameters, which become keys
+    (`dataset.root=...`), and returns (images, labels, class names): images (N, H, W), (N, H, W, C) or (N, C, H, W),
+    uint8 or float in [0, 1]; labels (N,) integers.
+    """
+
+    def decorate(load: C) -> C:
+        from advlab.data.plugin import foreign_source
+
+        check_name("dataset", name)
+        components.DATASETS.add(name, foreign_source(name, load))
+        registered_choices["dataset", name] = ({"name": name}, "dataset")
+        return load
+
+    return decorate

@@ -1,0 +1,37 @@
+"""The decorator `advlab.experiment`."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from advlab.config import components
+from advlab.errors import ConfigError, suggest
+from advlab.lab.experiment import Experiment
+from advlab.plugins.names import check_name, registered_choices
+
+
+def experiment(cls: type) -> type:
+    """Class decorator: register an `advlab.lab.Experiment` under its `name`.
+
+    Raises:
+        ConfigError: something that an experiment declares is missing.
+    """
+    if not (isinstance(cls, type) and issubclass(cls, Experiment)):
+        raise ConfigError(f"the experiment {cls!r} must be a class that derives from advlab.lab.Experiment")
+    name = getattr(cls, "name", "")
+    if not name:
+        raise ConfigError(f"the experiment class {cls.__name__} needs a class attribute `name`")
+    check_name("experiment", name)
+    missing = sorted(getattr(cls, "__abstractmethods__", ()))
+    missing += [attribute for attribute in ("paper", "title", "Params", "Row") if not hasattr(cls, attribute)]
+    if missing:
+        raise ConfigError(f"the experiment {name} lacks {', '.join(missing)}: see advlab.lab.Experiment")
+    for attribute in ("Params", "Row"):
+        if not dataclasses.is_dataclass(getattr(cls, attribute)):
+            raise ConfigError(f"the experiment {name}: {attribute} must be a dataclass")
+    for group in cls.uses:
+        if group not in components.FAMILIES:
+            raise ConfigError(f"the experiment {name} uses {group!r}. {suggest(group, components.FAMILIES)}")
+    components.EXPERIMENTS.add(name, cls)
+    registered_choices["experiment", name] = ({"experiment": {"name": name}}, "_global_")
+    return cls

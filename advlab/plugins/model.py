@@ -1,0 +1,74 @@
+"""The decorator `advlab.model`."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from advlab.config import components
+from advlab.config.schema import keyword_parameters
+from advlab.plugins.names import C, check_name, registered_choices
+
+COMMON_MODEL_KEYS = ("name", "checkpoint", "sha256", "mean", "std")
+
+
+def model(
+    name: str,
+    *,
+    input_shape: tuple[int, int, int],
+    classes: int = 0,
+    crop: float = 1.0,
+    dataset: str = "",
+    mean: Sequence[float] = (),
+    std: Sequence[float] = (),
+    trained: bool = True,
+) -> Callable[[C], C]:
+    """Decorator: register a factory of a `torch.nn.Module` as a model.
+
+    Args:
+        name: as on the command line.
+        input_shape: (C, H, W) of the images, which come in [0, 1] and are normalised by `mean` and `std` when given.
+        classes: number of logits; 0: found by a forward pass.
+        crop: share of the resized shorter side that its evaluation protocol keeps (.875 is ImageNet's usual).
+        dataset: the dataset that `model=NAME` brings along.
+        mean: per channel, in [0, 1] units.
+        std: per channel, in [0, 1] units.
+        trained: whether the factory returns trained weights; otherwise a recipe or a checkpoint gives them.
+
+    The factory's own keyword parameters become keys: `model.width=3`.
+    """
+
+    def decorate(build: C) -> C:
+        check_name("model", name)
+        own = keyword_parameters("model", name, build, COMMON_MODEL_KEYS)
+        common = {"checkpoint": "", "sha256": "", "mean": list(mean), "std": list(std)}
+
+        def make(**options: Any) -> Any:
+            from advlab.models.plugin import Foreign
+
+            values = {key: options.pop(key, default) for key, default in common.items()}
+            options = {p.name: p.default for p in own if p.default is not p.empty} | options  # archived, defaults too
+            return Foreign(
+                build=functools.partial(build, **options), options=options, declared_shape=input_shape,
+                declared_classes=classes, declared_crop=crop, trained=trained, **values,
+            )  # fmt: skip
+
+        kinds = {"checkpoint": str, "sha256": str, "mean": list[float], "std": list[float]}
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parameters = [
+            *own,
+            *(inspect.Parameter(k, keyword, default=v, annotation=kinds[k]) for k, v in common.items()),
+        ]
+        make.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # inspect reads it
+        make.__annotations__ = {**{p.name: p.annotation for p in own}, **kinds}
+        make.__doc__ = build.__doc__ or f"{name}: a plug-in model."
+        components.MODELS.add(name, make)
+        choice: dict[str, Any] = {"model": {"name": name}}
+        if dataset:
+            choice["defaults"] = [{"override /dataset": dataset}]
+        registered_choices["model", name] = (choice, "_global_")
+        return build
+
+    return decorate

@@ -1,0 +1,30 @@
+"""Names and choices of what plug-ins register."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from advlab.config.folder import config_folder
+from advlab.errors import ConfigError
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+registered_choices: dict[tuple[str, str], tuple[dict[str, Any], str]] = {}
+
+
+def check_name(kind: str, name: str) -> None:
+    """Refuse what could not be typed as `KIND=NAME`, and what a packaged YAML file would hide.
+
+    Raises:
+        ConfigError: the name is not usable.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", name) or name in ("none", "null"):
+        raise ConfigError(
+            f"the {kind} name {name!r} cannot be typed: use letters, digits, _ and -, and not none or null"
+        )
+    if (Path(config_folder()) / kind / f"{name}.yaml").is_file():
+        raise ConfigError(f"the {kind} name {name!r} is taken already: register under another name")

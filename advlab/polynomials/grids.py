@@ -1,0 +1,90 @@
+"""Training points on [0, 1], equispaced or of Chebyshev's kinds, labelled by the nearest of the points 0 and 1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from advlab.polynomials.bases import Values, unit
+
+
+def equispaced(m: int) -> Values:
+    """m points at equal distances, both ends among them.
+
+    Raises:
+        ValueError: m is below 2.
+    """
+    return np.arange(at_least(m, 2)) / (m - 1)
+
+
+def roots(m: int) -> Values:
+    """The m roots of T*_m, (1 - cos((2j + 1) pi / 2m)) / 2 for j = 0..m - 1; the ends are not among them.
+
+    Raises:
+        ValueError: m is below 1.
+    """
+    return (1 - np.cos((2 * np.arange(at_least(m, 1)) + 1) * np.pi / (2 * m))) / 2
+
+
+def roots_and_boundary(m: int) -> Values:
+    """The m roots of T*_m and both ends: m + 2 points.
+
+    Raises:
+        ValueError: m is below 1.
+    """
+    return np.concatenate([[0.0], roots(m), [1.0]])
+
+
+def lobatto(m: int) -> Values:
+    """The m points where T*_{m-1} is 1 or -1, (1 - cos(j pi / (m - 1))) / 2 for j = 0..m - 1, both ends among them.
+
+    Raises:
+        ValueError: m is below 2.
+    """
+    return (1 - np.cos(np.arange(at_least(m, 2)) * np.pi / (m - 1))) / 2
+
+
+def lobatto_interior(m: int) -> Values:
+    """The m - 2 points of `lobatto` without the ends.
+
+    Raises:
+        ValueError: m is below 3.
+    """
+    return lobatto(at_least(m, 3))[1:-1]
+
+
+def at_least(m: int, fewest: int) -> int:
+    """m.
+
+    Raises:
+        ValueError: it is smaller than `fewest`.
+    """
+    if m < fewest:
+        raise ValueError(f"this grid needs m of at least {fewest}, got {m}")
+    return m
+
+
+GRIDS: dict[str, Callable[[int], Values]] = {
+    "equispaced": equispaced,
+    "roots": roots,
+    "roots+boundary": roots_and_boundary,
+    "lobatto": lobatto,
+    "lobatto_interior": lobatto_interior,
+}
+
+
+def nearest_label(x: ArrayLike) -> Values:
+    """Labels of the nearest-neighbour classifier of S = {(0, -), (1, +)}: the sign of x - 1/2.
+
+    Args:
+        x: points in [0, 1].
+
+    Raises:
+        ValueError: a point lies outside [0, 1], or at 1/2, as near to 0 as to 1 (grids of odd m have one there).
+    """
+    points = unit(x)
+    if (np.abs(points - 0.5) < 1e-12).any():
+        raise ValueError("a point at 1/2 has no label, it is as near to 0 as to 1: take an even number of points")
+    return np.sign(points - 0.5)

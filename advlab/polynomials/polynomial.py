@@ -1,0 +1,91 @@
+"""What a polynomial does on [0, 1], exactly: where its sign is wrong, and how far it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.polynomial import chebyshev
+from numpy.typing import ArrayLike
+
+from advlab.polynomials.bases import Values, chebyshev_basis
+from advlab.polynomials.grids import roots
+
+ROUNDING = 1e-12
+Function = Callable[[Values], Values]
+
+
+def wrong_share(function: Function, breaks: ArrayLike) -> float:
+    """Share of [0, 1] where the sign of a function is not that of x - 1/2.
+
+    Args:
+        function: of (N,) points.
+        breaks: its roots in (0, 1). Points that are no roots only split an interval, and change nothing.
+    """
+    widths, middles = pieces(breaks)
+    return float(widths[np.sign(function(middles)) != np.sign(middles - 0.5)].sum())
+
+
+def longest_piece(function: Function, breaks: ArrayLike) -> float:
+    """Length of the longest interval on which a function keeps its sign; `breaks` are its roots in (0, 1)."""
+    widths, middles = pieces(breaks)
+    signs = np.sign(function(middles))
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(signs)) + 1])
+    return float(np.add.reduceat(widths, starts).max())
+
+
+def pieces(breaks: ArrayLike) -> tuple[Values, Values]:
+    """Lengths and middles of the intervals between 0, 1/2, 1 and `breaks`, from the left."""
+    edges = np.unique(np.concatenate([[0.0, 0.5, 1.0], np.asarray(breaks, dtype=np.float64)]))
+    edges = edges[(edges >= 0) & (edges <= 1)]
+    edges = edges[np.concatenate([[True], np.diff(edges) > ROUNDING])]  # such as 1/2 and a root that should be 1/2
+    return np.diff(edges), (edges[1:] + edges[:-1]) / 2
+
+
+def real_roots(coefficients: ArrayLike) -> Values:
+    """Points of (0, 1), ascending, that hold all roots there of the polynomial sum of c_i T*_i.
+
+    The real parts of all its roots, which are the eigenvalues of its colleague matrix (Good 1961): rounding makes a
+    double root a pair of complex ones, and none is lost so. Some of the points may be no roots.
+    """
+    kept = chebyshev.chebtrim(coefficients, tol=1e-14 * np.abs(coefficients).max())
+    real = (np.real(chebyshev.chebroots(kept)) + 1) / 2
+    return np.sort(real[(real > 0) & (real < 1)])
+
+
+def critical_points(coefficients: ArrayLike) -> Values:
+    """0, 1, and points between that hold all extrema of the polynomial sum of c_i T*_i, ascending."""
+    derivative = chebyshev.chebder(np.asarray(coefficients, dtype=np.float64))
+    return np.concatenate([[0.0], real_roots(derivative), [1.0]])
+
+
+def extreme_scores(coefficients: ArrayLike) -> Values:
+    """y f(x) with y the sign of x - 1/2, wherever on [0, 1] it may be extreme; at 1/2, which has no label, with both.
+
+    Of the polynomial f = sum of c_i T*_i: the least score is below 0 where a sign is wrong, the largest |score| is the
+    largest |f|, and the largest |score - 1| is the uniform distance between f and the nearest-neighbour classifier y.
+    """
+    points = critical_points(coefficients)
+    centre = evaluate(coefficients, [0.5])
+    return np.concatenate([np.sign(points - 0.5) * evaluate(coefficients, points), centre, -centre])
+
+
+def largest(function: Function, degree: int, *, low: float = 0.0, high: float = 1.0) -> float:
+    """The largest |f| on [low, high] of a polynomial of degree n, given as a function of (N,) points."""
+    points = critical_points(chebyshev_coefficients(function, degree))
+    inside = np.clip(points, low, high)  # those outside stand for the ends
+    return float(np.abs(function(inside)).max())
+
+
+def chebyshev_coefficients(function: Function, degree: int) -> Values:
+    """(n + 1,) c_i of a polynomial of degree n as sum of c_i T*_i, by interpolation at the roots of T*_{n+1}."""
+    points = roots(degree + 1)
+    coefficients: Values = chebyshev_basis(points, degree).T @ function(points) * (2 / len(points))
+    coefficients[0] /= 2
+    return coefficients
+
+
+def evaluate(coefficients: ArrayLike, x: ArrayLike) -> Values:
+    """The polynomial sum of c_i T*_i at (N,) points in [0, 1]."""
+    weights = np.asarray(coefficients, dtype=np.float64)
+    return chebyshev_basis(x, len(weights) - 1) @ weights

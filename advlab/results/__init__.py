@@ -1,0 +1,1 @@
+"""Runs read back: one as data frames, or several side by side."""

@@ -1,0 +1,41 @@
+"""A finished run as data frames: `advlab.load`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from advlab.errors import ResultError
+from advlab.store.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run as data frames: what `advlab.load` returns."""
+
+    path: Path
+    table: pd.DataFrame
+    claims: pd.DataFrame
+    manifest: dict[str, Any]
+
+
+def load(path: str | Path) -> Run:
+    """Read a finished run.
+
+    Args:
+        path: a run directory such as `outputs/isotropy/digits-lenet/v001`.
+
+    Raises:
+        ResultError: there is no finished run at `path`, or a file does not match the manifest.
+    """
+    run = RunDirectory.open(Path(path))
+    if not run.manifest_path.is_file():
+        raise ResultError(f"{run.path} is not finished: go on with `advlab resume {run.path}`")
+    manifest = run.manifest()
+    if manifest.get("status") != "complete":
+        raise ResultError(f"{run.path} is {manifest.get('status')}: go on with `advlab resume {run.path}`")
+    return Run(run.path, run.read_table(), run.read_claims(), manifest)

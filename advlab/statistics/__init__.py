@@ -1,0 +1,1 @@
+"""Claims with their verdicts, confidence intervals and rank correlation."""

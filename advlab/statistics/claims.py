@@ -1,0 +1,123 @@
+"""A paper's statement as a check: the paper's number, ours with an interval, and a verdict."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from advlab.statistics.intervals import Interval, exact
+
+Verdict = Literal["holds", "does not hold", "undecided", "not measured"]
+
+
+#: samples: with fewer, not even the whole range of a sample covers its median with 95 % (1 - 2 / 2^n). The bootstrap's percentiles
+#: do with about 94 % at six, 89 % at seven, and 92 to 96 % from eight on (simulated, normal samples)
+FEWEST = 6
+OTHERS: dict[Verdict, str] = {"does not hold": "do not", "undecided": "undecided", "not measured": "not measured"}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One line of claims.csv.
+
+    The verdict is `holds` when the whole interval lies on the claimed side of the threshold, `does not hold` when it
+    lies wholly on the other side, `undecided` when it straddles it or there are fewer than six samples, `not measured`
+    when there is nothing to judge by. Numbers that are computed and not sampled (`exact`) have 0 samples and no width.
+    """
+
+    claim: str  # short name
+    subset: str  # the part of the table it is about, such as a reading of the radius
+    statement: str  # what the paper says, and where
+    quantity: str  # what is measured
+    relation: str  # ">" or "<"
+    threshold: float  # fixed beforehand
+    estimate: float
+    low: float  # bounds of the 95 % interval
+    high: float
+    samples: int  # 0: computed, not sampled
+    verdict: Verdict
+
+
+def judge(
+    claim: str,
+    interval: Interval,
+    relation: Literal[">", "<"],
+    threshold: float,
+    *,
+    subset: str,
+    statement: str,
+    quantity: str,
+    of_samples: bool = False,
+) -> Claim:
+    """The claim that the quantity behind `interval` is above (">") or below ("<") `threshold`.
+
+    Args:
+        claim: short name.
+        interval: what was measured.
+        relation: the claimed side.
+        threshold: fixed beforehand.
+        subset: the part of the table it is about.
+        statement: what the paper says, and where.
+        quantity: what is measured.
+        of_samples: the statement is about the samples at hand ("in at least 95 % of the samples"): it holds when the
+            estimate itself reaches the threshold, which an interval's bound could not with fewer than 73 samples.
+    """
+    if relation == ">":
+        low, high, limit = interval.low, interval.high, threshold
+    else:
+        low, high, limit = -interval.high, -interval.low, -threshold
+    reached = of_samples and (interval.estimate >= threshold if relation == ">" else interval.estimate <= threshold)
+    verdict: Verdict
+    if math.isnan(interval.estimate):
+        verdict = "not measured"
+    elif interval.samples < FEWEST and interval != exact(interval.estimate):
+        verdict = "undecided"
+    elif reached or limit < low <= high:  # false when a bound is NaN
+        verdict = "holds"
+    elif low <= high <= limit:
+        verdict = "does not hold"
+    else:
+        verdict = "undecided"
+    return Claim(
+        claim, subset, statement, quantity, relation, threshold, interval.estimate, interval.low, interval.high,
+        interval.samples, verdict,
+    )  # fmt: skip
+
+
+def across(verdicts: dict[str, list[Claim]]) -> str:
+    """How many runs (by label) each statement holds in, a line for each subset and claim that any run has."""
+    keys = list(dict.fromkeys((c.subset, c.claim) for claims in verdicts.values() for c in claims))
+    lines = []
+    for subset, name in keys:
+        found = {
+            label: c.verdict
+            for label, claims in verdicts.items()
+            for c in claims
+            if (c.subset, c.claim) == (subset, name)
+        }
+        holding = [label for label, verdict in found.items() if verdict == "holds"]
+        rest = [f"{label}: {verdict}" for label, verdict in found.items() if verdict != "holds"]
+        lines.append(
+            f"{subset}  {name}: holds in {len(holding)} of {len(found)}" + (f" ({'; '.join(rest)})" if rest else "")
+        )
+    return "\n".join(lines)
+
+
+def summary(claims: list[Claim]) -> str:
+    """The claims as lines for the end of a run: verdict, numbers, and for each subset how many hold."""
+    subsets = list(dict.fromkeys(c.subset for c in claims))
+    width = max(map(len, subsets), default=0)
+    lines = []
+    for c in claims:
+        bounds, source = f" [{c.low:.3g}, {c.high:.3g}]", f"n = {c.samples}"
+        if not c.samples and not math.isnan(c.estimate):
+            bounds, source = "", "exact"
+        numbers = f"{c.estimate:.3g}{bounds}, claimed {c.relation} {c.threshold:g}, {source}"
+        lines.append(f"{c.verdict:>13}  {c.subset:<{width}}  {c.quantity}: {numbers}")
+    for subset in subsets:
+        verdicts = [c.verdict for c in claims if c.subset == subset]
+        held = verdicts.count("holds")
+        counts = [f"{verdicts.count(v)} {w}" for v, w in OTHERS.items() if v in verdicts]
+        lines.append(f"{subset}: {', '.join([f'{held} of {len(verdicts)} statements hold', *counts])}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""What is on disk: atomic writes, locks, sealed JSON, tables, artifacts and run directories."""

@@ -1,0 +1,126 @@
+"""A content-keyed cache of what is expensive (checkpoints, predictions, tuned batch sizes), verified when read."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from advlab.errors import ResultError
+from advlab.store.atomic import StorageError, sync_folder
+from advlab.store.locks import locked
+from advlab.store.sealed import canonical, quarantine, read_sealed, sha256, sha256_file, write_sealed
+
+log = logging.getLogger(__name__)
+
+Arrays = dict[str, "np.ndarray[Any, Any]"]
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """Arrays and small JSON facts, and whether they were made now (`fresh`) or found."""
+
+    arrays: Arrays
+    facts: dict[str, Any]
+    fresh: bool
+
+
+class ArtifactStore:
+    """Artifacts under `root/<kind>/<key>/`; the key is a digest of everything that determines the content.
+
+    A key never holds a device, a number of workers or a batch size, unless the content is a measurement of just that.
+
+    Args:
+        root: the folder; made when something is stored.
+        writes: False for a dry run: nothing is stored, and nothing is made that takes long.
+    """
+
+    def __init__(self, root: Path, *, writes: bool = True) -> None:
+        self.root = root
+        self.writes = writes
+
+    def folder(self, kind: str, fields: Mapping[str, Any]) -> Path:
+        """Where the artifact of these fields lies, or would lie."""
+        return self.root / kind / sha256(canonical({"kind": kind, **fields}))[:32]
+
+    def find(self, kind: str, fields: Mapping[str, Any]) -> Artifact | None:
+        """The stored artifact, verified; a damaged one is quarantined, reported and None is returned."""
+        folder = self.folder(kind, fields)
+        if not folder.is_dir():
+            return None
+        try:
+            facts = read_sealed(folder / "facts.json")
+            if canonical(facts.get("key")) != canonical(fields):
+                raise ResultError(f"{folder} holds the artifact of another key")
+            if sha256_file(folder / "arrays.safetensors") != facts.get("sha256"):
+                raise ResultError(f"{folder / 'arrays.safetensors'} does not match its digest")
+        except (ResultError, OSError) as error:
+            if self.writes:
+                log.warning("%s; moved to %s and made again", error, quarantine(folder))
+            return None
+        from safetensors.numpy import load_file
+
+        return Artifact(dict(load_file(folder / "arrays.safetensors")), facts["facts"], fresh=False)
+
+    def put(self, kind: str, fields: Mapping[str, Any], arrays: Arrays, facts: Mapping[str, Any]) -> Artifact:
+        """Store an artifact: written whole in a temporary folder, then renamed into place.
+
+        Raises:
+            StorageError: the file system refuses; nothing half-written stays.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import save_file
+
+        folder = self.folder(kind, fields)
+        temporary = None
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=f".making-{folder.name}-", dir=folder.parent))
+            payload = temporary / "arrays.safetensors"
+            save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, payload)
+            with payload.open("rb") as file:
+                os.fsync(file.fileno())
+            write_sealed(
+                temporary / "facts.json", {"sha256": sha256_file(payload), "key": dict(fields), "facts": dict(facts)}
+            )
+            temporary.rename(folder)
+            sync_folder(folder.parent)
+        except StorageError:
+            raise
+        except (OSError, SafetensorError) as error:
+            if not folder.is_dir():  # else another process stored the same content first, which serves as well
+                raise StorageError(
+                    f"{folder} could not be written ({error}): make room, or name another place by run.cache_root=..."
+                ) from error
+        finally:
+            if temporary is not None:
+                shutil.rmtree(temporary, ignore_errors=True)
+        return Artifact(arrays, dict(facts), fresh=True)
+
+    def get(
+        self, kind: str, fields: Mapping[str, Any], make: Callable[[], tuple[Arrays, Mapping[str, Any]]]
+    ) -> Artifact:
+        """The artifact of these fields, made by `make` when there is none; racing processes make it once."""
+        found = self.find(kind, fields)
+        if found is not None:
+            return found
+        if not self.writes:
+            arrays, facts = make()
+            return Artifact(arrays, dict(facts), fresh=True)
+        folder = self.folder(kind, fields)
+        message = f"waiting for another process, which makes {folder}"
+        with locked(folder.with_name(f".{folder.name}.lock"), wait=True, message=message):
+            found = self.find(kind, fields)
+            if found is not None:
+                return found
+            for leftover in folder.parent.glob(f".making-{folder.name}-*"):  # of a process that was killed
+                shutil.rmtree(leftover, ignore_errors=True)
+            arrays, facts = make()
+            return self.put(kind, fields, arrays, facts)

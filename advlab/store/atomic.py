@@ -1,0 +1,51 @@
+"""Atomic writes: a file is written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from advlab.errors import ResultError
+
+
+class StorageError(ResultError):
+    """A file could not be written (full disk, missing rights): what stands is whole, nothing half-written stays."""
+
+    exit_code = 1
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write `data` to `path` whole or not at all: temporary file in the same folder, fsync, rename.
+
+    Raises:
+        StorageError: the file system refuses; the temporary file is gone.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if not isinstance(error, OSError):
+            raise
+        raise StorageError(
+            f"{path} could not be written ({error.strerror or error}): what is finished is kept; "
+            "make room or choose another place (run.output_root=..., run.cache_root=...), then go on with run.resume=true"
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's entries to the disk, where the system supports it."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

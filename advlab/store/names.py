@@ -1,0 +1,26 @@
+"""Names of runs: as one component of a path, and in words."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    pass
+
+
+def safe_name(text: str) -> str:
+    """`text` as one path component: anything but letters, digits, '.', '_' and '-' becomes '_'; never hidden."""
+    name = re.sub(r"[^\w.-]+", "_", text, flags=re.ASCII).lstrip(".")[:80]
+    return name or "_"
+
+
+def run_label(nodes: dict[str, dict[str, Any]]) -> str:
+    """Model and dataset in words, the attack before them, and the probe's directions after them where they are not random."""
+    model, dataset = nodes["model"]["name"], nodes["dataset"].get("label") or nodes["dataset"]["name"]
+    words = [model if model != "none" else "", dataset if dataset != "none" else ""]
+    text = " on ".join(word for word in words if word) or nodes["experiment"]["name"]
+    direction = nodes.get("probe", {}).get("direction", "random")
+    text = text if direction == "random" else f"{text}, {direction}"
+    attack = nodes.get("attack", {}).get("name", "none")
+    return text if attack == "none" else f"{attack}: {text}"

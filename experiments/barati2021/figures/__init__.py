@@ -1,0 +1,1 @@
+"""What only the figures of barati2021 draw."""

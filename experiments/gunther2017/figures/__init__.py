@@ -1,0 +1,1 @@
+"""What only the figures of gunther2017 draw."""

@@ -1,0 +1,1 @@
+"""What only the figures of the surveys draw."""

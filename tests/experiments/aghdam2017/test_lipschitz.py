@@ -1,0 +1,236 @@
+"""Figure 6 of aghdam2017: ratios of linear maps in closed form, the Jacobian's norm, normalisers, fits and claims."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from advlab.experiments.aghdam2017.figures.lipschitz import fits
+from torch import nn
+
+from advlab.config import components
+from tests.experiments.conftest import Linear
+
+Lipschitz = components.EXPERIMENTS.load("lipschitz")
+
+
+def test_a_scaled_rotation_has_one_ratio_everywhere(around: Any, measured: Any) -> None:
+    torch.manual_seed(0)
+    rotation, _ = torch.linalg.qr(torch.randn(36, 36))
+    found = measured(around("lipschitz", Linear(0.75 * rotation)))
+    assert found["least_ratio"].to_numpy() == pytest.approx(0.75, rel=2e-3)
+    assert found["largest_ratio"].to_numpy() == pytest.approx(0.75, rel=2e-3)
+    assert found["jacobian_norm"].to_numpy() == pytest.approx(0.75, rel=1e-5)
+    assert found["jacobian_converged"].all()
+    assert (found["contracted"] == 20).all()
+    assert found["global_bound"].to_numpy() == pytest.approx(0.75, rel=1e-5)
+
+
+def test_ratios_of_a_linear_map_lie_below_its_largest_singular_value(around: Any, measured: Any) -> None:
+    torch.manual_seed(0)
+    weight = 10 * torch.randn(8, 36)
+    found = measured(around("lipschitz", Linear(weight)))
+    top = float(torch.linalg.svdvals(weight.double())[0])
+    assert found["jacobian_norm"].to_numpy() == pytest.approx(top, rel=1e-4)
+    assert (found["largest_ratio"] <= top * 1.002).all()
+    assert (found["largest_ratio"] > 0.3 * top).all()
+    assert (found["least_ratio"] > 1).all()
+    assert (found["contracted"] == 0).all()
+
+
+def test_lengths_follow_the_reading(around: Any, measured: Any) -> None:
+    found = measured(around("lipschitz", Linear(torch.eye(36))))
+    l2 = found[found["norm"] == "l2"]
+    assert l2["length"].to_numpy() == pytest.approx(l2["radius"].to_numpy(), rel=1e-5)
+    linf = found[found["norm"] == "linf"]
+    # E||v||_2 of 36 uniform values scaled to the largest magnitude r is about r 6 / sqrt(3), a bit more
+    expected = linf["radius"].to_numpy() / 255 * 6 / np.sqrt(3)
+    assert linf["length"].to_numpy() == pytest.approx(expected, rel=0.1)
+
+
+def test_the_normaliser_is_the_ratio_of_the_ranges(around: Any, measured: Any) -> None:
+    torch.manual_seed(0)
+    weight = torch.randn(8, 36)
+    ctx = around("lipschitz", Linear(weight), count=5)
+    found = measured(ctx)
+    x = ctx.data.images(torch.arange(5)).flatten(1)
+    features = x @ weight.T
+    expected = float((x.max() - x.min()) / (features.max() - features.min()))
+    assert found["normaliser"].to_numpy() == pytest.approx(expected, rel=1e-5)
+    assert found["pixel_range"].to_numpy() == pytest.approx(float(x.max() - x.min()), rel=1e-6)
+    ratio = found["largest_ratio"] * expected
+    assert ((found["contracted_normalised"] == 20) == (ratio < 1)).all()
+    fewer = around("lipschitz", Linear(weight), count=5, params={"images": 2})
+    assert fewer.prepared["ranges"] != ctx.prepared["ranges"]
+
+
+def test_rows_equal_brute_force(around: Any, measured: Any) -> None:
+    from advlab.probes.draws import Draws
+
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(36, 20), nn.Tanh(), nn.Linear(20, 3))
+    ctx = around("lipschitz", network, samples=[2, 0])
+    found = measured(ctx)
+    double = network.double()
+    source = Draws(seed=0, dataset="toy/test", size=36, device=torch.device("cpu"), portable=True)
+    for row in found.itertuples():
+        noise = torch.empty(1, 20, 36)
+        source.fill([(row.sample, [0.1, 1.0, 10.0].index(row.radius))], noise)
+        v = noise[0].double()
+        v *= (row.radius / row.pixel_scale / (v.norm(dim=1) if row.norm == "l2" else v.abs().amax(1)))[:, None]
+        x = ctx.data.images(torch.tensor([row.sample])).double().flatten(1)
+        moved = (double[:3](x + v) - double[:3](x)).norm(dim=1).detach()
+        ratio = moved / v.norm(dim=1)
+        assert row.moved == pytest.approx(float(moved.mean()), rel=2e-3)
+        assert row.largest_ratio == pytest.approx(float(ratio.max()), rel=5e-3)
+        assert row.least_ratio == pytest.approx(float(ratio.min()), rel=5e-3)
+        jacobian = torch.autograd.functional.jacobian(lambda z: double[:3](z)[0], x)[:, 0]
+        assert row.jacobian_norm == pytest.approx(float(torch.linalg.svdvals(jacobian)[0]), rel=1e-4)
+
+
+@pytest.mark.parametrize("direction", ["fgv", "deepfool"])
+def test_adversarial_directions_move_features_further_than_random_ones(
+    around: Any, measured: Any, direction: str
+) -> None:
+    torch.manual_seed(0)
+    head = nn.Linear(20, 2)
+    with torch.no_grad():
+        head.bias.copy_(torch.tensor([1.0, 0.0]))
+    network = nn.Sequential(nn.Flatten(), nn.Linear(36, 20), nn.Tanh(), head)
+    adversarial = measured(around("lipschitz", network, direction=direction))
+    random = measured(around("lipschitz", network))
+    near = adversarial["radius"] == 0.1
+    assert set(adversarial["direction"]) == {direction}
+    assert (adversarial["length"] - random["length"])[adversarial["norm"] == "l2"].abs().max() < 1e-4  # equal lengths
+    assert adversarial["moved"][near].mean() > 1.3 * random["moved"][near].mean()
+
+
+def test_the_fits_are_those_of_a_known_curve() -> None:
+    radius = np.arange(1.0, 21)
+    table = pd.DataFrame(
+        {
+            "radius": radius,
+            "length": radius,
+            "moved": 3 * radius + 0.5 * radius**2,
+            "normaliser": 2.0,
+            "pixel_range": 1.0,
+        }
+    )
+    line, parabola = fits(table)
+    assert parabola == pytest.approx([1, 6, 0], abs=1e-9)
+    assert line == pytest.approx(np.polyfit(radius, 6 * radius + radius**2, 1))
+    line, parabola = fits(table.assign(pixel_range=4.0))  # both axes a quarter: the same slope
+    assert line == pytest.approx(np.polyfit(radius / 4, (6 * radius + radius**2) / 4, 1))
+    line, parabola = fits(table[:2])
+    assert line == pytest.approx([6 + 3, -2])
+    assert np.isnan(parabola).all()
+
+
+def made_up(ratio: float, steepest: float, converged: bool = True, n: int = 40) -> pd.DataFrame:
+    rows = [
+        {
+            "sample": s, "layer": "auto", "norm": "l2", "pixel_scale": 1.0, "direction": "random", "radius": r,
+            "trials": 100, "nonfinite": 0, "contracted": 100 * (ratio < 1), "contracted_normalised": 100 * (ratio < 1),
+            "largest_ratio": ratio, "normaliser": 1.0, "pixel_range": 1.0, "jacobian_norm": steepest,
+            "jacobian_converged": converged, "global_bound": 1 + steepest,
+        }
+        for s in range(n) for r in (0.1, 1.0)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def verdicts(frame: pd.DataFrame) -> dict[str, str]:
+    return {claim.claim: claim.verdict for claim in Lipschitz(Lipschitz.Params()).claims(frame)}
+
+
+def test_claims_hold_on_the_papers_picture_and_fail_on_its_opposite() -> None:
+    paper = verdicts(made_up(0.1, 0.4))
+    assert {v for name, v in paper.items() if not name.startswith("global")} == {"holds"}
+    assert paper["global-above-1-raw"] == "does not hold"  # 0.4 is all that was seen of the global constant
+    opposite = verdicts(made_up(2, 5))
+    assert {v for name, v in opposite.items() if not name.startswith("global")} == {"does not hold"}
+    assert opposite["global-above-1-raw"] == opposite["global-above-1-normalised"] == "holds"
+
+
+def test_a_singular_value_that_has_not_converged_shows_no_contraction() -> None:
+    assert verdicts(made_up(0.1, 0.4, converged=False))["contraction-at-x-raw"] == "not measured"
+    assert verdicts(made_up(0.1, 1.4, converged=False))["contraction-at-x-raw"] == "does not hold"
+
+
+def test_offsets_of_the_features_cancel(around: Any, measured: Any) -> None:
+    torch.manual_seed(0)
+    features, head = nn.Linear(36, 8), nn.Linear(8, 2)
+    tables = []
+    for offset in (0.0, 100.0):
+        with torch.no_grad():
+            features.bias.fill_(offset)
+        network = nn.Sequential(nn.Flatten(), features, head)
+        tables.append(measured(around("lipschitz", network, norm=["l2"], pixel_scale=[1], radii=[1, 10])))
+    for column in ("normaliser", "moved", "largest_ratio", "jacobian_norm"):
+        assert tables[1][column].to_numpy() == pytest.approx(tables[0][column].to_numpy(), rel=1e-3)
+
+
+def test_one_radius_has_no_fit(around: Any, measured: Any) -> None:
+    found = measured(around("lipschitz", Linear(torch.randn(8, 36)), radii=[1], norm=["linf"], pixel_scale=[255]))
+    assert all(np.isnan(fit).all() for fit in fits(found))
+
+
+@pytest.mark.parametrize("experiment", ["lipschitz", "topology"])
+def test_bfloat16_is_refused(experiment: str) -> None:
+    from advlab.config.settings import resolve
+    from advlab.errors import ConfigError
+
+    nodes: Any = {
+        "dataset": {"name": "digits"}, "model": {"name": "lenet"}, "probe": {"name": "sphere"},
+        "experiment": {"name": experiment}, "run": {"precision": "bf16"},
+    }  # fmt: skip
+    with pytest.raises(ConfigError, match="bfloat16 rounds away: take float32"):
+        resolve(nodes)
+
+
+def test_features_that_do_not_move_are_drawn(around: Any, measured: Any) -> None:
+    found = measured(around("lipschitz", Linear(torch.zeros(4, 36))))
+    assert (found["moved"] == 0).all()
+    assert found["normaliser"].isna().all()
+    Lipschitz(Lipschitz.Params()).plot(found).canvas.draw()
+    found = found.assign(sample=range(len(found)))
+    decided = {c.claim: c.verdict for c in Lipschitz(Lipschitz.Params()).claims(found[found["norm"] == "l2"])}
+    assert decided["contraction-normalised"] == decided["contraction-of-all-normalised"] == "not measured"
+    assert decided["contraction-raw"] == "holds"
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_the_figure_has_a_panel_a_run_and_reading(around: Any, measured: Any, runs: int) -> None:
+    torch.manual_seed(0)
+    found = measured(around("lipschitz", Linear(torch.randn(8, 36))))
+    frames = [found.assign(run=f"network {n} $x$ <b>") for n in range(runs)]
+    figure = Lipschitz(Lipschitz.Params()).plot(pd.concat(frames))
+    figure.canvas.draw()
+    panels = [axis for axis in figure.axes if axis.axison and axis.get_xlabel()]
+    assert len(panels) == 2 * runs
+    assert all(len(axis.lines) == 4 for axis in panels)
+
+
+def test_what_the_figure_shows_in_shares_of_the_ranges(around: Any, measured: Any) -> None:
+    """Points, spread over T, and slopes, where pixels range over 1/4 and features over 1/(4 * 3)."""
+    torch.manual_seed(0)
+    found = measured(around("lipschitz", Linear(torch.randn(8, 36)), norm=["l2"], pixel_scale=[1]))
+    found = found.assign(run="one", pixel_range=0.25, normaliser=3.0)
+    axis: Any = Lipschitz(Lipschitz.Params()).plot(found).axes[0]
+    (bars,), (points,) = (
+        [c for c in axis.collections if hasattr(c, "get_segments") == lines] for lines in (True, False)
+    )
+    assert np.asarray(points.get_offsets()) == pytest.approx(
+        np.stack([4 * found["length"], 12 * found["moved"]], 1), rel=1e-6
+    )
+    ends = np.array([segment[:, 1] for segment in bars.get_segments()])
+    ratios = found[["least_ratio", "largest_ratio"]].to_numpy() * found[["length"]].to_numpy()
+    assert ends == pytest.approx(12 * ratios, rel=1e-6)
+    assert axis.get_ylim()[1] == pytest.approx(1.1 * ends.max(), rel=1e-6)
+    slopes = {line.get_label(): np.diff(line.get_ydata())[0] / np.diff(line.get_xdata())[0] for line in axis.lines}
+    assert slopes["$L = 1$"] == pytest.approx(1)
+    steep = next(slope for label, slope in slopes.items() if label.startswith("Jacobian"))
+    assert steep == pytest.approx(3 * found["jacobian_norm"].median(), rel=1e-6)

@@ -1,0 +1,93 @@
+"""What the survey of attacks says of a table: rates, the paper's claim, and the curves of its figure."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from advlab.config import components
+from advlab.statistics.intervals import share_interval
+
+Survey = components.EXPERIMENTS.load("attack_survey")
+
+
+def made_up(**changes: Any) -> pd.DataFrame:
+    """Eight images: two ineligible, four successes of growing size, two failures; and a second victim."""
+    rows = [
+        {
+            "sample": i, "attack": "fgs", "target": -1, "victim": "self", "label": 0, "minimal": True, "eligible": i < 6,
+            "status": "success" if i < 4 else "zero_gradient" if i == 4 else "max_iter" if i == 5 else "ineligible",
+            "success": i < 4, "l1": 10.0 * i, "l2": 1.0 * i, "linf": 0.1 * i, "pass_score": 1 - 0.1 * i, "ssim": 0.5,
+            "steps": i, "forwards": 3.0, "backwards": 1.0, "run": "fgs: toy", **changes,
+        }
+        for i in range(8)
+    ]  # fmt: skip
+    rows += [{**row, "victim": "mlp", "eligible": row["sample"] > 0, "success": row["sample"] > 2} for row in rows[:4]]
+    return pd.DataFrame(rows)
+
+
+def test_the_summary_gives_rates_with_both_denominators() -> None:
+    (line,) = Survey(Survey.Params()).summary(made_up()).to_dict("records")
+    assert (line["images"], line["eligible"], line["successes"]) == (8, 6, 4)
+    wilson = share_interval([True] * 4 + [False] * 2)
+    assert [line["success_rate"], line["success_low"], line["success_high"]] == list(wilson[:3])
+    assert line["success_of_all"] == 0.5
+    assert (line["mean_l2"], line["median_l2"], line["mean_pass_score"]) == (1.5, 1.5, pytest.approx(0.85))
+    assert line["failures"] == "1 max_iter, 1 zero_gradient"
+    assert (line["forwards_per_image"], line["backwards_per_image"], line["mean_steps"]) == (3.0, 1.0, 2.5)
+    assert (line["transfer_mlp"], line["transfer_mlp_eligible"]) == (pytest.approx(1 / 3), 3)
+
+
+def test_runs_are_summed_up_one_by_one() -> None:
+    both = pd.concat([made_up(), made_up(attack="pgd", run="pgd: toy", success=False)])
+    lines = Survey(Survey.Params()).summary(both)
+    assert list(lines["attack"]) == ["fgs", "pgd"]
+    assert list(lines["successes"]) == [4, 0]
+    assert math.isnan(lines["mean_l2"].iloc[1])
+
+
+@pytest.mark.parametrize(
+    ("attack", "rate", "verdicts"),
+    [
+        ("hot_cold (hot=0)", 0.999, ["holds"]),
+        ("hot_cold (hot=0)", 0.8, ["does not hold"]),
+        ("hot_cold", 0.999, []),
+        ("fgs", 0.999, []),
+    ],
+)
+def test_the_claim_is_the_papers_about_hot_cold_alone(attack: str, rate: float, verdicts: list[str]) -> None:
+    n = 1000
+    frame = pd.DataFrame(
+        {
+            "victim": "self",
+            "attack": attack,
+            "eligible": True,
+            "success": np.arange(n) < rate * n,
+            "sample": np.arange(n),
+        }
+    )
+    assert [claim.verdict for claim in Survey(Survey.Params()).claims(frame)] == verdicts
+
+
+def test_the_curve_is_the_share_at_most_so_large() -> None:
+    frame = pd.concat([made_up(), made_up(attack="pgd", run="pgd: toy", minimal=False)])
+    figure = Survey(Survey.Params()).plot(frame)
+    l2, linf, dissimilar = figure.axes
+    curve, point = l2.get_lines()
+    for r in (0.0, 0.5, 1.0, 2.5, 3.0):
+        wanted = sum(i <= r for i in range(4)) / 6
+        xs, ys = (np.asarray(values, float) for values in curve.get_data())
+        assert ys[xs <= r].max() == pytest.approx(wanted), r
+    assert [float(v[0]) for v in point.get_data()] == [3.0, pytest.approx(4 / 6)]  # the median over eligible images
+    assert linf.get_lines()[0].get_xdata()[-2] == pytest.approx(0.3)
+    assert dissimilar.get_lines()[0].get_xdata()[-2] == pytest.approx(0.3)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["fgs: 4 of 6", "pgd: 4 of 6"]
+
+
+def test_a_figure_without_any_success_is_drawn() -> None:
+    Survey(Survey.Params()).plot(made_up(success=False))
+    Survey(Survey.Params()).plot(made_up(success=False, eligible=False))
