@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import advlab
 from advlab.attacks import Attack
 from advlab.config.compose import Composer
-from advlab.engine.setup import Preparation
+from advlab.engine.setup import RunSetup
 from advlab.errors import AdvlabError
 from advlab.models.classifier import frozen
 from benchmarks import peers
@@ -78,7 +78,7 @@ def load(name: str, count: int, epsilon: float, images: int) -> Work:
             settings = composer.settings(
                 [*overrides, "dataset=folder", f"dataset.root={folder}", "dataset.label=cifar10"]
             )
-    preparation = Preparation(settings)
+    preparation = RunSetup(settings)
     ctx = preparation.context(None)
     if not preparation.facts["model"]["origin"].startswith("trained"):
         raise AdvlabError(f"{name} is not trained yet: `advlab model={name}` does it")

@@ -9,7 +9,7 @@ from advlab.attacks.ascent.pgd.params import PGD
 from advlab.attacks.base import Attack
 from advlab.attacks.boundary.deepfool.params import DeepFool
 from advlab.attacks.external.library.params import Library
-from advlab.attacks.external.plugin.params import ForeignAttack
+from advlab.attacks.external.plugin.params import PluginAttack
 from advlab.attacks.gradient_search.fgs.params import FGS
 from advlab.attacks.gradient_search.fgv.params import FGV
 from advlab.attacks.gradient_search.hot_cold.params import HotCold
@@ -20,6 +20,18 @@ from advlab.attacks.noise.params import Noise
 from advlab.attacks.universal.uap.params import UAP
 
 __all__ = [
-    "FGS", "FGV", "LBFGS", "PGD", "UAP", "Attack", "DeepFool", "Fooling", "ForeignAttack", "HotCold", "Library", "Noise",
-    "Saliency", "Search",
+    "FGS",
+    "FGV",
+    "LBFGS",
+    "PGD",
+    "UAP",
+    "Attack",
+    "DeepFool",
+    "Fooling",
+    "HotCold",
+    "Library",
+    "Noise",
+    "PluginAttack",
+    "Saliency",
+    "Search",
 ]  # fmt: skip

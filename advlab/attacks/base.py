@@ -84,7 +84,7 @@ class Attack:
             ValueError: names the hyperparameter.
         """
 
-    def price(self, classes: int) -> tuple[int, int]:
+    def estimated_cost(self, classes: int) -> tuple[int, int]:
         """Forwards and backwards an image, about, for the dry plan; the checks before and after not included."""
         steps = int(getattr(self, "max_iter", getattr(self, "steps", 10))) * int(getattr(self, "restarts", 1))
         return steps, steps

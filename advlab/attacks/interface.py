@@ -23,7 +23,7 @@ BATCH = 256  # images a forward unless the caller says
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AlgorithmResult:
     """What an algorithm gives back for the eligible images.
 
     Attributes:
@@ -196,7 +196,7 @@ def first_look(
     return torch.cat(logits) if logits else x.flatten(1), torch.cat(slopes) if slopes else None
 
 
-def finish(attack: Attack, start: Start, outcome: Outcome) -> AttackResult:
+def finish(attack: Attack, start: Start, outcome: AlgorithmResult) -> AttackResult:
     """Classify what is returned, and correct what the algorithm claims."""
     problem, x, y, t, eligible = start.problem, start.x, start.y, start.t, start.eligible
     adv, index = x.clone(), eligible.nonzero()[:, 0]

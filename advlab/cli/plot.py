@@ -16,9 +16,9 @@ def run(arguments: Sequence[str]) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     parser.add_argument("--output", "-o", type=Path, help="file (.png, .pdf, .svg), or a stem for PNG and PDF")
     options = parser.parse_args(list(arguments))
-    from advlab.results.compare import read_together
+    from advlab.results.compare import compare_runs
 
-    found = read_together(options.runs)
+    found = compare_runs(options.runs)
     for path in found.plot(options.output):
         print(path)
     if len(options.runs) > 1:

@@ -49,9 +49,9 @@ def sweep(line: Line, jobs: Sequence[Settings]) -> int:
         outcomes[n]["detail"] for n in sorted(outcomes) if outcomes[n]["status"] in ("complete", "nothing left to do")
     ]
     if len(paths) > 1 and len({settings.experiment.name for settings in jobs}) == 1:
-        from advlab.results.compare import read_together
+        from advlab.results.compare import compare_runs
 
-        found = read_together([Path(path) for path in paths])
+        found = compare_runs([Path(path) for path in paths])
         print(f"\n{found.text()}\ntogether: {found.plot()[0]}")
         print("again:    advlab plot " + " ".join(paths))
     if signum:

@@ -9,7 +9,7 @@ from advlab.config.registry import Registry
 
 
 @dataclass(frozen=True, kw_only=True)
-class Nothing:
+class NoComponent:
     """The choice `none` of every group."""
 
 
@@ -30,7 +30,7 @@ FAMILIES: dict[str, Registry[Any]] = {
 }
 
 for _registry in (DATASETS, MODELS, RECIPES, ATTACKS, PROBES):
-    _registry.add("none", "advlab.config.components:Nothing")
+    _registry.add("none", "advlab.config.components:NoComponent")
 
 EXPERIMENTS.add("isotropy", "advlab.experiments.aghdam2017.isotropy:Isotropy")
 EXPERIMENTS.add("symmetricity", "advlab.experiments.aghdam2017.symmetricity:Symmetricity")

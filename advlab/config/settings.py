@@ -30,7 +30,7 @@ class Settings:
     nodes: dict[str, dict[str, Any]]
     choices: dict[str, str] = field(default_factory=dict)
 
-    def typed(self, group: str) -> str:
+    def chosen_name(self, group: str) -> str:
         """What a user types for a group: `hc` of `attack=hc`, which makes a `hot_cold`; its name where that is unknown."""
         return self.choices.get(group, str(self.nodes[group]["name"]))
 
@@ -92,12 +92,12 @@ def resolve(
         }
         if group == "experiment":
             built[group] = component(construct(component.Params, options, group))
-            options = plain(built[group].params)
+            options = archived_parameters(built[group].params)
         else:
             built[group] = construct(component, options, group)
-            options = plain(built[group]) or options
+            options = archived_parameters(built[group]) or options
         nodes[group] = {"name": str(nodes[group]["name"]), **options}
-    nodes["run"] = plain(run)
+    nodes["run"] = archived_parameters(run)
     named = {group: name for group, name in (choices or {}).items() if f"{group}.name" not in explicit}
     settings = Settings(**built, run=run, nodes=nodes, choices=named)
     settings.experiment.check(settings)
@@ -109,10 +109,10 @@ def component_name(group: str, node: Mapping[str, Any]) -> str:
     return "recipe" if group == "recipe" and node["name"] != "none" else str(node["name"])
 
 
-def plain(component: Any) -> dict[str, Any]:
+def archived_parameters(component: Any) -> dict[str, Any]:
     """A component's parameters as a plain mapping, defaults included; empty for what is no dataclass."""
-    if hasattr(component, "plain"):  # a plug-in's, whose factory is code and not archived
-        return dict(component.plain())
+    if hasattr(component, "archived"):  # a plug-in's, whose factory is code and not archived
+        return dict(component.archived())
     if not dataclasses.is_dataclass(component) or isinstance(component, type):
         return {}
     return {f.name: getattr(component, f.name) for f in dataclasses.fields(component) if f.init}

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForeignSource(Source):
+class PluginSource(Source):
     """A dataset registered by a plug-in; images of its own size unless `size` and `channels` say otherwise."""
 
     loader: Callable[..., Any] = field(repr=False)
     options: dict[str, Any] = field(default_factory=dict)
 
-    def plain(self) -> dict[str, Any]:
+    def archived(self) -> dict[str, Any]:
         """What is archived."""
         return {**self.options, "size": self.size, "channels": self.channels, "split": self.split}
 
@@ -59,7 +59,7 @@ class ForeignSource(Source):
         return self.image_data(name, split, map(str, classes), array, targets, replace(options, model_shape=own))
 
 
-def foreign_source(name: str, load: Callable[..., Any]) -> Callable[..., ForeignSource]:
+def plugin_source(name: str, load: Callable[..., Any]) -> Callable[..., PluginSource]:
     """A component whose keys are the loader's keyword parameters and those of every source.
 
     Raises:
@@ -73,10 +73,10 @@ def foreign_source(name: str, load: Callable[..., Any]) -> Callable[..., Foreign
         raise ConfigError(f"the dataset {name}: its loader must take split ('train' or 'test')")
     common = {"size": (int, 0), "channels": (int, 0), "split": (str, "test")}
 
-    def make(**options: Any) -> ForeignSource:
+    def make(**options: Any) -> PluginSource:
         values = {key: options.pop(key, default) for key, (_, default) in common.items()}
         options = {p.name: p.default for p in own if p.default is not p.empty} | options  # archived, defaults too
-        return ForeignSource(loader=load, options=options, **values)
+        return PluginSource(loader=load, options=options, **values)
 
     extra = [inspect.Parameter(key, keyword, default=d, annotation=kind) for key, (kind, d) in common.items()]
     make.__signature__ = inspect.Signature(own + extra)  # type: ignore[attr-defined]  # inspect reads it

@@ -30,7 +30,9 @@ def choose_device(name: str) -> Any:
     return device
 
 
-def check_fit(dataset: str, shape: tuple[int, int, int], classes: int, settings: Settings, logits: int = 0) -> None:
+def check_compatibility(
+    dataset: str, shape: tuple[int, int, int], classes: int, settings: Settings, logits: int = 0
+) -> None:
     """Check that the model takes the dataset's images and has its classes.
 
     Args:

@@ -21,7 +21,7 @@ from advlab.config.settings import Settings
 from advlab.engine.interrupts import Interrupts
 from advlab.engine.logs import RunLog
 from advlab.engine.provenance import git_state, job_id, peak_memory, requeued, versions
-from advlab.engine.setup import Preparation
+from advlab.engine.setup import RunSetup
 from advlab.errors import AdvlabError, Interrupted, MeasurementError, ResultError
 from advlab.lab.experiment import Cell
 from advlab.plugins.loading import VARIABLE
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """How a run ended: `complete`, `dry`, or `nothing left to do`."""
 
     status: str
@@ -45,7 +45,7 @@ class Outcome:
     claims: list[Claim]
 
 
-def execute(settings: Settings, *, directory: RunDirectory | None = None) -> Outcome:
+def execute(settings: Settings, *, directory: RunDirectory | None = None) -> RunOutcome:
     """Carry out one run.
 
     Args:
@@ -62,11 +62,11 @@ def execute(settings: Settings, *, directory: RunDirectory | None = None) -> Out
         runner = Runner(settings, run_log, interrupts)
         if settings.run.dry:
             runner.show_plan()
-            return Outcome("dry", None, [])
+            return RunOutcome("dry", None, [])
         found = directory or resumable(settings)
         if found is not None and found.finished() and not found.damaged() and not bad_cells(found, settings):
             print(f"{found.path}: complete, nothing left to do")
-            return Outcome("nothing left to do", found.path, [])
+            return RunOutcome("nothing left to do", found.path, [])
         return runner.run(found)
 
 
@@ -118,7 +118,7 @@ class Runner:
         self.run_log = run_log
         self.interrupts = interrupts
         self.started = time.perf_counter()
-        self.preparation = Preparation(settings)
+        self.preparation = RunSetup(settings)
         self.facts = self.preparation.facts
 
     # the dry plan
@@ -133,7 +133,7 @@ class Runner:
 
     # the run
 
-    def run(self, found: RunDirectory | None) -> Outcome:
+    def run(self, found: RunDirectory | None) -> RunOutcome:
         """Measure what is missing and finish."""
         with contextlib.ExitStack() as stack:
             try:
@@ -264,7 +264,7 @@ class Runner:
 
         return torch.inference_mode()
 
-    def _finish(self, directory: RunDirectory, ctx: Any, rows: list[Any], cells: int) -> Outcome:
+    def _finish(self, directory: RunDirectory, ctx: Any, rows: list[Any], cells: int) -> RunOutcome:
         run = self.settings.run
         nonfinite = self._count_nonfinite(rows)
         with self.interrupts.shield():
@@ -289,13 +289,13 @@ class Runner:
         log.info("%d rows in %s", len(rows), directory.table_path)
         print(f"{self.experiment.title} ({self.experiment.paper}), {self.label}:")
         if numbers is not None:
-            if ctx.effort.images and numbers["run"].is_unique:  # not in summary.csv, which a resumed run repeats
-                numbers["seconds_per_image"] = ctx.effort.seconds / ctx.effort.images
+            if ctx.counts.images and numbers["run"].is_unique:  # not in summary.csv, which a resumed run repeats
+                numbers["seconds_per_image"] = ctx.counts.seconds / ctx.counts.images
             print(frame_text(numbers))
         if claims:
             print(summary(claims))
         print(f"figure: {figures[0]}" if figures else "no figure")
-        return Outcome("complete", directory.path, claims)
+        return RunOutcome("complete", directory.path, claims)
 
     @property
     def label(self) -> str:
@@ -329,8 +329,8 @@ class Runner:
             **self.facts, "execution": asdict(ctx.execution) if ctx.execution else {},
             "rows": rows, "cells": cells, "nonfinite": nonfinite,
             "seconds": round(time.perf_counter() - self.started, 3),
-            "forwards": (forward.images if forward else 0) + ctx.effort.forwards, "backwards": ctx.effort.backwards,
-            "attacked": {"images": ctx.effort.images, "seconds": round(ctx.effort.seconds, 6), **ctx.effort.facts},
+            "forwards": (forward.images if forward else 0) + ctx.counts.forwards, "backwards": ctx.counts.backwards,
+            "attacked": {"images": ctx.counts.images, "seconds": round(ctx.counts.seconds, 6), **ctx.counts.facts},
             "batch_halvings": forward.halvings if forward else [],
             "peak_memory_bytes": {"host": peak_memory(), "device": cuda},
             "versions": versions(), "git": git_state(), "job": job_id(),

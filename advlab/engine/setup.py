@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from advlab.config.settings import Settings
-from advlab.engine.compatibility import check_fit, choose_device
+from advlab.engine.compatibility import check_compatibility, choose_device
 from advlab.errors import ResultError
 from advlab.progress import Progress
 from advlab.store.artifacts import ArtifactStore
@@ -15,7 +15,7 @@ from advlab.store.artifacts import ArtifactStore
 log = logging.getLogger(__name__)
 
 
-class Preparation:
+class RunSetup:
     """Builds one run's context.
 
     Attributes:
@@ -36,7 +36,7 @@ class Preparation:
         if not self.experiment.torch:
             self.facts |= {"device": "cpu"}
             nowhere: Any = None
-            return Context(self.settings, self.artifacts, nowhere, self._tick)
+            return Context(self.settings, self.artifacts, nowhere, self._report_progress)
         import torch
 
         from advlab.models.forward import Execution, Forward, set_precision
@@ -45,11 +45,11 @@ class Preparation:
         run, nodes = self.settings.run, self.settings.nodes
         device = choose_device(run.device if plan is None else plan["device"])
         set_precision(run.precision)
-        ctx = Context(self.settings, self.artifacts, device, self._tick)
+        ctx = Context(self.settings, self.artifacts, device, self._report_progress)
         self.facts |= {"device": str(device), "device_name": device_name(device), "threads": torch.get_num_threads()}
         if "dataset" in self.experiment.uses:
-            ctx.split = functools.cache(self._data)
-            ctx.data = ctx.split(self.settings.dataset.split).to(device)
+            ctx.load_split = functools.cache(self._data)
+            ctx.data = ctx.load_split(self.settings.dataset.split).to(device)
             self.facts["dataset"] = {
                 "name": ctx.data.name, "split": ctx.data.split, "images": len(ctx.data), "shape": list(ctx.data.shape),
                 "classes": list(ctx.data.classes), "digest": ctx.data.digest,
@@ -63,7 +63,9 @@ class Preparation:
             assert ctx.data is not None
             loaded = self._classifier(ctx.data, device)
             ctx.classifier = loaded.classifier
-            check_fit(ctx.data.name, ctx.data.shape, len(ctx.data.classes), self.settings, ctx.classifier.classes)
+            check_compatibility(
+                ctx.data.name, ctx.data.shape, len(ctx.data.classes), self.settings, ctx.classifier.classes
+            )
             weights = ctx.classifier.digest()
             if plan is None:
                 ctx.execution = tune(ctx.classifier, device, run.precision, self.artifacts, run.batch_size)
@@ -81,7 +83,7 @@ class Preparation:
                 "parameters": sum(p.numel() for p in ctx.classifier.network.parameters()),
             }  # fmt: skip
             ctx.predictions = self._predictions(ctx)
-            ctx.another = self._another(ctx)
+            ctx.load_network = self._another(ctx)
         return ctx
 
     def _data(self, split: str) -> Any:
@@ -98,9 +100,9 @@ class Preparation:
             model_resample=model.resample if uses_model else "bilinear",
         )
         node = self.settings.nodes["dataset"]
-        check_fit(node["name"], source.shape(options.model_shape), source.class_count, self.settings)
+        check_compatibility(node["name"], source.shape(options.model_shape), source.class_count, self.settings)
         data = source.load(split, node.get("label") or node["name"], options)
-        check_fit(node["name"], data.shape, len(data.classes), self.settings)
+        check_compatibility(node["name"], data.shape, len(data.classes), self.settings)
         return data
 
     def _classifier(self, data: Any, device: Any) -> Any:
@@ -123,7 +125,7 @@ class Preparation:
             with frozen(ctx.classifier):
                 return predict(
                     ctx.classifier, ctx.forward, ctx.data, seed=run.seed, count=count, batch=ctx.execution.batch_size,
-                    precision=run.precision, artifacts=self.artifacts, tick=self._tick,
+                    precision=run.precision, artifacts=self.artifacts, report_progress=self._report_progress,
                 )  # fmt: skip
 
         return predictions
@@ -136,9 +138,11 @@ class Preparation:
 
         def another(settings: Settings) -> Any:
             if settings.digest not in made:
-                other = Preparation(settings)
+                other = RunSetup(settings)
                 loaded = other._classifier(ctx.data, ctx.device)
-                check_fit(ctx.data.name, ctx.data.shape, len(ctx.data.classes), settings, loaded.classifier.classes)
+                check_compatibility(
+                    ctx.data.name, ctx.data.shape, len(ctx.data.classes), settings, loaded.classifier.classes
+                )
                 execution = Execution(ctx.execution.batch_size, "contiguous", ctx.execution.precision)
                 made[settings.digest] = Forward(loaded.classifier, execution)
                 self.facts.setdefault("other_models", []).append(
@@ -167,7 +171,7 @@ class Preparation:
             "expected": expected if applies else None,
         }
 
-    def _tick(self, title: str, done: int, total: int) -> None:
+    def _report_progress(self, title: str, done: int, total: int) -> None:
         """Progress of the phases before the cells."""
         if self.phase is None or (self.phase.title, self.phase.total) != (title, total):
             self.end_phase()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class Effort:
+class ComputeCounts:
     """What attacks have taken in this process, in images; `Forward` counts its own."""
 
     forwards: int = 0
@@ -47,38 +48,38 @@ class Context:
         settings: the checked configuration; `settings.probe`, `settings.attack` and so on are the parameters.
         artifacts: the cache of what is expensive.
         device: where everything runs; None for an experiment without torch.
-        tick: progress callback (title, done, total).
+        report_progress: progress callback (title, done, total).
         data: the measured split.
         classifier: the network.
         forward: makes its forwards; counts them and survives running out of memory.
         execution: batch size and memory format.
         predictions: gives the network's predictions on the first images of the order, more of them on request.
         prepared: what the experiment's `prepare` returned, from the plan when the run is resumed.
-        another: makes forwards of another network on the same images, from that network's settings.
-        split: gives another split of the run's dataset, such as train, on the CPU; loaded once.
-        effort: what attacks took, for the manifest.
+        load_network: makes forwards of another network on the same images, from that network's settings.
+        load_split: gives another split of the run's dataset, such as train, on the CPU; loaded once.
+        counts: what attacks took, for the manifest.
     """
 
     settings: Settings
     artifacts: ArtifactStore
     device: torch.device
-    tick: Callable[[str, int, int], None]
+    report_progress: Callable[[str, int, int], None]
     data: ImageData | None = None
     classifier: Classifier | None = None
     forward: Forward | None = None
     execution: Execution | None = None
     predictions: Callable[[int], Predictions] | None = None
     prepared: dict[str, Any] = field(default_factory=dict)
-    another: Callable[[Settings], Forward] | None = None
-    split: Callable[[str], ImageData] | None = None
-    effort: Effort = field(default_factory=Effort)
+    load_network: Callable[[Settings], Forward] | None = None
+    load_split: Callable[[str], ImageData] | None = None
+    counts: ComputeCounts = field(default_factory=ComputeCounts)
 
     def count(self, *, forwards: int = 0, backwards: int = 0, images: int = 0, seconds: float = 0.0) -> None:
         """Add to what the manifest says was computed; what goes through `forward` is counted there."""
-        self.effort.forwards += forwards
-        self.effort.backwards += backwards
-        self.effort.images += images
-        self.effort.seconds += seconds
+        self.counts.forwards += forwards
+        self.counts.backwards += backwards
+        self.counts.images += images
+        self.counts.seconds += seconds
 
     def attack(
         self, attack: Attack, x: Tensor, labels: Tensor, *, targets: Tensor | None = None, **data: Tensor
@@ -94,17 +95,17 @@ class Context:
         """
         result = self.in_batches(
             lambda batch: attack(
-                self.attacked, x, labels, targets=targets, bounds=(0.0, 1.0), batch_size=batch, **data
+                self.attack_target, x, labels, targets=targets, bounds=(0.0, 1.0), batch_size=batch, **data
             ),
             images=len(x),
         )
         self.count(forwards=result.forwards, backwards=result.backwards)
         if attack.set_level:
-            self.effort.facts |= result.facts
+            self.counts.facts |= result.facts
         return result
 
     @property
-    def attacked(self) -> Callable[[Tensor], Tensor]:
+    def attack_target(self) -> Callable[[Tensor], Tensor]:
         """The network as attacks take it: with the run's precision, and gradients."""
         assert self.forward is not None
         # autocast belongs to the run's forwards, and not to the classifier
@@ -115,7 +116,7 @@ class Context:
         """What `call` gives for the run's batch size, halved until it fits; timed as an attack on so many images."""
         import torch
 
-        from advlab.attacks import ForeignAttack
+        from advlab.attacks import PluginAttack
         from advlab.errors import ConfigError
         from advlab.models.forward import out_of_memory
 
@@ -129,9 +130,9 @@ class Context:
                 self.count(images=images, seconds=time.perf_counter() - started)
                 return result
             except ValueError as error:  # the message of an attack; of a user's own, the traceback says more
-                if isinstance(self.settings.attack, ForeignAttack):
+                if isinstance(self.settings.attack, PluginAttack):
                     raise
-                name = self.settings.typed("attack")
+                name = self.settings.chosen_name("attack")
                 raise ConfigError(f"attack={name}: {error}" if name != "none" else str(error)) from error
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error) or self.forward.limit == 1:
@@ -172,8 +173,6 @@ class Context:
     @cached_property
     def draws(self) -> Draws | AdversarialDirections:
         """The directions of the probe on this dataset: noise, or what leads out of the class."""
-        import math
-
         from advlab.probes.directions import AdversarialDirections
         from advlab.probes.draws import Draws
 
@@ -185,4 +184,14 @@ class Context:
             device=self.device,
             portable=self.settings.probe.noise == "portable",
         )
-        return noise if self.settings.probe.direction == "random" else AdversarialDirections(self, noise)
+        if self.settings.probe.direction == "random":
+            return noise
+        assert self.execution is not None
+        return AdversarialDirections(
+            noise,
+            self.settings.probe,
+            self.data,
+            self.attack_target,
+            batch_size=self.execution.batch_size,
+            count=self.count,
+        )

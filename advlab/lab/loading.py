@@ -137,7 +137,7 @@ def trained(
     options = asdict(recipe)
     for key in ("name", "expected"):  # neither changes the weights
         options.pop(key)
-    plain = getattr(model, "plain", lambda: asdict(model))()
+    plain = getattr(model, "archived", lambda: asdict(model))()
     fields = {
         "version": TRAINING_VERSION, "model": name, "parameters": plain, "recipe": options, "data": data.digest, "seed": seed,
     }  # fmt: skip

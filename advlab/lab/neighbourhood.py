@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from advlab.metrics.distances import norms_and_distances
-from advlab.metrics.error_probability import complement
+from advlab.metrics.error_probability import error_probability
 from advlab.probes.sweep import Batch, Directions, sphere_batches
 from advlab.store.artifacts import Arrays
 from advlab.store.atomic import StorageError
@@ -163,7 +163,7 @@ def _sweep(ctx: Context, samples: Sequence[int], layers: list[str], draws: Direc
     index = torch.tensor(samples)
     x, labels = data.images(index), data.labels[index.to(data.device)]
     logits, clean = forward.tapped(x, layers)
-    deficit, _ = complement(logits, labels)
+    deficit, _ = error_probability(logits, labels)
     shape = (len(probe.readings), len(samples), len(probe.radii), probe.trials)
     gathered = logits.new_empty(shape[0], shape[1] * shape[2], probe.trials, logits.shape[-1])
     spaces: list[tuple[Tensor, Tensor]] = []  # norms and distances: of the images, then of each layer's features
@@ -179,7 +179,7 @@ def _sweep(ctx: Context, samples: Sequence[int], layers: list[str], draws: Direc
                 distances.add(batch, [batch.images.flatten(1), *features] if n == 0 else features)
         if distances is not None:
             spaces += zip(distances.norms, distances.pairs, strict=True)
-    perturbed, hit = complement(gathered.view(*shape, -1), labels[:, None, None])
+    perturbed, hit = error_probability(gathered.view(*shape, -1), labels[:, None, None])
     if not layers:
         return Scores(deficit, perturbed, hit)
     norms, pairs = (torch.stack(found).unflatten(2, shape[1:3]) for found in zip(*spaces, strict=True))

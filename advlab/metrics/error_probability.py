@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def complement(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def error_probability(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """1 - p of the true class, and whether it is the argmax.
 
     Scores sit within 1e-2 of 1 and differ down to 1e-9, so 1 - p is the sum of the others' probabilities, computed in

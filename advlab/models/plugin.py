@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Foreign(Model):
+class PluginModel(Model):
     """A user's own network, registered by a plug-in; its factory and options are not archived as text but by name."""
 
     build: Callable[[], Any] = field(repr=False)
@@ -23,7 +23,7 @@ class Foreign(Model):
     declared_crop: float = 1.0
     trained: bool = True
 
-    def plain(self) -> dict[str, Any]:
+    def archived(self) -> dict[str, Any]:
         """What is archived: the options of the user's factory, and the parameters common to all models."""
         common = {"checkpoint": self.checkpoint, "sha256": self.sha256, "mean": self.mean, "std": self.std}
         return {**self.options, **common}

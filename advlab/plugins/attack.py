@@ -52,9 +52,9 @@ def attack(name: str, *, norm: Literal["l2", "linf"] = "l2", minimal: bool = Fal
         }
 
         def make(**options: Any) -> Any:
-            from advlab.attacks import ForeignAttack
+            from advlab.attacks import PluginAttack
 
-            cls = type(name, (ForeignAttack,), traits)
+            cls = type(name, (PluginAttack,), traits)
             return cls(options={p.name: p.default for p in own if p.default is not p.empty} | options)
 
         make.__signature__ = inspect.Signature(own)  # type: ignore[attr-defined]  # inspect reads it

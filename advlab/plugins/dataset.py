@@ -17,10 +17,10 @@ def dataset(name: str) -> Callable[[C], C]:
     """
 
     def decorate(load: C) -> C:
-        from advlab.data.plugin import foreign_source
+        from advlab.data.plugin import plugin_source
 
         check_name("dataset", name)
-        components.DATASETS.add(name, foreign_source(name, load))
+        components.DATASETS.add(name, plugin_source(name, load))
         registered_choices["dataset", name] = ({"name": name}, "dataset")
         return load
 

@@ -46,11 +46,11 @@ def model(
         common = {"checkpoint": "", "sha256": "", "mean": list(mean), "std": list(std)}
 
         def make(**options: Any) -> Any:
-            from advlab.models.plugin import Foreign
+            from advlab.models.plugin import PluginModel
 
             values = {key: options.pop(key, default) for key, default in common.items()}
             options = {p.name: p.default for p in own if p.default is not p.empty} | options  # archived, defaults too
-            return Foreign(
+            return PluginModel(
                 build=functools.partial(build, **options), options=options, declared_shape=input_shape,
                 declared_classes=classes, declared_crop=crop, trained=trained, **values,
             )  # fmt: skip

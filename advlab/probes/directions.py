@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from advlab.lab.context import Context
-    from advlab.probes.draws import Draws
+from advlab.attacks import DeepFool
+from advlab.data.images import ImageData
+from advlab.probes.draws import Draws
+from advlab.probes.sphere import Sphere
 
 KEPT = 1 << 26  # values of directions that are remembered
 START = -1  # the radius index whose draws are the random starts: no radius has it
 
 
 class AdversarialDirections:
-    """T directions a sample, each found from a random start of its own; `fill` as `Draws` has it.
+    """T directions a sample, each found from a random start of its own; `write_directions` as `Draws` has it.
 
     Trial t starts at x + spread u_t / ||u_t||_2, with u_t ~ U(-1, 1)^D of the sample's own draws. Its direction is the
     gradient of the cross-entropy there (`fgv`, Rozsa et al. 2016), or the perturbation that DeepFool finds from there
@@ -26,16 +26,30 @@ class AdversarialDirections:
     the gradient takes its place; where a gradient is zero, the direction is NaN, and its scores count as not finite.
 
     Args:
-        ctx: the run: network, images and probe.
         noise: the draws of the starts.
+        probe: its direction (`fgv` or `deepfool`), spread and number of trials.
+        data: the images, and their labels.
+        network: (n, C, H, W) images to (n, K) logits, differentiable.
+        batch_size: images a forward, at most.
+        count: told how many images went forward and backward, as `forwards=` and `backwards=`.
     """
 
-    def __init__(self, ctx: Context, noise: Draws) -> None:
+    def __init__(
+        self,
+        noise: Draws,
+        probe: Sphere,
+        data: ImageData,
+        network: Callable[[Tensor], Tensor],
+        *,
+        batch_size: int,
+        count: Callable[..., None],
+    ) -> None:
         self.size, self.kind = noise.size, noise.kind
-        self._ctx, self._noise = ctx, noise
+        self._noise, self._probe, self._data, self._network = noise, probe, data, network
+        self._batch_size, self._count = batch_size, count
         self._found: dict[int, Tensor] = {}  # of the last samples: a cell asks for each several times
 
-    def fill(self, units: Sequence[tuple[int, int]], out: Tensor, start: int = 0) -> None:
+    def write_directions(self, units: Sequence[tuple[int, int]], out: Tensor, start: int = 0) -> None:
         """Write the directions of several units.
 
         Args:
@@ -57,11 +71,10 @@ class AdversarialDirections:
 
     def _directions(self, sample: int) -> Tensor:
         """(T, D) directions of one sample."""
-        probe, data = self._ctx.settings.probe, self._ctx.data
-        assert data is not None
+        probe, data = self._probe, self._data
         with torch.inference_mode(False), torch.enable_grad():  # attacks and gradients need tensors that they can track
             u = torch.empty(1, probe.trials, self.size, device=data.device)
-            self._noise.fill([(sample, START)], u)
+            self._noise.write_directions([(sample, START)], u)
             u = u[0] * (probe.spread / torch.linalg.vector_norm(u[0], dim=1, keepdim=True))
             index = torch.tensor([sample])
             x = data.images(index) + u.view(-1, *data.shape)
@@ -72,29 +85,23 @@ class AdversarialDirections:
         return torch.where(lengths > 0, v / lengths, torch.nan)
 
     def _gradients(self, x: Tensor, labels: Tensor) -> Tensor:
-        execution, network = self._ctx.execution, self._ctx.attacked
-        assert execution is not None
         found = []
-        for part, y in zip(x.split(execution.batch_size), labels.split(execution.batch_size), strict=True):
+        for part, y in zip(x.split(self._batch_size), labels.split(self._batch_size), strict=True):
             tracked = part.clone().requires_grad_()
-            logits, column = network(tracked), y[:, None]
+            logits, column = self._network(tracked), y[:, None]
             # log((1 - p) / p): its gradient is that of the cross-entropy / (1 - p), and does not underflow where p is near 1
             others = logits.scatter(1, column, -torch.inf).logsumexp(1)
             found.append(torch.autograd.grad((others - logits.gather(1, column)[:, 0]).sum(), tracked)[0])
-        self._ctx.count(forwards=len(x), backwards=len(x))
+        self._count(forwards=len(x), backwards=len(x))
         return torch.cat(found)
 
     def _deepfool(self, x: Tensor, labels: Tensor) -> Tensor:
-        from advlab.attacks import DeepFool
-
-        assert self._ctx.execution is not None
         low, high = float(x.min()), float(x.max())
         attack = DeepFool(clip="none")
         result = attack(
-            self._ctx.attacked, x, labels, bounds=(min(0.0, low), max(1.0, high)),
-            batch_size=self._ctx.execution.batch_size,
+            self._network, x, labels, bounds=(min(0.0, low), max(1.0, high)), batch_size=self._batch_size,
         )  # fmt: skip
-        self._ctx.count(forwards=result.forwards, backwards=result.backwards)
+        self._count(forwards=result.forwards, backwards=result.backwards)
         moved: Tensor = result.adv - x
         failed = ~result.success
         if bool(failed.any()):

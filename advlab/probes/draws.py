@@ -38,7 +38,7 @@ class Draws:
         self.kind = "numpy" if self._generator is None else device.type
         self._words = np.random.PCG64DXSM(0)
 
-    def fill(self, units: Sequence[tuple[int, int]], out: Tensor, start: int = 0) -> None:
+    def write_directions(self, units: Sequence[tuple[int, int]], out: Tensor, start: int = 0) -> None:
         """Write the draws of several units.
 
         Args:

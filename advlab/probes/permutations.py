@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Permutations:
-    """The first direction of each (sample, radius), permuted; `fill` as `Draws` has it.
+    """The first direction of each (sample, radius), permuted; `write_directions` as `Draws` has it.
 
     Trial 0 is the direction itself. The permutations of a block of trials come from a generator of its own, set by
     (seed, dataset, sample, radius, block): numpy's PCG64DXSM where the draws are numpy's, else the device's.
@@ -30,7 +30,7 @@ class Permutations:
         self.size, self.kind = draws.size, draws.kind
         self._draws = draws
 
-    def fill(self, units: Sequence[tuple[int, int]], out: Tensor, start: int = 0) -> None:
+    def write_directions(self, units: Sequence[tuple[int, int]], out: Tensor, start: int = 0) -> None:
         """Write the permuted directions of several units.
 
         Args:
@@ -40,7 +40,7 @@ class Permutations:
         """
         for unit, rows in zip(units, out, strict=True):
             v = torch.empty((1, 1, self.size), device=out.device)
-            self._draws.fill([unit], v)
+            self._draws.write_directions([unit], v)
             stop = start + len(rows)
             for block in range(start // BLOCK, (stop - 1) // BLOCK + 1):
                 first, last = max(start, block * BLOCK), min(stop, (block + 1) * BLOCK)

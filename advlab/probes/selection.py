@@ -13,7 +13,7 @@ from torch import Tensor
 
 from advlab.data.images import ImageData
 from advlab.errors import MeasurementError
-from advlab.metrics.error_probability import complement
+from advlab.metrics.error_probability import error_probability
 from advlab.models.classifier import Classifier
 from advlab.store.artifacts import Arrays, ArtifactStore
 
@@ -56,7 +56,7 @@ def predict(
     batch: int,
     precision: str,
     artifacts: ArtifactStore,
-    tick: Callable[[str, int, int], None],
+    report_progress: Callable[[str, int, int], None],
 ) -> Predictions:
     """Predictions on the first `count` images of the order, from the artifacts when they were made before.
 
@@ -69,7 +69,7 @@ def predict(
         batch: images a forward.
         precision: part of the key.
         artifacts: where predictions are kept.
-        tick: progress callback (title, done, total); may raise to interrupt.
+        report_progress: progress callback (title, done, total); may raise to interrupt.
     """
     chosen = order(data, seed)[:count]
 
@@ -79,10 +79,10 @@ def predict(
             for start in range(0, len(chosen), batch):
                 indices = torch.from_numpy(chosen[start : start + batch])
                 labels = data.labels[indices.to(data.device)]
-                q, hit = complement(forward(data.images(indices)), labels)
+                q, hit = error_probability(forward(data.images(indices)), labels)
                 correct.append(hit.cpu().numpy())
                 confidence.append((1 - q).cpu().numpy())
-                tick("clean accuracy", min(start + batch, len(chosen)), len(chosen))
+                report_progress("clean accuracy", min(start + batch, len(chosen)), len(chosen))
         return {"correct": np.concatenate(correct), "confidence": np.concatenate(confidence)}, {}
 
     fields = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 
-class Reading(NamedTuple):
+class RadiusReading(NamedTuple):
     """One reading of what the paper calls a radius: a norm, and the pixel value that stands for white."""
 
     norm: str  # l2 or linf
@@ -94,9 +94,9 @@ class Sphere:
             raise ValueError(f"the readings must differ, got norm={self.norm} and pixel_scale={self.pixel_scale}")
 
     @property
-    def readings(self) -> list[Reading]:
+    def readings(self) -> list[RadiusReading]:
         """The pairs of norm and pixel scale; the shorter list is repeated."""
         count = max(len(self.norm), len(self.pixel_scale))
         norms = self.norm * count if len(self.norm) == 1 else self.norm
         scales = self.pixel_scale * count if len(self.pixel_scale) == 1 else self.pixel_scale
-        return [Reading(norm, scale) for norm, scale in zip(norms, scales, strict=True)]
+        return [RadiusReading(norm, scale) for norm, scale in zip(norms, scales, strict=True)]

@@ -28,7 +28,7 @@ class Directions(Protocol):
 
     size: int
 
-    def fill(self, units: Sequence[tuple[int, int]], out: Tensor, start: int = 0) -> None:
+    def write_directions(self, units: Sequence[tuple[int, int]], out: Tensor, start: int = 0) -> None:
         """Write the directions of several (sample, radius) into (units, trials, D), from trial `start` on."""
 
 
@@ -97,7 +97,7 @@ def sphere_batches(
             trials = stop - start
             size = (len(drawn), trials, draws.size)
             directions = noise[: math.prod(size)].view(size)
-            draws.fill([(samples[i], k) for i, k in drawn], directions, start)
+            draws.write_directions([(samples[i], k) for i, k in drawn], directions, start)
             wanted = radius[[k for _, k in drawn]]
             lengths = {norm: norms(directions, norm).clamp_min(1e-30) for norm in {r.norm for r in probe.readings}}
             scales = [

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Together:
+class ComparedRuns:
     """Runs of one experiment.
 
     Attributes:
@@ -82,7 +82,7 @@ class Together:
         return "\n".join(part for part in parts if part)
 
 
-def read_together(paths: Sequence[Path]) -> Together:
+def compare_runs(paths: Sequence[Path]) -> ComparedRuns:
     """Read the runs at `paths`.
 
     Raises:
@@ -105,7 +105,7 @@ def read_together(paths: Sequence[Path]) -> Together:
     for run, table in zip(runs, tables, strict=True):
         if table.empty:
             raise ResultError(f"{run.table_path} holds no rows")
-    return Together(runs, labels, experiment, pd.concat(tables, ignore_index=True))
+    return ComparedRuns(runs, labels, experiment, pd.concat(tables, ignore_index=True))
 
 
 def seconds_an_image(run: RunDirectory) -> float:

@@ -19,6 +19,10 @@ class Interval(NamedTuple):
     samples: int
 
 
+#: of a quantity that there is nothing to measure by
+NOT_MEASURED = Interval(math.nan, math.nan, math.nan, 0)
+
+
 def exact(value: float) -> Interval:
     """A number that follows from a formula and not from samples: its bounds are itself, and its samples are 0."""
     return Interval(value, value, value, 0)

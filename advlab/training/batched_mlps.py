@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 
-class StackedMLP:
+class BatchedMLPs:
     """S multilayer perceptrons with tanh and without biases, as products of stacked matrices.
 
     Args:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from advlab.lab.experiment import Cell, Cost
 from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import Interval
+from advlab.statistics.intervals import NOT_MEASURED, Interval
 from advlab.statistics.rank_correlation import rank_correlation
 
-from .spheres import SphereExperiment, images_and_labels, reading_name, swept
+from .spheres import SphereExperiment, images_and_labels, reading_name, sweep_forwards
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from advlab.geometry.hessian import HessianSpread
     from advlab.lab.context import Context
 
-NOTHING = Interval(math.nan, math.nan, math.nan, 0)
 MEASURES = (  # columns of the table; the first is the paper's
     "dispersion", "relative_dispersion", "gradient_norm", "hessian_norm", "isotropic", "symmetric", "predicted",
 )  # fmt: skip
@@ -116,7 +115,7 @@ class GradientIsotropy(SphereExperiment):
     def cost(self, ctx: Context) -> Cost:
         """The sweep, and the gradient and the products H z of each sample."""
         forwards, backwards = self._price(len(ctx.prepared["samples"]))
-        return Cost(forwards=swept(ctx) + forwards, backwards=backwards)
+        return Cost(forwards=sweep_forwards(ctx) + forwards, backwards=backwards)
 
     def _price(self, samples: int) -> tuple[int, int]:
         """Two gradients a difference; a second derivative counts as two backwards. And a forward for the scale."""
@@ -174,7 +173,7 @@ class GradientIsotropy(SphereExperiment):
             found, size = [], min(limit, BATCH)
             with torch.inference_mode(False):  # its tensors serve no gradients
                 for part, y in zip(x.clone().split(size), labels.clone().split(size), strict=True):
-                    function, scale = scaled_score(ctx.attacked, part, y, p.of)
+                    function, scale = scaled_score(ctx.attack_target, part, y, p.of)
                     found.append((hessian_spread(function, part, signs, step=p.step), scale))
             return found
 
@@ -250,7 +249,7 @@ class GradientIsotropy(SphereExperiment):
 
         def rho(measure: str, radius: float, there: bool = True) -> Interval:
             rows = part[part["radius"] == radius]
-            return rank_correlation(rows[measure], rows["range"]) if there and len(rows) else NOTHING
+            return rank_correlation(rows[measure], rows["range"]) if there and len(rows) else NOT_MEASURED
 
         def quantity(measure: str, radius: float) -> str:
             return f"rank correlation of {measure} and range({radius:g})"

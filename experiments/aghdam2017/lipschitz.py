@@ -13,12 +13,12 @@ from advlab.statistics.intervals import exact, mean_interval, share_interval
 
 from .spheres import (
     SphereExperiment,
-    directed,
+    direction_cost,
     features_of,
     images_and_labels,
     reading_name,
     refuse_low_precision,
-    swept,
+    sweep_forwards,
 )
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Lipschitz(SphereExperiment):
                     spaces = [x, *forward.tapped(x, layers)[1]]
                     found = torch.stack([torch.stack([space.amax(), -space.amin()]).double() for space in spaces])
                     extremes = found if extremes is None else torch.maximum(extremes, found)
-                    ctx.tick("normalisers", min(start + batch, len(chosen)), len(chosen))
+                    ctx.report_progress("normalisers", min(start + batch, len(chosen)), len(chosen))
             assert extremes is not None
             return {"ranges": extremes.sum(1).cpu().numpy()}, {}
 
@@ -186,10 +186,10 @@ class Lipschitz(SphereExperiment):
         from advlab.lab.neighbourhood import resolve_layers
 
         assert ctx.data is not None
-        forwards, backwards = directed(ctx)
+        forwards, backwards = direction_cost(ctx)
         products = 20 * len(ctx.prepared["samples"]) * len(resolve_layers(ctx))
         normalisers = min(self.params.images, len(ctx.data))
-        return Cost(forwards=swept(ctx) + normalisers + products + forwards, backwards=products + backwards)
+        return Cost(forwards=sweep_forwards(ctx) + normalisers + products + forwards, backwards=products + backwards)
 
     def measure(self, ctx: Context, cell: Cell) -> list[LipschitzRow]:
         """Ratios from the shared sweep, and the Jacobian's norm at each image."""

@@ -29,7 +29,7 @@ def first_pair(ctx: Context, sample: int, reading: int, *, below: int) -> dict[s
     """
     import torch
 
-    from advlab.metrics.error_probability import complement
+    from advlab.metrics.error_probability import error_probability
     from advlab.probes.permutations import Permutations
     from advlab.probes.sweep import sphere_batches
 
@@ -45,7 +45,7 @@ def first_pair(ctx: Context, sample: int, reading: int, *, below: int) -> dict[s
         for batch in sphere_batches(x, [sample], one, Permutations(ctx.draws), ctx.execution, radii=range(below)):
             units = slice(batch.first, batch.first + batch.units)
             stop = batch.start + len(batch.images) // batch.units
-            deficit, correct = complement(forward(batch.images), labels)
+            deficit, correct = error_probability(forward(batch.images), labels)
             q[units, batch.start : stop] = deficit.view(batch.units, -1).cpu()
             hit[units, batch.start : stop] = correct.view(batch.units, -1).cpu()
             for k in range(units.start, units.stop if stop == probe.trials else units.start):
@@ -65,7 +65,7 @@ def perturbation(ctx: Context, draws: Directions, sample: int, radius: int, read
 
     probe = ctx.settings.probe
     v = torch.empty((1, 1, draws.size), device=ctx.device)
-    draws.fill([(sample, radius)], v, trial)
+    draws.write_directions([(sample, radius)], v, trial)
     direction = v[0, 0].cpu().double()
     chosen = probe.readings[reading]
     length = float(norms(direction, chosen.norm).clamp_min(1e-30))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from advlab.lab.experiment import Cell, Cost
 from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import Interval, median_interval, share_interval
+from advlab.statistics.intervals import NOT_MEASURED, median_interval, share_interval
 
-from .spheres import SphereExperiment, directed, images_and_labels, reading_name, swept
+from .spheres import SphereExperiment, direction_cost, images_and_labels, reading_name, sweep_forwards
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from advlab.lab.context import Context
     from advlab.lab.neighbourhood import Scores
     from advlab.probes.sweep import Directions
-
-NOTHING = Interval(math.nan, math.nan, math.nan, 0)
 
 
 @dataclass(frozen=True)
@@ -100,8 +98,8 @@ class ScoreRanges(SphereExperiment):
         """The sweep, and the forwards of the noise floor."""
         probe, count = ctx.settings.probe, len(ctx.prepared["samples"])
         floor = 2 * min(probe.floor_samples, count) * len(probe.readings) * len(self.floor_radii(probe)) * probe.trials
-        forwards, backwards = directed(ctx)
-        return Cost(forwards=swept(ctx) + floor + forwards, backwards=backwards)
+        forwards, backwards = direction_cost(ctx)
+        return Cost(forwards=sweep_forwards(ctx) + floor + forwards, backwards=backwards)
 
     def measure(self, ctx: Context, cell: Cell) -> list[ScoreRangeRow]:
         """Scores of every perturbed image of the cell's samples, reduced to one row a sample, reading and radius."""
@@ -141,7 +139,7 @@ class ScoreRanges(SphereExperiment):
         """(sample, reading, radius) -> spurious range, for the first samples of the run."""
         import torch
 
-        from advlab.metrics.error_probability import complement
+        from advlab.metrics.error_probability import error_probability
         from advlab.probes.sweep import sphere_batches
 
         probe, samples = ctx.settings.probe, cell.payload["samples"]
@@ -154,8 +152,8 @@ class ScoreRanges(SphereExperiment):
         for batch in sphere_batches(x[:count], samples[:count], probe, draws, ctx.execution, radii=radii):
             units = [divmod(unit, len(radii)) for unit in range(batch.first, batch.first + batch.units)]
             target = labels[[sample for sample, _ in units]].repeat_interleave(len(batch.images) // batch.units)
-            single, _ = complement(ctx.forward(batch.images), target)
-            double, _ = complement(ctx.forward.double(batch.images), target.to(ctx.forward.double_device))
+            single, _ = error_probability(ctx.forward(batch.images), target)
+            double, _ = error_probability(ctx.forward.double(batch.images), target.to(ctx.forward.double_device))
             error = (single.to(double.device) - double).view(batch.units, -1)
             for (sample, k), values in zip(units, error, strict=True):
                 errors.setdefault((sample, batch.reading, radii[k]), []).append(values)
@@ -222,7 +220,7 @@ class Statements:
         """Ranges at 1 are larger than at epsilon, sample by sample."""
         low, high = self._ranges(self.epsilon), self._ranges(1)
         both = low.index.intersection(high.index)
-        rises = share_interval(high[both] > low[both]) if self.epsilon < 1 else NOTHING
+        rises = share_interval(high[both] > low[both]) if self.epsilon < 1 else NOT_MEASURED
         return judge(
             "more-at-1", rises, ">", self.params.more, subset=self.subset, statement=statement, of_samples=True,
             quantity=f"share of samples with range(1) > range({self.epsilon:g})",

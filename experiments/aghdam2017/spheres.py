@@ -60,13 +60,13 @@ class SphereExperiment(Experiment):
         return [Cell(f"samples-{i:05d}", {"first": i, "samples": samples[i : i + size]}) for i in starts]
 
 
-def swept(ctx: Context) -> int:
+def sweep_forwards(ctx: Context) -> int:
     """Forwards of the shared sweep: readings x radii x T a sample, and its clean image."""
     probe = ctx.settings.probe
     return len(ctx.prepared["samples"]) * (len(probe.readings) * len(probe.radii) * probe.trials + 1)
 
 
-def directed(ctx: Context) -> tuple[int, int]:
+def direction_cost(ctx: Context) -> tuple[int, int]:
     """Forwards and backwards that finding the directions takes, about; none for random ones."""
     probe, samples = ctx.settings.probe, len(ctx.prepared["samples"])
     if probe.direction == "random":
@@ -76,7 +76,7 @@ def directed(ctx: Context) -> tuple[int, int]:
     from advlab.attacks import DeepFool
 
     assert ctx.classifier is not None
-    forwards, backwards = DeepFool(clip="none").price(ctx.classifier.classes)
+    forwards, backwards = DeepFool(clip="none").estimated_cost(ctx.classifier.classes)
     return samples * probe.trials * forwards, samples * probe.trials * backwards
 
 

@@ -11,7 +11,7 @@ from advlab.statistics.claims import Claim, judge
 from advlab.statistics.intervals import exact, median_interval, share_interval
 
 from .permuted_pair import first_pair, perturbation, rms
-from .spheres import SphereExperiment, directed, images_and_labels, reading_name, swept
+from .spheres import SphereExperiment, direction_cost, images_and_labels, reading_name, sweep_forwards
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,7 +143,7 @@ class SymmetryMap(SphereExperiment):
             found = first_pair(ctx, sample, p.reading, below=smallest)
             if found is not None:
                 pair, smallest = found, found["radius"]
-            ctx.tick("search", done + 1, len(tried))
+            ctx.report_progress("search", done + 1, len(tried))
         if pair is None:
             reading = probe.readings[p.reading]
             raise MeasurementError(
@@ -161,8 +161,8 @@ class SymmetryMap(SphereExperiment):
         """The sweep, the map, and at most all candidates' permutations for the search."""
         probe = ctx.settings.probe
         searched = min(self.params.candidates, len(ctx.prepared["samples"])) * len(probe.radii) * probe.trials
-        forwards, backwards = directed(ctx)
-        return Cost(forwards=swept(ctx) + searched + self.params.grid**2 + 3 + forwards, backwards=backwards)
+        forwards, backwards = direction_cost(ctx)
+        return Cost(forwards=sweep_forwards(ctx) + searched + self.params.grid**2 + 3 + forwards, backwards=backwards)
 
     def measure(self, ctx: Context, cell: Cell) -> list[SymmetryMapRow]:
         """The map with its marks, or the spheres of some samples."""
@@ -224,7 +224,7 @@ class SymmetryMap(SphereExperiment):
         """1 - score, margin and class at each place."""
         import torch
 
-        from advlab.metrics.error_probability import complement
+        from advlab.metrics.error_probability import error_probability
 
         assert ctx.forward is not None
         deficits: list[float] = []
@@ -232,7 +232,7 @@ class SymmetryMap(SphereExperiment):
         predictions: list[int] = []
         for part in places.split(ctx.forward.limit):
             logits = ctx.forward(images(part).to(ctx.device))
-            deficits += complement(logits, label)[0].tolist()
+            deficits += error_probability(logits, label)[0].tolist()
             others = logits.index_fill(1, label, -torch.inf).amax(1)
             margins += (logits[:, label[0]] - others).tolist()
             predictions += logits.argmax(1).tolist()

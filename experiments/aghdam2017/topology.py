@@ -13,11 +13,11 @@ from advlab.statistics.intervals import mean_interval, median_interval
 from .linearised import directions, linearised_distances, whole_units
 from .spheres import (
     SphereExperiment,
-    directed,
+    direction_cost,
     images_and_labels,
     reading_name,
     refuse_low_precision,
-    swept,
+    sweep_forwards,
 )
 
 if TYPE_CHECKING:
@@ -120,9 +120,9 @@ class Topology(SphereExperiment):
         probe, samples, layers = ctx.settings.probe, len(ctx.prepared["samples"]), len(resolve_layers(ctx))
         products = 2 * directions(ctx) * samples
         rounding = 2 * min(probe.floor_samples, samples) * len(probe.readings) * probe.trials * layers
-        forwards, backwards = directed(ctx)
+        forwards, backwards = direction_cost(ctx)
         linear = products if self.params.linearisation else 0
-        return Cost(forwards=swept(ctx) + linear + rounding + forwards, backwards=backwards)
+        return Cost(forwards=sweep_forwards(ctx) + linear + rounding + forwards, backwards=backwards)
 
     def measure(self, ctx: Context, cell: Cell) -> list[TopologyRow]:
         """Distances from the shared sweep, those of the controls, and their correlations."""

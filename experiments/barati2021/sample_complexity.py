@@ -111,7 +111,7 @@ class SampleComplexity(Experiment):
         import torch
 
         from advlab.metrics.objectives import objective
-        from advlab.training.batched_mlps import StackedMLP
+        from advlab.training.batched_mlps import BatchedMLPs
 
         p, seed = self.params, cell.payload["teacher"]
         teacher = random_mlp(seed).to(ctx.device)
@@ -127,7 +127,7 @@ class SampleComplexity(Experiment):
         drawn = [torch.multinomial(densities[name], size, generator=generator) for size, name in keys]
         points = [pool[index] for index in drawn]
         deviation = 1.0 if p.init == "teacher" else 0.0
-        students = StackedMLP(
+        students = BatchedMLPs(
             len(keys), (2, *HIDDEN, CLASSES), deviation=deviation, generator=generator, device=ctx.device
         )
         students.fit(

@@ -68,8 +68,8 @@ def training_set(ctx: Context, seed: int, share: float, train_images: int) -> Im
     from advlab.data.images import tensor_digest
     from advlab.errors import ModelError
 
-    assert ctx.split is not None
-    data = ctx.split("train")
+    assert ctx.load_split is not None
+    data = ctx.load_split("train")
     if not isinstance(data.pixels, Tensor):
         raise ModelError(f"{data.name} is too large to train on here (it is streamed): choose another dataset")
     count = max(1, round(share * min(train_images or len(data), len(data))))

@@ -96,7 +96,7 @@ class AdversarialGallery(Experiment):
             label = int(ctx.data.labels[sample])
             if label not in chosen and self._alike(ctx, sample, label):
                 chosen[label] = sample
-                ctx.tick("columns", len(chosen), columns)
+                ctx.report_progress("columns", len(chosen), columns)
             if len(chosen) == columns:
                 break
         if not chosen:
@@ -107,7 +107,7 @@ class AdversarialGallery(Experiment):
                 "experiment.candidates, or choose a model that classifies some of them correctly"
             )
         if len(chosen) < columns:
-            ctx.tick("columns", columns, columns)
+            ctx.report_progress("columns", columns, columns)
             log.warning(
                 "only %d of %d columns: for the other classes none of the %d candidates has adversarial images of all three "
                 "kinds in one class; experiment.candidates tries more", len(chosen), columns, len(candidates),

@@ -89,7 +89,7 @@ class FoolingGallery(Experiment):
 
         if not isinstance(settings.attack, Fooling):
             raise ConfigError(
-                f"attack={settings.typed('attack')}: fooling_gallery makes fooling images: type attack=fooling"
+                f"attack={settings.chosen_name('attack')}: fooling_gallery makes fooling images: type attack=fooling"
             )
         self._check_classes(settings.dataset.class_count)
 
@@ -128,7 +128,7 @@ class FoolingGallery(Experiment):
         targets = torch.tensor([target], device=ctx.device)
         found = ctx.in_batches(
             lambda batch: fooling_levels(
-                ctx.settings.attack, ctx.attacked, start, targets, levels=self.params.levels, batch_size=batch
+                ctx.settings.attack, ctx.attack_target, start, targets, levels=self.params.levels, batch_size=batch
             ),
             images=1,
         )

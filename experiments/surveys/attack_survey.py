@@ -102,7 +102,7 @@ class AttackSurvey(Experiment):
         """
         from advlab.errors import ConfigError
 
-        name, attack, targets = settings.typed("attack"), settings.attack, self.params.targets
+        name, attack, targets = settings.chosen_name("attack"), settings.attack, self.params.targets
         if name == "none":
             raise ConfigError("attack=none: attack_survey needs an attack: type attack=fgs (`advlab list attacks`)")
         if attack.targeted == "always" and targets == "none":
@@ -133,9 +133,9 @@ class AttackSurvey(Experiment):
         chosen = [int(i) for i in order(ctx.data, settings.run.seed)]
         victims = {}
         if not settings.run.dry:
-            assert ctx.another is not None
+            assert ctx.load_network is not None
             for choice in self.params.transfer:
-                victims[choice] = ctx.another(self.victim(settings, choice)).classifier.digest()
+                victims[choice] = ctx.load_network(self.victim(settings, choice)).classifier.digest()
         count = self.params.samples
         held_out = chosen[count : 2 * count] if "held_out" in settings.attack.takes else []
         return {"samples": chosen[:count], "held_out": held_out, "victims": victims}
@@ -155,10 +155,10 @@ class AttackSurvey(Experiment):
         return classes - 1 if self.params.targets == "all" else 1
 
     def cost(self, ctx: Context) -> Cost:
-        """An estimate: what each image's attack takes (`Attack.price`), two checks, and two forwards of each victim."""
+        """An estimate: what each image's attack takes (`Attack.estimated_cost`), two checks, and two forwards of each victim."""
         assert ctx.data is not None
         classes = len(ctx.data.classes)
-        forwards, backwards = ctx.settings.attack.price(classes)
+        forwards, backwards = ctx.settings.attack.estimated_cost(classes)
         images = len(ctx.prepared["samples"]) * self.targets_each(classes)
         return Cost(forwards=images * (forwards + 2 + 2 * len(self.params.transfer)), backwards=images * backwards)
 
@@ -255,8 +255,8 @@ class AttackSurvey(Experiment):
         from advlab.attacks.problem import margin
         from advlab.errors import ResultError
 
-        assert ctx.another is not None
-        victim = ctx.another(self.victim(ctx.settings, choice))
+        assert ctx.load_network is not None
+        victim = ctx.load_network(self.victim(ctx.settings, choice))
         if victim.classifier.digest() != weights:
             raise ResultError(f"the weights of {choice} are not those that this run began with: start a new run")
         hits = [i for i, row in enumerate(own) if row.success]

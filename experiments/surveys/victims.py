@@ -21,7 +21,7 @@ def victim_settings(settings: Any, choice: str) -> Any:
     """
     from advlab.config.choices import default_choice, read_choice
     from advlab.config.settings import resolve
-    from advlab.engine.compatibility import check_fit
+    from advlab.engine.compatibility import check_compatibility
 
     recipe = default_choice("model", choice, "recipe")
     nodes = {
@@ -34,7 +34,7 @@ def victim_settings(settings: Any, choice: str) -> Any:
         victim = resolve(nodes)
         if hasattr(settings.model, "shape"):
             shape = settings.dataset.shape(settings.model.shape)
-            check_fit(nodes["dataset"]["name"], shape, settings.dataset.class_count, victim)
+            check_compatibility(nodes["dataset"]["name"], shape, settings.dataset.class_count, victim)
     except AdvlabError as error:
         raise ConfigError(f"experiment.transfer={choice}: {error}") from error
     return victim

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from advlab.attacks import FGS, FGV, LBFGS, PGD, Attack, DeepFool, HotCold
-from advlab.attacks.interface import Outcome
+from advlab.attacks.interface import AlgorithmResult
 from advlab.attacks.problem import (
     Problem,
     cross_entropy_cotangent,
@@ -49,14 +49,14 @@ class Fake(Attack):
     seen: list[Problem] = dataclasses.field(default_factory=list)
 
     @staticmethod
-    def method(problem: Problem, params: Fake) -> Outcome:  # type: ignore[override]
+    def method(problem: Problem, params: Fake) -> AlgorithmResult:  # type: ignore[override]
         params.seen.append(dataclasses.replace(problem))
         adv = problem.x.clone()
         if params.to >= 0:
             adv.view(len(adv), -1)[:, params.to] = problem.bounds[1]
         n = len(adv)
         status, steps, epsilon = torch.full((n,), params.says), torch.full((n,), 3), torch.full((n,), 0.5)
-        return Outcome(adv, status, steps, epsilon=epsilon, facts={"a": 1})
+        return AlgorithmResult(adv, status, steps, epsilon=epsilon, facts={"a": 1})
 
 
 X, Y = images(0, 1, 2, 0), torch.tensor([0, 1, 2, 1])  # the last one is classified wrongly
@@ -139,9 +139,9 @@ def test_an_image_that_is_not_a_number_comes_back_as_lost() -> None:
     @dataclass(frozen=True, kw_only=True)
     class Breaks(Fake):
         @staticmethod
-        def method(problem: Problem, params: Fake) -> Outcome:  # type: ignore[override]
+        def method(problem: Problem, params: Fake) -> AlgorithmResult:  # type: ignore[override]
             n = len(problem)
-            return Outcome(problem.x * torch.nan, torch.zeros(n), torch.zeros(n))
+            return AlgorithmResult(problem.x * torch.nan, torch.zeros(n), torch.zeros(n))
 
     assert Breaks()(model, X[:2], Y[:2]).status.tolist() == [Status.LOST, Status.LOST]
 
@@ -213,7 +213,7 @@ def test_modes_and_gradients_come_back_after_an_exception(network: Callable[...,
     @dataclass(frozen=True, kw_only=True)
     class Raises(Fake):
         @staticmethod
-        def method(problem: Problem, params: Fake) -> Outcome:  # type: ignore[override]
+        def method(problem: Problem, params: Fake) -> AlgorithmResult:  # type: ignore[override]
             assert isinstance(problem.model, nn.Module)
             assert not any(module.training for module in problem.model.modules())
             assert not any(parameter.requires_grad for parameter in problem.model.parameters())
@@ -309,11 +309,11 @@ def test_prices_follow_the_hyperparameters() -> None:
     """What the dry plan multiplies: by hyperparameter and number of classes, from the definitions of the attacks."""
     from advlab.attacks import FGS, HotCold
 
-    assert FGS().price(10)[1] == 1
-    assert FGS(exhaustive=True).price(10)[0] == 256
-    assert FGV(epsilon=0.1).price(10) == (1, 1)
-    assert HotCold(hot=0).price(1000)[1] == 999
-    assert PGD(steps=7, restarts=3).price(10) == (21, 21)
-    assert LBFGS(searches=4, max_iter=9).price(10) == (36, 36)
-    assert DeepFool(exact=True, max_iter=5).price(10)[1] > 3 * DeepFool(max_iter=5).price(10)[1]
-    assert DeepFool(refine=True, refinements=30).price(10)[1] >= 30
+    assert FGS().estimated_cost(10)[1] == 1
+    assert FGS(exhaustive=True).estimated_cost(10)[0] == 256
+    assert FGV(epsilon=0.1).estimated_cost(10) == (1, 1)
+    assert HotCold(hot=0).estimated_cost(1000)[1] == 999
+    assert PGD(steps=7, restarts=3).estimated_cost(10) == (21, 21)
+    assert LBFGS(searches=4, max_iter=9).estimated_cost(10) == (36, 36)
+    assert DeepFool(exact=True, max_iter=5).estimated_cost(10)[1] > 3 * DeepFool(max_iter=5).estimated_cost(10)[1]
+    assert DeepFool(refine=True, refinements=30).estimated_cost(10)[1] >= 30

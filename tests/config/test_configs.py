@@ -13,7 +13,7 @@ import yaml
 from advlab.config import components
 from advlab.config.compose import Composer
 from advlab.config.schema import parameters
-from advlab.config.settings import Settings, plain
+from advlab.config.settings import Settings, archived_parameters
 
 if TYPE_CHECKING:
     from tests.conftest import Ended
@@ -83,11 +83,11 @@ def test_yaml_and_dataclass_agree(group: str, name: str) -> None:
 
     node = {key: value for key, value in node_of(group, name).items() if key != "name"}
     if group == "run":
-        defaults = plain(RunParams())
+        defaults = archived_parameters(RunParams())
     elif group == "experiment":
-        defaults = plain(components.EXPERIMENTS.load(name).Params())
+        defaults = archived_parameters(components.EXPERIMENTS.load(name).Params())
     else:
-        defaults = plain(components.FAMILIES[group].load(name)())
+        defaults = archived_parameters(components.FAMILIES[group].load(name)())
     for key, value in node.items():
         assert defaults[key] == value, key
     if group == "probe":

@@ -17,10 +17,10 @@ from advlab.store.artifacts import ArtifactStore
 
 
 def from_loader(loader: Callable[..., Any], **keys: Any) -> ImageData:
-    from advlab.data.plugin import foreign_source
+    from advlab.data.plugin import plugin_source
 
     options = LoadOptions(Path("."), False, ArtifactStore(Path("."), writes=False), (3, 24, 24))
-    return foreign_source("toy", loader)(**keys).load("test", "toy", options)
+    return plugin_source("toy", loader)(**keys).load("test", "toy", options)
 
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 9, 12, 3), dtype=np.uint8)

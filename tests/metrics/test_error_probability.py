@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from advlab.metrics.error_probability import complement
+from advlab.metrics.error_probability import error_probability
 
 DIGITS = 80
 
@@ -24,7 +24,7 @@ def exact(logits: list[float], label: int) -> float:
 
 
 def found(logits: list[float], label: int) -> tuple[float, bool]:
-    q, hit = complement(torch.tensor(logits, dtype=torch.float64), torch.tensor(label))
+    q, hit = error_probability(torch.tensor(logits, dtype=torch.float64), torch.tensor(label))
     assert q.dtype == torch.float64
     assert hit.dtype == torch.bool
     return float(q), bool(hit)
@@ -54,9 +54,9 @@ def test_small_values_keep_their_digits(power: int) -> None:
 
 
 def test_differences_in_the_ninth_digit_survive_float32_logits() -> None:
-    """Scores within 1e-2 of 1: subtraction in float32 gives 0 or noise, the complement is strictly ordered."""
+    """Scores within 1e-2 of 1: subtraction in float32 gives 0 or noise, the error_probability is strictly ordered."""
     logits = torch.tensor([[z, 0.0, -1.0] for z in np.arange(18, 24, 0.01).tolist()], dtype=torch.float32)
-    q, _ = complement(logits, torch.tensor(0))
+    q, _ = error_probability(logits, torch.tensor(0))
     assert (q.diff() < 0).all()
     assert ((1 - logits.softmax(-1)[:, 0]).diff() < 0).float().mean() < 0.5
 
@@ -64,12 +64,12 @@ def test_differences_in_the_ninth_digit_survive_float32_logits() -> None:
 @pytest.mark.parametrize("scale", [1e3, 1e5, 1e30, 1e37])
 def test_huge_logits(scale: float) -> None:
     logits = torch.tensor([scale, -scale, 0.0])
-    q, hit = complement(logits, torch.tensor(0))
+    q, hit = error_probability(logits, torch.tensor(0))
     assert (float(q), bool(hit)) == (0.0, True)
-    q, hit = complement(logits, torch.tensor(1))
+    q, hit = error_probability(logits, torch.tensor(1))
     assert (float(q), bool(hit)) == (1.0, False)
     equal = torch.full((4,), scale)
-    q, hit = complement(equal, torch.tensor(0))
+    q, hit = error_probability(equal, torch.tensor(0))
     assert float(q) == pytest.approx(0.75, rel=1e-15)
 
 
@@ -78,7 +78,7 @@ def test_a_shift_changes_nothing() -> None:
     labels = torch.arange(50) % 10
     for shift in (-64.0, 1024.0):
         torch.testing.assert_close(
-            complement(logits + shift, labels)[0], complement(logits, labels)[0], rtol=1e-12, atol=0
+            error_probability(logits + shift, labels)[0], error_probability(logits, labels)[0], rtol=1e-12, atol=0
         )
 
 
@@ -87,7 +87,7 @@ def test_a_shift_changes_nothing() -> None:
 def test_what_is_not_finite_is_nan_and_no_hit(bad: float, where: int) -> None:
     logits = torch.tensor([[5.0, 0.0, 1.0], [5.0, 0.0, 1.0]])
     logits[1, where] = bad
-    q, hit = complement(logits, torch.tensor([0, 0]))
+    q, hit = error_probability(logits, torch.tensor([0, 0]))
     assert torch.isfinite(q).tolist() == [True, False]
     assert torch.isnan(q[1])
     assert hit.tolist() == [True, False]
@@ -96,24 +96,24 @@ def test_what_is_not_finite_is_nan_and_no_hit(bad: float, where: int) -> None:
 def test_leading_shapes_broadcast() -> None:
     logits = torch.randn(4, 5, 3, generator=torch.Generator().manual_seed(1))
     labels = torch.tensor([0, 1, 2, 0, 1])
-    q, hit = complement(logits, labels)
+    q, hit = error_probability(logits, labels)
     assert q.shape == hit.shape == (4, 5)
     for i, j in ((0, 0), (3, 4), (2, 1)):
         assert float(q[i, j]) == pytest.approx(exact(logits[i, j].double().tolist(), int(labels[j])), rel=1e-13)
         assert bool(hit[i, j]) == (int(logits[i, j].argmax()) == int(labels[j]))
-    single, _ = complement(logits, torch.tensor(2))
-    torch.testing.assert_close(single[1, 3], complement(logits[1, 3], torch.tensor(2))[0])
+    single, _ = error_probability(logits, torch.tensor(2))
+    torch.testing.assert_close(single[1, 3], error_probability(logits[1, 3], torch.tensor(2))[0])
 
 
 def test_low_precision_logits_are_taken_as_they_are() -> None:
     logits = torch.tensor([[12.0, 1.5, -3.25]])
     for dtype in (torch.float16, torch.bfloat16, torch.float32):
-        assert float(complement(logits.to(dtype), torch.tensor([0]))[0]) == pytest.approx(
+        assert float(error_probability(logits.to(dtype), torch.tensor([0]))[0]) == pytest.approx(
             exact([12.0, 1.5, -3.25], 0), rel=1e-13
         )
 
 
 def test_nothing_is_changed_in_place() -> None:
     logits = torch.tensor([[1.0, 2.0]], dtype=torch.float64)
-    complement(logits, torch.tensor([1]))
+    error_probability(logits, torch.tensor([1]))
     assert logits.tolist() == [[1.0, 2.0]]

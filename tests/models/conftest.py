@@ -52,7 +52,7 @@ def loaded(model: Model, *, shape: tuple[int, int, int] = (1, 28, 28), recipe: A
         "train_data": lambda: pytest.fail("nothing is to be trained"), "artifacts": ArtifactStore(Path("."), writes=False),
         "device": torch.device("cpu"), "seed": 0, "download": False,
     }  # fmt: skip
-    return load_classifier("net", model, recipe or components.Nothing(), shape=shape, **{**options, **keys})
+    return load_classifier("net", model, recipe or components.NoComponent(), shape=shape, **{**options, **keys})
 
 
 def same(network: nn.Module, other: nn.Module) -> bool:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from advlab.config import components
 from advlab.errors import ModelError
 from advlab.models.checkpoints import load_state, read_state
-from advlab.models.plugin import Foreign
+from advlab.models.plugin import PluginModel
 from advlab.store.sealed import sha256_file
 from tests.models.conftest import lenet, loaded, same
 
@@ -82,7 +82,7 @@ class Networked(nn.Module):
 def test_names_that_begin_like_prefixes(kind: Callable[[], nn.Module], tmp_path: Path) -> None:
     trained, path = kind(), tmp_path / "x.safetensors"
     save_file(trained.state_dict(), path)
-    found = loaded(Foreign(build=kind, checkpoint=str(path)))
+    found = loaded(PluginModel(build=kind, checkpoint=str(path)))
     assert same(found.classifier.network, trained)
 
 
@@ -104,7 +104,7 @@ def test_tied_weights_may_be_stored_once(tmp_path: Path) -> None:
     trained, path = Tied(), tmp_path / "x.safetensors"
     save_model(trained, str(path))
     assert len(read_state(path)) < len(trained.state_dict())
-    assert same(loaded(Foreign(build=Tied, checkpoint=str(path))).classifier.network, trained)
+    assert same(loaded(PluginModel(build=Tied, checkpoint=str(path))).classifier.network, trained)
     without = {
         k: v for k, v in trained.state_dict().items() if not k.endswith("first.weight") and "second.weight" not in k
     }
@@ -203,9 +203,9 @@ def test_a_whole_pickled_network_is_refused(tmp_path: Path) -> None:
 
 def test_a_plug_ins_own_weights_and_constants() -> None:
     network = Wrapped()
-    found = loaded(Foreign(build=lambda: network, mean=[0.2], std=[0.4], declared_classes=10))
+    found = loaded(PluginModel(build=lambda: network, mean=[0.2], std=[0.4], declared_classes=10))
     x = torch.rand(2, 1, 28, 28)
     torch.testing.assert_close(found.classifier(x), network((x - 0.2) / 0.4))
     assert found.origin == "as built by the plug-in"
     with pytest.raises(ModelError, match=r"must return a torch\.nn\.Module, it returned dict"):
-        loaded(Foreign(build=dict))
+        loaded(PluginModel(build=dict))

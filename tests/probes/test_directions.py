@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from advlab.models.classifier import Classifier
-from advlab.models.forward import Execution
 from advlab.probes.directions import AdversarialDirections
 from advlab.probes.draws import Draws
 from advlab.probes.permutations import Permutations
@@ -23,22 +22,21 @@ def draws() -> Draws:
 
 def filled(source: Any, units: list[tuple[int, int]], trials: int, start: int = 0) -> Tensor:
     out = torch.empty(len(units), trials, 36)
-    source.fill(units, out, start)
+    source.write_directions(units, out, start)
     return out
 
 
 def directions(network: nn.Module, direction: str, *, spread: float = 0.5, trials: int = 12) -> AdversarialDirections:
     classifier = Classifier(network.eval(), name="toy", shape=(1, 6, 6), mean=None, std=None)
     images = torch.rand(4, 1, 6, 6, generator=torch.Generator().manual_seed(0))
-    ctx: Any = SimpleNamespace(
-        settings=SimpleNamespace(probe=SimpleNamespace(direction=direction, spread=spread, trials=trials)),
-        data=SimpleNamespace(
-            shape=(1, 6, 6), device=torch.device("cpu"), images=lambda i: images[i], labels=torch.zeros(4, dtype=torch.int64)
-        ),
-        execution=Execution(5, "contiguous", "float32"), attacked=classifier, classifier=classifier,
-        count=lambda **_: None,
-    )  # fmt: skip
-    return AdversarialDirections(ctx, draws())
+    probe: Any = SimpleNamespace(direction=direction, spread=spread, trials=trials)
+    data: Any = SimpleNamespace(
+        shape=(1, 6, 6),
+        device=torch.device("cpu"),
+        images=lambda i: images[i],
+        labels=torch.zeros(4, dtype=torch.int64),
+    )
+    return AdversarialDirections(draws(), probe, data, classifier, batch_size=5, count=lambda **_: None)
 
 
 def biased(*layers: nn.Module, bias: float) -> nn.Sequential:

@@ -24,7 +24,7 @@ def draws(seed: int = 0, dataset: str = "digits/test", size: int = 12) -> Draws:
 
 def unit(source: Draws, sample: int, radius: int, trials: int, start: int = 0) -> Tensor:
     out = torch.empty(1, trials, source.size)
-    source.fill([(sample, radius)], out, start)
+    source.write_directions([(sample, radius)], out, start)
     return out[0]
 
 
@@ -59,7 +59,7 @@ def test_any_slice_of_trials_is_the_slice_of_the_whole(trials: int, start: int) 
 def test_order_grouping_and_threads_do_not_matter() -> None:
     units = [(5, 0), (2, 1), (5, 1), (9, 20)]
     together = torch.empty(4, 100, 12)
-    draws().fill(units, together)
+    draws().write_directions(units, together)
     for index, (sample, radius) in reversed(list(enumerate(units))):
         assert torch.equal(together[index], unit(draws(), sample, radius, 100))
 

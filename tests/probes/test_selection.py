@@ -52,7 +52,7 @@ def predictions(
         "count": N,
         "batch": 16,
         "precision": "float32",
-        "tick": lambda *_: None,
+        "report_progress": lambda *_: None,
         **keys,
     }
     return predict(classifier, options.pop("forward", classifier), data or toy(), artifacts=store, **options)
@@ -160,14 +160,14 @@ def test_what_is_not_finite_is_neither_correct_nor_confident(tmp_path: Path) -> 
 
 def test_progress_may_interrupt_and_nothing_half_done_is_kept(tmp_path: Path) -> None:
     ticks: list[tuple[str, int, int]] = []
-    predictions(ArtifactStore(tmp_path / "a"), tick=lambda *tick: ticks.append(tick))
+    predictions(ArtifactStore(tmp_path / "a"), report_progress=lambda *tick: ticks.append(tick))
     assert ticks == [("clean accuracy", done, N) for done in (16, 32, 48, 60)]
 
     def stop(*_: object) -> None:
         raise Interrupted(15)
 
     with pytest.raises(Interrupted):
-        predictions(ArtifactStore(tmp_path / "b"), tick=stop)
+        predictions(ArtifactStore(tmp_path / "b"), report_progress=stop)
     assert not list((tmp_path / "b").rglob("*.safetensors"))
 
 

@@ -109,7 +109,7 @@ def test_a_changed_weight_is_a_miss_and_two_models_never_share(tmp_path: Path) -
 
         return predict(
             network, forward, images, seed=seed, count=count, batch=batch, precision="float32", artifacts=store,
-            tick=lambda *_: None,
+            report_progress=lambda *_: None,
         )  # fmt: skip
 
     network = classifier()

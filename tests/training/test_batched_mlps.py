@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from advlab.training.batched_mlps import StackedMLP
+from advlab.training.batched_mlps import BatchedMLPs
 
 WIDTHS = (2, 7, 5, 3)
 
@@ -19,8 +19,8 @@ def points(sizes: list[int]) -> tuple[list[Tensor], list[Tensor]]:
     return xs, [(x @ teacher).argmax(1) for x in xs]
 
 
-def stack(count: int, deviation: float = 0.0) -> StackedMLP:
-    return StackedMLP(count, WIDTHS, deviation=deviation, generator=Generator().manual_seed(1), device="cpu")
+def stack(count: int, deviation: float = 0.0) -> BatchedMLPs:
+    return BatchedMLPs(count, WIDTHS, deviation=deviation, generator=Generator().manual_seed(1), device="cpu")
 
 
 def test_one_network_alone_learns_the_same_in_plain_torch() -> None:
@@ -64,10 +64,10 @@ def test_it_fits_its_points() -> None:
 
 
 def test_initial_weights() -> None:
-    wide = StackedMLP(2, (100, 100, 3), deviation=1.0, generator=Generator().manual_seed(0), device="cpu")
+    wide = BatchedMLPs(2, (100, 100, 3), deviation=1.0, generator=Generator().manual_seed(0), device="cpu")
     assert torch.equal(wide.weights[0][0], wide.weights[0][1])
     assert float(wide.weights[0].std()) == pytest.approx(1, abs=0.02)
-    scaled = StackedMLP(1, (100, 100, 3), deviation=0.0, generator=Generator().manual_seed(0), device="cpu")
+    scaled = BatchedMLPs(1, (100, 100, 3), deviation=0.0, generator=Generator().manual_seed(0), device="cpu")
     assert float(scaled.weights[0].std()) == pytest.approx(0.1, abs=0.002)
 
 

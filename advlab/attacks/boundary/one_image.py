@@ -14,7 +14,7 @@ from advlab.attacks.problem import ROUNDING, Linearisation, Problem
 Numbers = NDArray[np.float64]
 
 
-class Single:
+class OneImageDeepFool:
     """The L2 DeepFool of the Python flavour without clipping, for images that are met again and again.
 
     The norms of an image's gradients are kept for its next turn, so that it begins with the rivals that can be the

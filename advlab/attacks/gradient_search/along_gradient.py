@@ -14,7 +14,7 @@ from advlab.attacks.gradient_search.params import Search
 from advlab.attacks.gradient_search.rays import Rays
 from advlab.attacks.gradient_search.saliency.params import Saliency
 from advlab.attacks.gradient_search.smallest_weight import Found, search
-from advlab.attacks.interface import Outcome
+from advlab.attacks.interface import AlgorithmResult
 from advlab.attacks.problem import Problem, cross_entropy_cotangent
 from advlab.attacks.status import Status
 
@@ -26,17 +26,17 @@ Aim = Callable[
 ]  # images to (n, m, K) cotangents and (n, m, C, H, W) gradients, m of each
 
 
-def fgs(problem: Problem, params: FGS) -> Outcome:
+def fgs(problem: Problem, params: FGS) -> AlgorithmResult:
     """x + w sign(grad J), J the cross-entropy of the label; with targets, down that of the target."""
     return along(problem, params, given(problem, loss), signs=True)
 
 
-def fgv(problem: Problem, params: FGV) -> Outcome:
+def fgv(problem: Problem, params: FGV) -> AlgorithmResult:
     """x + w grad J / max|grad J|, J as in `fgs`."""
     return along(problem, params, given(problem, loss))
 
 
-def saliency(problem: Problem, params: Saliency) -> Outcome:
+def saliency(problem: Problem, params: Saliency) -> AlgorithmResult:
     """Down the gradient of the label's logit; with targets, up that of the target's."""
     return along(problem, params, given(problem, logit))
 
@@ -63,7 +63,7 @@ def given(problem: Problem, cotangent: Callable[[Tensor, Tensor, Tensor | None],
     return lambda rows: (omega[rows, None], slopes[rows, None])
 
 
-def hot_cold(problem: Problem, params: HotCold) -> Outcome:
+def hot_cold(problem: Problem, params: HotCold) -> AlgorithmResult:
     """J' omega, omega = |h_t| at the hot class t and -|h_y| at the cold class y (Rozsa et al. 2016).
 
     The paper has -h_y. The label's logit is the largest; where even that is negative, -h_y would raise it.
@@ -108,7 +108,7 @@ def products(problem: Problem, x: Tensor, cotangents: Tensor) -> Tensor:
 
 def along(
     problem: Problem, params: Search, aim: Aim, *, signs: bool = False, each: int = 1, goals: Tensor | None = None
-) -> Outcome:
+) -> AlgorithmResult:
     """Go along the directions of each image, and keep that with the smallest weight.
 
     Args:
@@ -130,9 +130,9 @@ def along(
         parts.append(best(problem, params, rows, cotangents, gradients, signs, None if goals is None else goals[rows]))
     if not parts:
         nothing = problem.labels[:0]
-        return Outcome(adv=problem.x, status=nothing, steps=nothing, epsilon=problem.x.new_empty(0))
+        return AlgorithmResult(adv=problem.x, status=nothing, steps=nothing, epsilon=problem.x.new_empty(0))
     adv, w, status, steps = (torch.cat(values) for values in zip(*parts, strict=True))
-    return Outcome(adv=adv, status=status, steps=steps, epsilon=w)
+    return AlgorithmResult(adv=adv, status=status, steps=steps, epsilon=w)
 
 
 def best(

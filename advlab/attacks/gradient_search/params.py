@@ -52,7 +52,7 @@ class Search(Attack):
         if self.resolution > self.largest:
             raise ValueError(f"resolution must be at most largest, got {self.resolution} and {self.largest}")
 
-    def price(self, classes: int) -> tuple[int, int]:
+    def estimated_cost(self, classes: int) -> tuple[int, int]:
         """One gradient, and the forwards of the search: a dozen, or the whole scan."""
         scan = 0 if self.epsilon else round(self.largest / self.resolution) if self.exhaustive else 12
         return 1 + scan, 1

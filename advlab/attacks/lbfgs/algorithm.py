@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from advlab.attacks.interface import Outcome
+from advlab.attacks.interface import AlgorithmResult
 from advlab.attacks.lbfgs.box_lbfgs import BoxLBFGS, compact
 from advlab.attacks.problem import Problem, margin
 from advlab.attacks.status import Status
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SETTLED = 1.02  # the search over c ends when the largest success and the smallest failure are as near as this
 
 
-def lbfgs(problem: Problem, params: LBFGS) -> Outcome:
+def lbfgs(problem: Problem, params: LBFGS) -> AlgorithmResult:
     """The shortest of the minimisers that are adversarial; lengths are in units of the bounds' length."""
     x = problem.x
     adv, steps = x.clone(), torch.zeros(len(x), dtype=torch.int64, device=x.device)
@@ -42,7 +42,7 @@ def lbfgs(problem: Problem, params: LBFGS) -> Outcome:
             search.drop(ended[len(fresh) :])
     found = (status == Status.SUCCESS).nonzero()[:, 0]
     adv[found] = shrink(problem, adv[found], found, params.shrink)
-    return Outcome(adv, status, steps)
+    return AlgorithmResult(adv, status, steps)
 
 
 class Search:

@@ -49,6 +49,6 @@ class LBFGS(Attack):
         if self.shrink < 0:
             raise ValueError(f"shrink must be 0 or more, got {self.shrink}")
 
-    def price(self, classes: int) -> tuple[int, int]:
+    def estimated_cost(self, classes: int) -> tuple[int, int]:
         """At most: all iterations of all searches."""
         return self.searches * self.max_iter, self.searches * self.max_iter

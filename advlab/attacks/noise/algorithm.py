@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advlab.attacks.interface import Outcome
+from advlab.attacks.interface import AlgorithmResult
 from advlab.attacks.noise.params import Noise
 from advlab.attacks.problem import Problem
 from advlab.attacks.random_numbers import generator, image_keys
 from advlab.attacks.status import Status
 
 
-def noise(problem: Problem, params: Noise) -> Outcome:
+def noise(problem: Problem, params: Noise) -> AlgorithmResult:
     """Add one random direction after the other until one flips; status MAX_ITER where none of the trials does."""
     low, high = problem.bounds
     adv, status = problem.x.clone(), torch.full_like(problem.labels, int(Status.MAX_ITER))
@@ -38,7 +38,7 @@ def noise(problem: Problem, params: Noise) -> Outcome:
             status[part[~finite]] = int(Status.NONFINITE)
             going.append(part[finite & ~flips])
         rows = torch.cat(going) if going else rows[:0]
-    return Outcome(adv=adv, status=status, steps=steps)
+    return AlgorithmResult(adv=adv, status=status, steps=steps)
 
 
 def direction(key: bytes, trial: int, norm: str, shape: tuple[int, ...]) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from advlab.attacks import DeepFool
-from advlab.attacks.boundary.one_image import Single
+from advlab.attacks.boundary.one_image import OneImageDeepFool
 from advlab.attacks.problem import Problem
 
 
@@ -40,7 +40,7 @@ def images(n: int = 30) -> Tensor:
 def test_it_is_the_deepfool_of_a_batch(candidates: int, overshoot: float, max_iter: int) -> None:
     model, x = network(), images()
     problem = problem_of(model, x)
-    single = Single(problem, max_iter=max_iter, overshoot=overshoot, candidates=candidates)
+    single = OneImageDeepFool(problem, max_iter=max_iter, overshoot=overshoot, candidates=candidates)
     batch = DeepFool(clip="none", overshoot=overshoot, max_iter=max_iter, candidates=candidates)
     expected = batch(model, x, problem.labels)
     assert 0 < int(expected.success.sum()) < len(x) if max_iter == 1 else bool(expected.success.all())
@@ -60,7 +60,7 @@ def test_it_is_the_deepfool_of_a_batch(candidates: int, overshoot: float, max_it
 def test_it_starts_where_it_is_told() -> None:
     model, x = network(), images()
     problem = problem_of(model, x)
-    single = Single(problem, max_iter=20, overshoot=0.02, candidates=0)
+    single = OneImageDeepFool(problem, max_iter=20, overshoot=0.02, candidates=0)
     for i in range(5):
         r, count = single(i, x[i : i + 1])
         assert count > 0
@@ -74,11 +74,11 @@ def test_it_starts_where_it_is_told() -> None:
 def test_no_gradient_and_no_finite_logits_are_failures(linear: type[nn.Module]) -> None:
     flat = linear(torch.zeros(3, 4), torch.tensor([1.0, 0.0, 0.0]))
     x = torch.full((1, 1, 2, 2), 0.5)
-    r, count = Single(problem_of(flat, x), max_iter=5, overshoot=0.02, candidates=0)(0, x)
+    r, count = OneImageDeepFool(problem_of(flat, x), max_iter=5, overshoot=0.02, candidates=0)(0, x)
     assert (count, float(r.abs().max())) == (-1, 0.0)
 
     for value in (torch.nan, torch.inf, -torch.inf):
         problem = problem_of(flat, x)
         problem.model = linear(torch.zeros(3, 4), torch.tensor([1.0, value, 0.0]))
-        assert Single(problem, max_iter=5, overshoot=0.02, candidates=0)(0, x)[1] == -1
+        assert OneImageDeepFool(problem, max_iter=5, overshoot=0.02, candidates=0)(0, x)[1] == -1
         assert problem.backwards == 0

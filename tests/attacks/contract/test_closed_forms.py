@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from advlab.attacks import UAP, Attack, Fooling, Noise
-from advlab.attacks.interface import Outcome
+from advlab.attacks.interface import AlgorithmResult
 from advlab.attacks.problem import Problem, lengths
 from tests.attacks.contract.conftest import ALL, Case, every, fixed_length, ids, moved, remake
 
@@ -73,10 +73,12 @@ def key_check(case: Case) -> Callable[..., None]:
 def no_op(attack: Attack) -> Attack:
     """One that claims success and returns the images as they are."""
 
-    def method(problem: Problem, params: Any) -> Outcome:
+    def method(problem: Problem, params: Any) -> AlgorithmResult:
         n = len(problem)
         nothing = torch.zeros(n, dtype=torch.int64)
-        return Outcome(problem.x.clone(), nothing, nothing, universal=torch.zeros(problem.x.shape[1:]).to(problem.x))
+        return AlgorithmResult(
+            problem.x.clone(), nothing, nothing, universal=torch.zeros(problem.x.shape[1:]).to(problem.x)
+        )
 
     return remake(attack, type("NoOp", (type(attack),), {"method": staticmethod(method)}))
 

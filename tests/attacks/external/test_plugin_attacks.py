@@ -14,7 +14,7 @@ import advlab
 from advlab.attacks.interface import AttackResult
 from advlab.config import components
 from advlab.config.schema import construct
-from advlab.config.settings import plain
+from advlab.config.settings import archived_parameters
 from advlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def test_it_is_called_counted_clipped_and_classified_again() -> None:
     attack = build("shift", size=0.35)
     result: AttackResult = attack(model, x, y, batch_size=2)
     assert (attack.label, attack.norm_name, attack.minimal, attack.targeted) == ("shift", "linf", True, "never")
-    assert plain(attack) == {"size": 0.35}
+    assert archived_parameters(attack) == {"size": 0.35}
     assert [count for count, _, _ in seen] == [2, 1]  # the last image is not attacked
     assert seen[0][1:] == ((0.0, 1.0), [0, 0])
     assert result.success.tolist() == [False, True, True, False]
@@ -159,7 +159,7 @@ def test_on_the_command_line(shell: Callable[..., Ended], cli: Callable[..., End
     ):
         with pytest.raises(ConfigError, match=words):
             build("mine", **options)
-    assert plain(build("mine", steps=3)) == {"steps": 3, "way": "up"}
+    assert archived_parameters(build("mine", steps=3)) == {"steps": 3, "way": "up"}
 
 
 @pytest.mark.parametrize(

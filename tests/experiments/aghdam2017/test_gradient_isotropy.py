@@ -189,9 +189,9 @@ def test_neither_batches_nor_cells_matter_and_the_cost_is_what_is_spent(
             tables.append(measured(ctx))
         assert ctx.forward is not None
         cost = ctx.settings.experiment.cost(ctx)
-        assert ctx.effort.backwards == cost.backwards
-        assert ctx.effort.forwards + ctx.forward.images == cost.forwards == sum(passed)
-        assert ctx.effort.images == 0
+        assert ctx.counts.backwards == cost.backwards
+        assert ctx.counts.forwards + ctx.forward.images == cost.forwards == sum(passed)
+        assert ctx.counts.images == 0
     numbers = tables[0].select_dtypes("number").columns
     for other in tables[1:]:
         assert np.allclose(tables[0][numbers], other[numbers], rtol=1e-3, atol=1e-6, equal_nan=True)

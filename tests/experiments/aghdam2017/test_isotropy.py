@@ -110,7 +110,7 @@ def test_rows_equal_brute_force_in_float64(tmp_path: Any) -> None:
     for row in found.itertuples():
         k = [0.1, 1.0, 10.0].index(row.radius)
         noise = torch.empty(1, 20, 36)
-        source.fill([(row.sample, k)], noise)
+        source.write_directions([(row.sample, k)], noise)
         v = noise[0].double()
         length = v.norm(dim=1) if row.norm == "l2" else v.abs().amax(1)
         x = ctx.data.images(torch.tensor([row.sample])).double().flatten(1)

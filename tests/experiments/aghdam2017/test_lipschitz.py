@@ -78,7 +78,7 @@ def test_rows_equal_brute_force(around: Any, measured: Any) -> None:
     source = Draws(seed=0, dataset="toy/test", size=36, device=torch.device("cpu"), portable=True)
     for row in found.itertuples():
         noise = torch.empty(1, 20, 36)
-        source.fill([(row.sample, [0.1, 1.0, 10.0].index(row.radius))], noise)
+        source.write_directions([(row.sample, [0.1, 1.0, 10.0].index(row.radius))], noise)
         v = noise[0].double()
         v *= (row.radius / row.pixel_scale / (v.norm(dim=1) if row.norm == "l2" else v.abs().amax(1)))[:, None]
         x = ctx.data.images(torch.tensor([row.sample])).double().flatten(1)

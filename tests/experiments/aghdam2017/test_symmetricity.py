@@ -54,7 +54,7 @@ def test_rows_equal_brute_force(around: Any, measured: Any) -> None:
     double = network.double()
     for row in found.itertuples():
         noise = torch.empty(1, 20, 36)
-        Permutations(ctx.draws).fill([(row.sample, [0.1, 1.0, 10.0].index(row.radius))], noise)
+        Permutations(ctx.draws).write_directions([(row.sample, [0.1, 1.0, 10.0].index(row.radius))], noise)
         v = noise[0].double()
         v *= row.radius / row.pixel_scale / (v[0].norm() if row.norm == "l2" else v[0].abs().max())
         x = ctx.data.images(torch.tensor([row.sample])).double()

@@ -42,7 +42,7 @@ def pixels(x: Tensor) -> Tensor:
 def directions(ctx: Any, sample: int, k: int, trials: int) -> np.ndarray[Any, Any]:
     """(T, D) permutations of one (sample, radius), before scaling."""
     noise = torch.empty(1, trials, ctx.draws.size)
-    Permutations(ctx.draws).fill([(sample, k)], noise)
+    Permutations(ctx.draws).write_directions([(sample, k)], noise)
     return noise[0].double().numpy()
 
 

@@ -44,7 +44,7 @@ def test_r_equals_brute_force_in_float64(around: Any, measured: Any) -> None:
     checked = 0
     for row in found[found["source"] == "network"].itertuples():
         noise = torch.empty(1, 20, 36)
-        source.fill([(row.sample, [0.1, 1.0, 10.0].index(row.radius))], noise)
+        source.write_directions([(row.sample, [0.1, 1.0, 10.0].index(row.radius))], noise)
         v = noise[0].double()
         length = v.norm(dim=1) if row.norm == "l2" else v.abs().amax(1)
         v = v * (row.radius / row.pixel_scale / length)[:, None]
@@ -66,7 +66,7 @@ def test_p_is_that_of_permutations_one_by_one(around: Any, measured: Any) -> Non
     random, pairs = np.random.default_rng(7), []
     for row in found[(found["source"] == "network") & (found["norm"] == "l2")].itertuples():
         noise = torch.empty(1, 20, 36)
-        source.fill([(row.sample, [0.1, 1.0, 10.0].index(row.radius))], noise)
+        source.write_directions([(row.sample, [0.1, 1.0, 10.0].index(row.radius))], noise)
         v = torch.nn.functional.normalize(noise[0].double())
         inner, outer = squareform(pdist(v.numpy())), pdist((v @ weight.double().T).numpy())
         r = abs(pearsonr(squareform(inner), outer)[0])

@@ -35,8 +35,8 @@ def context(tmp_path: Any, *overrides: str) -> Context:
     chosen = settings(*overrides)
     ctx = Context(chosen, ArtifactStore(tmp_path), torch.device("cpu"), lambda *_: None)
     options = LoadOptions(root=tmp_path, download=False, artifacts=ctx.artifacts, model_shape=chosen.model.shape)
-    ctx.split = lambda split: chosen.dataset.load(split, "digits", options)
-    ctx.data = ctx.split("test")
+    ctx.load_split = lambda split: chosen.dataset.load(split, "digits", options)
+    ctx.data = ctx.load_split("test")
     ctx.prepared = chosen.experiment.prepare(ctx)
     return ctx
 
@@ -230,8 +230,8 @@ def test_other_images_and_networks(tmp_path: Any) -> None:
         chosen = composer.jobs([*kept, *overrides], multirun=False)[0]
     ctx = Context(chosen, ArtifactStore(tmp_path), torch.device("cpu"), lambda *_: None)
     options = LoadOptions(root=tmp_path, download=False, artifacts=ctx.artifacts)
-    ctx.split = lambda split: chosen.dataset.load(split, "digits", options)
-    ctx.data = ctx.split("test")
+    ctx.load_split = lambda split: chosen.dataset.load(split, "digits", options)
+    ctx.data = ctx.load_split("test")
     ctx.prepared = chosen.experiment.prepare(ctx)
     found = rows(ctx)
     assert {row.victim for row in found} == {"reference", "adversarial", "hard"}
@@ -243,8 +243,8 @@ def test_other_images_and_networks(tmp_path: Any) -> None:
 def test_the_cost_covers_what_is_counted(measured: tuple[Context, list[Any]]) -> None:
     ctx, _ = measured
     cost = ctx.settings.experiment.cost(ctx)
-    assert ctx.effort.backwards < cost.backwards
-    assert ctx.effort.forwards < cost.forwards
+    assert ctx.counts.backwards < cost.backwards
+    assert ctx.counts.forwards < cost.forwards
 
 
 @pytest.mark.parametrize(

@@ -78,16 +78,16 @@ def test_agreement_by_hand(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> No
     """Students that always say class 4: what is counted, where and on which points, against float64 by hand."""
     from advlab.experiments.barati2021.random_mlp import random_mlp
 
-    from advlab.training.batched_mlps import StackedMLP
+    from advlab.training.batched_mlps import BatchedMLPs
 
     given: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def two(shape: tuple[int, ...]) -> torch.Tensor:
         return torch.nn.functional.one_hot(torch.full(shape, 4), 5).float()
 
-    monkeypatch.setattr(StackedMLP, "fit", lambda self, x, y, **rest: given.extend(zip(x, y, strict=True)))
-    monkeypatch.setattr(StackedMLP, "__call__", lambda self, x: two((len(self.weights[0]), len(x))))
-    monkeypatch.setattr(StackedMLP, "one", lambda self, k, x: two((len(x),)))
+    monkeypatch.setattr(BatchedMLPs, "fit", lambda self, x, y, **rest: given.extend(zip(x, y, strict=True)))
+    monkeypatch.setattr(BatchedMLPs, "__call__", lambda self, x: two((len(self.weights[0]), len(x))))
+    monkeypatch.setattr(BatchedMLPs, "one", lambda self, k, x: two((len(x),)))
     found = rows(context(tmp_path, teachers=1, sizes=[30]))
 
     def logits(points: Any) -> Any:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from advlab.attacks import Attack
-from advlab.attacks.interface import Outcome
+from advlab.attacks.interface import AlgorithmResult
 from advlab.attacks.status import Status
 from advlab.config import components
 from advlab.config.settings import resolve
@@ -64,14 +64,14 @@ class First(nn.Module):
         return out
 
 
-def swap(problem: Any, attack: Any) -> Outcome:
+def swap(problem: Any, attack: Any) -> AlgorithmResult:
     """White in the pixel of a class that depends on the image and the kind of attack; the rest stays."""
     code = (problem.x.flatten(1)[:, 15] * 255).round().long()
     shift = torch.where(code < attack.obeys, 1, attack.shift)  # alike where the last pixel says so
     target = (problem.labels + shift) % 4
     adv = problem.x.clone()
     adv.flatten(1).scatter_(1, target[:, None], 1.0)
-    return Outcome(adv, torch.full_like(target, int(Status.SUCCESS)), torch.ones_like(target))
+    return AlgorithmResult(adv, torch.full_like(target, int(Status.SUCCESS)), torch.ones_like(target))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,8 +131,8 @@ def test_a_column_is_the_first_image_of_its_class_whose_kinds_agree(tmp_path: Pa
             wanted.setdefault(label, sample)
     ctx = context(tmp_path, data)
     assert ctx.prepared["samples"] == [wanted[label] for label in range(4)]
-    assert ctx.effort.backwards == 0
-    assert ctx.effort.images > 0
+    assert ctx.counts.backwards == 0
+    assert ctx.counts.images > 0
     assert context(tmp_path, data, columns=2).prepared["samples"] != []
     assert len(context(tmp_path, data, columns=2).prepared["samples"]) == 2
 

@@ -83,7 +83,7 @@ def test_levels_are_reached_and_what_is_drawn_is_classified_again(tmp_path: Path
             assert row.success
             assert row.reached >= row.level
             assert row.l2 == pytest.approx(np.linalg.norm((pixels.astype(float) - start) / 255), abs=0.03)
-    assert ctx.effort.backwards >= found.groupby("target")["steps"].max().sum()
+    assert ctx.counts.backwards >= found.groupby("target")["steps"].max().sum()
     steps = found[found["target"] == 3]["steps"]
     assert steps.is_monotonic_increasing
     assert steps.iloc[-1] > 0

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from advlab.attacks import Attack
-from advlab.attacks.interface import Outcome
+from advlab.attacks.interface import AlgorithmResult
 from advlab.attacks.status import Status
 from advlab.config import components
 from advlab.config.settings import Settings, resolve
@@ -34,7 +34,7 @@ SHAPE = (1, 6, 6)
 COUNT = 40
 
 
-def straight(problem: Any, attack: Any) -> Outcome:
+def straight(problem: Any, attack: Any) -> AlgorithmResult:
     """The nearest point across the boundary of a linear network with two classes, a little beyond; one gradient each."""
     x = problem.x
     sign = torch.where(problem.labels == 0, 1.0, -1.0)[:, None]
@@ -46,7 +46,7 @@ def straight(problem: Any, attack: Any) -> Outcome:
     far = step.flatten(1).norm(dim=1) > attack.farthest
     adv = torch.where(far[:, None, None, None], x, x - step)
     status = torch.where(far, int(Status.MAX_ITER), int(Status.SUCCESS))
-    return Outcome(adv, status, torch.ones_like(status))
+    return AlgorithmResult(adv, status, torch.ones_like(status))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +121,7 @@ def context(tmp_path: Path, *, batch: int = 16, others: dict[str, int] | None = 
     ctx.data, ctx.forward = images(), forward(1, batch)
     ctx.classifier, ctx.execution = ctx.forward.classifier, ctx.forward.execution
     made = {name: forward(seed) for name, seed in (others or {}).items()}
-    ctx.another = lambda other: made[other.nodes["model"]["name"]]
+    ctx.load_network = lambda other: made[other.nodes["model"]["name"]]
     ctx.prepared = json.loads(json.dumps(chosen.experiment.prepare(ctx)))
     return ctx
 
@@ -168,9 +168,9 @@ def test_what_it_took_is_counted_in_the_rows_and_for_the_manifest(tmp_path: Path
     # the check before and after takes every image, the gradient the eligible ones
     assert found["forwards"].sum() == pytest.approx(2 * COUNT + eligible)
     assert found["backwards"].sum() == pytest.approx(eligible)
-    assert (ctx.effort.forwards, ctx.effort.backwards) == (2 * COUNT + eligible, eligible)
-    assert ctx.effort.images == COUNT
-    assert ctx.effort.seconds > 0
+    assert (ctx.counts.forwards, ctx.counts.backwards) == (2 * COUNT + eligible, eligible)
+    assert ctx.counts.images == COUNT
+    assert ctx.counts.seconds > 0
 
 
 @pytest.mark.parametrize("batch", [1, 7, 100])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from advlab.attacks.interface import AttackResult, Outcome, begun, finish
+from advlab.attacks.interface import AlgorithmResult, AttackResult, begun, finish
 from advlab.attacks.problem import Model, Problem, cross_entropy_cotangent
 from advlab.attacks.status import Status
 
@@ -21,7 +21,7 @@ GREY = 255.0  # the cited step rule is in grey levels
 SLACK = 100.0  # rounding units by which a level is passed, so that it still holds when the image is classified again
 
 
-def fooling(problem: Problem, attack: Fooling) -> Outcome:
+def fooling(problem: Problem, attack: Fooling) -> AlgorithmResult:
     """Ascend until the target's probability reaches `attack.level` (gunther2017, figure 2)."""
     return ascend(problem, attack, [attack.level])[0]
 
@@ -63,7 +63,7 @@ def fooling_levels(
         return {level: finish(stops[level], start, outcome) for level, outcome in zip(stops, outcomes, strict=True)}
 
 
-def ascend(problem: Problem, attack: Fooling, levels: Sequence[float]) -> list[Outcome]:
+def ascend(problem: Problem, attack: Fooling, levels: Sequence[float]) -> list[AlgorithmResult]:
     """One ascent of each image, with its first point at or above each of the ascending levels.
 
     An image leaves when it reaches the last level, when a step no longer changes it (ZERO_GRADIENT: the step vanishes;
@@ -118,7 +118,7 @@ def ascend(problem: Problem, attack: Fooling, levels: Sequence[float]) -> list[O
             keep = ~over
             live, after, t, best, peak = live[keep], after[keep], t[keep], best[keep], peak[keep]
         x = after
-    return [Outcome(adv=adv[k], status=status[k], steps=steps[k]) for k in range(len(levels))]
+    return [AlgorithmResult(adv=adv[k], status=status[k], steps=steps[k]) for k in range(len(levels))]
 
 
 def step_from(

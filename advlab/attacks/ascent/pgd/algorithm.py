@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advlab.attacks.interface import Outcome
+from advlab.attacks.interface import AlgorithmResult
 from advlab.attacks.problem import Problem, lengths, margin
 from advlab.attacks.random_numbers import generator, image_keys
 from advlab.attacks.status import Status
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from advlab.attacks.ascent.pgd.params import PGD
 
 
-def pgd(problem: Problem, params: PGD) -> Outcome:
+def pgd(problem: Problem, params: PGD) -> AlgorithmResult:
     """Ascend the loss of the label, or descend that of the target; the returned image is the last iterate.
 
     With restarts: the first restart whose last iterate succeeds, else the one with the largest margin.
@@ -26,7 +26,7 @@ def pgd(problem: Problem, params: PGD) -> Outcome:
     adv, steps = x.clone(), torch.zeros(len(x), dtype=torch.int64, device=x.device)
     status = torch.full((len(x),), int(Status.MAX_ITER), dtype=torch.int64, device=x.device)
     if params.epsilon == 0 or not len(x):
-        return Outcome(adv, status, steps)
+        return AlgorithmResult(adv, status, steps)
     best = torch.full((len(x),), -torch.inf, dtype=x.dtype, device=x.device)
     active = torch.arange(len(x), device=x.device)
     for restart in range(params.restarts):
@@ -43,7 +43,7 @@ def pgd(problem: Problem, params: PGD) -> Outcome:
         active = active[best[active] <= 0]
         if not len(active):
             break
-    return Outcome(adv, status, steps)
+    return AlgorithmResult(adv, status, steps)
 
 
 def success_margin(problem: Problem, image: Tensor, index: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from advlab.attacks.boundary.nearest_boundary import Gradients, nearest, nearest_at_once
-from advlab.attacks.interface import Outcome
+from advlab.attacks.interface import AlgorithmResult
 from advlab.attacks.problem import Linearisation, Problem
 from advlab.attacks.status import Status
 
@@ -24,7 +24,7 @@ AT_ONCE = {
 REPACK = 0.25  # share of finished images from which on those that are left are worth a forward of their own
 
 
-def deepfool(problem: Problem, params: DeepFool) -> Outcome:
+def deepfool(problem: Problem, params: DeepFool) -> AlgorithmResult:
     """Step to the nearest linearised boundary until the class changes (Moosavi-Dezfooli et al. 2016, algorithms 1 and 2).
 
     Each step costs one forward, which tells whether an image is finished and linearises it where it is not (two in the
@@ -64,7 +64,7 @@ class Stepper:
         self.next = self.looks = 0
         self.differing = x.new_zeros(())
 
-    def run(self) -> Outcome:
+    def run(self) -> AlgorithmResult:
         """Until no image is left."""
         problem, python = self.problem, self.params.flavour == "python"
         while self._refill():
@@ -85,7 +85,7 @@ class Stepper:
                 at = None if self.at_once else problem.linearise(point)
             self._step(point, at, logits, ~done)
         facts = {"rival_differs": float(self.differing) / self.looks} if self.looks else None
-        return Outcome(self.adv, self.status, self.steps, facts=facts)
+        return AlgorithmResult(self.adv, self.status, self.steps, facts=facts)
 
     def _refill(self) -> bool:
         """New images into the free places; whether any image is in work."""

@@ -59,7 +59,7 @@ class DeepFool(Attack):
         if self.refine and self.norm != "l2":
             raise ValueError("refine=true works in the norm l2: set norm=l2")
 
-    def price(self, classes: int) -> tuple[int, int]:
+    def estimated_cost(self, classes: int) -> tuple[int, int]:
         """As small networks take: some ten steps, and the gradients of all rivals at the first of them."""
         rivals = min(self.candidates or classes - 1, classes - 1)
         more = self.refinements if self.refine else 0

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from advlab.attacks.boundary.box_step import box_step
-from advlab.attacks.interface import Outcome
+from advlab.attacks.interface import AlgorithmResult
 from advlab.attacks.problem import Problem, lengths, margin, rounding
 from advlab.attacks.status import Status
 
@@ -21,7 +21,7 @@ BEYOND = 1.05  # steps to the linearised boundary go beyond it by 5 %
 MOST_BIAS = 0.1  # largest weight of the original's own step (Croce and Hein 2020)
 
 
-def refine(problem: Problem, params: DeepFool, outcome: Outcome) -> Outcome:
+def refine(problem: Problem, params: DeepFool, outcome: AlgorithmResult) -> AlgorithmResult:
     """Shorten the perturbations that DeepFool found; none becomes longer.
 
     Each of the `refinements` steps linearises the boundary at the image z, draws z towards the original x if it is
@@ -34,7 +34,7 @@ def refine(problem: Problem, params: DeepFool, outcome: Outcome) -> Outcome:
     for index in successes.split(problem.batch_size):
         adv[index] = shortened(problem, params, index, adv[index])
         steps[index] += params.refinements
-    return Outcome(adv, outcome.status, steps, facts=outcome.facts)
+    return AlgorithmResult(adv, outcome.status, steps, facts=outcome.facts)
 
 
 def shortened(problem: Problem, params: DeepFool, index: Tensor, start: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from advlab.attacks.external.counted_network import Counted, accept, seeded
-from advlab.attacks.interface import Outcome
+from advlab.attacks.interface import AlgorithmResult
 from advlab.attacks.problem import Problem
 from advlab.attacks.status import Status
 from advlab.errors import suggest
@@ -34,7 +34,7 @@ LIBRARIES = {
 }
 
 
-def library(problem: Problem, params: Library) -> Outcome:
+def library(problem: Problem, params: Library) -> AlgorithmResult:
     """Run the library's attack batch by batch; random numbers are a function of the seed and of the batch.
 
     But ART's BoundaryAttack, HopSkipJump and BrendelBethgeAttack draw from entropy of their own.
@@ -50,7 +50,7 @@ def library(problem: Problem, params: Library) -> Outcome:
     facts = {"library": params.library, "version": importlib.metadata.version(LIBRARIES[params.library][0])}
     low, extent = problem.bounds[0], problem.extent
     if not len(problem):
-        return Outcome(adv, status, torch.zeros_like(status), facts=facts)
+        return AlgorithmResult(adv, status, torch.zeros_like(status), facts=facts)
     with blamed(params), quiet(), torch.enable_grad():
         run = {"foolbox": foolbox, "torchattacks": torchattacks, "art": art}[params.library](problem, params, found)
         for start in range(0, len(problem), problem.batch_size):
@@ -65,7 +65,7 @@ def library(problem: Problem, params: Library) -> Outcome:
                 out = torch.where(out == unit, x, out * extent + low)
             adv[rows], finite = accept(problem, rows, out, "it")
             status[rows] = torch.where(finite, int(Status.MAX_ITER), int(Status.NONFINITE))
-    return Outcome(adv, status, torch.zeros_like(status), facts=facts)
+    return AlgorithmResult(adv, status, torch.zeros_like(status), facts=facts)
 
 
 def find(params: Library) -> type:

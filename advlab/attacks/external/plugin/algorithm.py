@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from advlab.attacks.external.counted_network import Counted, accept, seeded
-from advlab.attacks.interface import Outcome
+from advlab.attacks.interface import AlgorithmResult
 from advlab.attacks.problem import Problem
 from advlab.attacks.status import Status
 
 if TYPE_CHECKING:
-    from advlab.attacks.external.plugin.params import ForeignAttack
+    from advlab.attacks.external.plugin.params import PluginAttack
 
 
-def foreign(problem: Problem, params: ForeignAttack) -> Outcome:
+def foreign(problem: Problem, params: PluginAttack) -> AlgorithmResult:
     """Call the function on batches of images in the units of `bounds`, and clip what it returns to them.
 
     Global random numbers (torch, numpy, random) are a function of its option `seed`, if it has one, and of the batch.
@@ -38,4 +38,4 @@ def foreign(problem: Problem, params: ForeignAttack) -> Outcome:
             found = params.function(model, x, problem.labels[rows].clone(), **extra, **params.options)
         adv[rows], finite = accept(problem, rows, found, f"the attack {params.label}")
         status[rows] = torch.where(finite, int(Status.MAX_ITER), int(Status.NONFINITE))
-    return Outcome(adv, status, torch.zeros_like(status))
+    return AlgorithmResult(adv, status, torch.zeros_like(status))

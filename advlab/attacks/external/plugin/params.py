@@ -10,7 +10,7 @@ from advlab.attacks.base import Attack, Norm
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForeignAttack(Attack):
+class PluginAttack(Attack):
     """A user's own attack, registered by a plug-in (`advlab.attack`), which derives a class for its traits.
 
     Attributes:
@@ -26,6 +26,6 @@ class ForeignAttack(Attack):
     norm: ClassVar[Norm] = "l2"
     options: dict[str, Any] = field(default_factory=dict)
 
-    def plain(self) -> dict[str, Any]:
+    def archived(self) -> dict[str, Any]:
         """What is archived."""
         return dict(self.options)

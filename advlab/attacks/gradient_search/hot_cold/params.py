@@ -45,9 +45,9 @@ class HotCold(Search):
                 f"hot={self.hot}: besides the label the model has {classes - 1} classes, hot={classes - 1} is the last"
             )
 
-    def price(self, classes: int) -> tuple[int, int]:
+    def estimated_cost(self, classes: int) -> tuple[int, int]:
         """With `hot=0`, a gradient and some forwards for each other class."""
-        forwards, backwards = super().price(classes)
+        forwards, backwards = super().estimated_cost(classes)
         return (4 * (classes - 1), classes - 1) if self.hot == 0 else (forwards, backwards)
 
     def goal(self, targets: Tensor | None) -> Tensor | None:

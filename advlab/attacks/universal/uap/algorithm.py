@@ -10,8 +10,8 @@ from torch import Tensor
 
 from advlab.attacks.boundary.deepfool.algorithm import Stepper
 from advlab.attacks.boundary.deepfool.params import DeepFool
-from advlab.attacks.boundary.one_image import Single
-from advlab.attacks.interface import Outcome
+from advlab.attacks.boundary.one_image import OneImageDeepFool
+from advlab.attacks.interface import AlgorithmResult
 from advlab.attacks.problem import Problem, lengths
 from advlab.attacks.status import Status
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from advlab.attacks.universal.uap.params import UAP
 
 
-def uap(problem: Problem, params: UAP) -> Outcome:
+def uap(problem: Problem, params: UAP) -> AlgorithmResult:
     """Aggregate DeepFool steps over the images (Moosavi-Dezfooli et al. 2017, algorithm 1).
 
     exact: the next image, in a shuffled order, that v does not fool is found by looking at several at once; the minimal
@@ -38,10 +38,12 @@ def uap(problem: Problem, params: UAP) -> Outcome:
         check_held_out(problem, held_out)
     v = problem.x.new_zeros(problem.x.shape[1:])
     if not len(problem):
-        return Outcome(problem.x.clone(), problem.labels.clone(), problem.labels.clone(), universal=v, facts={})
+        return AlgorithmResult(problem.x.clone(), problem.labels.clone(), problem.labels.clone(), universal=v, facts={})
     generator = torch.Generator().manual_seed(params.seed)
     best, best_rate, passes, updates = v, 0.0, 0, 0
-    single = Single(problem, max_iter=params.max_iter, overshoot=params.overshoot, candidates=params.candidates)
+    single = OneImageDeepFool(
+        problem, max_iter=params.max_iter, overshoot=params.overshoot, candidates=params.candidates
+    )
     while passes < params.passes and best_rate < params.fooling:
         order = torch.randperm(len(problem), generator=generator).to(problem.x.device)
         if params.mode == "exact":
@@ -63,7 +65,7 @@ def uap(problem: Problem, params: UAP) -> Outcome:
         facts["held_out_fooling_rate_clipped"] = fooling_rate(problem, x, labels, best, clip=True)
     adv = (problem.x + best).clamp(*problem.bounds)
     status = torch.full_like(problem.labels, int(Status.MAX_ITER))  # success is what the check of `adv` finds
-    return Outcome(adv, status, torch.full_like(status, passes), universal=best, facts=facts)
+    return AlgorithmResult(adv, status, torch.full_like(status, passes), universal=best, facts=facts)
 
 
 def check_held_out(problem: Problem, held_out: Tensor) -> None:
@@ -86,7 +88,7 @@ def check_held_out(problem: Problem, held_out: Tensor) -> None:
         )
 
 
-def exact_pass(problem: Problem, params: UAP, v: Tensor, order: Tensor, single: Single) -> tuple[Tensor, int]:
+def exact_pass(problem: Problem, params: UAP, v: Tensor, order: Tensor, single: OneImageDeepFool) -> tuple[Tensor, int]:
     """One pass over the images in `order`; v (C, H, W) after it, and how often it was changed."""
     images, start, look, updates = order.tolist(), 0, 1, 0
     while start < len(images):
