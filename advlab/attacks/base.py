@@ -6,6 +6,7 @@ pixel range, whatever the pixel unit. Images are clipped to the bounds unless an
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from advlab.attacks.interface import AttackResult
+    from advlab.attacks.problem import Problem
+    from advlab.attacks.results import AlgorithmResult, AttackResult
 
 Norm = Literal["l2", "linf"]
 
@@ -22,24 +24,25 @@ Norm = Literal["l2", "linf"]
 class Attack:
     """What all attacks share: traits that the contract suite and the experiments follow, and the call.
 
+    The algorithm of an attack whose hyperparameters stand in `params.py` is the function `run` of the `algorithm.py` beside
+    it, which is imported, with torch, when the attack is called.
+
     Class attributes:
-        method: the algorithm, `module:function`, taking a `Problem` and these hyperparameters.
         targeted: never, optional or always takes targets.
         minimal: looks for the smallest perturbation in its norm; otherwise its length is given.
         set_level: finds one perturbation for all images together; otherwise each image's result is its own.
         needs_correct: attacks only what is classified as its label.
-        takes: names of further tensors in the call.
-        cotangent: `module:function` of logits, labels and targets, for an attack that needs J' cotangent at each image: it
-            comes from the forward that checks the images (`Problem.slopes`).
+        extra_inputs: names of further tensors in the call.
+        needs_first_gradient: needs one gradient at each image itself, of what `first_cotangent` says: it comes from the
+            forward that checks the images (`Problem.first_gradients`).
     """
 
-    method: ClassVar[str | Callable[..., Any]]
     targeted: ClassVar[Literal["never", "optional", "always"]] = "never"
     minimal: ClassVar[bool] = True
     set_level: ClassVar[bool] = False
     needs_correct: ClassVar[bool] = True
-    takes: ClassVar[tuple[str, ...]] = ()
-    cotangent: ClassVar[str] = ""
+    extra_inputs: ClassVar[tuple[str, ...]] = ()
+    needs_first_gradient: ClassVar[bool] = False
 
     def __call__(
         self,
@@ -53,9 +56,34 @@ class Attack:
         **data: Tensor,
     ) -> AttackResult:
         """Attack (N, C, H, W) images inside `bounds`; see `advlab.attacks.interface.attack`."""
-        from advlab.attacks.interface import attack
+        interface = importlib.import_module("advlab.attacks.interface")  # by name: it knows this class, and loads torch
+        result: AttackResult = interface.attack(
+            self, model, inputs, labels, targets=targets, bounds=bounds, batch_size=batch_size, **data
+        )
+        return result
 
-        return attack(self, model, inputs, labels, targets=targets, bounds=bounds, batch_size=batch_size, **data)
+    @classmethod
+    def algorithm(cls) -> Any:
+        """The module `algorithm` beside the module `params` that declares this class or the nearest of its bases.
+
+        Raises:
+            TypeError: no base stands in a `params.py`: such a class must override `run`.
+        """
+        for base in cls.__mro__:
+            package, _, module = base.__module__.rpartition(".")
+            if module == "params":
+                return importlib.import_module(f"{package}.algorithm")
+        raise TypeError(f"{cls.__name__} has no algorithm.py beside its params.py: override `run`")
+
+    def run(self, problem: Problem) -> AlgorithmResult:
+        """The algorithm on the eligible images."""
+        result: AlgorithmResult = self.algorithm().run(problem, self)
+        return result
+
+    def first_cotangent(self, logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
+        """(n, K): `Problem.first_gradients` are those of first_cotangent . logits, for logits (n, K) at the images."""
+        cotangent: Tensor = self.algorithm().first_cotangent(logits, labels, targets)
+        return cotangent
 
     @property
     def label(self) -> str:
@@ -69,7 +97,7 @@ class Attack:
 
     def achieved(self, logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
         """(N,) bool: whether images with these logits are what the attack is after."""
-        from advlab.attacks.problem import margin
+        from advlab.attacks.logits import margin
 
         return margin(logits, labels, self.goal(targets)) > 0
 

@@ -1,10 +1,18 @@
-"""Every component that a configuration can name, by family: names only, nothing is imported until one is used."""
+"""Every component that a configuration can name, by group; found from `configs/`, and none is imported before it is used.
+
+A YAML file of a group says `name: hot_cold`. That name is the class `HotCold`, whatever the case, in one of the files of the
+group (`FILES`). So a new experiment, attack, network or dataset is its own files and a YAML file: no list names it.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from advlab.config.folder import config_folder, package_folder
 from advlab.config.registry import Registry
 
 
@@ -13,12 +21,12 @@ class NoComponent:
     """The choice `none` of every group."""
 
 
-EXPERIMENTS: Registry[Any] = Registry("experiment")
-MODELS: Registry[Any] = Registry("model")
 DATASETS: Registry[Any] = Registry("dataset")
+MODELS: Registry[Any] = Registry("model")
 RECIPES: Registry[Any] = Registry("recipe")
 ATTACKS: Registry[Any] = Registry("attack")
 PROBES: Registry[Any] = Registry("probe")
+EXPERIMENTS: Registry[Any] = Registry("experiment")
 
 FAMILIES: dict[str, Registry[Any]] = {
     "dataset": DATASETS,
@@ -29,69 +37,47 @@ FAMILIES: dict[str, Registry[Any]] = {
     "experiment": EXPERIMENTS,
 }
 
-for _registry in (DATASETS, MODELS, RECIPES, ATTACKS, PROBES):
-    _registry.add("none", "advlab.config.components:NoComponent")
+#: group -> package, and which of its files declare the group's classes; none of them needs torch to be imported
+FILES = {
+    "dataset": ("advlab.data", "*.py"),
+    "model": ("advlab.models", "builtin.py"),
+    "attack": ("advlab.attacks", "**/params.py"),
+    "probe": ("advlab.probes", "*.py"),
+    "experiment": ("advlab.experiments", "*/*.py"),
+}
 
-EXPERIMENTS.add("isotropy", "advlab.experiments.aghdam2017.isotropy:Isotropy")
-EXPERIMENTS.add("symmetricity", "advlab.experiments.aghdam2017.symmetricity:Symmetricity")
-EXPERIMENTS.add("topology", "advlab.experiments.aghdam2017.topology:Topology")
-EXPERIMENTS.add("gradient_isotropy", "advlab.experiments.aghdam2017.gradient_isotropy:GradientIsotropy")
-EXPERIMENTS.add("lipschitz", "advlab.experiments.aghdam2017.lipschitz:Lipschitz")
-EXPERIMENTS.add("frequency", "advlab.experiments.aghdam2017.frequency:Frequency")
-EXPERIMENTS.add("lipschitz_toy", "advlab.experiments.aghdam2017.lipschitz_toy:LipschitzToy")
-EXPERIMENTS.add("symmetry_map", "advlab.experiments.aghdam2017.symmetry_map:SymmetryMap")
-EXPERIMENTS.add("bernstein_chebyshev", "advlab.experiments.barati2021.bernstein_chebyshev:BernsteinChebyshev")
-EXPERIMENTS.add("training_grids", "advlab.experiments.barati2021.training_grids:TrainingGrids")
-EXPERIMENTS.add("hard_points", "advlab.experiments.barati2021.hard_points:HardPoints")
-EXPERIMENTS.add("adversarial_gallery", "advlab.experiments.gunther2017.adversarial_gallery:AdversarialGallery")
-EXPERIMENTS.add("attack_survey", "advlab.experiments.surveys.attack_survey:AttackSurvey")
-EXPERIMENTS.add("fooling_gallery", "advlab.experiments.gunther2017.fooling_gallery:FoolingGallery")
-EXPERIMENTS.add("mlp_objectives", "advlab.experiments.barati2021.mlp_objectives:MLPObjectives")
-EXPERIMENTS.add("sample_complexity", "advlab.experiments.barati2021.sample_complexity:SampleComplexity")
-EXPERIMENTS.add("hard_point_training", "advlab.experiments.barati2021.hard_point_training:HardPointTraining")
 
-RECIPES.add("recipe", "advlab.training.recipe:Recipe")
+def classes(group: str) -> dict[str, str]:
+    """Class names of a group, in lower case -> `module:class`, read from the text of its files."""
+    package, pattern = FILES[group]
+    folder = package_folder(package)
+    found = {}
+    for path in sorted(folder.glob(pattern)):
+        module = ".".join([package, *path.relative_to(folder).with_suffix("").parts])
+        for name in re.findall(r"^class (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+            found[name.lower()] = f"{module}:{name}"
+    return found
 
-PROBES.add("sphere", "advlab.probes.sphere:Sphere")
 
-for _name, _class in {
-    "fgs": "FGS",
-    "fgv": "FGV",
-    "hot_cold": "HotCold",
-    "saliency": "Saliency",
-    "noise": "Noise",
-    "deepfool": "DeepFool",
-    "uap": "UAP",
-    "lbfgs": "LBFGS",
-    "pgd": "PGD",
-    "fooling": "Fooling",
-    "library": "Library",
-}.items():
-    ATTACKS.add(_name, f"advlab.attacks:{_class}")
+def named(group: str) -> Iterator[str]:
+    """The component that each YAML file of a group names."""
+    for path in sorted((Path(config_folder()) / group).glob("*.yaml")):
+        name = re.search(r"^\s*name:\s*(\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if name and name[1] != "none":
+            yield name[1]
 
-for _name, _class in {
-    "digits": "Digits",
-    "mnist": "Mnist",
-    "fashion_mnist": "FashionMnist",
-    "kmnist": "KMnist",
-    "cifar10": "Cifar10",
-    "cifar100": "Cifar100",
-    "gtsrb": "Gtsrb",
-    "imagenet": "ImageNet",
-    "folder": "Folder",
-}.items():
-    _module = (
-        "digits" if _name == "digits" else "file_sources" if _name in ("imagenet", "folder") else "torchvision_sources"
-    )
-    DATASETS.add(_name, f"advlab.data.{_module}:{_class}")
 
-for _name, _class in {
-    "lenet": "LeNet",
-    "nin": "NiN",
-    "ciresan": "Ciresan",
-    "aghdam": "Aghdam",
-    "mlp": "MLP",
-    "cifar_alexnet": "CifarAlexNet",
-    "cifar_vgg": "CifarVGG",
-}.items():
-    MODELS.add(_name, f"advlab.models.builtin:{_class}")
+def register_packaged() -> None:
+    """Fill the registries with what the packaged YAML files name."""
+    for group in FILES:
+        known = classes(group)
+        for name in named(group):
+            if target := known.get(name.replace("_", "").lower()):
+                FAMILIES[group].add(name, target)
+        if group != "experiment":
+            FAMILIES[group].add("none", f"{__name__}:NoComponent")
+    RECIPES.add("recipe", "advlab.training.recipe:Recipe")  # whatever a recipe is called
+    RECIPES.add("none", f"{__name__}:NoComponent")
+
+
+register_packaged()

@@ -1,5 +1,8 @@
 """What an experiment is and what it is handed: the base class, cells, the context, loading of networks."""
 
-from advlab.lab.experiment import Cell, Cost, Experiment
+from advlab.lab.cells import Cell, Cost
+from advlab.lab.context import Context
+from advlab.lab.experiment import Experiment, Figure
+from advlab.store.tables import Frame
 
-__all__ = ["Cell", "Cost", "Experiment"]
+__all__ = ["Cell", "Context", "Cost", "Experiment", "Figure", "Frame"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from advlab.attacks import Attack
-    from advlab.attacks.interface import AttackResult
+    from advlab.attacks.results import AttackResult
     from advlab.config.settings import Settings
     from advlab.data.images import ImageData
     from advlab.models.classifier import Classifier

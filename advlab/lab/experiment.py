@@ -2,50 +2,31 @@
 
 from __future__ import annotations
 
-import re
+import importlib
+import importlib.util
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from advlab.config.settings import Settings
+from advlab.lab.cells import Cell, Cost
+from advlab.lab.context import Context
+from advlab.statistics.claims import Claim
+from advlab.store.tables import Frame
+
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
+else:  # an experiment is listed and described without matplotlib
+    Figure = Any
 
-    from advlab.config.settings import Settings
-    from advlab.lab.context import Context
-    from advlab.statistics.claims import Claim
-
-
-@dataclass(frozen=True)
-class Cell:
-    """An independent unit of work: a stable id (letters, digits, '-', '_', '.') and what `measure` needs to know."""
-
-    id: str
-    payload: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Refuse an id that is no plain file name.
-
-        Raises:
-            ValueError: it is empty, hidden or has other signs.
-        """
-        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", self.id):
-            raise ValueError(f"the id of a cell must be letters, digits, '-', '_' and '.', got {self.id!r}")
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a run will take, for the dry plan: forwards and backwards, in images."""
-
-    forwards: int = 0
-    backwards: int = 0
+__all__ = ["Cell", "Context", "Cost", "Experiment", "Figure", "Frame"]
 
 
 class Experiment(ABC):
     """One figure or table of a paper.
 
-    A subclass declares the class attributes and the methods below in one module under `experiments/`, which imports
-    no torch at top level. The runner does everything else: directories, resuming, batching policy, manifest, claims.
+    A subclass declares the class attributes and the methods below in one module `<figure>.py` under `experiments/`, which
+    imports no torch; what needs torch stands beside it in `<figure>_measure.py`. The runner does everything else:
+    directories, resuming, batching policy, manifest, claims.
     """
 
     name: ClassVar[str]
@@ -66,6 +47,21 @@ class Experiment(ABC):
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:
         """Dotted keys that `run.preset` sets (sample counts, never a definition), unless the user did."""
         return {}
+
+    @classmethod
+    def measurement(cls) -> Any:
+        """The module `<figure>_measure` beside the `<figure>` that declares this class or the nearest of its bases.
+
+        It is found by its name and imported, with torch, when a run measures.
+
+        Raises:
+            TypeError: there is none.
+        """
+        for base in cls.__mro__:
+            name = f"{base.__module__}_measure"
+            if importlib.util.find_spec(name) is not None:
+                return importlib.import_module(name)
+        raise TypeError(f"there is no {cls.__module__}_measure.py beside the module of {cls.__name__}")
 
     def check(self, settings: Settings) -> None:
         """Refuse combinations of components that make no sense, before anything is loaded.
@@ -91,10 +87,10 @@ class Experiment(ABC):
         """Forwards and backwards of the whole run."""
 
     @abstractmethod
-    def claims(self, table: pd.DataFrame) -> list[Claim]:
+    def claims(self, table: Frame) -> list[Claim]:
         """The paper's statements about this figure, checked on a table."""
 
-    def summary(self, table: pd.DataFrame) -> pd.DataFrame | None:
+    def summary(self, table: Frame) -> Frame | None:
         """The numbers that a reader wants of a table, a row for each of its runs (`run` column) and subsets.
 
         The runner prints them and keeps them as summary.csv; None where the claims say it all.
@@ -102,5 +98,5 @@ class Experiment(ABC):
         return None
 
     @abstractmethod
-    def plot(self, table: pd.DataFrame) -> Figure:
+    def plot(self, table: Frame) -> Figure:
         """The figure as the paper draws it: a pure function of a table, whose `run` column names each run drawn."""

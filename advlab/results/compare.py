@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from advlab.config import components
 from advlab.config.schema import construct
 from advlab.errors import ConfigError, ResultError
+from advlab.statistics.claims import Claim, across
 from advlab.store.names import run_label, safe_name
 from advlab.store.run_directory import RunDirectory
+from advlab.store.tables import frame_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,15 +69,13 @@ class ComparedRuns:
         Raises:
             ResultError: a run has no intact claims.csv.
         """
-        from advlab.statistics.claims import Claim, across
-        from advlab.store.tables import frame_text
 
         numbers = self.experiment.summary(self.table)
         if numbers is not None and numbers["run"].is_unique:
             spent = dict(zip(self.labels, map(seconds_an_image, self.runs), strict=True))
             numbers["seconds_per_image"] = numbers["run"].map(spent)
         verdicts = {
-            label: [Claim(**row) for row in run.read_claims().to_dict("records")]
+            label: [Claim(**row) for row in run.read_claims(Claim).to_dict("records")]
             for label, run in zip(self.labels, self.runs, strict=True)
         }
         parts = ["" if numbers is None else frame_text(numbers), across(verdicts)]

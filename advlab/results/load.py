@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from advlab.errors import ResultError
+from advlab.statistics.claims import Claim
 from advlab.store.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -38,4 +39,4 @@ def load(path: str | Path) -> Run:
     manifest = run.manifest()
     if manifest.get("status") != "complete":
         raise ResultError(f"{run.path} is {manifest.get('status')}: go on with `advlab resume {run.path}`")
-    return Run(run.path, run.read_table(), run.read_claims(), manifest)
+    return Run(run.path, run.read_table(), run.read_claims(Claim), manifest)

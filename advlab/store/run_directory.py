@@ -284,15 +284,16 @@ class RunDirectory:
         """
         return self._verified_frame(self.table_path, row_type)
 
-    def read_claims(self) -> pd.DataFrame:
+    def read_claims(self, claim_type: type) -> pd.DataFrame:
         """The checked statements, themselves checked against the manifest where there is one.
+
+        Args:
+            claim_type: the dataclass of a claim, `advlab.statistics.claims.Claim`.
 
         Raises:
             ResultError: the file is missing or does not match.
         """
-        from advlab.statistics.claims import Claim
-
-        return self._verified_frame(self.claims_path, Claim)
+        return self._verified_frame(self.claims_path, claim_type)
 
     def _verified_frame(self, path: Path, row_type: type | None) -> pd.DataFrame:
         if self.manifest_path.is_file():

@@ -10,12 +10,16 @@ import re
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from advlab.errors import ResultError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    Frame: TypeAlias = pd.DataFrame
+else:  # a second of start-up, which lists, descriptions and refusals need not wait for
+    Frame = Any
 
 REPEAT = "Repeat the run's command with run.resume=true, which writes it anew"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -100,7 +104,14 @@ def from_csv(text: str, row_type: type) -> list[Any]:
         raise ValueError(f"no table of {row_type.__name__}: {error}") from error
 
 
-def read_frame(path: Path, row_type: type | None = None) -> pd.DataFrame:
+def frame_of(rows: Sequence[Any]) -> Frame:
+    """A table of rows: mappings from column to value."""
+    import pandas as pd
+
+    return pd.DataFrame(rows)
+
+
+def read_frame(path: Path, row_type: type | None = None) -> Frame:
     """A CSV table as a DataFrame, floats to the bit; text stays text, also where it reads `nan`, `NA` or `00025`.
 
     Args:
@@ -137,7 +148,7 @@ def number_type(values: Sequence[str]) -> type | None:
     return None
 
 
-def frame_text(frame: pd.DataFrame) -> str:
+def frame_text(frame: Frame) -> str:
     """A short frame as lines, a line for each of its columns; numbers with four digits, empty where there is none."""
     cells = [[name, *(shown(value) for value in frame[name])] for name in map(str, frame.columns)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

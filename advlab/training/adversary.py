@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from advlab.attacks.ascent.normalised_steps import ascend, unit
+from advlab.attacks.ascent.normalised_steps import ascend_normalised, unit
 from advlab.metrics.objectives import cross_entropy, objective
 from advlab.models.classifier import Classifier, frozen
 from advlab.training.recipe import ADVERSARIES
@@ -42,7 +42,7 @@ class Adversary:
             return noise(x, self.values[0], generator)
         steps, step = int(self.values[0]), self.values[1]
         with frozen(self.classifier):
-            moved = ascend(lambda z: self.loss(z, labels), x, steps=steps, step=step)
+            moved = ascend_normalised(lambda z: self.loss(z, labels), x, steps=steps, step=step)
         return noise(x, distances(x, moved), generator) if self.name == "hard_noise" else moved
 
     def loss(self, x: Tensor, labels: Tensor) -> Tensor:

@@ -69,11 +69,11 @@ def steepest(ctx: Context, forward: Forward, x: Tensor, labels: Tensor) -> Tenso
     """(n, C, H, W) gradients of the labels' loss, each of L2 norm 1, in the run's batches; counted."""
     import torch
 
-    from advlab.attacks.ascent.normalised_steps import direction
+    from advlab.attacks.ascent.normalised_steps import normalised_gradient
     from advlab.metrics.objectives import cross_entropy
 
     def gradients(x: Tensor, labels: Tensor) -> Tensor:
-        return direction(lambda z: cross_entropy(forward.classifier_logits(z), labels), x)
+        return normalised_gradient(lambda z: cross_entropy(forward.classifier_logits(z), labels), x)
 
     ctx.count(forwards=len(x), backwards=len(x))
     pieces = zip(x.split(forward.limit), labels.split(forward.limit), strict=True)

@@ -156,7 +156,7 @@ class AdversarialGallery(Experiment):
 
     def measure(self, ctx: Context, cell: Cell) -> list[GalleryRow]:
         """The original and its adversarial images."""
-        from advlab.attacks.problem import lengths
+        from advlab.attacks.norms import norms_of_each
         from advlab.metrics.pass_score import pass_score
         from advlab.plotting.pixels import encode
 
@@ -174,7 +174,7 @@ class AdversarialGallery(Experiment):
                 GalleryRow(
                     column=cell.payload["column"], sample=sample, image=kind, label=label, label_name=data.classes[label],
                     prediction=prediction, prediction_name=data.classes[prediction], probability=probability,
-                    l2=float(lengths(moved, "l2")), linf=float(lengths(moved, "linf")),
+                    l2=float(norms_of_each(moved, "l2")), linf=float(norms_of_each(moved, "linf")),
                     pass_score=float(pass_score(original, image)), channels=channels, height=height, width=width,
                     pixels=encode((image[0] * 255).round().byte().cpu().numpy()),
                 )

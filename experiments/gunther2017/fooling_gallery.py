@@ -117,7 +117,7 @@ class FoolingGallery(Experiment):
         import torch
 
         from advlab.attacks.ascent.fooling.algorithm import fooling_levels, random_starts
-        from advlab.attacks.problem import lengths
+        from advlab.attacks.norms import norms_of_each
         from advlab.attacks.status import Status
 
         assert ctx.data is not None
@@ -143,7 +143,7 @@ class FoolingGallery(Experiment):
             rows.append(
                 self._row(
                     ctx, result.adv, target, level, bool(result.success[0]), Status(int(result.status[0])).name.lower(),
-                    reached, int(result.steps[0]), float(lengths((result.adv - start).cpu().double(), "l2")),
+                    reached, int(result.steps[0]), float(norms_of_each((result.adv - start).cpu().double(), "l2")),
                 )
             )  # fmt: skip
         return rows

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
-    from advlab.attacks.interface import AttackResult
+    from advlab.attacks.results import AttackResult
     from advlab.lab.context import Context
 
 CELL_VALUES = 1 << 22  # pixel values a cell, about
@@ -137,7 +137,7 @@ class AttackSurvey(Experiment):
             for choice in self.params.transfer:
                 victims[choice] = ctx.load_network(self.victim(settings, choice)).classifier.digest()
         count = self.params.samples
-        held_out = chosen[count : 2 * count] if "held_out" in settings.attack.takes else []
+        held_out = chosen[count : 2 * count] if "held_out" in settings.attack.extra_inputs else []
         return {"samples": chosen[:count], "held_out": held_out, "victims": victims}
 
     def cells(self, ctx: Context) -> list[Cell]:
@@ -208,7 +208,7 @@ class AttackSurvey(Experiment):
         self, ctx: Context, pairs: list[tuple[int, int, int]], x: Tensor, result: AttackResult
     ) -> list[SurveyRow]:
         """One row a pair, as the attacked network sees it."""
-        from advlab.attacks.problem import lengths
+        from advlab.attacks.norms import norms_of_each
         from advlab.attacks.status import Status
 
         attack = ctx.settings.attack
@@ -223,7 +223,7 @@ class AttackSurvey(Experiment):
                 for i, value in zip(places, values, strict=True):
                     likeness[key][i] = value
         moved = (result.adv - x).cpu().double()
-        norms = {norm: lengths(moved, norm).tolist() for norm in ("l1", "l2", "linf")}
+        norms = {norm: norms_of_each(moved, norm).tolist() for norm in ("l1", "l2", "linf")}
         columns = {
             key: getattr(result, key).tolist()
             for key in ("eligible", "status", "success", "prediction", "margin", "epsilon", "steps")
@@ -252,7 +252,7 @@ class AttackSurvey(Experiment):
 
         import torch
 
-        from advlab.attacks.problem import margin
+        from advlab.attacks.logits import margin
         from advlab.errors import ResultError
 
         assert ctx.load_network is not None

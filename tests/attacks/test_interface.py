@@ -12,14 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from advlab.attacks import FGS, FGV, LBFGS, PGD, Attack, DeepFool, HotCold
-from advlab.attacks.interface import AlgorithmResult
-from advlab.attacks.problem import (
-    Problem,
-    cross_entropy_cotangent,
-    lengths,
-    margin,
-    memory_format,
-)
+from advlab.attacks.logits import cross_entropy_cotangent, margin
+from advlab.attacks.network import CountedNetwork, memory_format
+from advlab.attacks.norms import norms_of_each
+from advlab.attacks.problem import Problem
+from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
 
 SHAPE = (1, 2, 3)
@@ -42,20 +39,19 @@ class Fake(Attack):
     """Says `says` of every image after it made the pixel of class `to` the largest; keeps the problem that it was given."""
 
     targeted: ClassVar[Literal["never", "optional", "always"]] = "optional"
-    takes: ClassVar[tuple[str, ...]] = ("basis",)
+    extra_inputs: ClassVar[tuple[str, ...]] = ("basis",)
     norm: Literal["l1", "l2", "linf"] = "l2"
     says: int = int(Status.SUCCESS)
     to: int = -1
     seen: list[Problem] = dataclasses.field(default_factory=list)
 
-    @staticmethod
-    def method(problem: Problem, params: Fake) -> AlgorithmResult:  # type: ignore[override]
-        params.seen.append(dataclasses.replace(problem))
+    def run(self, problem: Problem) -> AlgorithmResult:
+        self.seen.append(dataclasses.replace(problem))
         adv = problem.x.clone()
-        if params.to >= 0:
-            adv.view(len(adv), -1)[:, params.to] = problem.bounds[1]
+        if self.to >= 0:
+            adv.view(len(adv), -1)[:, self.to] = problem.bounds[1]
         n = len(adv)
-        status, steps, epsilon = torch.full((n,), params.says), torch.full((n,), 3), torch.full((n,), 0.5)
+        status, steps, epsilon = torch.full((n,), self.says), torch.full((n,), 3), torch.full((n,), 0.5)
         return AlgorithmResult(adv, status, steps, epsilon=epsilon, facts={"a": 1})
 
 
@@ -138,8 +134,7 @@ def test_clean_logits_that_are_not_numbers() -> None:
 def test_an_image_that_is_not_a_number_comes_back_as_lost() -> None:
     @dataclass(frozen=True, kw_only=True)
     class Breaks(Fake):
-        @staticmethod
-        def method(problem: Problem, params: Fake) -> AlgorithmResult:  # type: ignore[override]
+        def run(self, problem: Problem) -> AlgorithmResult:
             n = len(problem)
             return AlgorithmResult(problem.x * torch.nan, torch.zeros(n), torch.zeros(n))
 
@@ -212,11 +207,10 @@ def test_rounding_beyond_the_bounds_is_forgiven_in_their_unit() -> None:
 def test_modes_and_gradients_come_back_after_an_exception(network: Callable[..., nn.Sequential]) -> None:
     @dataclass(frozen=True, kw_only=True)
     class Raises(Fake):
-        @staticmethod
-        def method(problem: Problem, params: Fake) -> AlgorithmResult:  # type: ignore[override]
-            assert isinstance(problem.model, nn.Module)
-            assert not any(module.training for module in problem.model.modules())
-            assert not any(parameter.requires_grad for parameter in problem.model.parameters())
+        def run(self, problem: Problem) -> AlgorithmResult:
+            assert isinstance(problem.network.model, nn.Module)
+            assert not any(module.training for module in problem.network.model.modules())
+            assert not any(parameter.requires_grad for parameter in problem.network.model.parameters())
             raise KeyError("stop")
 
     net = network((1, 7, 5))
@@ -232,7 +226,7 @@ def test_modes_and_gradients_come_back_after_an_exception(network: Callable[...,
 def problem_of(net: nn.Module, x: Tensor, batch_size: int = 2) -> Problem:
     with torch.no_grad():
         logits = net(x)
-    return Problem(net, x, logits.argmax(1), None, logits, (0.0, 1.0), batch_size)
+    return Problem(CountedNetwork(net, batch_size), x, logits.argmax(1), None, logits, (0.0, 1.0))
 
 
 def test_gradients_in_batches_are_those_of_autograd(network: Callable[..., nn.Sequential]) -> None:
@@ -244,13 +238,13 @@ def test_gradients_in_batches_are_those_of_autograd(network: Callable[..., nn.Se
     assert torch.allclose(found, expected, atol=1e-12)
     assert torch.allclose(logits, problem.logits)
     assert torch.allclose(problem.forward(x), problem.logits)
-    assert (problem.forwards, problem.backwards) == (10, 5)
+    assert (problem.network.forwards, problem.network.backwards) == (10, 5)
     at = problem.linearise(x[:2])
     one_hot = torch.eye(4, dtype=torch.float64)
     jacobian = torch.stack([at.vjp(one_hot[k].expand(2, -1), last=k == 3) for k in range(4)])
     brute = torch.autograd.functional.jacobian(net, x[:1])[0]
     assert torch.allclose(jacobian[:, 0], brute[:, 0], atol=1e-12)
-    assert problem.backwards == 13
+    assert problem.network.backwards == 13
     nothing = problem.gradient(x[:0], lambda z, rows: z)
     assert [len(part) for part in nothing] == [0, 0]
     assert problem.forward(x[:0]).shape == (0, 4)
@@ -270,7 +264,7 @@ def test_inputs_come_in_the_format_of_the_convolutions(network: Callable[..., nn
 
 def test_lengths() -> None:
     v = torch.tensor([[[3.0, -4.0]], [[0.0, 0.0]]])
-    assert [lengths(v, norm).tolist() for norm in ("l1", "l2", "linf")] == [[7.0, 0.0], [5.0, 0.0], [4.0, 0.0]]
+    assert [norms_of_each(v, norm).tolist() for norm in ("l1", "l2", "linf")] == [[7.0, 0.0], [5.0, 0.0], [4.0, 0.0]]
 
 
 def test_an_unknown_keyword_is_named_before_its_type() -> None:

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import torch
 
-from advlab.attacks.external.counted_network import seeded
+from advlab.attacks.external.counted_module import seeded
 from advlab.attacks.random_numbers import generator, image_keys
 
 X = torch.randint(0, 256, (4, 2, 3, 3), generator=torch.Generator().manual_seed(0)).double() / 255

@@ -10,7 +10,7 @@ from torch import Tensor
 Function = Callable[[Tensor], Tensor]
 
 
-def ascend(
+def ascend_normalised(
     function: Function, x: Tensor, *, steps: int, step: float, bounds: tuple[float, float] = (0.0, 1.0)
 ) -> Tensor:
     """Steps along the normalised gradient, clipped to the bounds after each.
@@ -29,14 +29,14 @@ def ascend(
     """
     moved = x.detach()
     for _ in range(steps):
-        moved = torch.add(moved, direction(function, moved), alpha=step).clamp_(*bounds)
+        moved = torch.add(moved, normalised_gradient(function, moved), alpha=step).clamp_(*bounds)
     return moved
 
 
-def direction(function: Function, x: Tensor) -> Tensor:
+def normalised_gradient(function: Function, x: Tensor) -> Tensor:
     """(N, C, H, W) gradients of `function` at the images x, each of L2 norm 1; see `unit`.
 
-    The one-step attack of barati2021 is x + epsilon direction(loss of the label, x).
+    The one-step attack of barati2021 is x + epsilon normalised_gradient(loss of the label, x).
     """
     with torch.enable_grad():
         at = x.detach().requires_grad_()

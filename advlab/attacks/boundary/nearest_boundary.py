@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from advlab.attacks.problem import Linearisation, Problem, lengths
+from advlab.attacks.network import Linearisation
+from advlab.attacks.norms import norms_of_each
+from advlab.attacks.problem import Problem
 
 RESERVE = 1.5  # by how much the norm of a rival's gradient may exceed its own at the step before,
 FIRST_RESERVE = 3.0  # and before there is one, the largest norm of the others
@@ -71,7 +73,7 @@ class Gradients:
         cotangent[place, rival] = 1.0
         cotangent[place, self._reference[rows]] = -1.0
         w = self._project(self._at.vjp(cotangent)[place])
-        return lengths(w, self._dual), w
+        return norms_of_each(w, self._dual), w
 
 
 def nearest(
@@ -141,7 +143,7 @@ def nearest_at_once(
     cotangent = torch.zeros_like(at.logits)
     cotangent[each, rivals], cotangent[each, own] = 1.0, -1.0
     w = project(at.vjp(cotangent, last=True))
-    norm, gap = lengths(w, dual), (at.logits[each, rivals] - at.logits[each, own]).abs()
+    norm, gap = norms_of_each(w, dual), (at.logits[each, rivals] - at.logits[each, own]).abs()
     distances = allowed.new_full(allowed.shape, torch.inf, dtype=x.dtype)
     distances[rows, rivals] = torch.where(norm == 0, torch.inf, gap / norm)
     distance, rival = distances.min(1)  # NaN where there is one

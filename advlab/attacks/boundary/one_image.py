@@ -9,7 +9,9 @@ from torch import Tensor
 
 from advlab.attacks.boundary.deepfool.algorithm import NUDGE
 from advlab.attacks.boundary.nearest_boundary import FIRST_RESERVE, RESERVE
-from advlab.attacks.problem import ROUNDING, Linearisation, Problem
+from advlab.attacks.logits import ROUNDING
+from advlab.attacks.network import Linearisation
+from advlab.attacks.problem import Problem
 
 Numbers = NDArray[np.float64]
 

@@ -7,15 +7,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from advlab.attacks.gradient_search.fgs.params import FGS
-from advlab.attacks.gradient_search.fgv.params import FGV
-from advlab.attacks.gradient_search.hot_cold.params import HotCold
 from advlab.attacks.gradient_search.params import Search
 from advlab.attacks.gradient_search.rays import Rays
-from advlab.attacks.gradient_search.saliency.params import Saliency
 from advlab.attacks.gradient_search.smallest_weight import Found, search
-from advlab.attacks.interface import AlgorithmResult
-from advlab.attacks.problem import Problem, cross_entropy_cotangent
+from advlab.attacks.problem import Problem
+from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
 
 ROWS = 1024  # directions in memory at a time; nothing depends on it
@@ -26,70 +22,11 @@ Aim = Callable[
 ]  # images to (n, m, K) cotangents and (n, m, C, H, W) gradients, m of each
 
 
-def fgs(problem: Problem, params: FGS) -> AlgorithmResult:
-    """x + w sign(grad J), J the cross-entropy of the label; with targets, down that of the target."""
-    return along(problem, params, given(problem, loss), signs=True)
-
-
-def fgv(problem: Problem, params: FGV) -> AlgorithmResult:
-    """x + w grad J / max|grad J|, J as in `fgs`."""
-    return along(problem, params, given(problem, loss))
-
-
-def saliency(problem: Problem, params: Saliency) -> AlgorithmResult:
-    """Down the gradient of the label's logit; with targets, up that of the target's."""
-    return along(problem, params, given(problem, logit))
-
-
-def loss(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
-    """(n, K) cotangent of the loss that is to rise, in the images' own precision.
-
-    Where the label's probability is 1 to the last digit the gradient may vanish; that is counted, not mended, because the
-    success rates of gunther2017 (table 1) contain it.
-    """
-    return cross_entropy_cotangent(logits, labels) if targets is None else -cross_entropy_cotangent(logits, targets)
-
-
-def logit(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
-    """(n, K) cotangent of the logit that is to fall or, with targets, to rise."""
-    wanted, sign = (labels, -1.0) if targets is None else (targets, 1.0)
-    return torch.zeros_like(logits).scatter_(1, wanted[:, None], sign)
-
-
 def given(problem: Problem, cotangent: Callable[[Tensor, Tensor, Tensor | None], Tensor]) -> Aim:
-    """One direction an image: J' cotangent, which the first look at the images has given already (`Problem.slopes`)."""
+    """One direction an image: J' cotangent, which the first look at the images has given already (`Problem.first_gradients`)."""
     omega = cotangent(problem.logits, problem.labels, problem.targets)
-    slopes = problem.x if problem.slopes is None else problem.slopes  # none: there are no images
+    slopes = problem.x if problem.first_gradients is None else problem.first_gradients  # none: there are no images
     return lambda rows: (omega[rows, None], slopes[rows, None])
-
-
-def hot_cold(problem: Problem, params: HotCold) -> AlgorithmResult:
-    """J' omega, omega = |h_t| at the hot class t and -|h_y| at the cold class y (Rozsa et al. 2016).
-
-    The paper has -h_y. The label's logit is the largest; where even that is negative, -h_y would raise it.
-
-    Raises:
-        ValueError: there is no class of the rank `hot`.
-    """
-    z, k = problem.logits, problem.classes
-    if params.hot >= k and len(problem):
-        raise ValueError(f"hot={params.hot}: besides the label the model has {k - 1} classes, hot={k - 1} is the last")
-    if problem.targets is not None:
-        hot = problem.targets[:, None]
-    else:
-        ranks = slice(0, max(k - 1, 0)) if params.hot == 0 else slice(params.hot - 1, params.hot)
-        hot = z.scatter(1, problem.labels[:, None], -torch.inf).argsort(dim=1, descending=True, stable=True)[:, ranks]
-    cold = problem.labels[:, None]
-    chill = torch.zeros_like(z).scatter_(1, cold, -z.gather(1, cold).abs())
-
-    def aim(rows: slice) -> tuple[Tensor, Tensor]:
-        t = hot[rows, :, None]
-        heat = z[rows].gather(1, hot[rows]).abs()[:, :, None]
-        omega = chill[rows, None].repeat(1, t.shape[1], 1).scatter(2, t, heat)
-        pairs = zip(problem.x[rows].split(problem.batch_size), omega.split(problem.batch_size), strict=True)
-        return omega, torch.cat([products(problem, x, each) for x, each in pairs])
-
-    return along(problem, params, aim, each=hot.shape[1], goals=hot if params.reach else None)
 
 
 def products(problem: Problem, x: Tensor, cotangents: Tensor) -> Tensor:
@@ -117,11 +54,12 @@ def along(
         aim: gives cotangents and gradients.
         signs: take the signs of the gradients; otherwise these, divided by the largest absolute value.
         each: directions an image, m.
-        goals: (N, m) classes that count as success instead of any but the label; None: `problem.targets`, except for
-            Hot/Cold, whose targets only aim.
+        goals: (N, m) classes that count as success instead of any but the label; None: those
+            that the attack names by its `goal`.
     """
-    if goals is None and problem.targets is not None and not isinstance(params, HotCold):
-        goals = problem.targets[:, None]
+    wanted = params.goal(problem.targets)
+    if goals is None and wanted is not None:
+        goals = wanted[:, None]
     size = max(1, ROWS // max(each, 1))
     parts = []
     for start in range(0, len(problem), size):

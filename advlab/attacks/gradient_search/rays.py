@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from advlab.attacks.problem import Problem, rounding
+from advlab.attacks.logits import rounding_margin
+from advlab.attacks.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Rays:
         own = (self.problem.labels[self.image[rows]] if self.goals is None else self.goals[rows])[:, None]
         others = torch.arange(logits.shape[1] - 1, device=own.device)
         leads = logits.gather(1, others + (others >= own)) - logits.gather(1, own)
-        return (leads if self.goals is None else -leads), rounding(logits)
+        return (leads if self.goals is None else -leads), rounding_margin(logits)
 
     def best(self, values: Tensor) -> Tensor:
         """(n,) the largest of (n, K - 1) leads, which is the margin (see `problem.margin`); with goals the smallest."""

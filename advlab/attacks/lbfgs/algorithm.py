@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from advlab.attacks.interface import AlgorithmResult
 from advlab.attacks.lbfgs.box_lbfgs import BoxLBFGS, compact
-from advlab.attacks.problem import Problem, margin
+from advlab.attacks.logits import margin
+from advlab.attacks.problem import Problem
+from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 SETTLED = 1.02  # the search over c ends when the largest success and the smallest failure are as near as this
 
 
-def lbfgs(problem: Problem, params: LBFGS) -> AlgorithmResult:
+def run(problem: Problem, params: LBFGS) -> AlgorithmResult:
     """The shortest of the minimisers that are adversarial; lengths are in units of the bounds' length."""
     x = problem.x
     adv, steps = x.clone(), torch.zeros(len(x), dtype=torch.int64, device=x.device)

@@ -29,7 +29,6 @@ class LBFGS(Attack):
         shrink: bisections between the image and the minimiser; 0: the minimiser, as the paper.
     """
 
-    method = "advlab.attacks.lbfgs.algorithm:lbfgs"
     targeted = "optional"
     norm: Literal["l2"] = "l2"
     initial: float = 0.01

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advlab.attacks.interface import AlgorithmResult
 from advlab.attacks.noise.params import Noise
 from advlab.attacks.problem import Problem
 from advlab.attacks.random_numbers import generator, image_keys
+from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
 
 
-def noise(problem: Problem, params: Noise) -> AlgorithmResult:
+def run(problem: Problem, params: Noise) -> AlgorithmResult:
     """Add one random direction after the other until one flips; status MAX_ITER where none of the trials does."""
     low, high = problem.bounds
     adv, status = problem.x.clone(), torch.full_like(problem.labels, int(Status.MAX_ITER))
@@ -26,7 +26,7 @@ def noise(problem: Problem, params: Noise) -> AlgorithmResult:
         last = trial + 1 == params.trials  # classified by `attack`, like every returned image
         going = []
         for part in rows.split(problem.batch_size) if len(rows) else ():
-            drawn = torch.stack([direction(keys[i], trial, params.norm, adv[i].shape) for i in part.tolist()])
+            drawn = torch.stack([random_direction(keys[i], trial, params.norm, adv[i].shape) for i in part.tolist()])
             length = params.epsilon * problem.extent
             adv[part] = (problem.x[part] + (drawn * length).to(adv)).clamp_(low, high)
             steps[part] += 1
@@ -41,7 +41,7 @@ def noise(problem: Problem, params: Noise) -> AlgorithmResult:
     return AlgorithmResult(adv=adv, status=status, steps=steps)
 
 
-def direction(key: bytes, trial: int, norm: str, shape: tuple[int, ...]) -> Tensor:
+def random_direction(key: bytes, trial: int, norm: str, shape: tuple[int, ...]) -> Tensor:
     """(C, H, W) float64 of length 1: a Gaussian vector over its L2 norm, or random signs for linf.
 
     Args:

@@ -22,7 +22,6 @@ class Noise(Attack):
         seed: the direction is a function of it, of the image (in 16 bits) and of the trial alone.
     """
 
-    method = "advlab.attacks.noise.algorithm:noise"
     targeted = "optional"
     minimal = False
     norm: Norm = "l2"

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advlab.attacks.ascent.normalised_steps import ascend, direction, unit
+from advlab.attacks.ascent.normalised_steps import ascend_normalised, normalised_gradient, unit
 from advlab.metrics.objectives import Which, cross_entropy, objective
 from advlab.models.classifier import Classifier
 
@@ -26,9 +26,9 @@ def images(count: int = 8) -> Tensor:
 def test_every_step_has_its_length() -> None:
     network, x = classifier(), images()
     for step in (0.01, 0.3):
-        moved = ascend(lambda z: objective(network, z, "hard"), x, steps=1, step=step, bounds=WIDE)
+        moved = ascend_normalised(lambda z: objective(network, z, "hard"), x, steps=1, step=step, bounds=WIDE)
         torch.testing.assert_close((moved - x).flatten(1).norm(dim=1), torch.full((8,), step, dtype=torch.float64))
-    moved = ascend(lambda z: objective(network, z, "hard"), x, steps=4, step=0.1, bounds=WIDE)
+    moved = ascend_normalised(lambda z: objective(network, z, "hard"), x, steps=4, step=0.1, bounds=WIDE)
     assert ((moved - x).flatten(1).norm(dim=1) <= 0.4 + 1e-12).all()
 
 
@@ -36,7 +36,7 @@ def test_every_step_has_its_length() -> None:
 def test_the_ascent_raises_every_objective(which: Which) -> None:
     network, x = classifier(), images()
     before = objective(network, x, which)
-    after = objective(network, ascend(lambda z: objective(network, z, which), x, steps=5, step=0.02), which)
+    after = objective(network, ascend_normalised(lambda z: objective(network, z, which), x, steps=5, step=0.02), which)
     assert (after > before).all()
 
 
@@ -46,7 +46,7 @@ def test_the_one_step_attack_of_a_linear_model() -> None:
     linear = nn.Linear(16, 2).double()
     model = nn.Sequential(nn.Flatten(), linear)
     x, labels = images(6), torch.tensor([0, 1, 0, 1, 1, 0])
-    found = direction(lambda z: cross_entropy(model(z), labels), x).flatten(1)
+    found = normalised_gradient(lambda z: cross_entropy(model(z), labels), x).flatten(1)
     across = (linear.weight[1] - linear.weight[0]).detach()
     across = across / across.norm()
     expected = torch.where(labels[:, None] == 0, across, -across)
@@ -64,7 +64,7 @@ def test_parameters_get_no_gradient() -> None:
     kept = [torch.full_like(p, 7.0) for p in network.parameters()]
     for parameter, gradient in zip(network.parameters(), kept, strict=True):
         parameter.grad = gradient.clone()
-    moved = ascend(lambda z: objective(network, z, "hard"), images(), steps=3, step=0.1)
+    moved = ascend_normalised(lambda z: objective(network, z, "hard"), images(), steps=3, step=0.1)
     assert not moved.requires_grad
     for parameter, gradient in zip(network.parameters(), kept, strict=True):
         assert parameter.grad is not None
@@ -73,7 +73,7 @@ def test_parameters_get_no_gradient() -> None:
 
 def test_the_box() -> None:
     network, x = classifier(), torch.zeros(4, 1, 4, 4, dtype=torch.float64)
-    moved = ascend(lambda z: objective(network, z, "hard"), x, steps=5, step=3.0)
+    moved = ascend_normalised(lambda z: objective(network, z, "hard"), x, steps=5, step=3.0)
     assert float(moved.min()) >= 0
     assert float(moved.max()) <= 1
     assert (moved != x).any()
@@ -82,13 +82,13 @@ def test_the_box() -> None:
 def test_under_no_grad_it_ascends_all_the_same() -> None:
     network, x = classifier(), images()
     with torch.no_grad():
-        inside = ascend(lambda z: objective(network, z, "hard"), x, steps=2, step=0.1)
-    assert torch.equal(inside, ascend(lambda z: objective(network, z, "hard"), x, steps=2, step=0.1))
+        inside = ascend_normalised(lambda z: objective(network, z, "hard"), x, steps=2, step=0.1)
+    assert torch.equal(inside, ascend_normalised(lambda z: objective(network, z, "hard"), x, steps=2, step=0.1))
 
 
 def test_what_has_no_gradient_stays() -> None:
     x = images(3)
-    moved = ascend(lambda z: z.flatten(1).sum(1) * torch.tensor([1.0, 0.0, torch.inf]), x, steps=2, step=0.1)
+    moved = ascend_normalised(lambda z: z.flatten(1).sum(1) * torch.tensor([1.0, 0.0, torch.inf]), x, steps=2, step=0.1)
     assert not torch.equal(moved[0], x[0])
     assert torch.equal(moved[1:], x[1:])
 

@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advlab.attacks.ascent.pgd.algorithm import direction
+from advlab.attacks.ascent.pgd.algorithm import loss_cotangent
 from advlab.attacks.ascent.pgd.params import PGD
-from advlab.attacks.problem import lengths, margin
+from advlab.attacks.logits import margin
+from advlab.attacks.norms import norms_of_each
 
 NORMS = pytest.mark.parametrize("norm", ["l2", "linf"])
 
@@ -81,12 +82,12 @@ def test_one_step_is_a_step() -> None:
         result = attack(model, x, y)
         z = x.clone().requires_grad_()
         (g,) = torch.autograd.grad(nn.functional.cross_entropy(model(z), y, reduction="sum"), z)
-        step = g.sign() if norm == "linf" else g / lengths(g, "l2")[:, None, None, None]
+        step = g.sign() if norm == "linf" else g / norms_of_each(g, "l2")[:, None, None, None]
         torch.testing.assert_close(result.adv, (x + 0.005 * step).clamp(0, 1))
         t = (y + 1) % 4
         aimed = attack(model, x, y, targets=t)
         (g,) = torch.autograd.grad(nn.functional.cross_entropy(model(z), t, reduction="sum"), z)
-        step = g.sign() if norm == "linf" else g / lengths(g, "l2")[:, None, None, None]
+        step = g.sign() if norm == "linf" else g / norms_of_each(g, "l2")[:, None, None, None]
         torch.testing.assert_close(aimed.adv, (x - 0.005 * step).clamp(0, 1))
 
 
@@ -94,10 +95,10 @@ def test_the_direction_is_the_gradient_of_the_loss() -> None:
     logits = torch.randn(7, 5, dtype=torch.float64, requires_grad=True)
     y = torch.arange(7) % 5
     (g,) = torch.autograd.grad(nn.functional.cross_entropy(logits, y, reduction="sum"), logits)
-    found = direction(logits.detach(), y, "cross_entropy")
+    found = loss_cotangent(logits.detach(), y, "cross_entropy")
     torch.testing.assert_close(found / found.norm(dim=1, keepdim=True), g / g.norm(dim=1, keepdim=True))
     (g,) = torch.autograd.grad(margin(logits, y, None).sum(), logits)
-    torch.testing.assert_close(direction(logits.detach(), y, "margin"), g)
+    torch.testing.assert_close(loss_cotangent(logits.detach(), y, "margin"), g)
 
 
 def test_a_confident_network_in_float32_is_no_dead_end() -> None:

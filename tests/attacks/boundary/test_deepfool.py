@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from advlab.attacks import DeepFool
 from advlab.attacks.boundary.box_step import box_step
-from advlab.attacks.interface import AttackResult
+from advlab.attacks.results import AttackResult
 from advlab.attacks.status import Status
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from advlab.attacks import DeepFool
 from advlab.attacks.boundary.one_image import OneImageDeepFool
+from advlab.attacks.network import CountedNetwork
 from advlab.attacks.problem import Problem
 
 
@@ -16,7 +17,7 @@ def problem_of(model: nn.Module, x: Tensor) -> Problem:
         parameter.requires_grad_(False)
     with torch.no_grad():
         logits = model(x)
-    return Problem(model, x, logits.argmax(1), None, logits, (0.0, 1.0), 16)
+    return Problem(CountedNetwork(model, 16), x, logits.argmax(1), None, logits, (0.0, 1.0))
 
 
 def network() -> nn.Sequential:
@@ -47,12 +48,12 @@ def test_it_is_the_deepfool_of_a_batch(candidates: int, overshoot: float, max_it
     assert int(expected.steps.max()) > 2 or overshoot == 0.5 or max_iter == 1
     costs = []
     for _ in range(2):
-        before = problem.backwards
+        before = problem.network.backwards
         for i in range(len(x)):
             r, count = single(i, x[i : i + 1])
             assert torch.allclose(x[i] + r[0], expected.adv[i], atol=1e-9)
             assert count == (int(expected.steps[i]) if bool(expected.success[i]) else -1)
-        costs.append(problem.backwards - before)
+        costs.append(problem.network.backwards - before)
     assert costs[0] <= expected.backwards
     assert costs[1] < costs[0] or candidates
 
@@ -79,6 +80,6 @@ def test_no_gradient_and_no_finite_logits_are_failures(linear: type[nn.Module]) 
 
     for value in (torch.nan, torch.inf, -torch.inf):
         problem = problem_of(flat, x)
-        problem.model = linear(torch.zeros(3, 4), torch.tensor([1.0, value, 0.0]))
+        problem.network.model = linear(torch.zeros(3, 4), torch.tensor([1.0, value, 0.0]))
         assert OneImageDeepFool(problem, max_iter=5, overshoot=0.02, candidates=0)(0, x)[1] == -1
-        assert problem.backwards == 0
+        assert problem.network.backwards == 0

@@ -26,8 +26,8 @@ from advlab.attacks import (
     Saliency,
     Search,
 )
-from advlab.attacks.interface import AttackResult
-from advlab.attacks.problem import lengths
+from advlab.attacks.norms import norms_of_each
+from advlab.attacks.results import AttackResult
 
 CLASSES = 4
 
@@ -180,7 +180,7 @@ def two_sided(linear: type[nn.Module]) -> Callable[..., tuple[Setting, dict[str,
 
 
 def moved(setting: Setting, result: AttackResult, norm: str) -> Tensor:
-    return lengths(result.adv - setting.x, norm)
+    return norms_of_each(result.adv - setting.x, norm)
 
 
 def fixed_length(attack: Attack) -> bool:

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from advlab.attacks import UAP, Attack, Fooling, Noise
-from advlab.attacks.interface import AlgorithmResult
-from advlab.attacks.problem import Problem, lengths
+from advlab.attacks.norms import norms_of_each
+from advlab.attacks.problem import Problem
+from advlab.attacks.results import AlgorithmResult
 from tests.attacks.contract.conftest import ALL, Case, every, fixed_length, ids, moved, remake
 
 # What a no-op must fail. Each takes the attack, so that another can be put in its place.
@@ -41,7 +42,9 @@ def check_common(case: Case, attack: Attack, two_sided: Callable[..., Any]) -> N
     result = setting.run(remake(attack, epsilon=1.1 * optimum[attack.norm_name], fooling=1.0, passes=50))
     assert result.universal is not None
     assert bool(result.success.all())
-    assert float(lengths(result.universal[None], attack.norm_name)) <= 1.1 * optimum[attack.norm_name] * (1 + 1e-9)
+    assert float(norms_of_each(result.universal[None], attack.norm_name)) <= 1.1 * optimum[attack.norm_name] * (
+        1 + 1e-9
+    )
     assert torch.allclose(result.adv, (setting.x + result.universal).clamp(0, 1))
 
 
@@ -80,7 +83,7 @@ def no_op(attack: Attack) -> Attack:
             problem.x.clone(), nothing, nothing, universal=torch.zeros(problem.x.shape[1:]).to(problem.x)
         )
 
-    return remake(attack, type("NoOp", (type(attack),), {"method": staticmethod(method)}))
+    return remake(attack, type("NoOp", (type(attack),), {"run": lambda self, problem: method(problem, self)}))
 
 
 @every
@@ -114,5 +117,5 @@ def test_nearest_of_several_planes(case: Case, linear: type[nn.Module]) -> None:
     assert planes.argmin(1)[ok].unique().numel() > 2
     result = case.attack(model, x, y)
     assert bool(result.success.all())
-    ratio = (lengths(result.adv - x, norm) / optimum)[ok]
+    ratio = (norms_of_each(result.adv - x, norm) / optimum)[ok]
     assert 1 - 1e-9 <= float(ratio.min()) <= float(ratio.max()) <= 1.05

@@ -40,7 +40,7 @@ def test_every_attack_has_a_case() -> None:
         assert all(type(case.attack) is kind for case in cases)
         if kind.targeted != "never" and name != "library":
             assert any(case.targeted for case in cases), f"{name} takes targets: a case with them is missing"
-        if "basis" in kind.takes:
+        if "basis" in kind.extra_inputs:
             assert any(case.confined for case in cases)
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advlab.attacks.interface import AttackResult
+from advlab.attacks.results import AttackResult
 from tests.attacks.contract.conftest import Case, Setting, every, one_by_one, same
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from advlab.attacks import PGD, Noise
-from advlab.attacks.problem import margin
+from advlab.attacks.logits import margin
 from advlab.attacks.status import Status
 from tests.attacks.contract.conftest import ALL, Case, Setting, every, fixed_length, ids, moved, remake, same
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from advlab.attacks import Library
-from advlab.attacks.problem import margin
+from advlab.attacks.logits import margin
 from advlab.config.schema import construct
 from advlab.config.settings import archived_parameters
 

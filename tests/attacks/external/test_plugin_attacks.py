@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import advlab
-from advlab.attacks.interface import AttackResult
+from advlab.attacks.results import AttackResult
 from advlab.config import components
 from advlab.config.schema import construct
 from advlab.config.settings import archived_parameters

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from advlab.attacks import FGS, FGV, HotCold, Saliency, Search
 from advlab.attacks.gradient_search.along_gradient import products
+from advlab.attacks.network import CountedNetwork
 from advlab.attacks.problem import Problem
 from advlab.attacks.status import Status
 
@@ -99,7 +100,7 @@ def test_the_kth_class_is_a_target(network: Callable[..., nn.Sequential]) -> Non
 @pytest.mark.parametrize(("n", "size"), [(1, 16), (1, 4), (2, 8), (3, 256), (3, 4)])
 def test_products_of_several_cotangents(n: int, size: int, network: Callable[..., nn.Sequential]) -> None:
     model, x, y, logits = setting(network, n)
-    problem = Problem(model, x, y, None, logits, (0.0, 1.0), size)
+    problem = Problem(CountedNetwork(model, size), x, y, None, logits, (0.0, 1.0))
     omega = torch.randn((n, 5, 6), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     found = products(problem, x, omega)
     for i in range(n):
@@ -107,7 +108,7 @@ def test_products_of_several_cotangents(n: int, size: int, network: Callable[...
             leaf = x[i : i + 1].clone().requires_grad_()
             (expected,) = torch.autograd.grad((model(leaf) * omega[i, k]).sum(), leaf)
             assert torch.allclose(found[i, k], expected[0], atol=1e-12)
-    assert problem.forwards <= size
+    assert problem.network.forwards <= size
 
 
 @pytest.mark.parametrize("attack", [FGS(), FGV(), Saliency()])

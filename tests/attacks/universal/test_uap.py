@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from advlab.attacks import UAP
-from advlab.attacks.interface import AttackResult
+from advlab.attacks.results import AttackResult
 
 
 def network() -> nn.Module:

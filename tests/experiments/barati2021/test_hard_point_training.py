@@ -119,7 +119,7 @@ def test_where_training_points_end_up(measured: tuple[Context, list[Any]]) -> No
     """The reach is below all steps together, and noise goes as far as its network's hard points."""
     from advlab.experiments.barati2021.trained_networks import trained_network
 
-    from advlab.attacks.ascent.normalised_steps import ascend
+    from advlab.attacks.ascent.normalised_steps import ascend_normalised
     from advlab.metrics.objectives import objective
 
     ctx, found = measured
@@ -136,7 +136,7 @@ def test_where_training_points_end_up(measured: tuple[Context, list[Any]]) -> No
         network = trained_network(
             ctx, name, seed=1, share=p.share, train_images=p.train_images, steps=p.steps, step=p.step
         )
-        moved = ascend(lambda z, n=network: objective(n, z, "hard"), x, steps=p.steps, step=p.step)  # type: ignore[misc]
+        moved = ascend_normalised(lambda z, n=network: objective(n, z, "hard"), x, steps=p.steps, step=p.step)  # type: ignore[misc]
         expected = float((moved - x).flatten(1).norm(dim=1).mean())
         assert first.loc[1, name] == pytest.approx(expected, rel=0.03)  # no pixel of noise moves by more than 1/2
 

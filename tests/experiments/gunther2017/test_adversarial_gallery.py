@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from advlab.attacks import Attack
-from advlab.attacks.interface import AlgorithmResult
+from advlab.attacks.problem import Problem
+from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
 from advlab.config import components
 from advlab.config.settings import resolve
@@ -78,9 +79,12 @@ def swap(problem: Any, attack: Any) -> AlgorithmResult:
 class Swap(Attack):
     """An attack whose adversarial class is known."""
 
-    method: ClassVar[str | Callable[..., Any]] = staticmethod(swap)
     shift: int = 1
     obeys: int = 0
+
+    def run(self, problem: Problem) -> AlgorithmResult:
+        """Swap the class."""
+        return swap(problem, self)
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from advlab.attacks import Attack
-from advlab.attacks.interface import AlgorithmResult
+from advlab.attacks.problem import Problem
+from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
 from advlab.config import components
 from advlab.config.settings import Settings, resolve
@@ -53,10 +54,13 @@ def straight(problem: Any, attack: Any) -> AlgorithmResult:
 class Straight(Attack):
     """An attack whose perturbation is known in closed form."""
 
-    method: ClassVar[str | Callable[..., Any]] = staticmethod(straight)
     targeted: ClassVar[Any] = "optional"
     beyond: float = 1e-3
     farthest: float = 1e9
+
+    def run(self, problem: Problem) -> AlgorithmResult:
+        """Go straight to the boundary."""
+        return straight(problem, self)
 
 
 @dataclass(frozen=True, kw_only=True)

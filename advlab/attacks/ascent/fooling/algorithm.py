@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from advlab.attacks.interface import AlgorithmResult, AttackResult, begun, finish
-from advlab.attacks.problem import Model, Problem, cross_entropy_cotangent
+from advlab.attacks.interface import examined, finish
+from advlab.attacks.logits import cross_entropy_cotangent
+from advlab.attacks.network import Model
+from advlab.attacks.problem import Problem
+from advlab.attacks.results import AlgorithmResult, AttackResult
 from advlab.attacks.status import Status
 
 if TYPE_CHECKING:
@@ -21,9 +24,9 @@ GREY = 255.0  # the cited step rule is in grey levels
 SLACK = 100.0  # rounding units by which a level is passed, so that it still holds when the image is classified again
 
 
-def fooling(problem: Problem, attack: Fooling) -> AlgorithmResult:
+def run(problem: Problem, attack: Fooling) -> AlgorithmResult:
     """Ascend until the target's probability reaches `attack.level` (gunther2017, figure 2)."""
-    return ascend(problem, attack, [attack.level])[0]
+    return ascend_to_levels(problem, attack, [attack.level])[0]
 
 
 def fooling_levels(
@@ -58,12 +61,12 @@ def fooling_levels(
     if not stops:
         raise ValueError("levels is empty: give the probabilities to reach")
     labels = torch.zeros(len(starts), dtype=torch.int64)
-    with begun(attack, model, starts, labels, targets, bounds, batch_size, {}) as start:
-        outcomes = ascend(start.problem, attack, list(stops))
-        return {level: finish(stops[level], start, outcome) for level, outcome in zip(stops, outcomes, strict=True)}
+    with examined(attack, model, starts, labels, targets, bounds, batch_size, {}) as images:
+        outcomes = ascend_to_levels(images.problem, attack, list(stops))
+        return {level: finish(stops[level], images, outcome) for level, outcome in zip(stops, outcomes, strict=True)}
 
 
-def ascend(problem: Problem, attack: Fooling, levels: Sequence[float]) -> list[AlgorithmResult]:
+def ascend_to_levels(problem: Problem, attack: Fooling, levels: Sequence[float]) -> list[AlgorithmResult]:
     """One ascent of each image, with its first point at or above each of the ascending levels.
 
     An image leaves when it reaches the last level, when a step no longer changes it (ZERO_GRADIENT: the step vanishes;

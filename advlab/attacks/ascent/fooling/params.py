@@ -23,7 +23,6 @@ class Fooling(Attack):
             published runs took max_lr 1e7 and early .02 to .04; 1e12 lets one step saturate an image far from the target.
     """
 
-    method = "advlab.attacks.ascent.fooling.algorithm:fooling"
     targeted = "always"
     minimal = False
     needs_correct = False

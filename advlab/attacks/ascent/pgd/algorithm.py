@@ -8,16 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advlab.attacks.interface import AlgorithmResult
-from advlab.attacks.problem import Problem, lengths, margin
+from advlab.attacks.logits import margin
+from advlab.attacks.norms import norms_of_each
+from advlab.attacks.problem import Problem
 from advlab.attacks.random_numbers import generator, image_keys
+from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
 
 if TYPE_CHECKING:
     from advlab.attacks.ascent.pgd.params import PGD
 
 
-def pgd(problem: Problem, params: PGD) -> AlgorithmResult:
+def run(problem: Problem, params: PGD) -> AlgorithmResult:
     """Ascend the loss of the label, or descend that of the target; the returned image is the last iterate.
 
     With restarts: the first restart whose last iterate succeeds, else the one with the largest margin.
@@ -31,7 +33,7 @@ def pgd(problem: Problem, params: PGD) -> AlgorithmResult:
     active = torch.arange(len(x), device=x.device)
     for restart in range(params.restarts):
         for index in active.split(problem.batch_size):
-            image, how = ascend(problem, params, index, restart)
+            image, how = ascend_in_ball(problem, params, index, restart)
             steps[index] += params.steps
             if params.restarts == 1:
                 adv[index], status[index] = image, how
@@ -52,7 +54,7 @@ def success_margin(problem: Problem, image: Tensor, index: Tensor) -> Tensor:
     return margin(problem.forward(image), problem.labels[index], targets).clone()
 
 
-def ascend(problem: Problem, params: PGD, index: Tensor, restart: int) -> tuple[Tensor, Tensor]:
+def ascend_in_ball(problem: Problem, params: PGD, index: Tensor, restart: int) -> tuple[Tensor, Tensor]:
     """One start of one batch: images (n, C, H, W), and the status (n,) of what turns out not to be adversarial.
 
     One forward and one backward a step for the whole batch; nothing waits for the device.
@@ -69,8 +71,8 @@ def ascend(problem: Problem, params: PGD, index: Tensor, restart: int) -> tuple[
     finite = norms > 0
     for _ in range(params.steps):
         at = problem.linearise(adv)
-        gradient = at.vjp(direction(at.logits, wanted, params.loss).mul_(sign), last=True)
-        norms = lengths(gradient, params.norm)
+        gradient = at.vjp(loss_cotangent(at.logits, wanted, params.loss).mul_(sign), last=True)
+        norms = norms_of_each(gradient, params.norm)
         finite &= torch.isfinite(norms)
         # an image whose gradient vanished or is not finite stays where it is
         usable = (finite & (norms > 0)).to(x)
@@ -100,12 +102,12 @@ class Ball:
             torch.clamp(adv, self.low, self.high, out=adv)
             return
         adv.sub_(self.x)
-        shrink = self.radius / lengths(adv, "l2").clamp_(min=self.radius)
+        shrink = self.radius / norms_of_each(adv, "l2").clamp_(min=self.radius)
         # clipping towards the image, which is inside the bounds, makes the perturbation no longer
         adv.mul_(shrink[:, None, None, None]).add_(self.x).clamp_(*self.bounds)
 
 
-def direction(logits: Tensor, wanted: Tensor, loss: str) -> Tensor:
+def loss_cotangent(logits: Tensor, wanted: Tensor, loss: str) -> Tensor:
     """(n, K) gradient with respect to the logits of the loss of the classes `wanted`, up to a positive factor an image.
 
     The cross-entropy's is (1 - p) (softmax of the other logits - one-hot). A step is normalised, so that the factor

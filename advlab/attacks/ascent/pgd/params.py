@@ -26,7 +26,6 @@ class PGD(Attack):
         seed: of the random starts, with the image.
     """
 
-    method = "advlab.attacks.ascent.pgd.algorithm:pgd"
     targeted = "optional"
     minimal = False
     norm: Norm = "linf"

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from advlab.attacks.boundary.nearest_boundary import Gradients, nearest, nearest_at_once
-from advlab.attacks.interface import AlgorithmResult
-from advlab.attacks.problem import Linearisation, Problem
+from advlab.attacks.network import Linearisation
+from advlab.attacks.problem import Problem
+from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ AT_ONCE = {
 REPACK = 0.25  # share of finished images from which on those that are left are worth a forward of their own
 
 
-def deepfool(problem: Problem, params: DeepFool) -> AlgorithmResult:
+def run(problem: Problem, params: DeepFool) -> AlgorithmResult:
     """Step to the nearest linearised boundary until the class changes (Moosavi-Dezfooli et al. 2016, algorithms 1 and 2).
 
     Each step costs one forward, which tells whether an image is finished and linearises it where it is not (two in the

@@ -33,9 +33,8 @@ class DeepFool(Attack):
         refinements: how many of those, at most.
     """
 
-    method = "advlab.attacks.boundary.deepfool.algorithm:deepfool"
     targeted = "optional"
-    takes = ("basis",)
+    extra_inputs = ("basis",)
     norm: Norm = "l2"
     max_iter: int = 50
     overshoot: float = 0.02

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from advlab.attacks.boundary.box_step import box_step
-from advlab.attacks.interface import AlgorithmResult
-from advlab.attacks.problem import Problem, lengths, margin, rounding
+from advlab.attacks.logits import margin, rounding_margin
+from advlab.attacks.norms import norms_of_each
+from advlab.attacks.problem import Problem
+from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def refine(problem: Problem, params: DeepFool, outcome: AlgorithmResult) -> Algo
 def shortened(problem: Problem, params: DeepFool, index: Tensor, start: Tensor) -> Tensor:
     """The shortest adversarial images (n, C, H, W) that are met from `start` on, of the images `index`."""
     x, z, best = problem.x[index], start, start.clone()
-    shortest = lengths(start - x, "l2")
+    shortest = norms_of_each(start - x, "l2")
     # with clip=none images may leave the bounds: then the box is so large that it never matters
     far = 1e6 * problem.extent
     box = (-far, far) if params.clip == "none" else problem.bounds
@@ -48,8 +50,8 @@ def shortened(problem: Problem, params: DeepFool, index: Tensor, start: Tensor) 
     for step in range(params.refinements + 1):
         at = problem.linearise(z)
         height = margin(at.logits, problem.labels[index], targets)
-        adversarial = height > rounding(at.logits)
-        norm = lengths(z - x, "l2")
+        adversarial = height > rounding_margin(at.logits)
+        norm = norms_of_each(z - x, "l2")
         better = adversarial & (norm < shortest)
         best[better], shortest[better] = z[better], norm[better]
         if step == params.refinements:
@@ -60,7 +62,7 @@ def shortened(problem: Problem, params: DeepFool, index: Tensor, start: Tensor) 
         missing = (inner(w, pulled - x) - height).clamp_min(0)  # from x to the boundary, along w
         own, _ = box_step(torch.where(column(height < 0), w, -w), height.abs(), pulled, box)
         original, _ = box_step(w, missing, x, box)
-        near, far_off = lengths(own, "l2"), lengths(original, "l2")
+        near, far_off = norms_of_each(own, "l2"), norms_of_each(original, "l2")
         bias = column((near / (near + far_off).clamp_min(torch.finfo(x.dtype).tiny)).clamp_max(MOST_BIAS))
         z = ((1 - bias) * (pulled + BEYOND * own) + bias * (x + BEYOND * original)).clamp(*box)
     return best

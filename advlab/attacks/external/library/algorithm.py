@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from advlab.attacks.external.counted_network import Counted, accept, seeded
-from advlab.attacks.interface import AlgorithmResult
+from advlab.attacks.external.counted_module import CountedModule, accept, seeded
 from advlab.attacks.problem import Problem
+from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
 from advlab.errors import suggest
 
@@ -34,7 +34,7 @@ LIBRARIES = {
 }
 
 
-def library(problem: Problem, params: Library) -> AlgorithmResult:
+def run(problem: Problem, params: Library) -> AlgorithmResult:
     """Run the library's attack batch by batch; random numbers are a function of the seed and of the batch.
 
     But ART's BoundaryAttack, HopSkipJump and BrendelBethgeAttack draw from entropy of their own.
@@ -118,7 +118,7 @@ def foolbox(problem: Problem, params: Library, cls: type) -> Run:
     if fixed and not params.epsilon:
         raise ValueError("it has a fixed length: give epsilon")
     attack = cls(**params.options)
-    model = PyTorchModel(Counted(problem, unit=True), bounds=(0, 1), device=problem.x.device)
+    model = PyTorchModel(CountedModule(problem, unit=True), bounds=(0, 1), device=problem.x.device)
 
     def run(x: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
         criterion = (
@@ -137,7 +137,7 @@ def foolbox(problem: Problem, params: Library, cls: type) -> Run:
 
 def torchattacks(problem: Problem, params: Library, cls: type) -> Run:
     """See `Run`; options go to the constructor."""
-    attack = cls(Counted(problem, unit=True), **params.options)
+    attack = cls(CountedModule(problem, unit=True), **params.options)
     attack.set_device(problem.x.device)
     if problem.targets is not None:
         if "targeted" not in attack.supported_mode:
@@ -158,7 +158,7 @@ def art(problem: Problem, params: Library, cls: type) -> Run:
     if problem.targets is not None and "targeted" not in names:
         raise ValueError("it takes no targets")
     classifier = PyTorchClassifier(
-        model=Counted(problem, unit=True), loss=torch.nn.CrossEntropyLoss(), input_shape=tuple(problem.x.shape[1:]),
+        model=CountedModule(problem, unit=True), loss=torch.nn.CrossEntropyLoss(), input_shape=tuple(problem.x.shape[1:]),
         nb_classes=problem.classes, clip_values=(0.0, 1.0), device_type="gpu" if problem.x.is_cuda else "cpu",
     )  # fmt: skip
     options: dict[str, Any] = {"verbose": False} if "verbose" in names else {}

@@ -23,7 +23,6 @@ class Library(Attack):
         seed: of what the attack draws, with the images of a batch.
     """
 
-    method = "advlab.attacks.external.library.algorithm:library"
     targeted = "optional"
     minimal = False
     library: Literal["foolbox", "torchattacks", "art"] = "foolbox"

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from advlab.attacks.external.counted_network import Counted, accept, seeded
-from advlab.attacks.interface import AlgorithmResult
+from advlab.attacks.external.counted_module import CountedModule, accept, seeded
 from advlab.attacks.problem import Problem
+from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
 
 if TYPE_CHECKING:
     from advlab.attacks.external.plugin.params import PluginAttack
 
 
-def foreign(problem: Problem, params: PluginAttack) -> AlgorithmResult:
+def run(problem: Problem, params: PluginAttack) -> AlgorithmResult:
     """Call the function on batches of images in the units of `bounds`, and clip what it returns to them.
 
     Global random numbers (torch, numpy, random) are a function of its option `seed`, if it has one, and of the batch.
@@ -23,7 +23,7 @@ def foreign(problem: Problem, params: PluginAttack) -> AlgorithmResult:
     Raises:
         ValueError: it returns something else than images of the same shape.
     """
-    model = Counted(problem, unit=False)
+    model = CountedModule(problem, unit=False)
     adv, status = problem.x.clone(), torch.full_like(problem.labels, int(Status.MAX_ITER))
     seed = params.options.get("seed", 0)
     for start in range(0, len(problem), problem.batch_size):

@@ -20,7 +20,6 @@ class PluginAttack(Attack):
         options: its own keyword parameters.
     """
 
-    method = "advlab.attacks.external.plugin.algorithm:foreign"
     function: ClassVar[Callable[..., Any]]
     passes: ClassVar[frozenset[str]] = frozenset()
     norm: ClassVar[Norm] = "l2"

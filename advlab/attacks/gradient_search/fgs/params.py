@@ -15,6 +15,5 @@ if TYPE_CHECKING:
 class FGS(Search):
     """Fast gradient sign: x + w sign(grad J) (Goodfellow et al. 2015), w the smallest that flips (gunther2017, 1.2)."""
 
-    method = "advlab.attacks.gradient_search.along_gradient:fgs"
-    cotangent = "advlab.attacks.gradient_search.along_gradient:loss"
+    needs_first_gradient = True
     targeted = "optional"

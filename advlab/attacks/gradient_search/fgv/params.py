@@ -15,6 +15,5 @@ if TYPE_CHECKING:
 class FGV(Search):
     """Fast gradient value: x + w grad J / max|grad J| (Rozsa et al. 2016), w the smallest that flips (gunther2017, 1.2)."""
 
-    method = "advlab.attacks.gradient_search.along_gradient:fgv"
-    cotangent = "advlab.attacks.gradient_search.along_gradient:loss"
+    needs_first_gradient = True
     targeted = "optional"

@@ -23,7 +23,6 @@ class HotCold(Search):
             was.
     """
 
-    method = "advlab.attacks.gradient_search.along_gradient:hot_cold"
     targeted = "optional"
     hot: int = 1
     reach: bool = False

@@ -15,6 +15,5 @@ if TYPE_CHECKING:
 class Saliency(Search):
     """The signed gradient of a logit: down the label's, or up the target's (jetley2018, figure 3)."""
 
-    method = "advlab.attacks.gradient_search.along_gradient:saliency"
-    cotangent = "advlab.attacks.gradient_search.along_gradient:logit"
+    needs_first_gradient = True
     targeted = "optional"

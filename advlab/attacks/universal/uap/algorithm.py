@@ -11,15 +11,16 @@ from torch import Tensor
 from advlab.attacks.boundary.deepfool.algorithm import Stepper
 from advlab.attacks.boundary.deepfool.params import DeepFool
 from advlab.attacks.boundary.one_image import OneImageDeepFool
-from advlab.attacks.interface import AlgorithmResult
-from advlab.attacks.problem import Problem, lengths
+from advlab.attacks.norms import norms_of_each
+from advlab.attacks.problem import Problem
+from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
 
 if TYPE_CHECKING:
     from advlab.attacks.universal.uap.params import UAP
 
 
-def uap(problem: Problem, params: UAP) -> AlgorithmResult:
+def run(problem: Problem, params: UAP) -> AlgorithmResult:
     """Aggregate DeepFool steps over the images (Moosavi-Dezfooli et al. 2017, algorithm 1).
 
     exact: the next image, in a shuffled order, that v does not fool is found by looking at several at once; the minimal
@@ -128,11 +129,8 @@ def minimal_steps(problem: Problem, params: UAP, v: Tensor, index: Tensor, logit
     """
     x = problem.x[index] + v
     inner = dataclasses.replace(problem, x=x, labels=problem.labels[index], targets=None, logits=logits, data={})
-    inner.forwards = inner.backwards = 0
     steps = DeepFool(max_iter=params.max_iter, overshoot=params.overshoot, clip="none", candidates=params.candidates)
     outcome = Stepper(inner, steps).run()
-    problem.forwards += inner.forwards
-    problem.backwards += inner.backwards
     return outcome.adv - x, (outcome.status == Status.SUCCESS) & (outcome.steps < params.accept)
 
 
@@ -141,7 +139,7 @@ def project(v: Tensor, params: UAP, extent: float) -> Tensor:
     radius = params.epsilon * extent
     if params.norm == "linf":
         return v.clamp(-radius, radius)
-    return v * (radius / lengths(v[None], "l2")[0].clamp_min(torch.finfo(v.dtype).tiny)).clamp_max(1)
+    return v * (radius / norms_of_each(v[None], "l2")[0].clamp_min(torch.finfo(v.dtype).tiny)).clamp_max(1)
 
 
 def fooling_rate(problem: Problem, x: Tensor, labels: Tensor, v: Tensor, *, clip: bool = False) -> float:

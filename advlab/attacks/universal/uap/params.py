@@ -33,11 +33,10 @@ class UAP(Attack):
         seed: of the order.
     """
 
-    method = "advlab.attacks.universal.uap.algorithm:uap"
     minimal = False
     set_level = True
     needs_correct = False
-    takes = ("held_out",)
+    extra_inputs = ("held_out",)
     norm: Norm = "linf"
     epsilon: float = 10 / 255
     fooling: float = 0.8

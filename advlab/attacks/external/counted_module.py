@@ -15,7 +15,7 @@ from advlab.attacks.problem import Problem
 from advlab.attacks.random_numbers import image_keys
 
 
-class Counted(nn.Module):
+class CountedModule(nn.Module):
     """The model of a problem behind `problem.call`; whatever is done to this module does not reach the model itself.
 
     It has one empty parameter, which tells its device, and no submodules: modes that a library sets, gradients that it
@@ -42,10 +42,10 @@ class Counted(nn.Module):
         if x.requires_grad:
             x = x.view_as(x)  # a node of its own, whose hook leaves the caller's tensor alone
             x.register_hook(self._count)
-        return problem.call(x)
+        return problem.network.logits(x)
 
     def _count(self, gradient: Tensor) -> None:
-        self._problem.backwards += len(gradient)
+        self._problem.network.backwards += len(gradient)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,95 @@
+"""What is refused before an algorithm begins: inputs, labels, targets, bounds and logits that an attack cannot work on."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from advlab.attacks.base import Attack
+
+
+def check_inputs(
+    attack: Attack,
+    inputs: Tensor,
+    labels: Tensor,
+    targets: Tensor | None,
+    bounds: tuple[float, float],
+    data: dict[str, Tensor],
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Inputs, labels and targets as the algorithms take them.
+
+    Raises:
+        ValueError: names the argument and the remedy.
+    """
+    unknown = sorted(set(data) - set(attack.extra_inputs))
+    if unknown:
+        raise ValueError(
+            f"{attack.label} takes no {unknown[0]}=; it takes {', '.join(attack.extra_inputs) or 'nothing besides'}"
+        )
+    for name, values in {"inputs": inputs, "labels": labels, "targets": targets, **data}.items():
+        if not isinstance(values, Tensor) and (name, values) != ("targets", None):
+            raise ValueError(f"{name} must be a tensor, got {type(values).__name__}: use torch.as_tensor")
+    inputs = inputs.detach()
+    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
+        raise ValueError(f"bounds must be (lowest, highest) pixel value, got {bounds}")
+    low, high = bounds
+    if not (low < high and math.isfinite(high - low)):
+        raise ValueError(f"bounds must be (lowest, highest) pixel value, got {bounds}")
+    if inputs.dtype not in (torch.float32, torch.float64) or inputs.ndim != 4:
+        raise ValueError(
+            f"inputs must be float32 or float64 images of shape (N, C, H, W), got {inputs.dtype} of {tuple(inputs.shape)}"
+        )
+    slack = 1e-6 * (high - low)  # of rounding
+    if not bool(torch.isfinite(inputs).all()):
+        bad = (~torch.isfinite(inputs.flatten(1)).all(1)).nonzero()[:, 0].tolist()
+        raise ValueError(f"inputs[{bad[0]}] has values that are NaN or infinite ({len(bad)} images do): leave them out")
+    if inputs.numel() and not (float(inputs.min()) >= low - slack and float(inputs.max()) <= high + slack):
+        raise ValueError(
+            f"inputs reach from {float(inputs.min()):g} to {float(inputs.max()):g}, outside bounds={bounds}: "
+            "say bounds=(lowest, highest), and normalise inside the model"
+        )
+    classes = {"labels": labels} if targets is None else {"labels": labels, "targets": targets}
+    for name, values in classes.items():
+        if values.shape != inputs.shape[:1] or values.is_floating_point() or values.dtype == torch.bool:
+            raise ValueError(
+                f"{name} must be whole numbers of shape ({len(inputs)},), one an image, got {values.dtype} of {tuple(values.shape)}"
+            )
+    if targets is None and attack.targeted == "always":
+        raise ValueError(f"{attack.label} needs targets=, the class that each image is to reach")
+    if targets is not None and attack.targeted == "never":
+        raise ValueError(f"{attack.label} takes no targets")
+    if targets is not None and attack.needs_correct and bool((targets == labels).any()):
+        index = int((targets == labels).nonzero()[0])
+        raise ValueError(f"targets[{index}] is the label {int(labels[index])} itself: give another class")
+    x = inputs.clone() if inputs.is_inference() else inputs
+    x = x.clamp(low, high)
+    y = labels.to(device=x.device, dtype=torch.int64)
+    return x, y, None if targets is None else targets.to(device=x.device, dtype=torch.int64)
+
+
+def check_logits(logits: Tensor, x: Tensor, labels: Tensor, targets: Tensor | None) -> None:
+    """Refuse a model that gives probabilities, and classes that it does not have.
+
+    Raises:
+        ValueError: names the class or the remedy.
+    """
+    if not len(x):
+        return
+    sums = logits.double().sum(1)
+    if bool((logits >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-4):
+        raise ValueError("the model gives probabilities: attacks need logits, take its final softmax away")
+    check_classes(logits.shape[1], labels, targets)
+
+
+def check_classes(count: int, labels: Tensor, targets: Tensor | None) -> None:
+    """Refuse classes that a model with `count` of them does not have.
+
+    Raises:
+        ValueError: names the class.
+    """
+    for name, values in (("labels", labels), ("targets", targets)):
+        if values is not None and bool(((values < 0) | (values >= count)).any()):
+            wrong = int(values[(values < 0) | (values >= count)][0])
+            raise ValueError(f"{name} hold the class {wrong}, the model has the classes 0 to {count - 1}")

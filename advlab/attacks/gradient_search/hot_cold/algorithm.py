@@ -1,0 +1,40 @@
+"""Hot/Cold: towards one class and away from another, by their logits (Rozsa et al. 2016)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from advlab.attacks.gradient_search.along_gradient import along, products
+from advlab.attacks.gradient_search.hot_cold.params import HotCold
+from advlab.attacks.problem import Problem
+from advlab.attacks.results import AlgorithmResult
+
+
+def run(problem: Problem, params: HotCold) -> AlgorithmResult:
+    """J' omega, omega = |h_t| at the hot class t and -|h_y| at the cold class y (Rozsa et al. 2016).
+
+    The paper has -h_y. The label's logit is the largest; where even that is negative, -h_y would raise it.
+
+    Raises:
+        ValueError: there is no class of the rank `hot`.
+    """
+    z, k = problem.logits, problem.classes
+    if params.hot >= k and len(problem):
+        raise ValueError(f"hot={params.hot}: besides the label the model has {k - 1} classes, hot={k - 1} is the last")
+    if problem.targets is not None:
+        hot = problem.targets[:, None]
+    else:
+        ranks = slice(0, max(k - 1, 0)) if params.hot == 0 else slice(params.hot - 1, params.hot)
+        hot = z.scatter(1, problem.labels[:, None], -torch.inf).argsort(dim=1, descending=True, stable=True)[:, ranks]
+    cold = problem.labels[:, None]
+    chill = torch.zeros_like(z).scatter_(1, cold, -z.gather(1, cold).abs())
+
+    def aim(rows: slice) -> tuple[Tensor, Tensor]:
+        t = hot[rows, :, None]
+        heat = z[rows].gather(1, hot[rows]).abs()[:, :, None]
+        omega = chill[rows, None].repeat(1, t.shape[1], 1).scatter(2, t, heat)
+        pairs = zip(problem.x[rows].split(problem.batch_size), omega.split(problem.batch_size), strict=True)
+        return omega, torch.cat([products(problem, x, each) for x, each in pairs])
+
+    return along(problem, params, aim, each=hot.shape[1], goals=hot if params.reach else None)

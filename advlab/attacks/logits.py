@@ -1,0 +1,62 @@
+"""What logits say of an attack: by how much it has succeeded, what rounding may change, and gradients of losses."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+ROUNDING = 32.0  # units in the last place of the logits, by which they may differ from batch to batch
+
+
+def as_logits(output: object, n: int) -> Tensor:
+    """What a model gives for n images, as logits (n, K).
+
+    Raises:
+        ValueError: says what it gives instead.
+    """
+    if not isinstance(output, Tensor):
+        raise ValueError(
+            f"the model must give logits, a tensor of shape (N, classes), it gives a {type(output).__name__}"
+        )
+    if output.ndim != 2 or len(output) != n or output.shape[1] < 2:
+        raise ValueError(
+            f"the model must give logits of shape (N, classes), it gives {tuple(output.shape)} for {n} images"
+        )
+    return output
+
+
+def rounding_margin(logits: Tensor) -> Tensor:
+    """(n,) below it, a margin may have the other sign in another batch; NaN where a logit is not finite.
+
+    >>> bool(rounding_margin(torch.tensor([[8.0, 2.0]])) < 1e-4)
+    True
+    """
+    threshold = logits.abs().amax(1) * (ROUNDING * torch.finfo(logits.dtype).eps)
+    return torch.where(torch.isfinite(logits).all(1), threshold, torch.nan)
+
+
+def margin(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
+    """(n,) by how much an attack has succeeded; above 0: it has.
+
+    Untargeted: the largest logit of another class less the label's. Targeted: the target's logit less the largest of
+    another class. A tie is no success. NaN or infinite logits give -inf.
+
+    >>> logits, labels = torch.tensor([[3.0, 1.0, 0.0], [0.0, 2.0, 1.0]]), torch.tensor([0, 0])
+    >>> margin(logits, labels, None).tolist(), margin(logits, labels, torch.tensor([2, 2])).tolist()
+    ([-2.0, 2.0], [-3.0, -1.0])
+    """
+    wanted = (labels if targets is None else targets)[:, None]
+    own = logits.gather(1, wanted)[:, 0]
+    others = logits.scatter(1, wanted, -torch.inf).amax(1)
+    value = others - own if targets is None else own - others
+    return torch.where(torch.isfinite(logits).all(1), value, -torch.inf)
+
+
+def cross_entropy_cotangent(logits: Tensor, labels: Tensor) -> Tensor:
+    """(n, K) gradient of the cross-entropy with respect to the logits: softmax - one-hot.
+
+    >>> cross_entropy_cotangent(torch.zeros(1, 4), torch.tensor([1])).tolist()
+    [[0.25, -0.75, 0.25, 0.25]]
+    """
+    cotangent = torch.softmax(logits, 1)
+    return cotangent.scatter_add_(1, labels[:, None], -torch.ones_like(cotangent[:, :1]))

@@ -1,0 +1,65 @@
+"""What an algorithm gives back, and what a user gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class AlgorithmResult:
+    """What an algorithm gives back for the eligible images.
+
+    Attributes:
+        adv: (N, C, H, W) the best image for each, successful or not.
+        status: (N,) int64 of `Status`; what claims SUCCESS is checked again.
+        steps: (N,) int64 iterations.
+        epsilon: (N,) the weight w of the direction that a search found, in units of the bounds' length; NaN where
+            there is none. None: the attack has no such weight.
+        universal: (C, H, W) the one perturbation of a set-level attack.
+        facts: further numbers of the whole call, for tables and benchmarks.
+    """
+
+    adv: Tensor
+    status: Tensor
+    steps: Tensor
+    epsilon: Tensor | None = None
+    universal: Tensor | None = None
+    facts: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class AttackResult:
+    """One attack on N images; the tensors live where the inputs do.
+
+    Attributes:
+        adv: (N, C, H, W) images in the inputs' precision; ineligible ones as they were.
+        success: (N,) bool: eligible, and `adv` is classified as the attack wants. Checked on `adv` itself.
+        eligible: (N,) bool: classified as its label before the attack (targeted: and the target is another class).
+        status: (N,) int64 of `Status`.
+        prediction: (N,) int64 class of `adv`.
+        margin: (N,) by how much in logits (see `logits.margin`); above 0 where the attack succeeded, except that fooling
+            images may reach a level of at most one half without it.
+        distance: (N,) norm of adv - inputs in the attack's own norm, in units of the bounds' length.
+        steps: (N,) int64 iterations.
+        epsilon: (N,) weight of the direction, NaN where there is none.
+        forwards, backwards: images, of the whole call (the checks before and after included).
+        universal: (C, H, W) of a set-level attack.
+        facts: further numbers of the whole call.
+    """
+
+    adv: Tensor
+    success: Tensor
+    eligible: Tensor
+    status: Tensor
+    prediction: Tensor
+    margin: Tensor
+    distance: Tensor
+    steps: Tensor
+    epsilon: Tensor
+    forwards: int
+    backwards: int
+    universal: Tensor | None
+    facts: dict[str, Any]
