@@ -59,7 +59,7 @@ def classes(group: str) -> dict[str, str]:
     return found
 
 
-def named(group: str) -> Iterator[str]:
+def component_names(group: str) -> Iterator[str]:
     """The component that each YAML file of a group names."""
     for path in sorted((Path(config_folder()) / group).glob("*.yaml")):
         name = re.search(r"^\s*name:\s*(\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
@@ -71,7 +71,7 @@ def register_packaged() -> None:
     """Fill the registries with what the packaged YAML files name."""
     for group in FILES:
         known = classes(group)
-        for name in named(group):
+        for name in component_names(group):
             if target := known.get(name.replace("_", "").lower()):
                 FAMILIES[group].add(name, target)
         if group != "experiment":
