@@ -6,24 +6,21 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hydra.core.config_store import ConfigStore
+
+from advlab.cli import main
+from advlab.config import components
+from advlab.plugins import loading as plugins
+from advlab.plugins.names import registered_choices
+from tests.helpers.commands import Ended
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # before torch, as the command line does
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -40,12 +37,6 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _plugins_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a test's plug-ins register is forgotten after it."""
-    from hydra.core.config_store import ConfigStore
-
-    from advlab.config import components
-    from advlab.plugins import loading as plugins
-    from advlab.plugins.names import registered_choices
-
     monkeypatch.delenv(plugins.VARIABLE, raising=False)
     targets = {family: dict(registry._targets) for family, registry in components.FAMILIES.items()}
     loaded, choices = set(plugins._loaded), dict(registered_choices)
@@ -67,10 +58,8 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str) -> Ended:
-        from advlab.cli import main as module
-
         capfd.readouterr()
-        code = module.run(list(arguments))
+        code = main.run(list(arguments))
         captured = capfd.readouterr()
         return Ended(code, captured.out, captured.err)
 

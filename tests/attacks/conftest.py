@@ -1,40 +1,13 @@
-"""Small networks that the attacks' tests share."""
+"""The small networks that the tests of attacks build."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import pytest
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-Shape = tuple[int, int, int]
-
-
-class Linear(nn.Module):
-    """Logits W x + b: every smallest perturbation is known in closed form."""
-
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        super().__init__()
-        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.flatten(1) @ self.weight.T + self.bias
-
-
-def make_network(shape: Shape, classes: int = 4, seed: int = 0) -> nn.Sequential:
-    """A smooth convolutional network in float64 whose classes are all near; with modules that know two modes."""
-    torch.manual_seed(seed)
-    c, h, w = shape
-    norm = nn.BatchNorm2d(6)
-    network = nn.Sequential(
-        nn.Conv2d(c, 6, 3, padding=1), norm, nn.Tanh(), nn.Dropout(0.5), nn.Flatten(), nn.Linear(6 * h * w, classes)
-    ).double()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.copy_(torch.randn_like(parameter) * (0.5 if parameter.ndim == 4 else 0.3))
-        norm.weight.fill_(1.0)
-    return network.eval()
+from tests.helpers.networks import LinearLogits, make_network
 
 
 @pytest.fixture
@@ -44,6 +17,6 @@ def network() -> Callable[..., nn.Sequential]:
 
 
 @pytest.fixture
-def linear() -> type[Linear]:
+def linear() -> type[LinearLogits]:
     """A network of given weights (K, D) and biases (K,)."""
-    return Linear
+    return LinearLogits

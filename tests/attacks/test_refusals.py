@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import torch
@@ -12,9 +12,7 @@ from torch import Tensor, nn
 from advlab.attacks import Fooling, HotCold
 from advlab.attacks.ascent.fooling.algorithm import fooling_levels
 from advlab.config.components import ATTACKS
-
-if TYPE_CHECKING:
-    from tests.conftest import Ended
+from tests.helpers.commands import Ended
 
 
 def test_ranks_beyond_the_classes_are_refused() -> None:

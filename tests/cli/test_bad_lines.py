@@ -7,15 +7,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.conftest import BAD, shown
-
-if TYPE_CHECKING:
-    from tests.conftest import Ended
-
+from tests.helpers.bad_lines import BAD, shown
+from tests.helpers.commands import Ended
 
 TORCHLESS = """
 import json, sys

@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tests.conftest import Ended
-
+from tests.helpers.commands import Ended
 
 TINY = (
     "run.preset=tiny",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
@@ -14,9 +14,7 @@ from advlab.config import components
 from advlab.config.compose import Composer
 from advlab.config.schema import parameters
 from advlab.config.settings import Settings, archived_parameters
-
-if TYPE_CHECKING:
-    from tests.conftest import Ended
+from tests.helpers.commands import Ended
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 COMPOSED = {

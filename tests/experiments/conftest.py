@@ -9,38 +9,16 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from advlab.config.settings import resolve
-from advlab.data.images import ImageData, tensor_digest
 from advlab.lab.context import Context
 from advlab.models.classifier import Classifier, frozen
 from advlab.models.forward import Execution, Forward
 from advlab.store.artifacts import ArtifactStore
+from tests.helpers.images import random_images
 
 SHAPE = (1, 6, 6)
-
-
-class Linear(nn.Module):
-    """Features W x of the flattened image, then a head of two classes whose first is always the larger."""
-
-    def __init__(self, weight: Tensor) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(weight)
-        self.head = nn.Linear(len(weight), 2)
-        with torch.no_grad():
-            self.head.weight.mul_(1e-3)
-            self.head.bias.copy_(torch.tensor([5.0, 0.0]))
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.head(x.flatten(1) @ self.weight.T)
-        return out
-
-
-def random_images(count: int, shape: tuple[int, int, int]) -> ImageData:
-    pixels = torch.randint(0, 256, (count, *shape), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    labels = torch.zeros(count, dtype=torch.int64)
-    return ImageData("toy", "test", ("a", "b"), labels, shape, tensor_digest(pixels), pixels)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from advlab.errors import ModelError
 from advlab.models.checkpoints import load_state, read_state
 from advlab.models.plugin import PluginModel
 from advlab.store.sealed import sha256_file
-from tests.models.conftest import lenet, loaded, same
+from tests.helpers.classifiers import lenet, loaded, same_weights
 
 WRITERS: dict[str, Callable[[dict[str, Tensor], Path], object]] = {
     "x.safetensors": lambda state, path: save_file(state, path),
@@ -41,7 +41,7 @@ def test_files_that_fit(name: str, tmp_path: Path) -> None:
         trained.half().float()
     WRITERS[name](dict(trained.state_dict()), path)
     found = loaded(components.MODELS.load("lenet")(hidden=20, checkpoint=str(path), sha256=sha256_file(path).upper()))
-    assert same(found.classifier.network, trained)
+    assert same_weights(found.classifier.network, trained)
     assert found.origin == str(path)
     assert not found.classifier.training
     x = torch.rand(2, 1, 28, 28)
@@ -83,7 +83,7 @@ def test_names_that_begin_like_prefixes(kind: Callable[[], nn.Module], tmp_path:
     trained, path = kind(), tmp_path / "x.safetensors"
     save_file(trained.state_dict(), path)
     found = loaded(PluginModel(build=kind, checkpoint=str(path)))
-    assert same(found.classifier.network, trained)
+    assert same_weights(found.classifier.network, trained)
 
 
 class Tied(nn.Module):
@@ -104,7 +104,7 @@ def test_tied_weights_may_be_stored_once(tmp_path: Path) -> None:
     trained, path = Tied(), tmp_path / "x.safetensors"
     save_model(trained, str(path))
     assert len(read_state(path)) < len(trained.state_dict())
-    assert same(loaded(PluginModel(build=Tied, checkpoint=str(path))).classifier.network, trained)
+    assert same_weights(loaded(PluginModel(build=Tied, checkpoint=str(path))).classifier.network, trained)
     without = {
         k: v for k, v in trained.state_dict().items() if not k.endswith("first.weight") and "second.weight" not in k
     }

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from advlab.errors import ModelError
 from advlab.models.classifier import Classifier, frozen
-
-from .conftest import images, tiny, wrap
+from tests.helpers.classifiers import images, tiny, wrap
 
 # normalisation
 

@@ -9,8 +9,7 @@ from torchvision.models import get_model
 
 from advlab.errors import ModelError
 from advlab.models.classifier import Classifier, frozen
-
-from .conftest import built, images, tiny, wrap
+from tests.helpers.classifiers import built, images, tiny, wrap
 
 
 @pytest.mark.parametrize(

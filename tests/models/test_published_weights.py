@@ -15,7 +15,7 @@ from torchvision.models import get_model, get_model_weights, list_models
 from advlab.errors import ModelError
 from advlab.models import torchvision_networks as torchvision_nets
 from advlab.store.sealed import sha256_file
-from tests.models.conftest import loaded, same
+from tests.helpers.classifiers import loaded, same_weights
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_old_names_of_densenets(tmp_path: Path) -> None:
     model = torchvision_nets.densenet121(checkpoint=str(tmp_path / "x.pt"), classes=3)
     for state in (old, network.state_dict()):
         torch.save(state, tmp_path / "x.pt")
-        assert same(loaded(model, shape=(3, 32, 32)).classifier.network, network)
+        assert same_weights(loaded(model, shape=(3, 32, 32)).classifier.network, network)
 
 
 def test_auxiliary_heads_are_left_out(hub: Path) -> None:

@@ -13,7 +13,7 @@ from advlab.data.source import LoadOptions
 from advlab.errors import ModelError
 from advlab.store.artifacts import ArtifactStore
 from advlab.training.recipe import Recipe
-from tests.models.conftest import loaded
+from tests.helpers.classifiers import loaded
 
 
 def test_our_own_weights_as_a_checkpoint(tmp_path: Path) -> None:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.plugins.conftest import EXPERIMENT, SHORT, write
-
-if TYPE_CHECKING:
-    from tests.conftest import Ended
-
+from tests.helpers.commands import Ended
+from tests.helpers.plugins import EXPERIMENT, SHORT, write
 
 MODEL = "@advlab.model({name!r}, input_shape=(1, 28, 28), dataset='digits')\ndef build({parameters}):\n    {body}\n"
 

@@ -7,16 +7,13 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from advlab.plugins import loading as plugins
-from tests.plugins.conftest import BLOBS, NET, RUN, SHORT, write
-
-if TYPE_CHECKING:
-    from tests.conftest import Ended
+from tests.helpers.commands import Ended
+from tests.helpers.plugins import BLOBS, NET, RUN, SHORT, write
 
 
 def test_model_and_dataset_run_and_are_archived_with_their_options(

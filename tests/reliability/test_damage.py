@@ -9,7 +9,8 @@ import pytest
 
 from advlab.store.run_directory import RunDirectory
 from advlab.store.sealed import read_sealed, write_sealed
-from tests.reliability.conftest import RUN, Workshop, cells, clean, complete, flip, version
+from tests.helpers.run_files import RUN, cells, clean, complete, flip, version
+from tests.helpers.run_workshop import Workshop
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from advlab.store.run_directory import RunDirectory
-from tests.reliability.conftest import FAMILY, RUN, Workshop, cells, clean, complete, snapshot, version
+from tests.helpers.run_files import FAMILY, RUN, cells, clean, complete, snapshot, version
+from tests.helpers.run_workshop import Workshop
 
 
 @pytest.fixture

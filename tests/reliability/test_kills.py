@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from advlab.store.run_directory import RunDirectory
-from tests.reliability.conftest import FAMILY, RUN, Workshop, cells, clean, complete, snapshot, version
+from tests.helpers.run_files import FAMILY, RUN, cells, clean, complete, snapshot, version
+from tests.helpers.run_workshop import Workshop
 
 
 def test_twenty_kills_at_random_moments(workshop: Workshop, table: bytes, tmp_path: Path) -> None:

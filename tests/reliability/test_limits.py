@@ -9,7 +9,8 @@ import pytest
 
 import advlab
 from advlab.store.run_directory import RunDirectory
-from tests.reliability.conftest import RUN, Workshop, clean, version
+from tests.helpers.run_files import RUN, clean, version
+from tests.helpers.run_workshop import Workshop
 
 
 def test_nan_scores_are_counted_kept_and_limited(workshop: Workshop, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from advlab.engine.provenance import job_id
 from advlab.store.run_directory import RunDirectory
-from tests.reliability.conftest import FAMILY, RUN, Workshop, cells, clean, complete, snapshot, version
+from tests.helpers.run_files import FAMILY, RUN, cells, clean, complete, snapshot, version
+from tests.helpers.run_workshop import Workshop
 
 
 def test_a_second_process_on_the_same_run_is_refused(workshop: Workshop, begun: RunDirectory, table: bytes) -> None:

@@ -17,7 +17,8 @@ import advlab
 from advlab.engine.interrupts import Interrupts
 from advlab.errors import Interrupted, ResultError
 from advlab.store.run_directory import RunDirectory
-from tests.reliability.conftest import FAMILY, RUN, Workshop, cells, clean, complete, version
+from tests.helpers.run_files import FAMILY, RUN, cells, clean, complete, version
+from tests.helpers.run_workshop import Workshop
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

@@ -12,7 +12,8 @@ from advlab.engine.provenance import git_state
 from advlab.errors import ResultError
 from advlab.lab.experiment import Cell
 from advlab.store.run_directory import RunDirectory
-from tests.reliability.conftest import FAMILY, RUN, Workshop, clean, flip, snapshot
+from tests.helpers.run_files import FAMILY, RUN, clean, flip, snapshot
+from tests.helpers.run_workshop import Workshop
 
 
 def test_the_manifest_is_complete(reference: RunDirectory) -> None:

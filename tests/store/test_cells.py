@@ -9,7 +9,7 @@ import pytest
 from advlab.errors import ResultError
 from advlab.statistics.claims import Claim
 from advlab.store.run_directory import RunDirectory
-from tests.store.conftest import ROWS, Row, same
+from tests.helpers.rows import ROWS, Row, same_rows
 
 
 def test_cell_round_trip(run: RunDirectory) -> None:
@@ -18,7 +18,7 @@ def test_cell_round_trip(run: RunDirectory) -> None:
     run.write_cell("empty", [], Row)
     again = run.read_cell("a", Row)
     assert again is not None
-    same(ROWS, again)
+    same_rows(ROWS, again)
     assert run.read_cell("empty", Row) == []
 
 
@@ -42,7 +42,7 @@ def test_every_damaged_cell_is_quarantined(run: RunDirectory) -> None:
     path.write_bytes(data)
     again = run.read_cell("a", Row)
     assert again is not None
-    same(rows, again)
+    same_rows(rows, again)
 
 
 def test_a_cell_that_cannot_be_read(run: RunDirectory) -> None:

@@ -16,7 +16,7 @@ from advlab.store.atomic import write_atomic
 from advlab.store.run_directory import RunDirectory
 from advlab.store.sealed import write_sealed
 from advlab.store.tables import to_csv
-from tests.store.conftest import ROWS, Row
+from tests.helpers.rows import ROWS, Row
 
 NODES = {
     "dataset": {"name": "digits"}, "model": {"name": "lenet"}, "experiment": {"name": "isotropy", "small": 0.01},

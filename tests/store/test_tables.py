@@ -16,20 +16,20 @@ from advlab.statistics.claims import Claim, judge
 from advlab.statistics.intervals import Interval
 from advlab.store.atomic import write_atomic
 from advlab.store.tables import from_csv, read_frame, to_csv
-from tests.store.conftest import FLOATS, HOSTILE, ROWS, Row, bits, same
+from tests.helpers.rows import FLOATS, HOSTILE, ROWS, Row, bits, same_rows
 
 
 # CSV
 def test_csv_round_trip_to_the_bit() -> None:
     text = to_csv(ROWS, Row)
-    same(ROWS, from_csv(text, Row))
+    same_rows(ROWS, from_csv(text, Row))
     assert to_csv(from_csv(text, Row), Row) == text
 
 
 def test_random_floats_round_trip() -> None:
     random = np.random.default_rng(0).integers(0, 2**64, 3000, dtype=np.uint64).view(np.float64)
     rows = [Row("x", 0, float(value), True) for value in random]
-    same(rows, from_csv(to_csv(rows, Row), Row))
+    same_rows(rows, from_csv(to_csv(rows, Row), Row))
 
 
 @pytest.mark.parametrize("text", HOSTILE)

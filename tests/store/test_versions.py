@@ -12,7 +12,7 @@ from advlab.errors import ResultError
 from advlab.store.atomic import StorageError
 from advlab.store.names import run_label, safe_name
 from advlab.store.run_directory import RunDirectory
-from tests.store.conftest import Row
+from tests.helpers.rows import Row
 
 FORK = multiprocessing.get_context("fork")
 

@@ -13,7 +13,7 @@ from advlab.attacks import UAP, Attack, Fooling, Noise
 from advlab.attacks.norms import norms_of_each
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
-from tests.attacks.contract.conftest import ALL, Case, every, fixed_length, ids, moved, remake
+from tests.helpers.attack_cases import ALL, Case, every, fixed_length, ids, moved, remake
 
 # What a no-op must fail. Each takes the attack, so that another can be put in its place.
 

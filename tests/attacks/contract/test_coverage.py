@@ -15,7 +15,7 @@ import yaml
 from advlab.attacks import Library
 from advlab.config.components import ATTACKS
 from advlab.config.schema import construct
-from tests.attacks.contract.conftest import CASES, CLASSES, Case, Setting, every
+from tests.helpers.attack_cases import CASES, CLASSES, Case, Setting, every
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs" / "attack"
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from advlab.attacks import LBFGS, PGD, UAP, Library
 from advlab.attacks.status import Status
-from tests.attacks.contract.conftest import Case, Setting, every
+from tests.helpers.attack_cases import Case, Setting, every
 
 
 class Fails(nn.Module):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from advlab.attacks.results import AttackResult
-from tests.attacks.contract.conftest import Case, Setting, every, one_by_one, same
+from tests.helpers.attack_cases import Case, Setting, every, one_by_one, same_results
 
 
 @one_by_one
@@ -19,9 +19,9 @@ def test_the_other_images_do_not_matter(case: Case, setting: Callable[..., Setti
     s = setting(case)
     together = s.run(case.attack)
     for i in range(8):
-        same(one(together, slice(i, i + 1)), s.run(case.attack, slice(i, i + 1)))
+        same_results(one(together, slice(i, i + 1)), s.run(case.attack, slice(i, i + 1)))
     order = torch.tensor([3, 7, 0, 5, 1, 2, 6, 4])
-    same(one(together, order), s.run(case.attack, order))
+    same_results(one(together, order), s.run(case.attack, order))
 
 
 def one(result: AttackResult, rows: Any) -> AttackResult:
@@ -37,7 +37,7 @@ def test_the_batch_size_does_not_matter(case: Case, batch_size: int, setting: Ca
     seen: list[int] = []
     expected = s.run(case.attack)
     s.model.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
-    same(expected, s.run(case.attack, batch_size=batch_size))
+    same_results(expected, s.run(case.attack, batch_size=batch_size))
     assert max(seen) <= batch_size
 
 
@@ -47,15 +47,15 @@ def test_the_mode_of_the_caller_does_not_matter(case: Case, setting: Callable[..
     expected = s.run(case.attack)
     for mode in (torch.no_grad(), torch.inference_mode()):
         with mode:
-            same(expected, s.run(case.attack))
+            same_results(expected, s.run(case.attack))
     wide = torch.zeros((*s.x.shape[:3], 2 * s.x.shape[3])).to(s.x)
     wide[..., ::2] = s.x
-    same(expected, dataclasses.replace(s, x=wide[..., ::2]).run(case.attack))
-    same(expected, dataclasses.replace(s, x=s.x.clone().requires_grad_()).run(case.attack))
-    same(expected, dataclasses.replace(s, x=s.x.contiguous(memory_format=torch.channels_last)).run(case.attack))
+    same_results(expected, dataclasses.replace(s, x=wide[..., ::2]).run(case.attack))
+    same_results(expected, dataclasses.replace(s, x=s.x.clone().requires_grad_()).run(case.attack))
+    same_results(expected, dataclasses.replace(s, x=s.x.contiguous(memory_format=torch.channels_last)).run(case.attack))
     # torch's types leave out that modules have a memory format
     last = setting(case).model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    same(expected, dataclasses.replace(s, model=last).run(case.attack))
+    same_results(expected, dataclasses.replace(s, model=last).run(case.attack))
 
 
 class Divided(nn.Module):
@@ -94,4 +94,4 @@ def test_a_function_is_as_good_as_a_module(case: Case, setting: Callable[..., Se
     s = setting(case)
     s.model.requires_grad_(False)
     function: Any = s.model.forward
-    same(s.run(case.attack), dataclasses.replace(s, model=function).run(case.attack))
+    same_results(s.run(case.attack), dataclasses.replace(s, model=function).run(case.attack))

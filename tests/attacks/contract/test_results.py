@@ -10,7 +10,7 @@ import torch
 from advlab.attacks import PGD, Noise
 from advlab.attacks.logits import margin
 from advlab.attacks.status import Status
-from tests.attacks.contract.conftest import ALL, Case, Setting, every, fixed_length, ids, moved, remake, same
+from tests.helpers.attack_cases import ALL, Case, Setting, every, fixed_length, ids, moved, remake, same_results
 
 SHAPES = [(1, 7, 5), (3, 8, 8), (2, 5, 9)]
 
@@ -66,7 +66,7 @@ def test_subspaces(case: Case, setting: Callable[..., Setting]) -> None:
     s = setting(case)
     size = s.x[0].numel()
     q = torch.linalg.qr(torch.randn((size, size), generator=torch.Generator().manual_seed(0), dtype=torch.float64)).Q
-    same(s.run(case.attack), s.run(case.attack, basis=q), 1e-6)
+    same_results(s.run(case.attack), s.run(case.attack, basis=q), 1e-6)
     part = q[:, : size // 3]
     result = s.run(case.attack, basis=part)
     r = (result.adv - s.x).flatten(1)[result.eligible]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import torch
@@ -16,9 +16,7 @@ from advlab.config import components
 from advlab.config.schema import construct
 from advlab.config.settings import archived_parameters
 from advlab.errors import ConfigError
-
-if TYPE_CHECKING:
-    from tests.conftest import Ended
+from tests.helpers.commands import Ended
 
 MINE = """
 from __future__ import annotations

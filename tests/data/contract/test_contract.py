@@ -13,11 +13,11 @@ from advlab.data.images import FilePixels
 from advlab.data.source import LoadOptions
 from advlab.errors import DataError
 from advlab.store.artifacts import ArtifactStore
-from tests.data.contract.conftest import CASES, PLUGIN, Bench, drawn
+from tests.helpers.datasets import DATASET_CASES, PLUGIN, Bench, drawn
 
 
 def test_every_dataset_is_covered() -> None:
-    assert set(components.DATASETS.names()) - {"none"} == set(CASES)
+    assert set(components.DATASETS.names()) - {"none"} == set(DATASET_CASES)
 
 
 def test_shapes_types_and_counts(bench: Bench) -> None:

@@ -15,13 +15,13 @@ from advlab.data.images import fit_tensor
 from advlab.data.source import LoadOptions
 from advlab.errors import DataError
 from advlab.store.artifacts import ArtifactStore
-from tests.data.contract.conftest import CASES, Bench
+from tests.helpers.datasets import DATASET_CASES, Bench
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "other bytes"])
 @pytest.mark.parametrize("name", ["mnist", "cifar10", "gtsrb"])
 def test_damaged_files_are_named(name: str, damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(name, CASES[name], tmp_path, monkeypatch)
+    bench = Bench(name, DATASET_CASES[name], tmp_path, monkeypatch)
     bench.load()
     pattern = {"mnist": "t10k-images*", "cifar10": "test_batch", "gtsrb": "00003.ppm"}[name]
     (path,) = (tmp_path / "data").rglob(pattern)
@@ -49,7 +49,7 @@ def test_digits_are_split_once_and_for_all() -> None:
 
 
 def test_a_missing_gtsrb_class_does_not_shift_the_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench("gtsrb", CASES["gtsrb"], tmp_path, monkeypatch)
+    bench = Bench("gtsrb", DATASET_CASES["gtsrb"], tmp_path, monkeypatch)
     before = set(bench.load("train").labels.tolist())
     training = tmp_path / "data" / "gtsrb" / "GTSRB" / "Training"
     shutil.rmtree(training / "00003")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,7 @@ from advlab.experiments.aghdam2017 import convolution
 
 from advlab.config import components
 from advlab.store.tables import from_csv, to_csv
-
-if TYPE_CHECKING:
-    from tests.conftest import Ended
+from tests.helpers.commands import Ended
 
 Frequency = components.EXPERIMENTS.load("frequency")
 

@@ -12,7 +12,7 @@ from advlab.experiments.aghdam2017.figures.lipschitz import fits
 from torch import nn
 
 from advlab.config import components
-from tests.experiments.conftest import Linear
+from tests.helpers.networks import Linear
 
 Lipschitz = components.EXPERIMENTS.load("lipschitz")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,7 @@ from advlab.experiments.aghdam2017 import lipschitz_toy
 
 from advlab.config import components
 from advlab.store.tables import from_csv, to_csv
-
-if TYPE_CHECKING:
-    from tests.conftest import Ended
+from tests.helpers.commands import Ended
 
 LipschitzToy = components.EXPERIMENTS.load("lipschitz_toy")
 

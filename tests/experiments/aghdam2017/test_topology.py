@@ -16,7 +16,7 @@ from torch import nn
 
 from advlab.config import components
 from advlab.probes.draws import Draws
-from tests.experiments.conftest import Linear
+from tests.helpers.networks import Linear
 
 Topology = components.EXPERIMENTS.load("topology")
 

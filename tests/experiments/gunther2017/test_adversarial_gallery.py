@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,9 +30,7 @@ from advlab.plotting.gallery import CHARACTER, caption
 from advlab.plotting.pixels import decode, encode
 from advlab.probes.selection import order
 from advlab.store.artifacts import ArtifactStore
-
-if TYPE_CHECKING:
-    from tests.conftest import Ended
+from tests.helpers.commands import Ended
 
 Gallery = components.EXPERIMENTS.load("adversarial_gallery")
 MODULE = "advlab.experiments.gunther2017.adversarial_gallery"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,9 +23,7 @@ from advlab.models.classifier import Classifier, frozen
 from advlab.models.forward import Execution, Forward
 from advlab.plotting.pixels import decode
 from advlab.store.artifacts import ArtifactStore
-
-if TYPE_CHECKING:
-    from tests.conftest import Ended
+from tests.helpers.commands import Ended
 
 Gallery = components.EXPERIMENTS.load("fooling_gallery")
 SHAPE = (1, 8, 8)

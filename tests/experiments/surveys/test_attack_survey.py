@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 import pytest
@@ -26,9 +26,7 @@ from advlab.lab.context import Context
 from advlab.models.classifier import Classifier, frozen
 from advlab.models.forward import Execution, Forward
 from advlab.store.artifacts import ArtifactStore
-
-if TYPE_CHECKING:
-    from tests.conftest import Ended
+from tests.helpers.commands import Ended
 
 Survey = components.EXPERIMENTS.load("attack_survey")
 SHAPE = (1, 6, 6)

@@ -1,4 +1,4 @@
-"""Networks and their weights, as the tests of models load and compare them."""
+"""Small and built-in networks as classifiers, loaded as a run loads them, and the comparison of their weights."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ Shape = tuple[int, int, int]
 
 
 def images(shape: Shape, n: int = 3) -> Tensor:
+    """(n, *shape) images, uniform in [0, 1), the same at every call."""
     return torch.rand((n, *shape), generator=torch.Generator().manual_seed(1))
 
 
 def tiny(classes: int = 5) -> nn.Sequential:
+    """A network for images of 3 x 8 x 8, with every kind of module that knows two modes."""
     torch.manual_seed(0)
     return nn.Sequential(
         nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Flatten(), nn.Linear(4 * 36, classes)
@@ -30,11 +32,12 @@ def tiny(classes: int = 5) -> nn.Sequential:
 
 
 def wrap(network: nn.Module, shape: Shape = (3, 8, 8), **keys: Any) -> Classifier:
+    """A network as a classifier in evaluation mode, without normalisation unless `keys` give one."""
     return Classifier(network, name="toy", shape=shape, **{"mean": None, "std": None, **keys}).eval()
 
 
 def built(name: str) -> Classifier:
-    """A network of the table, as the configuration builds it."""
+    """A built-in network with random weights, by its registered name."""
     torch.manual_seed(0)
     model = components.MODELS.load(name)()
     return Classifier(
@@ -43,11 +46,13 @@ def built(name: str) -> Classifier:
 
 
 def lenet(seed: int = 0) -> nn.Module:
+    """A small LeNet with the random weights of a seed."""
     torch.manual_seed(seed)
     return components.MODELS.load("lenet")(hidden=20).network()
 
 
 def loaded(model: Model, *, shape: tuple[int, int, int] = (1, 28, 28), recipe: Any = None, **keys: Any) -> Loaded:
+    """A model as a run loads it; a test in which it would train fails."""
     options: dict[str, Any] = {
         "train_data": lambda: pytest.fail("nothing is to be trained"), "artifacts": ArtifactStore(Path("."), writes=False),
         "device": torch.device("cpu"), "seed": 0, "download": False,
@@ -55,6 +60,7 @@ def loaded(model: Model, *, shape: tuple[int, int, int] = (1, 28, 28), recipe: A
     return load_classifier("net", model, recipe or components.NoComponent(), shape=shape, **{**options, **keys})
 
 
-def same(network: nn.Module, other: nn.Module) -> bool:
+def same_weights(network: nn.Module, other: nn.Module) -> bool:
+    """Whether two networks have the same parameters and buffers, bit by bit."""
     mine, theirs = network.state_dict(), other.state_dict()
     return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)

@@ -1,4 +1,4 @@
-"""Lines that nobody should type, and what their messages must say."""
+"""Command lines with a fault, and what their messages must say: one table, hence its length."""
 
 from __future__ import annotations
 
@@ -277,4 +277,5 @@ BAD: list[tuple[list[str], list[str]]] = [
 
 
 def shown(arguments: list[str]) -> str:
+    """A line as the name of a test: printable, and not too long."""
     return shlex.join(argument[:40] for argument in arguments).encode("ascii", "backslashreplace").decode()
