@@ -7,7 +7,7 @@ ARGS ?=
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format types unit bench aghdam2017 aghdam2017-fig1 aghdam2017-fig2 aghdam2017-fig3 \
+.PHONY: help env demo test lint format types unit bench snapshot aghdam2017 aghdam2017-fig1 aghdam2017-fig2 aghdam2017-fig3 \
 	aghdam2017-fig4 aghdam2017-depth aghdam2017-fig5 aghdam2017-fig6 aghdam2017-directions aghdam2017-gradient \
 	aghdam2017-frequency gunther2017 \
 	gunther2017-fig1 gunther2017-fig2 gunther2017-fig3 attack-survey clean
@@ -46,6 +46,9 @@ unit: $(READY)  ## pytest
 
 bench: $(READY)  ## ratios of speed, each measured side by side in one run: a table and JSON in outputs/bench/
 	$(BIN)/python -m benchmarks $(ARGS)
+
+snapshot: $(READY)  ## what a user sees, kept and compared: ARGS="keep FOLDER [NAME...]" or ARGS="compare OLD NEW [NAME...]"
+	$(BIN)/python -m benchmarks.snapshot $(or $(ARGS),--help)
 
 # the networks of the figures; others, or other data: NETWORKS=vgg16,resnet50 ARGS="dataset.root=/path/to/imagenet"
 NETWORKS ?= lenet_mnist,ciresan,aghdam

@@ -1,0 +1,1 @@
+"""What a user sees of every command, kept before a change of structure and compared after it."""
