@@ -33,7 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     keep = verbs.add_parser("keep", help="run the command lines and keep what a user sees")
     keep.add_argument("folder", type=Path, metavar="FOLDER")
-    keep.add_argument("--cache", type=Path, help="of trained networks and other artifacts; FOLDER/cache")
+    keep.add_argument(
+        "--cache",
+        type=Path,
+        help="of trained networks and other artifacts: both sides begin with an empty one or with equal ones; FOLDER/cache",
+    )
     compare = verbs.add_parser("compare", help="say what differs between two folders")
     compare.add_argument("old", type=Path, metavar="OLD")
     compare.add_argument("new", type=Path, metavar="NEW")
