@@ -63,12 +63,15 @@ def test_a_conftest_holds_fixtures_and_hooks_alone(path: Path) -> None:
 
 
 def test_a_name_of_the_helpers_means_one_thing() -> None:
-    defined = Counter(
-        node.name
-        for path in HELPERS
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.ClassDef | ast.FunctionDef)
-    )
+    defined: Counter[str] = Counter()
+    for path in HELPERS:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                defined[node.name] += 1
+            elif isinstance(node, ast.Assign | ast.AnnAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                defined.update(target.id for target in targets if isinstance(target, ast.Name))
+    assert len(defined) > 50
     assert [name for name, count in defined.items() if count > 1] == []
 
 

@@ -14,8 +14,7 @@ from advlab.lab.loading import Loaded, load_classifier
 from advlab.models.base import Model
 from advlab.models.classifier import Classifier
 from advlab.store.artifacts import ArtifactStore
-
-Shape = tuple[int, int, int]
+from tests.helpers.networks import Shape
 
 
 def images(shape: Shape, n: int = 3) -> Tensor:

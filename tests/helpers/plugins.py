@@ -77,7 +77,7 @@ class Squares(Experiment):
         return figure
 """
 SHORT = ("run.preset=tiny", "probe.trials=4", "probe.radii=[1]", "probe.confidence=0", "run.batch_size=8")
-RUN = "outputs/isotropy/blobs-tiny_net/v001"
+RUN_FOLDER = "outputs/isotropy/blobs-tiny_net/v001"
 
 
 def write(folder: Path, text: str, name: str = "plug.py") -> str:

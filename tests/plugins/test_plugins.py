@@ -13,7 +13,7 @@ import yaml
 
 from advlab.plugins import loading as plugins
 from tests.helpers.commands import Ended
-from tests.helpers.plugins import BLOBS, NET, RUN, SHORT, write
+from tests.helpers.plugins import BLOBS, NET, RUN_FOLDER, SHORT, write
 
 
 def test_model_and_dataset_run_and_are_archived_with_their_options(
@@ -21,16 +21,16 @@ def test_model_and_dataset_run_and_are_archived_with_their_options(
 ) -> None:
     ended = cli("model=tiny_net", "--plugin", files["net"], "model.width=3", f"--plugin={files['blobs']}", *SHORT)
     assert ended.code == 0, ended.err
-    config = yaml.safe_load((tmp_path / RUN / "config.yaml").read_text())
+    config = yaml.safe_load((tmp_path / RUN_FOLDER / "config.yaml").read_text())
     assert config["model"] == {
         "name": "tiny_net", "width": 3, "depth": 1, "note": "", "checkpoint": "", "sha256": "", "mean": [], "std": [],
     }  # fmt: skip
     assert config["dataset"] == {"name": "blobs", "count": 24, "size": 0, "channels": 0, "split": "test"}
-    manifest = json.loads((tmp_path / RUN / "manifest.json").read_text())
+    manifest = json.loads((tmp_path / RUN_FOLDER / "manifest.json").read_text())
     assert manifest["dataset"]["classes"][0] == "<img src=x onerror=alert(1)>"
     assert manifest["model"]["classes"] == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["my plug-ins", "outputs"]
-    again = cli("resume", "--plugin", files["net"], RUN)
+    again = cli("resume", "--plugin", files["net"], RUN_FOLDER)
     assert again.code == 0
     assert "nothing left to do" in again.out
 

@@ -37,7 +37,7 @@ def table(reference: RunDirectory) -> bytes:
 
 
 @pytest.fixture
-def begun(workshop: Workshop, tmp_path: Path) -> RunDirectory:
+def killed_run(workshop: Workshop, tmp_path: Path) -> RunDirectory:
     """A run that was killed after some cells."""
     started = workshop.start(*RUN, root=tmp_path, TOY_SLEEP=0.02)
     started.until(lambda: len(cells(version(tmp_path))) >= 5)

@@ -76,9 +76,9 @@ def test_a_changed_configuration_is_refused(workshop: Workshop, copied: RunDirec
 
 
 @pytest.mark.parametrize("key", ["digest", "config", "cells", "weights", "data"])
-def test_a_changed_plan_is_refused(key: str, workshop: Workshop, begun: RunDirectory) -> None:
+def test_a_changed_plan_is_refused(key: str, workshop: Workshop, killed_run: RunDirectory) -> None:
     """Also when its seal is right."""
-    plan = read_sealed(begun.plan_path)
+    plan = read_sealed(killed_run.plan_path)
     changed = {
         "digest": "0" * 64,
         "config": {"run": {}},
@@ -86,19 +86,21 @@ def test_a_changed_plan_is_refused(key: str, workshop: Workshop, begun: RunDirec
         "weights": "1" * 64,
         "data": "1" * 64,
     }
-    write_sealed(begun.plan_path, {**{k: v for k, v in plan.items() if k != "seal"}, key: changed[key]})
-    ended = workshop.run("resume", str(begun.path))
+    write_sealed(killed_run.plan_path, {**{k: v for k, v in plan.items() if k != "seal"}, key: changed[key]})
+    ended = workshop.run("resume", str(killed_run.path))
     assert ended.code == 2
     clean(ended.err)
     assert "start a new run" in ended.err
-    assert not begun.table_path.exists()
+    assert not killed_run.table_path.exists()
 
 
 @pytest.mark.parametrize(
     ("variable", "what"), [("TOY_WEIGHT", "the weights of toy"), ("TOY_BRIGHTER", "the images of toy_data")]
 )
-def test_other_weights_or_images_are_refused(variable: str, what: str, workshop: Workshop, begun: RunDirectory) -> None:
-    ended = workshop.run("resume", str(begun.path), before=f"os.environ[{variable!r}] = '1'")
+def test_other_weights_or_images_are_refused(
+    variable: str, what: str, workshop: Workshop, killed_run: RunDirectory
+) -> None:
+    ended = workshop.run("resume", str(killed_run.path), before=f"os.environ[{variable!r}] = '1'")
     assert ended.code == 2
     clean(ended.err)
     assert f"{what}" in ended.err

@@ -78,9 +78,9 @@ Path.replace = full
     complete(ended, RunDirectory.versions(tmp_path / FAMILY)[-1], table)
 
 
-def test_a_read_only_output_root(workshop: Workshop, begun: RunDirectory, disk: Callable[[str], Path]) -> None:
+def test_a_read_only_output_root(workshop: Workshop, killed_run: RunDirectory, disk: Callable[[str], Path]) -> None:
     root = disk("size=10m")
-    subprocess.run(["cp", "-r", str(begun.path.parent.parent), str(root)], check=True)
+    subprocess.run(["cp", "-r", str(killed_run.path.parent.parent), str(root)], check=True)
     disk("ro")
     for arguments in (RUN, [*RUN, "run.resume=true"]):
         ended = workshop.run(*arguments, root=root)

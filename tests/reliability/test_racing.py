@@ -14,15 +14,17 @@ from tests.helpers.run_files import FAMILY, RUN, cells, clean, complete, snapsho
 from tests.helpers.run_workshop import Workshop
 
 
-def test_a_second_process_on_the_same_run_is_refused(workshop: Workshop, begun: RunDirectory, table: bytes) -> None:
-    first = workshop.start("resume", str(begun.path), TOY_SLEEP=0.1)
+def test_a_second_process_on_the_same_run_is_refused(
+    workshop: Workshop, killed_run: RunDirectory, table: bytes
+) -> None:
+    first = workshop.start("resume", str(killed_run.path), TOY_SLEEP=0.1)
     first.until(lambda: "going on with" in first.err.read_text())
-    root = begun.path.parent.parent.parent
-    for second in (workshop.run("resume", str(begun.path)), workshop.run(*RUN, "run.resume=true", root=root)):
+    root = killed_run.path.parent.parent.parent
+    for second in (workshop.run("resume", str(killed_run.path)), workshop.run(*RUN, "run.resume=true", root=root)):
         assert second.code == 2
-        assert second.err.splitlines()[-1] == f"advlab: {begun.path} is being worked on by another process"
+        assert second.err.splitlines()[-1] == f"advlab: {killed_run.path} is being worked on by another process"
         clean(second.err)
-    complete(first.wait(), begun, table)
+    complete(first.wait(), killed_run, table)
 
 
 def test_sixteen_processes_at_once(workshop: Workshop, table: bytes, tmp_path: Path) -> None:

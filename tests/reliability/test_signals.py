@@ -87,12 +87,12 @@ def test_a_signal_during_training(workshop: Workshop, tmp_path: Path) -> None:
     assert [path for path in (tmp_path / "cache" / "weights").iterdir() if path.is_dir()] == []
 
 
-def test_a_signal_before_a_resumed_run_measures(workshop: Workshop, begun: RunDirectory) -> None:
+def test_a_signal_before_a_resumed_run_measures(workshop: Workshop, killed_run: RunDirectory) -> None:
     before = "import advlab.engine.setup; advlab.engine.setup.RunSetup._data = lambda *_: os.kill(os.getpid(), 15)"
-    ended = workshop.run("resume", str(begun.path), before=before)
+    ended = workshop.run("resume", str(killed_run.path), before=before)
     assert ended.code == 143
     clean(ended.err)
-    assert f"resume {begun.path}" in ended.err
+    assert f"resume {killed_run.path}" in ended.err
 
 
 def test_the_shield_holds_signals_back() -> None:
