@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from pathlib import Path
 
 from advlab.cli.parser import Parser
 from advlab.config import components
@@ -55,9 +54,9 @@ def run(arguments: Sequence[str]) -> None:
 
 def headline(group: str, name: str) -> str:
     """One line about a choice."""
-    registry = components.FAMILIES[group]
+    registry = components.REGISTRIES[group]
     if group == "recipe":
-        path = Path(config_folder()) / group / f"{name}.yaml"
+        path = config_folder() / group / f"{name}.yaml"
         first = path.read_text(encoding="utf-8").splitlines()[:1] if path.is_file() else []
         return first[0].lstrip("# ") if first and first[0].startswith("#") else ""
     component = registry.load(registered_name(group, name))

@@ -1,4 +1,4 @@
-"""The decorator `advlab.experiment`."""
+"""The decorator `advlab.experiment`: a user's class becomes a choice of `experiment=`."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def experiment(cls: type) -> type:
         if not dataclasses.is_dataclass(getattr(cls, attribute)):
             raise ConfigError(f"the experiment {name}: {attribute} must be a dataclass")
     for group in cls.uses:
-        if group not in components.FAMILIES:
-            raise ConfigError(f"the experiment {name} uses {group!r}. {suggest(group, components.FAMILIES)}")
+        if group not in components.REGISTRIES:
+            raise ConfigError(f"the experiment {name} uses {group!r}. {suggest(group, components.REGISTRIES)}")
     components.EXPERIMENTS.add(name, cls)
     registered_choices["experiment", name] = ({"experiment": {"name": name}}, "_global_")
     return cls

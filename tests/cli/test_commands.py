@@ -48,7 +48,7 @@ def test_list_shows_every_choice(cli: Callable[..., Ended]) -> None:
     from advlab.config.choices import group_choices
 
     out = cli("list").out
-    for group in components.FAMILIES:
+    for group in components.REGISTRIES:
         for choice in group_choices(group):
             assert choice in out
 
@@ -57,7 +57,7 @@ def test_describe_every_choice_of_every_group(cli: Callable[..., Ended]) -> None
     from advlab.config import components
     from advlab.config.choices import group_choices
 
-    for group in components.FAMILIES:
+    for group in components.REGISTRIES:
         for choice in set(group_choices(group)) - {"none"}:
             ended = cli("describe", choice)
             assert ended.code == 0, choice

@@ -85,7 +85,7 @@ def test_yaml_and_dataclass_agree(group: str, name: str) -> None:
     elif group == "experiment":
         defaults = archived_parameters(components.EXPERIMENTS.load(name).Params())
     else:
-        defaults = archived_parameters(components.FAMILIES[group].load(name)())
+        defaults = archived_parameters(components.REGISTRIES[group].load(name)())
     for key, value in node.items():
         assert defaults[key] == value, key
     if group == "probe":
@@ -126,7 +126,7 @@ def test_values_in_yaml_are_known_keys() -> None:
         node = node_of(group, name)
         if group == "experiment" or node["name"] == "none":
             continue
-        component = components.FAMILIES[group].load("recipe" if group == "recipe" else str(node["name"]))
+        component = components.REGISTRIES[group].load("recipe" if group == "recipe" else str(node["name"]))
         assert set(node) - {"name"} <= set(parameters(component)), (group, name)
 
 
