@@ -61,7 +61,7 @@ def execute(settings: Settings, *, directory: RunDirectory | None = None) -> Run
         if directory is not None and nothing_left_to_do(directory, settings):
             print(f"{directory.path}: complete, nothing left to do")
             return RunOutcome("nothing left to do", directory.path, [])
-        return Runner(settings, run_log, interrupts).run(directory)
+        return Runner(settings, run_log, interrupts).carry_out(directory)
 
 
 class Runner:
@@ -73,7 +73,7 @@ class Runner:
         self.interrupts = interrupts
         self.started = time.perf_counter()
 
-    def run(self, existing: RunDirectory | None) -> RunOutcome:
+    def carry_out(self, existing: RunDirectory | None) -> RunOutcome:
         """Measure what is missing of an existing run, or all of a new one, and write the results."""
         with contextlib.ExitStack() as locks:
             directory, ctx, cells = self._begin(existing, locks)

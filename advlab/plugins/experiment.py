@@ -6,7 +6,6 @@ import dataclasses
 
 from advlab.config import components
 from advlab.errors import ConfigError, suggest
-from advlab.lab.experiment import Experiment
 from advlab.plugins.names import check_name, registered_choices
 
 
@@ -16,6 +15,8 @@ def experiment(cls: type) -> type:
     Raises:
         ConfigError: something that an experiment declares is missing.
     """
+    from advlab.lab.experiment import Experiment  # loads numpy, which `advlab help` and errors need not wait for
+
     if not (isinstance(cls, type) and issubclass(cls, Experiment)):
         raise ConfigError(f"the experiment {cls!r} must be a class that derives from advlab.lab.Experiment")
     name = getattr(cls, "name", "")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from advlab.errors import ResultError
-from advlab.statistics.claims import Claim
 from advlab.store.run_directory import RunDirectory
 from advlab.store.tables import Frame
 
@@ -38,6 +37,8 @@ def load(path: str | Path) -> Run:
     Raises:
         ResultError: there is no finished run at `path`, or a file does not match the manifest.
     """
+    from advlab.statistics.claims import Claim  # loads numpy, which `advlab help` and errors need not wait for
+
     run = RunDirectory.open(Path(path))
     if not run.manifest_path.is_file():
         raise ResultError(f"{run.path} is not finished: go on with `advlab resume {run.path}`")

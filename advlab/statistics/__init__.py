@@ -2,7 +2,7 @@
 
 from advlab.statistics.claims import Claim, Verdict, judge
 from advlab.statistics.intervals import NOT_MEASURED, Interval, exact, mean_interval, median_interval, share_interval
-from advlab.statistics.rank_correlation import rank_correlation
+from advlab.statistics.spearman import rank_correlation
 
 __all__ = [
     "NOT_MEASURED",

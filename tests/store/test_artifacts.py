@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import SafetensorError
+from safetensors.numpy import save_file
 from torch import nn
 
 from advlab.data.images import ImageData, tensor_digest
@@ -223,10 +224,8 @@ def test_racing_processes_make_it_once(tmp_path: Path) -> None:
 
 
 def die(root: Path) -> None:
-    save = artifacts.save_file
-
     def save_and_die(*arguments: Any) -> None:
-        save(*arguments)
+        save_file(*arguments)
         os.kill(os.getpid(), 9)
 
     mock.patch.object(artifacts, "save_file", save_and_die).start()
