@@ -223,6 +223,19 @@ def test_what_must_be_quick_imports_no_torch() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_help_and_errors_load_neither_numpy_nor_pandas() -> None:
+    """Each takes a tenth of a second or more, which whoever mistypes a name must not wait for."""
+    code = (
+        "import sys\n"
+        "from advlab.cli.main import run\n"
+        "assert run(['model=vgg61']) == 2\n"
+        "assert run(['help']) == 0\n"
+        "assert not {'numpy', 'pandas', 'matplotlib', 'torch'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
 def test_an_experiment_that_declares_no_torch_runs_without_it(tmp_path: Path) -> None:
     code = (
         "import sys\n"

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from advlab.statistics.claims import Claim, claims_text, judge
 from advlab.statistics.intervals import Interval, exact, median_interval, share_interval
@@ -111,8 +112,6 @@ def test_claims_text_names_verdict_and_numbers() -> None:
 
 def wilson_by_search(hits: int, n: int, confidence: float) -> tuple[float, float]:
     """The interval's definition: the shares p whose score test (hits/n - p)^2 <= z^2 p (1 - p) / n accepts."""
-    from scipy.stats import norm
-
     z = norm.ppf((1 + confidence) / 2)
     p = np.linspace(0, 1, 2_000_001)
     accepted = p[(hits / n - p) ** 2 <= z**2 * p * (1 - p) / n]
