@@ -1,7 +1,8 @@
 """advlab measures why neural networks are vulnerable to adversarial examples.
 
 From Python: `advlab.load(RUN)` reads a run; `advlab.model`, `advlab.dataset`, `advlab.attack` and `advlab.experiment`
-register a user's own components (see `advlab.plugins`). Importing this package imports no torch.
+register a user's own components (see `advlab.plugins`). `advlab.attacks` has the attacks, `advlab.lab` what an experiment is
+made of, `advlab.statistics` how a paper's statement is checked. Importing any of them imports no torch.
 """
 
 from __future__ import annotations

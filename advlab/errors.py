@@ -46,19 +46,18 @@ class Interrupted(BaseException):
 
 
 def suggest(name: str, known: Iterable[str], limit: int = 12) -> str:
-    """A sentence that offers the near names of `name` and lists what there is (at most `limit` names)."""
+    """A sentence that offers the known names that are like `name`, and lists the known ones (at most `limit` of them)."""
     names = sorted(set(known))
-    lowered: dict[str, str] = {other.lower(): other for other in names}
-    typed = name.lower()[:100]
-    swapped = [other for other in names if sorted(other.lower()) == sorted(typed)]
-    close = [lowered[n] for n in difflib.get_close_matches(typed, lowered, n=3, cutoff=0.5)]
-    near = list(dict.fromkeys([*swapped, *close]))[:3]
-    hint = f"Did you mean {' or '.join(near)}? " if near else ""
     if not names:
-        return hint + "There are none."
-    shown = names if len(names) <= limit else names[:limit]
-    rest = "" if len(shown) == len(names) else f" and {len(names) - len(shown)} more"
-    return f"{hint}There {'is' if len(names) == 1 else 'are'}: {', '.join(shown)}{rest}."
+        return "There are none."
+    lowered: dict[str, str] = {known_name.lower(): known_name for known_name in names}
+    typed = name.lower()[:100]
+    same_letters = [known_name for known_name in names if sorted(known_name.lower()) == sorted(typed)]
+    close = [lowered[match] for match in difflib.get_close_matches(typed, lowered, n=3, cutoff=0.5)]
+    near = list(dict.fromkeys([*same_letters, *close]))[:3]
+    hint = f"Did you mean {' or '.join(near)}? " if near else ""
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return f"{hint}There {'is' if len(names) == 1 else 'are'}: {', '.join(names[:limit])}{more}."
 
 
 def shorten(text: str, limit: int = 3000) -> str:

@@ -7,7 +7,8 @@ import time
 from types import TracebackType
 from typing import Any
 
-PLAIN_LINES = 10  # at most so many a task, when standard error is no terminal
+PLAIN_LINES = 10  # at most so many for one task, when standard error is no terminal
+SECONDS_BETWEEN_LINES = 5
 
 
 class Progress:
@@ -15,17 +16,17 @@ class Progress:
 
     Args:
         title: what is being done.
-        total: steps.
+        total: number of steps.
         done: steps that were done before (a resumed run).
     """
 
     def __init__(self, title: str, total: int, done: int = 0) -> None:
         self.title, self.total, self.first = title, total, done
         self._bar: Any = None
-        self._started = self._shown = time.perf_counter()
+        self._started = self._last_line = time.perf_counter()
         self._lines = 0
         if sys.stderr.isatty():
-            from tqdm import tqdm
+            from tqdm import tqdm  # slow to import, and needed on a terminal only
 
             self._bar = tqdm(total=total, initial=done, desc=title, leave=False, dynamic_ncols=True)
 
@@ -39,12 +40,12 @@ class Progress:
             self._bar.update(done - self._bar.n)
             return
         now = time.perf_counter()
-        made, wanted = done - self.first, max(1, self.total - self.first)
-        # a line each twentieth of the work, but none more often than every five seconds
-        line = made * PLAIN_LINES // wanted
-        if line > self._lines and now - self._shown >= 5 and done < self.total:
-            self._lines, self._shown = line, now
-            left = (now - self._started) * (wanted - made) / made
+        steps_made, steps_to_make = done - self.first, max(1, self.total - self.first)
+        # one line for each tenth of the work, and never two within five seconds
+        line = steps_made * PLAIN_LINES // steps_to_make
+        if line > self._lines and now - self._last_line >= SECONDS_BETWEEN_LINES and done < self.total:
+            self._lines, self._last_line = line, now
+            left = (now - self._started) * (steps_to_make - steps_made) / steps_made
             text = f"{self.title}: {done} of {self.total} ({100 * done // max(1, self.total)} %), {left:.0f} s left"
             print(text + (f", {note}" if note else ""), file=sys.stderr, flush=True)
 
@@ -57,3 +58,28 @@ class Progress:
         """Take the bar away."""
         if self._bar is not None:
             self._bar.close()
+
+
+class TaskProgress:
+    """Shows one task after the other, whatever their number: called as `report_progress(title, done, total)`.
+
+    A task begins with the first call that names it and ends when all of its steps are done or another task begins.
+    """
+
+    def __init__(self) -> None:
+        self._task: Progress | None = None
+
+    def __call__(self, title: str, done: int, total: int) -> None:
+        """Say that `done` of `total` steps of the task `title` are done."""
+        if self._task is None or (self._task.title, self._task.total) != (title, total):
+            self.close()
+            self._task = Progress(title, total)
+        self._task.update(done)
+        if done >= total:
+            self.close()
+
+    def close(self) -> None:
+        """Take the current task's bar away, whether the task was finished or not."""
+        if self._task is not None:
+            self._task.close()
+            self._task = None

@@ -6,12 +6,12 @@ import argparse
 import json
 from pathlib import Path
 
-from advlab.cli.main import wait_briefly
+from advlab.cli.main import limit_openmp_spinning
 
 
 def main() -> None:
     """Run what is named, or everything."""
-    wait_briefly()  # as the command line does; torch is loaded below
+    limit_openmp_spinning()  # as the command line does; torch is loaded below
     from benchmarks import attacks, isotropy, mantel, training
     from benchmarks.report import Report
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import advlab
 from advlab.attacks import FGS, PGD, UAP, DeepFool
-from advlab.engine.compatibility import choose_device
+from advlab.engine.device import choose_device
 from advlab.errors import AdvlabError
 from advlab.metrics.pass_score import pass_score
 from advlab.models.classifier import frozen

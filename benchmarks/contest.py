@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import advlab
 from advlab.attacks import Attack
 from advlab.config.compose import Composer
-from advlab.engine.setup import RunSetup
+from advlab.engine.setup import build_context
 from advlab.errors import AdvlabError
 from advlab.models.classifier import frozen
 from benchmarks import peers
@@ -78,9 +78,11 @@ def load(name: str, count: int, epsilon: float, images: int) -> Work:
             settings = composer.settings(
                 [*overrides, "dataset=folder", f"dataset.root={folder}", "dataset.label=cifar10"]
             )
-    preparation = RunSetup(settings)
-    ctx = preparation.context(None)
-    if not preparation.facts["model"]["origin"].startswith("trained"):
+    ctx = build_context(settings, None, lambda *_: None)
+    assert ctx.data is not None
+    assert ctx.classifier is not None
+    assert ctx.load_split is not None
+    if not ctx.facts["model"]["origin"].startswith("trained"):
         raise AdvlabError(f"{name} is not trained yet: `advlab model={name}` does it")
     test, model = ctx.data, ctx.classifier
     chosen = torch.zeros(0, dtype=torch.int64)
@@ -91,7 +93,7 @@ def load(name: str, count: int, epsilon: float, images: int) -> Work:
             if len(chosen) >= count:
                 break
     chosen = chosen[:count]
-    train = preparation._data("train").to(ctx.device).images(torch.arange(images or UAP_IMAGES))
+    train = ctx.load_split("train").to(ctx.device).images(torch.arange(images or UAP_IMAGES))
     held_out = test.images(torch.arange(min(len(test), HELD_OUT)))
     return Work(name, model, test.images(chosen), test.labels[chosen], train, held_out, epsilon)
 

@@ -15,8 +15,8 @@ import torch
 
 from advlab.config.settings import resolve
 from advlab.data.images import ImageData
-from advlab.engine.compatibility import choose_device
-from advlab.engine.plan import measure as flops_and_speed
+from advlab.engine.device import choose_device
+from advlab.engine.network_cost import flops_and_speed
 from advlab.lab.context import Context
 from advlab.models.classifier import Classifier, frozen
 from advlab.models.forward import Forward, set_precision
@@ -174,7 +174,7 @@ def workload(
 
     with frozen(classifier), torch.inference_mode():
         seconds = in_turn({"ours": ours, "floor": floor, "plain loop": loop}, repeats)
-        flops, _ = flops_and_speed(ctx)
+        flops, _ = flops_and_speed(forward)
         peak = peak_flops(device)
     title = f"isotropy, {name}, {images} images x {len(probe.radii)} radii x {probe.trials} trials"
     value, spread = ratio(seconds, "ours", "floor")

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from advlab.engine.compatibility import choose_device
+from advlab.engine.device import choose_device
 from advlab.metrics.objectives import own_loss
 from advlab.models.forward import set_precision
 from advlab.models.networks.lenet import LeNet

@@ -38,15 +38,15 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _plugins_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a test's plug-ins register is forgotten after it."""
     monkeypatch.delenv(plugins.VARIABLE, raising=False)
-    targets = {family: dict(registry._targets) for family, registry in components.FAMILIES.items()}
-    loaded, choices = set(plugins._loaded), dict(registered_choices)
+    targets = {family: dict(registry._targets) for family, registry in components.REGISTRIES.items()}
+    loaded, choices = set(plugins._loaded_plugins), dict(registered_choices)
     repo = ConfigStore.instance().repo
-    stored = {family: dict(repo.get(family, {})) for family in components.FAMILIES}
+    stored = {family: dict(repo.get(family, {})) for family in components.REGISTRIES}
     yield
     os.environ.pop(plugins.VARIABLE, None)
-    for family, registry in components.FAMILIES.items():
+    for family, registry in components.REGISTRIES.items():
         registry._targets = targets[family]
-    plugins._loaded = loaded
+    plugins._loaded_plugins = loaded
     registered_choices.clear()
     registered_choices.update(choices)
     repo.update(stored)

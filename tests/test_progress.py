@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from advlab import progress as progress_module
-from advlab.progress import PLAIN_LINES, Progress
+from advlab.progress import PLAIN_LINES, Progress, TaskProgress
 
 
 class Clock:
@@ -67,3 +67,33 @@ def test_a_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
         for step in range(1, 4):
             progress.update(step)
     assert "isotropy" in capsys.readouterr().err
+
+
+def test_one_task_after_the_other_each_with_its_own_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(progress_module, "time", clock)
+    report_progress = TaskProgress()
+    for title in ("features", "clean accuracy"):
+        for done in (0, 1, 2):
+            clock.now += 10
+            report_progress(title, done, 2)
+    report_progress("features", 0, 4)  # another number of steps is another task, which begins anew
+    clock.now += 10
+    report_progress("features", 1, 4)
+    report_progress.close()
+    report_progress.close()
+    titles = [line.split(":")[0] for line in capsys.readouterr().err.splitlines()]
+    assert titles == ["features", "clean accuracy", "features"]
+
+
+def test_closing_takes_the_bar_of_an_unfinished_task_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[str] = []
+    monkeypatch.setattr(Progress, "close", lambda self: closed.append(self.title))
+    report_progress = TaskProgress()
+    report_progress("features", 1, 4)
+    report_progress("clean accuracy", 1, 4)
+    assert closed == ["features"]
+    report_progress.close()
+    assert closed == ["features", "clean accuracy"]

@@ -1,13 +1,13 @@
-"""The verbs beside running: list, describe, plot and resume; none of them imports torch, but resume when it measures."""
+"""`advlab describe`: what a choice is, its parameters with defaults and sources, its columns, cost and commands."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
-import re
 from collections.abc import Sequence
 from typing import Any
 
+from advlab.cli.field_comments import field_comments
 from advlab.cli.parser import Parser
 from advlab.config import components
 from advlab.config.choices import default_choice, group_choices, read_choice, registered_name
@@ -29,10 +29,10 @@ def run(arguments: Sequence[str]) -> None:
         print("run: how a run is carried out\n")
         print_parameters("run", RunParams, {})
         return
-    known = {group: group_choices(group) for group in components.FAMILIES}
-    groups = [group for group, names in known.items() if name in names and name != "none"]
+    choices = {group: group_choices(group) for group in components.REGISTRIES}
+    groups = [group for group, names in choices.items() if name in names and name != "none"]
     if not groups:
-        every = {choice for names in known.values() for choice in names if choice != "none"} | {"run"}
+        every = {choice for names in choices.values() for choice in names if choice != "none"} | {"run"}
         raise ConfigError(f"nothing is called {name!r}. {suggest(name, every)}")
     for number, group in enumerate(groups):
         if number:
@@ -56,7 +56,7 @@ def describe_experiment(choice: str) -> None:
         default = default_choice("experiment", choice, group)
         if default:
             print(f"\nparameters of its {group} {default} (as {group}.NAME=VALUE):")
-            component = components.FAMILIES[group].load(registered_name(group, default))
+            component = components.REGISTRIES[group].load(registered_name(group, default))
             print_parameters(group, component, read_choice(group, default))
     print("\ncolumns of its table:")
     for field in dataclasses.fields(cls.Row):
@@ -74,7 +74,7 @@ def describe_experiment(choice: str) -> None:
 def describe_component(group: str, choice: str) -> None:
     """A dataset, model, recipe, attack or probe."""
     name = "recipe" if group == "recipe" else registered_name(group, choice)
-    component = components.FAMILIES[group].load(name)
+    component = components.REGISTRIES[group].load(name)
     print(f"{group}={choice}: {inspect.cleandoc(component.__doc__ or '')}\n")
     print(f"parameters (as {group}.NAME=VALUE):")
     print_parameters(group, component, read_choice(group, choice))
@@ -96,34 +96,6 @@ def print_parameters(group: str, component: Any, node: dict[str, Any]) -> None:
         value = node.get(name, default)
         if value is inspect.Parameter.empty or value is dataclasses.MISSING:
             value = "(needed)"
-        shown = str(value)
-        shown = shown if len(shown) <= 60 else shown[:57] + "..."
-        print(f"  {name} = {shown}" + (f"\n      {notes[name]}" if notes.get(name) else ""))
-
-
-def field_comments(component: Any) -> dict[str, str]:
-    """What the source says about each field: the comment behind or above it, or the class's `Attributes:` section."""
-    notes: dict[str, str] = {}
-    for cls in reversed(inspect.getmro(component) if inspect.isclass(component) else [component]):
-        if cls is object:
-            continue
-        section = re.search(r"Attributes:\n(.*?)(?:\n\n|\Z)", inspect.getdoc(cls) or "", re.DOTALL)
-        if section and inspect.isclass(cls) and "__doc__" in vars(cls):
-            for names, text in re.findall(r"^    ([\w, ]+): (.*(?:\n {8}.*)*)", section[1], re.MULTILINE):
-                for one in names.split(", "):
-                    notes[one] = re.sub(r"\s+", " ", text)
-        try:
-            source = inspect.getsource(cls)
-        except (OSError, TypeError):
-            continue
-        above = ""
-        for line in source.splitlines():
-            comment = re.match(r"\s+#: ?(.*)", line)
-            if comment:
-                above = f"{above} {comment[1]}".strip()
-                continue
-            match = re.match(r"    \s*(\w+): [^#]*?(?:  # (.*))?$", line)
-            if match and (match[2] or above):
-                notes[match[1]] = match[2] or above
-            above = ""
-    return notes
+        text = str(value)
+        text = text if len(text) <= 60 else text[:57] + "..."
+        print(f"  {name} = {text}" + (f"\n      {notes[name]}" if notes.get(name) else ""))

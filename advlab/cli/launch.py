@@ -1,4 +1,4 @@
-"""What follows the verbs: flags, completion, the dry plan, one run here, or a sweep."""
+"""A command line that is no verb: one run, a sweep, or what Hydra shows of a configuration."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from advlab.config.compose import Composer, Line, hydra_main, job_unused
+from advlab.config.compose import Composer
+from advlab.config.hydra_main import CommandLine, hydra_main, no_task
 from advlab.config.settings import GROUPS, Settings
 from advlab.errors import AdvlabError, ConfigError, suggest
+from advlab.plugins.loading import load_plugins
 
 
-def parse(arguments: Sequence[str]) -> Line:
+def parse(arguments: Sequence[str]) -> CommandLine:
     """Hydra's flags, wherever they stand among the overrides.
 
     Raises:
@@ -37,34 +39,27 @@ def parse(arguments: Sequence[str]) -> Line:
             long = [name for name in known if name.startswith("--")]
             raise ConfigError(f"there is no flag {flag}. {suggest(flag, [*long, '--plugin', '--version'])}")
     try:
-        flags, rest = parser.parse_known_args(list(arguments))
+        flags, overrides = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError as error:
         raise ConfigError(f"{error}. `advlab --help` shows what there is") from error
     if flags.info is not None and flags.info not in infos:  # the flag's value may be left out
         if "=" not in flags.info:
             raise ConfigError(f"--info {flags.info}: there is no such information. {suggest(flags.info, infos)}")
-        flags.info, rest = "all", [flags.info, *rest]
-    shows = [f"--{name}" for name in ("cfg", "info", "shell_completion", "multirun", "run") if getattr(flags, name)]
-    if len(shows) > 1:
-        raise ConfigError(f"{' and '.join(shows).replace('_', '-')} do not go together: leave one out")
-    return Line(flags, rest)
+        flags.info, overrides = "all", [flags.info, *overrides]
+    actions = [f"--{name}" for name in ("cfg", "info", "shell_completion", "multirun", "run") if getattr(flags, name)]
+    if len(actions) > 1:
+        raise ConfigError(f"{' and '.join(actions).replace('_', '-')} do not go together: leave one out")
+    return CommandLine(flags, overrides)
 
 
 def launch(arguments: Sequence[str]) -> int:
-    """Everything but the verbs; returns the exit code."""
+    """Carry out a command line of flags and overrides; gives the exit code."""
     line = parse(arguments)
     flags = line.flags
     if flags.shell_completion:
         return complete(line)
     if flags.help or flags.hydra_help or flags.cfg or flags.info:
-        if line.overrides or flags.config_dir is not None:
-            with Composer(flags.config_dir) as composer:  # nothing that a YAML file names may run here either
-                composer.jobs(line.overrides, multirun=False)
-        with contextlib.redirect_stderr(io.StringIO()) if flags.package is not None else contextlib.nullcontext():
-            code = hydra_main(line, job_unused)
-        if code and flags.package is not None:
-            raise ConfigError(f"--package {flags.package}: there is no such part. {suggest(flags.package, GROUPS)}")
-        return code
+        return show(line)
     launcher = [text for text in line.overrides if text.startswith(("hydra/launcher", "hydra.launcher"))]
     with Composer(flags.config_dir) as composer:
         jobs = composer.jobs(line.overrides, multirun=flags.multirun)
@@ -76,27 +71,38 @@ def launch(arguments: Sequence[str]) -> int:
         return 0
     if not flags.multirun:
         return run_job(jobs[0])
-    from advlab.cli.sweep import sweep
+    from advlab.cli.sweep import sweep  # imports the engine, which what is refused above need not wait for
 
     return sweep(line, jobs)
 
 
+def show(line: CommandLine) -> int:
+    """Let Hydra show its help or a composed configuration; gives the exit code."""
+    flags = line.flags
+    if line.overrides or flags.config_dir is not None:
+        with Composer(flags.config_dir) as composer:  # nothing that a YAML file names may run here either
+            composer.jobs(line.overrides, multirun=False)
+    with contextlib.redirect_stderr(io.StringIO()) if flags.package is not None else contextlib.nullcontext():
+        code = hydra_main(line, no_task)
+    if code and flags.package is not None:
+        raise ConfigError(f"--package {flags.package}: there is no such part. {suggest(flags.package, GROUPS)}")
+    return code
+
+
 def run_job(settings: Settings) -> int:
-    """One run in this process."""
-    from advlab.engine.runner import execute
+    """One run in this process; gives the exit code."""
+    from advlab.engine.runner import execute  # as above
 
     execute(settings)
     return 0
 
 
-def complete(line: Line) -> int:
-    """Hydra's shell completion, which must not see our own flag."""
+def complete(line: CommandLine) -> int:
+    """Hydra's shell completion, which knows nothing of `--plugin`: plug-ins are loaded, and the flag is taken out."""
     text = os.environ.get("COMP_LINE")
     if text is not None:
-        from advlab.plugins.loading import load_plugins
-
         files = re.findall(r"--plugin[= ]\s*(\S+)", text)
         with contextlib.suppress(AdvlabError):
-            load_plugins([f for f in files if Path(f).is_file()])
+            load_plugins([file for file in files if Path(file).is_file()])
         os.environ["COMP_LINE"] = re.sub(r"\s--plugin(?:=|\s+)\S*(?=\s)", "", text)
-    return hydra_main(line, job_unused)
+    return hydra_main(line, no_task)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from pathlib import Path
 
 from advlab.cli.parser import Parser
 from advlab.config import components
@@ -26,38 +25,47 @@ def run(arguments: Sequence[str]) -> None:
     """
     parser = Parser(prog="advlab list", description="List the choices of every family, or of one.")
     parser.add_argument("family", nargs="?", help=", ".join(PLURALS))
-    options = parser.parse_args(list(arguments))
-    arguments = [] if options.family is None else [options.family]
-    if arguments and arguments[0] not in PLURALS and arguments[0] not in PLURALS.values():
-        raise ConfigError(f"there is no family {arguments[0]!r}. {suggest(arguments[0], PLURALS)}")
-    wanted = [PLURALS.get(name, name) for name in arguments] or list(PLURALS.values())
-    for number, group in enumerate(wanted):
+    typed = parser.parse_args(list(arguments)).family
+    if typed is not None and typed not in PLURALS and typed not in PLURALS.values():
+        raise ConfigError(f"there is no family {typed!r}. {suggest(typed, PLURALS)}")
+    groups = list(PLURALS.values()) if typed is None else [PLURALS.get(typed, typed)]
+    for number, group in enumerate(groups):
         print(("\n" if number else "") + f"{group}=")
-        choices = [name for name in group_choices(group) if name != "none" or group != "experiment"]
-        width = max((len(name) for name in choices), default=0)
-        torchvision = []
-        for name in choices:
-            text = headline(group, name)
-            if text.startswith("torchvision's"):
-                torchvision.append(name)
-            else:
-                print(f"  {name:<{width}}  {text}".rstrip())
-        if torchvision:
-            print("  torchvision's classifiers with their published weights:")
-            line = "   "
-            for name in torchvision:
-                if len(line) + len(name) > 110:
-                    print(line)
-                    line = "   "
-                line += f" {name}"
+        print_choices(group)
+
+
+def print_choices(group: str) -> None:
+    """The choices of a group, a line each; torchvision's networks together behind them."""
+    choices = [name for name in group_choices(group) if name != "none" or group != "experiment"]
+    width = max((len(name) for name in choices), default=0)
+    torchvision = []
+    for name in choices:
+        text = headline(group, name)
+        if text.startswith("torchvision's"):
+            torchvision.append(name)
+        else:
+            print(f"  {name:<{width}}  {text}".rstrip())
+    if torchvision:
+        print("  torchvision's classifiers with their published weights:")
+        print_wrapped(torchvision)
+
+
+def print_wrapped(names: Sequence[str], width: int = 110) -> None:
+    """Names one behind the other, in indented lines of at most `width` characters."""
+    line = "   "
+    for name in names:
+        if len(line) + len(name) > width:
             print(line)
+            line = "   "
+        line += f" {name}"
+    print(line)
 
 
 def headline(group: str, name: str) -> str:
     """One line about a choice."""
-    registry = components.FAMILIES[group]
+    registry = components.REGISTRIES[group]
     if group == "recipe":
-        path = Path(config_folder()) / group / f"{name}.yaml"
+        path = config_folder() / group / f"{name}.yaml"
         first = path.read_text(encoding="utf-8").splitlines()[:1] if path.is_file() else []
         return first[0].lstrip("# ") if first and first[0].startswith("#") else ""
     component = registry.load(registered_name(group, name))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from advlab.cli.parser import Parser
+from advlab.results.compare import compare_runs
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -16,10 +17,8 @@ def run(arguments: Sequence[str]) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     parser.add_argument("--output", "-o", type=Path, help="file (.png, .pdf, .svg), or a stem for PNG and PDF")
     options = parser.parse_args(list(arguments))
-    from advlab.results.compare import compare_runs
-
-    found = compare_runs(options.runs)
-    for path in found.plot(options.output):
+    compared = compare_runs(options.runs)
+    for path in compared.plot(options.output):
         print(path)
     if len(options.runs) > 1:
-        print(found.text())
+        print(compared.text())

@@ -7,14 +7,13 @@ from pathlib import Path
 
 from advlab.cli.parser import Parser
 from advlab.config.settings import resolve
+from advlab.engine.runner import execute
 from advlab.errors import ConfigError, ResultError
 from advlab.store.run_directory import RunDirectory
 
 
 def run(arguments: Sequence[str]) -> int:
     """`advlab resume RUN`: measure what is missing, and rebuild what is damaged."""
-    from advlab.engine.runner import execute
-
     parser = Parser(prog="advlab resume", description="Go on with a run: only what is missing is measured.")
     parser.add_argument("run", type=Path, metavar="RUN")
     options = parser.parse_args(list(arguments))

@@ -6,20 +6,30 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from advlab.config.compose import Line, explicit_keys, hydra_main
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from advlab.config.hydra_main import CommandLine, hydra_main
+from advlab.config.overrides import explicit_keys
 from advlab.config.settings import Settings, resolve
+from advlab.engine.runner import execute
 from advlab.errors import AdvlabError, Interrupted
+from advlab.plugins.loading import load_plugins
+from advlab.results.compare import compare_runs
+from advlab.store.atomic import write_atomic
+
+DONE = ("complete", "nothing left to do")
 
 
-def sweep(line: Line, jobs: Sequence[Settings]) -> int:
-    """Run every job by Hydra's launcher; failed ones do not hide the others; 1 when any failed."""
+def sweep(line: CommandLine, jobs: Sequence[Settings]) -> int:
+    """Run every job by Hydra's launcher, then list how each ended and compare them; gives the exit code, 1 when any failed."""
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
-    root = jobs[0].run.path("output_root").resolve() / ".sweeps"
-    folder = root / f"{stamp}-{os.getpid()}"
+    folder = jobs[0].run.path("output_root").resolve() / ".sweeps" / f"{stamp}-{os.getpid()}"
     overrides = [
         *line.overrides,
         f"hydra.sweep.dir={json.dumps(str(folder), ensure_ascii=False)}",
@@ -28,7 +38,7 @@ def sweep(line: Line, jobs: Sequence[Settings]) -> int:
     signum = 0
     failure: BaseException | None = None
     try:
-        hydra_main(Line(line.flags, overrides), job)
+        hydra_main(CommandLine(line.flags, overrides), run_job)
     except Interrupted as interrupt:
         signum = interrupt.signum
     except KeyboardInterrupt:
@@ -36,24 +46,8 @@ def sweep(line: Line, jobs: Sequence[Settings]) -> int:
     except Exception as error:  # Hydra raises the first failed job's error after all have run; they are listed below
         failure = error
     outcomes = read_outcomes(folder)
-    print(f"\n{len(jobs)} jobs:")
-    failed = 0
-    for number in range(len(jobs)):
-        outcome = outcomes.get(
-            number, {"status": "did not finish", "detail": "see the launcher's log in " + str(folder)}
-        )
-        failed += outcome["status"] not in ("complete", "nothing left to do")
-        words = " ".join(outcome.get("overrides", []))
-        print(f"  {number}  {outcome['status']:<18} {words}  {outcome.get('detail', '')}")
-    paths = [
-        outcomes[n]["detail"] for n in sorted(outcomes) if outcomes[n]["status"] in ("complete", "nothing left to do")
-    ]
-    if len(paths) > 1 and len({settings.experiment.name for settings in jobs}) == 1:
-        from advlab.results.compare import compare_runs
-
-        found = compare_runs([Path(path) for path in paths])
-        print(f"\n{found.text()}\ntogether: {found.plot()[0]}")
-        print("again:    advlab plot " + " ".join(paths))
+    failed = print_outcomes(outcomes, len(jobs), folder)
+    compare_finished(outcomes, jobs)
     if signum:
         return 128 + signum
     if failed:
@@ -72,45 +66,58 @@ def read_outcomes(folder: Path) -> dict[int, dict[str, Any]]:
     return outcomes
 
 
-def job(config: Any) -> str:
-    """One job of a sweep, in this process or on a cluster's node."""
-    from hydra.core.hydra_config import HydraConfig
-    from omegaconf import OmegaConf
+def print_outcomes(outcomes: dict[int, dict[str, Any]], jobs: int, folder: Path) -> int:
+    """List how each job ended; gives how many are not done."""
+    print(f"\n{jobs} jobs:")
+    failed = 0
+    unknown = {"status": "did not finish", "detail": f"see the launcher's log in {folder}"}
+    for number in range(jobs):
+        outcome = outcomes.get(number, unknown)
+        failed += outcome["status"] not in DONE
+        overrides = " ".join(outcome.get("overrides", []))
+        print(f"  {number}  {outcome['status']:<18} {overrides}  {outcome.get('detail', '')}")
+    return failed
 
-    from advlab.engine.runner import execute
-    from advlab.plugins.loading import load_plugins
-    from advlab.store.atomic import write_atomic
 
+def compare_finished(outcomes: dict[int, dict[str, Any]], jobs: Sequence[Settings]) -> None:
+    """Draw the finished runs of one experiment together, and print their numbers and verdicts side by side."""
+    paths = [outcomes[number]["detail"] for number in sorted(outcomes) if outcomes[number]["status"] in DONE]
+    if len(paths) > 1 and len({settings.experiment.name for settings in jobs}) == 1:
+        compared = compare_runs([Path(path) for path in paths])
+        print(f"\n{compared.text()}\ntogether: {compared.plot()[0]}")
+        print("again:    advlab plot " + " ".join(paths))
+
+
+def run_job(config: Any) -> str:
+    """One job of a sweep, in this process or on a cluster's node; how it ended is written into the sweep's folder."""
     hydra = HydraConfig.get()
     number = int(hydra.job.num)
     overrides = list(hydra.overrides.task)
+    typed = [text.lstrip("+") for text in overrides]  # as the user typed them
     path = Path(hydra.sweep.dir) / f"outcome-{number}.json"
 
-    def say(status: str, detail: str) -> None:
-        shown = [text.lstrip("+") for text in overrides]
-        content = {"status": status, "detail": detail, "overrides": shown}
+    def write_outcome(status: str, detail: str) -> None:
+        content = {"status": status, "detail": detail, "overrides": typed}
         write_atomic(path, json.dumps(content, ensure_ascii=False).encode())
 
     try:
         load_plugins()
         content = OmegaConf.to_container(config, resolve=True)
         assert isinstance(content, dict)
-        print(f"[{number}] {' '.join(text.lstrip('+') for text in overrides)}", file=sys.stderr, flush=True)
-        nodes = {str(k): v for k, v in content.items()}
+        print(f"[{number}] {' '.join(typed)}", file=sys.stderr, flush=True)
+        nodes = {str(key): value for key, value in content.items()}
         outcome = execute(resolve(nodes, explicit_keys(overrides), dict(hydra.runtime.choices)))
-        say(outcome.status, str(outcome.path))
+        write_outcome(outcome.status, str(outcome.path))
         return str(outcome.path)
     except AdvlabError as error:
-        say("failed", str(error))
+        write_outcome("failed", str(error))
         print(f"advlab: {error}", file=sys.stderr)
         raise JobFailed(str(error)) from None
     except Interrupted:
-        say("interrupted", "")
+        write_outcome("interrupted", "")
         raise
     except Exception as error:
-        import traceback
-
-        say("failed", f"{type(error).__name__}: {error}")
+        write_outcome("failed", f"{type(error).__name__}: {error}")
         traceback.print_exc()
         raise
 

@@ -1,7 +1,7 @@
 """Every component that a configuration can name, by group; found from `configs/`, and none is imported before it is used.
 
 A YAML file of a group says `name: hot_cold`. That name is the class `HotCold`, whatever the case, in one of the files of the
-group (`FILES`). So a new experiment, attack, network or dataset is its own files and a YAML file: no list names it.
+group (`SOURCES`). So a new experiment, attack, network or dataset is its own files and a YAML file: no list names it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from advlab.config.folder import config_folder, package_folder
@@ -28,7 +27,8 @@ ATTACKS: Registry[Any] = Registry("attack")
 PROBES: Registry[Any] = Registry("probe")
 EXPERIMENTS: Registry[Any] = Registry("experiment")
 
-FAMILIES: dict[str, Registry[Any]] = {
+#: group -> its components, in the order in which settings build them
+REGISTRIES: dict[str, Registry[Any]] = {
     "dataset": DATASETS,
     "model": MODELS,
     "recipe": RECIPES,
@@ -38,7 +38,7 @@ FAMILIES: dict[str, Registry[Any]] = {
 }
 
 #: group -> package, and which of its files declare the group's classes; none of them needs torch to be imported
-FILES = {
+SOURCES = {
     "dataset": ("advlab.data", "*.py"),
     "model": ("advlab.models", "builtin.py"),
     "attack": ("advlab.attacks", "**/params.py"),
@@ -47,37 +47,37 @@ FILES = {
 }
 
 
-def classes(group: str) -> dict[str, str]:
-    """Class names of a group, in lower case -> `module:class`, read from the text of its files."""
-    package, pattern = FILES[group]
+def declared_classes(group: str) -> dict[str, str]:
+    """Class names of a group in lower case -> `module:class`, read from the text of its files without importing them."""
+    package, pattern = SOURCES[group]
     folder = package_folder(package)
-    found = {}
+    targets = {}
     for path in sorted(folder.glob(pattern)):
         module = ".".join([package, *path.relative_to(folder).with_suffix("").parts])
-        for name in re.findall(r"^class (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
-            found[name.lower()] = f"{module}:{name}"
-    return found
+        for class_name in re.findall(r"^class (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+            targets[class_name.lower()] = f"{module}:{class_name}"
+    return targets
 
 
-def component_names(group: str) -> Iterator[str]:
-    """The component that each YAML file of a group names."""
-    for path in sorted((Path(config_folder()) / group).glob("*.yaml")):
+def names_in_yaml(group: str) -> Iterator[str]:
+    """The component that each YAML file of a group names, at its top or below the group's key."""
+    for path in sorted(config_folder().joinpath(group).glob("*.yaml")):
         name = re.search(r"^\s*name:\s*(\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
         if name and name[1] != "none":
             yield name[1]
 
 
-def register_packaged() -> None:
-    """Fill the registries with what the packaged YAML files name."""
-    for group in FILES:
-        known = classes(group)
-        for name in component_names(group):
-            if target := known.get(name.replace("_", "").lower()):
-                FAMILIES[group].add(name, target)
+def register_packaged_components() -> None:
+    """Fill the registries with what the packaged YAML files name; a name without a class is refused when it is chosen."""
+    for group in SOURCES:
+        targets = declared_classes(group)
+        for name in names_in_yaml(group):
+            if target := targets.get(name.replace("_", "").lower()):
+                REGISTRIES[group].add(name, target)
         if group != "experiment":
-            FAMILIES[group].add("none", f"{__name__}:NoComponent")
-    RECIPES.add("recipe", "advlab.training.recipe:Recipe")  # whatever a recipe is called
+            REGISTRIES[group].add("none", f"{__name__}:NoComponent")
+    RECIPES.add("recipe", "advlab.training.recipe:Recipe")  # of every recipe, whatever its YAML file is called
     RECIPES.add("none", f"{__name__}:NoComponent")
 
 
-register_packaged()
+register_packaged_components()

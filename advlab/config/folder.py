@@ -20,10 +20,10 @@ def package_folder(package: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def config_folder() -> str:
+def config_folder() -> Path:
     """Where the packaged YAML files lie.
 
     Raises:
         ResultError: the package of them is missing.
     """
-    return str(package_folder("advlab.configs"))
+    return package_folder("advlab.configs")

@@ -1,10 +1,9 @@
-"""Names for components: each name points lazily at a `module:attribute`, so that listing imports nothing."""
+"""Names for components: each stands for a `module:attribute` that is imported when it is used; listing imports nothing."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from advlab.errors import ConfigError, suggest
 
@@ -12,7 +11,11 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """A family of components: name -> `module:attribute` (or the object itself, for plug-ins)."""
+    """The components of one group: name -> `module:attribute`, or the object itself for plug-ins.
+
+    Args:
+        kind: what the components are called in messages, such as attack.
+    """
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -27,15 +30,6 @@ class Registry(Generic[T]):
         if name in self._targets and self._targets[name] != target:
             raise ConfigError(f"the {self.kind} name {name!r} is taken already: register under another name")
         self._targets[name] = target
-
-    def register(self, name: str) -> Callable[[Any], Any]:
-        """Decorator form of `add`, for plug-ins."""
-
-        def decorate(target: Any) -> Any:
-            self.add(name, target)
-            return target
-
-        return decorate
 
     def load(self, name: str) -> T:
         """The component called `name`, imported now.

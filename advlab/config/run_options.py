@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,6 @@ from advlab.errors import ConfigError
 
 def default_root(variable: str, folder: str) -> str:
     """A folder in the user's cache, unless the environment variable names another (see `advlab describe run`)."""
-    import os
-
     base = os.environ.get("XDG_CACHE_HOME", "") or "~/.cache"
     return os.environ.get(variable, "") or f"{base}/advlab/{folder}"
 

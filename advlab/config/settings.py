@@ -15,10 +15,19 @@ from advlab.store.sealed import canonical, sha256
 
 GROUPS = ("dataset", "recipe", "model", "attack", "probe", "experiment", "run")
 
+Nodes = dict[str, dict[str, Any]]  # group -> its mapping, which YAML and OmegaConf call a node
+
 
 @dataclass(frozen=True)
 class Settings:
-    """One run's checked configuration: the components as objects and as the plain mapping that is archived."""
+    """One run's checked configuration: the components as objects, and as the plain mappings that are archived.
+
+    Attributes:
+        dataset, recipe, model, attack, probe, experiment: the components; `NoComponent` for the choice `none`.
+        run: how the run is carried out.
+        nodes: for each group the name and all parameters, defaults included: config.yaml.
+        choices: group -> what a user typed for it, where that is not the component's name.
+    """
 
     dataset: Any
     recipe: Any
@@ -27,10 +36,10 @@ class Settings:
     probe: Any
     experiment: Any
     run: RunParams
-    nodes: dict[str, dict[str, Any]]
+    nodes: Nodes
     choices: dict[str, str] = field(default_factory=dict)
 
-    def chosen_name(self, group: str) -> str:
+    def choice_name(self, group: str) -> str:
         """What a user types for a group: `hc` of `attack=hc`, which makes a `hot_cold`; its name where that is unknown."""
         return self.choices.get(group, str(self.nodes[group]["name"]))
 
@@ -54,6 +63,31 @@ def resolve(
     Raises:
         ConfigError: anything unknown, missing, of a wrong type or out of range.
     """
+    nodes = checked_nodes(config)
+    run: RunParams = construct(RunParams, nodes["run"], "run")
+    experiment_class = components.EXPERIMENTS.load(str(nodes["experiment"]["name"]))
+    drop_unused_groups(nodes, experiment_class, explicit)
+    built: dict[str, Any] = {}
+    for group in components.REGISTRIES:
+        if (
+            group == "recipe"
+        ):  # presets may look at dataset and model, and set keys of the groups that are built from here on
+            presets = experiment_class.presets(run.preset, built["dataset"], built["model"])
+            apply_presets(nodes, presets, explicit)
+        built[group], nodes[group] = build_component(group, nodes[group])
+    nodes["run"] = archived_parameters(run)
+    typed = {group: name for group, name in (choices or {}).items() if f"{group}.name" not in explicit}
+    settings = Settings(**built, run=run, nodes=nodes, choices=typed)
+    settings.experiment.check(settings)
+    return settings
+
+
+def checked_nodes(config: Mapping[str, Any]) -> Nodes:
+    """A copy of a configuration with a mapping for every group, `none` where it has none.
+
+    Raises:
+        ConfigError: an unknown group, one that is no mapping, or one without a name.
+    """
     for key in config:
         if key not in GROUPS:
             raise ConfigError(f"{key}: there is no such key. {suggest(str(key), GROUPS)}")
@@ -65,43 +99,54 @@ def resolve(
         nodes[group] = dict(node)
         if group != "run" and "name" not in node:
             raise ConfigError(f"{group}.name: a name is needed: type {group}=NAME")
-    run: RunParams = construct(RunParams, nodes["run"], "run")
-    name = str(nodes["experiment"]["name"])
-    experiment_class = components.EXPERIMENTS.load(name)
+    return nodes
+
+
+def drop_unused_groups(nodes: Nodes, experiment_class: Any, explicit: frozenset[str]) -> None:
+    """Set the groups that an experiment does not use to `none`, in place.
+
+    Raises:
+        ConfigError: the user chose something in one of them, or `none` in a group that is needed.
+    """
+    experiment = nodes["experiment"]["name"]
     for group in ("dataset", "recipe", "model", "attack", "probe"):
         if group in experiment_class.uses or (group == "recipe" and "model" in experiment_class.uses):
             if group in ("dataset", "model") and nodes[group]["name"] == "none":
-                raise ConfigError(f"{group}=none: the experiment {name} needs a {group}: type {group}=NAME")
+                raise ConfigError(f"{group}=none: the experiment {experiment} needs a {group}: type {group}=NAME")
             continue
         if group in explicit and nodes[group]["name"] != "none":
-            raise ConfigError(f"{group}={nodes[group]['name']}: the experiment {name} uses no {group}: leave it out")
+            raise ConfigError(
+                f"{group}={nodes[group]['name']}: the experiment {experiment} uses no {group}: leave it out"
+            )
         keys = sorted(key for key in explicit if key.startswith(f"{group}.") and key != f"{group}.name")
         if keys:
-            raise ConfigError(f"{keys[0]}: the experiment {name} uses no {group}: leave it out")
+            raise ConfigError(f"{keys[0]}: the experiment {experiment} uses no {group}: leave it out")
         nodes[group] = {"name": "none"}
-    built: dict[str, Any] = {}
-    for group, registry in components.FAMILIES.items():
-        if group == "recipe":  # dataset and model stand: the preset may look at them before the rest is built
-            for key, value in experiment_class.presets(run.preset, built["dataset"], built["model"]).items():
-                target, _, option = key.partition(".")
-                if key not in explicit and nodes[target].get("name") != "none":
-                    nodes[target][option] = value
-        component = registry.load(component_name(group, nodes[group]))
-        options = {
-            key: value for key, value in nodes[group].items() if key != "name" or "name" in parameters(component)
-        }
-        if group == "experiment":
-            built[group] = component(construct(component.Params, options, group))
-            options = archived_parameters(built[group].params)
-        else:
-            built[group] = construct(component, options, group)
-            options = archived_parameters(built[group]) or options
-        nodes[group] = {"name": str(nodes[group]["name"]), **options}
-    nodes["run"] = archived_parameters(run)
-    named = {group: name for group, name in (choices or {}).items() if f"{group}.name" not in explicit}
-    settings = Settings(**built, run=run, nodes=nodes, choices=named)
-    settings.experiment.check(settings)
-    return settings
+
+
+def apply_presets(nodes: Nodes, presets: Mapping[str, Any], explicit: frozenset[str]) -> None:
+    """Set the dotted keys of a preset, in place: not those that the user set, nor those of a group that is `none`."""
+    for dotted_key, value in presets.items():
+        group, _, key = dotted_key.partition(".")
+        if dotted_key not in explicit and nodes[group].get("name") != "none":
+            nodes[group][key] = value
+
+
+def build_component(group: str, node: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The component of a group, and its name with all parameters, as they are archived.
+
+    Raises:
+        ConfigError: an unknown name, or keys and values that it does not take.
+    """
+    component = components.REGISTRIES[group].load(component_name(group, node))
+    options = {key: value for key, value in node.items() if key != "name" or "name" in parameters(component)}
+    if group == "experiment":
+        built = component(construct(component.Params, options, group))
+        options = archived_parameters(built.params)
+    else:
+        built = construct(component, options, group)
+        options = archived_parameters(built) or options
+    return built, {"name": str(node["name"]), **options}
 
 
 def component_name(group: str, node: Mapping[str, Any]) -> str:

@@ -1,33 +1,9 @@
-"""Whether a device, a dataset and a model go together, and what to type when they do not."""
+"""Whether a dataset's images and classes are those that the model takes, and what to type when they are not."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from advlab.config.settings import Settings
 from advlab.errors import ConfigError
-
-
-def choose_device(name: str) -> Any:
-    """`run.device` as a torch device; `auto` takes CUDA, then MPS, then the CPU.
-
-    Raises:
-        ConfigError: the device is not there.
-    """
-    import torch
-
-    if name == "auto":
-        mps = torch.backends.mps.is_available()
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
-    device = torch.device(name)
-    there = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if not there[device.type]:
-        raise ConfigError(f"run.device={name}: there is no such device here: type run.device=auto or run.device=cpu")
-    return device
 
 
 def check_compatibility(
@@ -46,16 +22,16 @@ def check_compatibility(
         ConfigError: they do not fit; the message says what to type.
     """
     model, name = settings.model, settings.nodes["model"]["name"]
-    if not hasattr(model, "shape"):
+    if not hasattr(model, "shape"):  # the choice `none`
         return
-    wanted = model.shape
-    if wanted is not None and tuple(shape) != tuple(wanted):
-        (c, h, w), (channels, height, _) = shape, wanted
+    model_shape = model.shape
+    if model_shape is not None and tuple(shape) != tuple(model_shape):
+        (c, h, w), (channels, height, _) = shape, model_shape
         adapt = f"model.input=[{c},{h},{w}] or " if hasattr(model, "input") else ""
         keys = [f"dataset.size={height}"] if h != height else []
         keys += [f"dataset.channels={channels}"] if c != channels else []
         raise ConfigError(
-            f"{name} takes images of {'x'.join(map(str, wanted))} (channels x height x width), {dataset} gives "
+            f"{name} takes images of {'x'.join(map(str, model_shape))} (channels x height x width), {dataset} gives "
             f"{'x'.join(map(str, shape))}: type {adapt}{' '.join(keys)}"
         )
     outputs = logits or model.class_count

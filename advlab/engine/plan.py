@@ -1,69 +1,81 @@
-"""The plan of a run before it is made: cells, forwards, FLOPs, a time estimate and memory."""
+"""The plan of a run, kept as plan.json: its cells and what they depend on, so that a resumed run repeats the same bits."""
 
 from __future__ import annotations
 
-import math
+import json
+import logging
+from dataclasses import asdict
 from typing import Any
 
+import yaml
+
 from advlab.config.settings import Settings
-from advlab.lab.experiment import Experiment
+from advlab.engine.provenance import job_id
+from advlab.errors import ResultError
+from advlab.lab.cells import Cell
+from advlab.lab.context import Context
+from advlab.store.atomic import write_atomic
+from advlab.store.run_directory import RunDirectory
+from advlab.store.sealed import canonical, write_sealed
+
+log = logging.getLogger(__name__)
 
 
-def plan_text(settings: Settings, experiment: Experiment, ctx: Any) -> str:
-    """The plan as lines; one forward is counted and one batch is timed, nothing is written."""
-    cost = experiment.cost(ctx)
-    cells = experiment.cells(ctx)
-    lines = [
-        f"plan of {experiment.name} ({experiment.paper}), preset {settings.run.preset}",
-        f"  cells      {len(cells)}",
-        f"  forwards   {cost.forwards:,} images",
-        f"  backwards  {cost.backwards:,} images",
-    ]
-    if ctx.forward is not None:
-        flops, speed = measure(ctx)
-        # a backward with respect to the input costs about one forward, with the forward before it two
-        seconds = (cost.forwards + 2 * cost.backwards) / speed
-        total = flops * (cost.forwards + 2 * cost.backwards)
-        lines += [
-            f"  FLOPs      {total:.3g} ({flops:.3g} a forward of one image)",
-            f"  time       about {duration(seconds)} ({speed:,.0f} images/s, measured on one batch)",
-            f"  batch      {ctx.execution.batch_size} images, {ctx.execution.memory_format}, {ctx.execution.precision}",
-            f"  device     {ctx.device}",
-            f"  memory     {memory(ctx)}",
-            f"  model      {ctx.classifier.name}: {ctx.classifier.classes} classes",
-            f"  dataset    {ctx.data.name}/{ctx.data.split}: {len(ctx.data)} images of {'x'.join(map(str, ctx.data.shape))}",
-        ]
-    bound = "" if ctx.forward is None else "; an upper bound: fewer samples may qualify"
-    lines.append(f"nothing was written{bound}")
-    return "\n".join(lines)
+def plan_to_resume(directory: RunDirectory, settings: Settings) -> dict[str, Any]:
+    """The plan of a run that is resumed; its config.yaml is written anew when it does not match.
+
+    Raises:
+        ResultError: the plan is damaged, or was made from another configuration.
+    """
+    plan = directory.plan()
+    if plan["digest"] != settings.digest:
+        raise ResultError(
+            f"{directory.path}: the configuration is not the one that its plan.json was made from: one of them was changed"
+        )
+    try:
+        directory.nodes()
+    except ResultError:
+        log.warning("%s does not match plan.json, and is written anew from it", directory.config_path)
+        write_config(directory, plan["config"])
+    return plan
 
 
-def measure(ctx: Any) -> tuple[float, float]:
-    """FLOPs of one image's forward (2 a multiply-add) and images a second of one timed batch."""
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
+def planned_cells(ctx: Context, plan: dict[str, Any] | None) -> list[Cell]:
+    """The cells of the run; `ctx.prepared` is set on the way, from the plan when there is one.
 
-    from advlab.models.classifier import frozen
-    from advlab.models.tuning import throughput
-
-    with frozen(ctx.classifier), torch.no_grad(), FlopCounterMode(display=False) as counter:
-        ctx.classifier(torch.zeros((1, *ctx.classifier.shape), device=ctx.device))
-    return float(counter.get_total_flops()), throughput(ctx.forward, ctx.device)
-
-
-def memory(ctx: Any) -> str:
-    """Bytes of the parameters, of the data on the device and of one batch of images."""
-    from torch import Tensor
-
-    parameters = sum(t.numel() * t.element_size() for t in ctx.classifier.state_dict().values())
-    data = ctx.data.pixels.numel() if isinstance(ctx.data.pixels, Tensor) else 0
-    batch = 2 * 4 * ctx.execution.batch_size * math.prod(ctx.data.shape)
-    held = f"{data / 1e6:.1f} MB of data" if data else "data streamed from files"
-    return f"{parameters / 1e6:.1f} MB of weights, {held}, {batch / 1e6:.1f} MB of noise and images a batch, and activations"
+    Raises:
+        ResultError: the plan names other cells than the experiment makes now.
+    """
+    experiment = ctx.settings.experiment
+    # through JSON also when it is new, so that a resumed run sees the same
+    ctx.prepared = json.loads(canonical(experiment.prepare(ctx))) if plan is None else plan["prepared"]
+    cells: list[Cell] = experiment.cells(ctx)
+    ids = [cell.id for cell in cells]
+    if len(set(ids)) < len(ids):
+        raise ValueError(f"{experiment.name}: the ids of the cells are not unique")
+    if plan is not None and ids != plan["cells"]:
+        raise ResultError(
+            "the plan names other cells than this version of advlab makes: start a new run without run.resume"
+        )
+    return cells
 
 
-def duration(seconds: float) -> str:
-    """Seconds in words."""
-    if seconds < 90:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+def write_plan(directory: RunDirectory, ctx: Context, cells: list[Cell]) -> None:
+    """Write config.yaml and plan.json of a new run."""
+    settings = ctx.settings
+    write_config(directory, settings.nodes)
+    write_sealed(
+        directory.plan_path,
+        {
+            "digest": settings.digest, "experiment": settings.experiment.name, "config": settings.nodes,
+            "cells": [cell.id for cell in cells], "prepared": ctx.prepared, "device": str(ctx.device or "cpu"),
+            "job": job_id(), "execution": asdict(ctx.execution) if ctx.execution else {},
+            "weights": ctx.facts.get("model", {}).get("weights", ""),
+            "data": ctx.facts.get("dataset", {}).get("digest", ""),
+        },
+    )  # fmt: skip
+
+
+def write_config(directory: RunDirectory, nodes: dict[str, Any]) -> None:
+    """Archive a configuration, one mapping a group, as config.yaml."""
+    write_atomic(directory.config_path, yaml.safe_dump(nodes, sort_keys=False, allow_unicode=True).encode())

@@ -1,4 +1,4 @@
-"""Facts about the program and the machine, for the manifest."""
+"""Facts about the program, the machine and the cluster job that a run belongs to, for the manifest."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None  # type: ignore[assignment]  # the name is that of a module
 
 PACKAGES = (
     "advlab",
@@ -25,18 +30,18 @@ PACKAGES = (
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that results depend on."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            installed[package] = "not installed"
+    return installed
 
 
 def git_state() -> dict[str, Any]:
     """Commit and dirty flag of the checkout that this package runs from; empty for an installed wheel."""
-    folder = Path(__file__).resolve().parent.parent
+    folder = Path(__file__).resolve().parents[2]  # of advlab/engine/provenance.py
     if not (folder / ".git").exists():
         return {}
 
@@ -65,9 +70,7 @@ def requeued() -> bool:
 
 def peak_memory() -> int:
     """Largest resident size of this process so far, in bytes (0 where the system does not tell)."""
-    try:
-        import resource
-    except ImportError:
+    if resource is None:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak if sys.platform == "darwin" else peak * 1024)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from advlab.attacks import Attack, PluginAttack
+from advlab.config.settings import Settings
+from advlab.errors import ConfigError
 from advlab.store.artifacts import ArtifactStore
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # these load torch, and every experiment's module imports this one to be listed and described
     import torch
     from torch import Tensor
 
-    from advlab.attacks import Attack
     from advlab.attacks.results import AttackResult
-    from advlab.config.settings import Settings
     from advlab.data.images import ImageData
     from advlab.models.classifier import Classifier
     from advlab.models.forward import Execution, Forward
@@ -48,7 +48,7 @@ class Context:
         settings: the checked configuration; `settings.probe`, `settings.attack` and so on are the parameters.
         artifacts: the cache of what is expensive.
         device: where everything runs; None for an experiment without torch.
-        report_progress: progress callback (title, done, total).
+        report_progress: tells the user how far a task has come, as (title, steps done, steps in all).
         data: the measured split.
         classifier: the network.
         forward: makes its forwards; counts them and survives running out of memory.
@@ -58,6 +58,7 @@ class Context:
         load_network: makes forwards of another network on the same images, from that network's settings.
         load_split: gives another split of the run's dataset, such as train, on the CPU; loaded once.
         counts: what attacks took, for the manifest.
+        facts: what the manifest says about device, data, weights and accuracy.
     """
 
     settings: Settings
@@ -73,6 +74,7 @@ class Context:
     load_network: Callable[[Settings], Forward] | None = None
     load_split: Callable[[str], ImageData] | None = None
     counts: ComputeCounts = field(default_factory=ComputeCounts)
+    facts: dict[str, Any] = field(default_factory=dict)
 
     def count(self, *, forwards: int = 0, backwards: int = 0, images: int = 0, seconds: float = 0.0) -> None:
         """Add to what the manifest says was computed; what goes through `forward` is counted there."""
@@ -113,31 +115,21 @@ class Context:
         return self.forward.classifier_logits if bf16 else self.forward.classifier
 
     def in_batches(self, call: Callable[[int], T], *, images: int) -> T:
-        """What `call` gives for the run's batch size, halved until it fits; timed as an attack on so many images."""
-        import torch
+        """The result of `call(batch_size)`, whose batch size is halved until it fits; timed as an attack on `images` images.
 
-        from advlab.attacks import PluginAttack
-        from advlab.errors import ConfigError
-        from advlab.models.forward import out_of_memory
-
+        Raises:
+            ConfigError: an attack refuses its arguments.
+        """
         assert self.forward is not None
-        while True:
-            started = time.perf_counter()
-            try:
-                result = call(self.forward.limit)
-                if self.device.type == "cuda":
-                    torch.cuda.synchronize(self.device)
-                self.count(images=images, seconds=time.perf_counter() - started)
-                return result
-            except ValueError as error:  # the message of an attack; of a user's own, the traceback says more
-                if isinstance(self.settings.attack, PluginAttack):
-                    raise
-                name = self.settings.chosen_name("attack")
-                raise ConfigError(f"attack={name}: {error}" if name != "none" else str(error)) from error
-            except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error) or self.forward.limit == 1:
-                    raise
-            self.forward.halve(self.forward.limit)
+        try:
+            result, seconds = self.forward.in_batches(call)
+        except ValueError as error:  # the message of an attack; of a user's own, the traceback says more
+            if isinstance(self.settings.attack, PluginAttack):
+                raise
+            name = self.settings.choice_name("attack")
+            raise ConfigError(f"attack={name}: {error}" if name != "none" else str(error)) from error
+        self.count(images=images, seconds=seconds)
+        return result
 
     def qualified(self) -> list[int]:
         """Indices of the samples that the probe asks for: correct, with more than its confidence (section 2.1).
@@ -147,7 +139,7 @@ class Context:
         Raises:
             MeasurementError: none qualifies.
         """
-        from advlab.probes.selection import order, select
+        from advlab.probes.selection import order, select  # loads torch
 
         probe, run = self.settings.probe, self.settings.run
         assert self.data is not None
@@ -157,8 +149,8 @@ class Context:
         count = run.accuracy_images
         while True:  # more images than the accuracy takes are looked at only when too few of those qualify
             predictions = self.predictions(count)
-            good = int((predictions.correct & (predictions.confidence > probe.confidence)).sum())
-            if good >= probe.samples or len(predictions.indices) == len(self.data):
+            qualifying = int((predictions.correct & (predictions.confidence > probe.confidence)).sum())
+            if qualifying >= probe.samples or len(predictions.indices) == len(self.data):
                 return select(
                     predictions, samples=probe.samples, confidence=probe.confidence, name=self.classifier.name
                 )
@@ -172,8 +164,8 @@ class Context:
 
     @cached_property
     def draws(self) -> Draws | AdversarialDirections:
-        """The directions of the probe on this dataset: noise, or what leads out of the class."""
-        from advlab.probes.directions import AdversarialDirections
+        """The directions of the probe on this dataset: noise, or directions that lead out of the class."""
+        from advlab.probes.directions import AdversarialDirections  # these load torch
         from advlab.probes.draws import Draws
 
         assert self.data is not None

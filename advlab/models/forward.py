@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from advlab.models.classifier import Classifier
 log = logging.getLogger(__name__)
 
 MemoryFormat = Literal["channels_last", "contiguous"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,28 @@ class Forward:
             self.halve(len(x))
         parts = [self._halving(part, call) for part in x.split(self.limit)]
         return tuple(torch.cat(pieces) for pieces in zip(*parts, strict=True))
+
+    def in_batches(self, call: Callable[[int], T]) -> tuple[T, float]:
+        """The result of `call(batch_size)`, whose batch size is halved until it fits in memory, and the seconds it took.
+
+        Args:
+            call: works on any number of images, at most `batch_size` of them at a time; the attempts that did not fit
+                are not in the seconds.
+
+        Raises:
+            torch.OutOfMemoryError: not even batches of one image fit.
+        """
+        while True:
+            started = time.perf_counter()
+            try:
+                result = call(self.limit)
+                if self.classifier.device.type == "cuda":
+                    torch.cuda.synchronize(self.classifier.device)
+                return result, time.perf_counter() - started
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error) or self.limit == 1:
+                    raise
+            self.halve(self.limit)
 
     def halve(self, size: int) -> None:
         """Go on with half of a batch that did not fit; the manifest says so."""

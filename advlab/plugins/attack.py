@@ -1,4 +1,4 @@
-"""The decorator `advlab.attack`."""
+"""The decorator `advlab.attack`: a user's function becomes a choice of `attack=`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Literal
 
+from advlab.attacks import PluginAttack
 from advlab.config import components
 from advlab.config.schema import keyword_parameters
 from advlab.errors import ConfigError
-from advlab.plugins.names import C, check_name, registered_choices
+from advlab.plugins.names import Registered, check_name, registered_choices
 
 
-def attack(name: str, *, norm: Literal["l2", "linf"] = "l2", minimal: bool = False) -> Callable[[C], C]:
+def attack(
+    name: str, *, norm: Literal["l2", "linf"] = "l2", minimal: bool = False
+) -> Callable[[Registered], Registered]:
     """Decorator: register a function as an attack.
 
     Args:
@@ -29,39 +32,55 @@ def attack(name: str, *, norm: Literal["l2", "linf"] = "l2", minimal: bool = Fal
         ConfigError: the name is taken or cannot be typed, or the function does not take the three.
     """
 
-    def decorate(function: C) -> C:
+    def decorate(function: Registered) -> Registered:
         check_name("attack", name)
         if norm not in ("l2", "linf"):
             raise ConfigError(f"the attack {name} has norm={norm!r}: it must be l2 or linf")
-        every = inspect.signature(function).parameters
-        positional = [p for p in every.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-        if len(positional) < 3 or {p.name for p in positional[:3]} & {"targets", "bounds"}:
-            raise ConfigError(f"the attack {name} must take (model, images, labels) first: see advlab.attack")
-        first = [p.name for p in positional[:3]]
-        own = [p for p in keyword_parameters("attack", name, function, ("name",)) if p.name not in first]
-        passes = frozenset(p.name for p in own) & {"targets", "bounds"}
-        own = [p for p in own if p.name not in passes]
-        optional = "targets" in passes and every["targets"].default is None
+        keys, passed = split_parameters(name, function)
+        doc = function.__doc__ or f"{name}: a plug-in attack."
         traits: dict[str, Any] = {
             "function": staticmethod(function),
-            "passes": passes,
+            "passes": frozenset(passed),
             "norm": norm,
             "minimal": minimal,
-            "targeted": "never" if "targets" not in passes else "optional" if optional else "always",
-            "__doc__": function.__doc__ or f"{name}: a plug-in attack.",
+            "targeted": targeting(passed),
+            "__doc__": doc,
         }
 
         def make(**options: Any) -> Any:
-            from advlab.attacks import PluginAttack
-
             cls = type(name, (PluginAttack,), traits)
-            return cls(options={p.name: p.default for p in own if p.default is not p.empty} | options)
+            return cls(options={p.name: p.default for p in keys if p.default is not p.empty} | options)
 
-        make.__signature__ = inspect.Signature(own)  # type: ignore[attr-defined]  # inspect reads it
-        make.__annotations__ = {p.name: p.annotation for p in own}
-        make.__doc__ = traits["__doc__"]
+        make.__signature__ = inspect.Signature(keys)  # type: ignore[attr-defined]  # inspect reads it
+        make.__annotations__ = {p.name: p.annotation for p in keys}
+        make.__doc__ = doc
         components.ATTACKS.add(name, make)
         registered_choices["attack", name] = ({"name": name}, "attack")
         return function
 
     return decorate
+
+
+def split_parameters(
+    name: str, function: Callable[..., Any]
+) -> tuple[list[inspect.Parameter], dict[str, inspect.Parameter]]:
+    """The parameters of an attack's function that become keys, and those of `bounds` and `targets` that it takes.
+
+    Raises:
+        ConfigError: its first three are not the model, the images and the labels.
+    """
+    every = inspect.signature(function).parameters
+    positional = [p for p in every.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if len(positional) < 3 or {p.name for p in positional[:3]} & {"targets", "bounds"}:
+        raise ConfigError(f"the attack {name} must take (model, images, labels) first: see advlab.attack")
+    first = [p.name for p in positional[:3]]
+    others = [p for p in keyword_parameters("attack", name, function, ("name",)) if p.name not in first]
+    passed = {p.name: every[p.name] for p in others if p.name in ("targets", "bounds")}
+    return [p for p in others if p.name not in passed], passed
+
+
+def targeting(passed: dict[str, inspect.Parameter]) -> Literal["never", "optional", "always"]:
+    """Whether an attack takes classes to reach: it does if its function has `targets`, and must without the default None."""
+    if "targets" not in passed:
+        return "never"
+    return "optional" if passed["targets"].default is None else "always"

@@ -1,14 +1,15 @@
-"""The decorator `advlab.dataset`."""
+"""The decorator `advlab.dataset`: a user's loader becomes a choice of `dataset=`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from advlab.config import components
-from advlab.plugins.names import C, check_name, registered_choices
+from advlab.data.plugin import plugin_source
+from advlab.plugins.names import Registered, check_name, registered_choices
 
 
-def dataset(name: str) -> Callable[[C], C]:
+def dataset(name: str) -> Callable[[Registered], Registered]:
     """Decorator: register a loader as a dataset.
 
     The loader takes `split` ("train" or "test") and its own keyword parameters, which become keys
@@ -16,9 +17,7 @@ def dataset(name: str) -> Callable[[C], C]:
     uint8 or float in [0, 1]; labels (N,) integers.
     """
 
-    def decorate(load: C) -> C:
-        from advlab.data.plugin import plugin_source
-
+    def decorate(load: Registered) -> Registered:
         check_name("dataset", name)
         components.DATASETS.add(name, plugin_source(name, load))
         registered_choices["dataset", name] = ({"name": name}, "dataset")

@@ -1,4 +1,4 @@
-"""The decorator `advlab.experiment`."""
+"""The decorator `advlab.experiment`: a user's class becomes a choice of `experiment=`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import dataclasses
 
 from advlab.config import components
 from advlab.errors import ConfigError, suggest
-from advlab.lab.experiment import Experiment
 from advlab.plugins.names import check_name, registered_choices
 
 
@@ -16,6 +15,8 @@ def experiment(cls: type) -> type:
     Raises:
         ConfigError: something that an experiment declares is missing.
     """
+    from advlab.lab.experiment import Experiment  # loads numpy, which `advlab help` and errors need not wait for
+
     if not (isinstance(cls, type) and issubclass(cls, Experiment)):
         raise ConfigError(f"the experiment {cls!r} must be a class that derives from advlab.lab.Experiment")
     name = getattr(cls, "name", "")
@@ -30,8 +31,8 @@ def experiment(cls: type) -> type:
         if not dataclasses.is_dataclass(getattr(cls, attribute)):
             raise ConfigError(f"the experiment {name}: {attribute} must be a dataclass")
     for group in cls.uses:
-        if group not in components.FAMILIES:
-            raise ConfigError(f"the experiment {name} uses {group!r}. {suggest(group, components.FAMILIES)}")
+        if group not in components.REGISTRIES:
+            raise ConfigError(f"the experiment {name} uses {group!r}. {suggest(group, components.REGISTRIES)}")
     components.EXPERIMENTS.add(name, cls)
     registered_choices["experiment", name] = ({"experiment": {"name": name}}, "_global_")
     return cls

@@ -1,10 +1,10 @@
 """A user's own models, datasets, attacks and experiments, without forking.
 
-A plug-in is a Python file that registers components with the decorators below, named by `--plugin FILE` (may be
-repeated) or the environment variable ADVLAB_PLUGINS (separated as PATH is), or an installed package with an entry
-point in the group `advlab.plugins`. Each component becomes a choice of its group (`model=my_mobilenet`) at once;
-a YAML file of the same name in a folder given by Hydra's `--config-dir` replaces that choice. Code is never named
-from YAML.
+A plug-in is a Python file that registers components with the decorators `advlab.model`, `advlab.dataset`, `advlab.attack`
+and `advlab.experiment`. It is named by `--plugin FILE` (may be repeated) or the environment variable ADVLAB_PLUGINS
+(separated as PATH is), or it is an installed package with an entry point in the group `advlab.plugins`. Each component
+becomes a choice of its group (`model=my_mobilenet`) at once; a YAML file of the same name in a folder given by Hydra's
+`--config-dir` replaces that choice. Code is never named from YAML.
 """
 
 from __future__ import annotations
@@ -15,17 +15,22 @@ import hashlib
 import importlib.util
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from hydra.core.config_store import ConfigStore
+
 from advlab.config import components
 from advlab.errors import AdvlabError, ConfigError
+from advlab.models.torchvision_networks import NAMES
 from advlab.plugins.names import registered_choices
 
 VARIABLE = "ADVLAB_PLUGINS"
 
-_loaded: set[str] = set()
+_loaded_plugins: set[str] = set()  # paths of files and values of entry points: each is imported once in a process
 
 
 def load_plugins(files: Sequence[str] = ()) -> None:
@@ -34,25 +39,24 @@ def load_plugins(files: Sequence[str] = ()) -> None:
     Raises:
         ConfigError: a file is missing or does not run.
     """
-    _name_torchvision()
+    _register_torchvision()
     named = [*os.environ.get(VARIABLE, "").split(os.pathsep), *files]
-    for name in dict.fromkeys(str(Path(n).expanduser().resolve()) for n in named if n):
-        if name not in _loaded:
-            _execute(Path(name))
-            _loaded.add(name)
+    paths = list(dict.fromkeys(str(Path(name).expanduser().resolve()) for name in named if name))
+    for path in paths:
+        if path not in _loaded_plugins:
+            _import_file(Path(path))
+            _loaded_plugins.add(path)
     if files:  # workers of a multirun inherit them
-        os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys(str(Path(n).expanduser().resolve()) for n in named if n))
-    from importlib.metadata import entry_points
-
+        os.environ[VARIABLE] = os.pathsep.join(paths)
     for entry in entry_points(group="advlab.plugins"):
-        if entry.value not in _loaded:
-            with _blamed(f"the installed plug-in {entry.name} ({entry.value})"):
+        if entry.value not in _loaded_plugins:
+            with _errors_of(f"the installed plug-in {entry.name} ({entry.value})"):
                 entry.load()
-            _loaded.add(entry.value)
-    _offer()
+            _loaded_plugins.add(entry.value)
+    _make_choices()
 
 
-def _execute(path: Path) -> None:
+def _import_file(path: Path) -> None:
     if not path.is_file():
         fault = "is no file" if path.exists() else "does not exist"
         raise ConfigError(f"the plug-in {path} {fault}: --plugin takes a Python file")
@@ -64,7 +68,7 @@ def _execute(path: Path) -> None:
     sys.modules[spec.name] = module
     sys.path.insert(0, str(path.parent))  # its neighbours, as for a script
     try:
-        with _blamed(f"the plug-in {path}"):
+        with _errors_of(f"the plug-in {path}"):
             spec.loader.exec_module(module)
     except ConfigError:
         sys.modules.pop(spec.name, None)
@@ -75,15 +79,13 @@ def _execute(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _blamed(plugin: str) -> Iterator[None]:
+def _errors_of(plugin: str) -> Iterator[None]:
     """Turn whatever a plug-in's code raises into one message that names the plug-in and the line."""
     try:
         yield
     except AdvlabError as error:
         raise ConfigError(f"{plugin}: {error}") from error
     except (Exception, SystemExit) as error:
-        import traceback
-
         frame = traceback.extract_tb(error.__traceback__)[-1]
         file, line = frame.filename, frame.lineno
         if isinstance(error, SyntaxError):
@@ -92,25 +94,21 @@ def _blamed(plugin: str) -> Iterator[None]:
         raise ConfigError(f"{plugin} failed: {type(error).__name__}: {text} ({file}, line {line}): mend it") from error
 
 
-def _offer() -> None:
+def _make_choices() -> None:
     """Make every registered component a choice of its Hydra group."""
-    from hydra.core.config_store import ConfigStore
-
     store = ConfigStore.instance()
     # Hydra copies the store deeply at each of its questions, a second in all for `--help`; its answers are copies anyway
-    store.__deepcopy__ = functools.partial(_itself, store)  # type: ignore[attr-defined]  # copy looks for it there
+    store.__deepcopy__ = functools.partial(_same_store, store)  # type: ignore[attr-defined]  # copy looks for it there
     for (group, name), (node, package) in registered_choices.items():
         store.store(group=group, name=name, node=node, package=package)
 
 
-def _itself(store: Any, memo: Any) -> Any:
+def _same_store(store: Any, memo: Any) -> Any:
     return store
 
 
-def _name_torchvision() -> None:
+def _register_torchvision() -> None:
     """Make every torchvision classifier a model, with ImageNet as its dataset."""
-    from advlab.models.torchvision_networks import NAMES
-
     for name in NAMES:
         components.MODELS.add(name, f"advlab.models.torchvision_networks:{name}")
         choice = {"defaults": [{"override /dataset": "imagenet"}], "model": {"name": name}}

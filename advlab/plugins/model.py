@@ -1,4 +1,4 @@
-"""The decorator `advlab.model`."""
+"""The decorator `advlab.model`: a user's factory of networks becomes a choice of `model=`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 from advlab.config import components
 from advlab.config.schema import keyword_parameters
-from advlab.plugins.names import C, check_name, registered_choices
+from advlab.models.plugin import PluginModel
+from advlab.plugins.names import Registered, check_name, registered_choices
 
 COMMON_MODEL_KEYS = ("name", "checkpoint", "sha256", "mean", "std")
 
@@ -24,7 +25,7 @@ def model(
     mean: Sequence[float] = (),
     std: Sequence[float] = (),
     trained: bool = True,
-) -> Callable[[C], C]:
+) -> Callable[[Registered], Registered]:
     """Decorator: register a factory of a `torch.nn.Module` as a model.
 
     Args:
@@ -40,14 +41,12 @@ def model(
     The factory's own keyword parameters become keys: `model.width=3`.
     """
 
-    def decorate(build: C) -> C:
+    def decorate(build: Registered) -> Registered:
         check_name("model", name)
         own = keyword_parameters("model", name, build, COMMON_MODEL_KEYS)
         common = {"checkpoint": "", "sha256": "", "mean": list(mean), "std": list(std)}
 
         def make(**options: Any) -> Any:
-            from advlab.models.plugin import PluginModel
-
             values = {key: options.pop(key, default) for key, default in common.items()}
             options = {p.name: p.default for p in own if p.default is not p.empty} | options  # archived, defaults too
             return PluginModel(

@@ -1,18 +1,17 @@
-"""Names and choices of what plug-ins register."""
+"""The names under which plug-ins register, and the choices that they become."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 from advlab.config.folder import config_folder
 from advlab.errors import ConfigError
 
-C = TypeVar("C", bound=Callable[..., Any])
+Registered = TypeVar("Registered", bound=Callable[..., Any])  # what a decorator is put on, and gives back
 
-
+#: (group, name) -> what the choice's YAML file would hold, and Hydra's package of it: filled as plug-ins are imported
 registered_choices: dict[tuple[str, str], tuple[dict[str, Any], str]] = {}
 
 
@@ -26,5 +25,5 @@ def check_name(kind: str, name: str) -> None:
         raise ConfigError(
             f"the {kind} name {name!r} cannot be typed: use letters, digits, _ and -, and not none or null"
         )
-    if (Path(config_folder()) / kind / f"{name}.yaml").is_file():
+    if (config_folder() / kind / f"{name}.yaml").is_file():
         raise ConfigError(f"the {kind} name {name!r} is taken already: register under another name")

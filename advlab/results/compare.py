@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from advlab.config import components
 from advlab.config.schema import construct
 from advlab.errors import ConfigError, ResultError
-from advlab.statistics.claims import Claim, across
+from advlab.statistics.claims import Claim, claims_across_runs
 from advlab.store.names import run_label, safe_name
 from advlab.store.run_directory import RunDirectory
-from advlab.store.tables import frame_text
-
-if TYPE_CHECKING:
-    import pandas as pd
+from advlab.store.tables import Frame, frame_text, joined_frames
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ class ComparedRuns:
     runs: list[RunDirectory]
     labels: list[str]
     experiment: Any
-    table: pd.DataFrame
+    table: Frame
 
     def plot(self, output: Path | None = None) -> list[Path]:
         """Redraw one run in place, or draw several together; gives the files.
@@ -45,7 +42,7 @@ class ComparedRuns:
         Raises:
             ConfigError: the output's suffix is not known.
         """
-        from advlab.plotting.draw import SUFFIXES, draw
+        from advlab.plotting.draw import SUFFIXES, draw  # loads matplotlib, which a wrong path need not wait for
 
         runs = self.runs
         if output is not None:
@@ -58,10 +55,10 @@ class ComparedRuns:
             stem = safe_name("+".join(f"{run.path.resolve().parent.name}-{run.path.resolve().name}" for run in runs))
             folder = runs[0].path.resolve().parent.parent / "figures"
             files = [folder / f"{stem}.{suffix}" for suffix in SUFFIXES]
-        drawn = draw(self.experiment, self.table, files)
+        draw(self.experiment, self.table, files)
         if len(runs) == 1 and output is None:
-            runs[0].renew_digests(drawn)
-        return drawn
+            runs[0].renew_digests(files)
+        return files
 
     def text(self) -> str:
         """Their numbers side by side, and in how many each of the paper's statements holds, from their claims.csv.
@@ -69,16 +66,15 @@ class ComparedRuns:
         Raises:
             ResultError: a run has no intact claims.csv.
         """
-
         numbers = self.experiment.summary(self.table)
         if numbers is not None and numbers["run"].is_unique:
-            spent = dict(zip(self.labels, map(seconds_an_image, self.runs), strict=True))
-            numbers["seconds_per_image"] = numbers["run"].map(spent)
-        verdicts = {
+            seconds = dict(zip(self.labels, map(seconds_per_image, self.runs), strict=True))
+            numbers["seconds_per_image"] = numbers["run"].map(seconds)
+        claims_of_runs = {
             label: [Claim(**row) for row in run.read_claims(Claim).to_dict("records")]
             for label, run in zip(self.labels, self.runs, strict=True)
         }
-        parts = ["" if numbers is None else frame_text(numbers), across(verdicts)]
+        parts = ["" if numbers is None else frame_text(numbers), claims_across_runs(claims_of_runs)]
         return "\n".join(part for part in parts if part)
 
 
@@ -90,8 +86,6 @@ def compare_runs(paths: Sequence[Path]) -> ComparedRuns:
         ConfigError: the runs are of different experiments.
     """
     runs = list({path.resolve(): RunDirectory.open(path) for path in paths}.values())  # each once
-
-    import pandas as pd  # a second of start-up, which a wrong path need not wait for
 
     nodes = [run.nodes() for run in runs]
     names = list(dict.fromkeys(node["experiment"]["name"] for node in nodes))
@@ -105,10 +99,10 @@ def compare_runs(paths: Sequence[Path]) -> ComparedRuns:
     for run, table in zip(runs, tables, strict=True):
         if table.empty:
             raise ResultError(f"{run.table_path} holds no rows")
-    return ComparedRuns(runs, labels, experiment, pd.concat(tables, ignore_index=True))
+    return ComparedRuns(runs, labels, experiment, joined_frames(tables))
 
 
-def seconds_an_image(run: RunDirectory) -> float:
+def seconds_per_image(run: RunDirectory) -> float:
     """What the attack on one image took, by the manifest; NaN where it does not say."""
     attacked = run.manifest().get("attacked", {}) if run.manifest_path.is_file() else {}
     return attacked["seconds"] / attacked["images"] if attacked.get("images") else float("nan")

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from advlab.errors import ResultError
-from advlab.statistics.claims import Claim
 from advlab.store.run_directory import RunDirectory
-
-if TYPE_CHECKING:
-    import pandas as pd
+from advlab.store.tables import Frame
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run as data frames: what `advlab.load` returns."""
+    """A run as data frames: what `advlab.load` returns.
+
+    Attributes:
+        path: its directory.
+        table: what was measured, a row for each `Row` of the experiment.
+        claims: the paper's statements with intervals and verdicts, a row for each `advlab.statistics.Claim`.
+        manifest: versions, device, digests, accuracy and costs of the run.
+    """
 
     path: Path
-    table: pd.DataFrame
-    claims: pd.DataFrame
+    table: Frame
+    claims: Frame
     manifest: dict[str, Any]
 
 
@@ -33,6 +37,8 @@ def load(path: str | Path) -> Run:
     Raises:
         ResultError: there is no finished run at `path`, or a file does not match the manifest.
     """
+    from advlab.statistics.claims import Claim  # loads numpy, which `advlab help` and errors need not wait for
+
     run = RunDirectory.open(Path(path))
     if not run.manifest_path.is_file():
         raise ResultError(f"{run.path} is not finished: go on with `advlab resume {run.path}`")

@@ -10,11 +10,17 @@ from advlab.statistics.intervals import Interval, exact
 
 Verdict = Literal["holds", "does not hold", "undecided", "not measured"]
 
+#: With fewer samples the verdict is `undecided`: not even the interval from the smallest to the largest of n samples covers the
+#: median with 95 %, but with 1 - 2 / 2^n. The bootstrap's percentiles cover it with about 94 % at six samples, 89 % at seven, and
+#: 92 to 96 % from eight on (simulated, normal samples).
+MIN_SAMPLES = 6
 
-#: samples: with fewer, not even the whole range of a sample covers its median with 95 % (1 - 2 / 2^n). The bootstrap's percentiles
-#: do with about 94 % at six, 89 % at seven, and 92 to 96 % from eight on (simulated, normal samples)
-FEWEST = 6
-OTHERS: dict[Verdict, str] = {"does not hold": "do not", "undecided": "undecided", "not measured": "not measured"}
+#: how the last line about a subset words the verdicts other than `holds`: "3 of 5 statements hold, 2 do not"
+VERDICT_WORDS: dict[Verdict, str] = {
+    "does not hold": "do not",
+    "undecided": "undecided",
+    "not measured": "not measured",
+}
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ def judge(
         of_samples: the statement is about the samples at hand ("in at least 95 % of the samples"): it holds when the
             estimate itself reaches the threshold, which an interval's bound could not with fewer than 73 samples.
     """
-    if relation == ">":
+    if relation == ">":  # a claim of "<" is judged as one of ">" about the negative numbers
         low, high, limit = interval.low, interval.high, threshold
     else:
         low, high, limit = -interval.high, -interval.low, -threshold
@@ -71,7 +77,7 @@ def judge(
     verdict: Verdict
     if math.isnan(interval.estimate):
         verdict = "not measured"
-    elif interval.samples < FEWEST and interval != exact(interval.estimate):
+    elif interval.samples < MIN_SAMPLES and interval != exact(interval.estimate):
         verdict = "undecided"
     elif reached or limit < low <= high:  # false when a bound is NaN
         verdict = "holds"
@@ -85,26 +91,30 @@ def judge(
     )  # fmt: skip
 
 
-def across(verdicts: dict[str, list[Claim]]) -> str:
-    """How many runs (by label) each statement holds in, a line for each subset and claim that any run has."""
-    keys = list(dict.fromkeys((c.subset, c.claim) for claims in verdicts.values() for c in claims))
+def claims_across_runs(claims_of_runs: dict[str, list[Claim]]) -> str:
+    """In how many runs each statement holds, a line for each subset and claim that any run has.
+
+    Args:
+        claims_of_runs: the claims of each run, by its label.
+    """
+    keys = list(dict.fromkeys((c.subset, c.claim) for claims in claims_of_runs.values() for c in claims))
     lines = []
     for subset, name in keys:
-        found = {
+        verdicts = {
             label: c.verdict
-            for label, claims in verdicts.items()
+            for label, claims in claims_of_runs.items()
             for c in claims
             if (c.subset, c.claim) == (subset, name)
         }
-        holding = [label for label, verdict in found.items() if verdict == "holds"]
-        rest = [f"{label}: {verdict}" for label, verdict in found.items() if verdict != "holds"]
+        others = [f"{label}: {verdict}" for label, verdict in verdicts.items() if verdict != "holds"]
+        holding = len(verdicts) - len(others)
         lines.append(
-            f"{subset}  {name}: holds in {len(holding)} of {len(found)}" + (f" ({'; '.join(rest)})" if rest else "")
+            f"{subset}  {name}: holds in {holding} of {len(verdicts)}" + (f" ({'; '.join(others)})" if others else "")
         )
     return "\n".join(lines)
 
 
-def summary(claims: list[Claim]) -> str:
+def claims_text(claims: list[Claim]) -> str:
     """The claims as lines for the end of a run: verdict, numbers, and for each subset how many hold."""
     subsets = list(dict.fromkeys(c.subset for c in claims))
     width = max(map(len, subsets), default=0)
@@ -117,7 +127,9 @@ def summary(claims: list[Claim]) -> str:
         lines.append(f"{c.verdict:>13}  {c.subset:<{width}}  {c.quantity}: {numbers}")
     for subset in subsets:
         verdicts = [c.verdict for c in claims if c.subset == subset]
-        held = verdicts.count("holds")
-        counts = [f"{verdicts.count(v)} {w}" for v, w in OTHERS.items() if v in verdicts]
-        lines.append(f"{subset}: {', '.join([f'{held} of {len(verdicts)} statements hold', *counts])}")
+        holding = f"{verdicts.count('holds')} of {len(verdicts)} statements hold"
+        others = [
+            f"{verdicts.count(verdict)} {words}" for verdict, words in VERDICT_WORDS.items() if verdict in verdicts
+        ]
+        lines.append(f"{subset}: {', '.join([holding, *others])}")
     return "\n".join(lines)

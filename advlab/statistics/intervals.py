@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
-
-Values = "np.ndarray[Any, Any]"
 
 
 class Interval(NamedTuple):
@@ -19,7 +18,7 @@ class Interval(NamedTuple):
     samples: int
 
 
-#: of a quantity that there is nothing to measure by
+#: the interval of a quantity for which there are no samples
 NOT_MEASURED = Interval(math.nan, math.nan, math.nan, 0)
 
 
@@ -53,14 +52,14 @@ def _bootstrap(values: Any, statistic: Any, confidence: float, resamples: int, s
     kept = np.asarray(values, dtype=float)
     kept = kept[~np.isnan(kept)]
     if kept.size == 0:
-        return Interval(math.nan, math.nan, math.nan, 0)
+        return NOT_MEASURED
     generator = np.random.default_rng(seed)
     chunk = max(1, (1 << 22) // kept.size)  # resamples at a time: memory stays flat in the number of samples
     sizes = [min(chunk, resamples - start) for start in range(0, resamples, chunk)]
     draws = (generator.integers(kept.size, size=(count, kept.size)) for count in sizes)
-    found = np.concatenate([statistic(kept[drawn], axis=1) for drawn in draws])
+    replicates = np.concatenate([statistic(kept[drawn], axis=1) for drawn in draws])
     tail = (1 - confidence) / 2
-    low, high = np.quantile(found, [tail, 1 - tail])
+    low, high = np.quantile(replicates, [tail, 1 - tail])
     return Interval(float(statistic(kept)), float(low), float(high), int(kept.size))
 
 
@@ -73,12 +72,10 @@ def share_interval(hits: Any, *, confidence: float = 0.95) -> Interval:
         hits: (N,) booleans, one a sample.
         confidence: coverage of the interval.
     """
-    from statistics import NormalDist
-
     array = np.asarray(hits, dtype=bool)
     n = int(array.size)
     if n == 0:
-        return Interval(math.nan, math.nan, math.nan, 0)
+        return NOT_MEASURED
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     share = float(array.mean())
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)

@@ -1,4 +1,4 @@
-"""A content-keyed cache of what is expensive (checkpoints, predictions, tuned batch sizes), verified when read."""
+"""A cache of what is expensive (trained weights, predictions, tuned batch sizes), keyed by content and verified when read."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from advlab.errors import ResultError
 from advlab.store.atomic import StorageError, sync_folder
@@ -20,12 +22,12 @@ from advlab.store.sealed import canonical, quarantine, read_sealed, sha256, sha2
 
 log = logging.getLogger(__name__)
 
-Arrays = dict[str, "np.ndarray[Any, Any]"]
+Arrays: TypeAlias = dict[str, "np.ndarray[Any, Any]"]
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """Arrays and small JSON facts, and whether they were made now (`fresh`) or found."""
+    """Arrays and small JSON facts, and whether they were made now (`fresh`) or read from the cache."""
 
     arrays: Arrays
     facts: dict[str, Any]
@@ -65,8 +67,6 @@ class ArtifactStore:
             if self.writes:
                 log.warning("%s; moved to %s and made again", error, quarantine(folder))
             return None
-        from safetensors.numpy import load_file
-
         return Artifact(dict(load_file(folder / "arrays.safetensors")), facts["facts"], fresh=False)
 
     def put(self, kind: str, fields: Mapping[str, Any], arrays: Arrays, facts: Mapping[str, Any]) -> Artifact:
@@ -75,9 +75,6 @@ class ArtifactStore:
         Raises:
             StorageError: the file system refuses; nothing half-written stays.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import save_file
-
         folder = self.folder(kind, fields)
         temporary = None
         try:
@@ -107,19 +104,28 @@ class ArtifactStore:
     def get(
         self, kind: str, fields: Mapping[str, Any], make: Callable[[], tuple[Arrays, Mapping[str, Any]]]
     ) -> Artifact:
-        """The artifact of these fields, made by `make` when there is none; racing processes make it once."""
-        found = self.find(kind, fields)
-        if found is not None:
-            return found
+        """The artifact of these fields, made by `make` when there is none; of several processes that want it one makes it.
+
+        Args:
+            kind: the folder, such as `weights`.
+            fields: plain JSON; everything that determines the content, and nothing else.
+            make: gives the arrays and the facts.
+
+        Raises:
+            StorageError: the file system refuses.
+        """
+        stored = self.find(kind, fields)
+        if stored is not None:
+            return stored
         if not self.writes:
             arrays, facts = make()
             return Artifact(arrays, dict(facts), fresh=True)
         folder = self.folder(kind, fields)
         message = f"waiting for another process, which makes {folder}"
         with locked(folder.with_name(f".{folder.name}.lock"), wait=True, message=message):
-            found = self.find(kind, fields)
-            if found is not None:
-                return found
+            stored = self.find(kind, fields)  # another process may have made it while this one waited
+            if stored is not None:
+                return stored
             for leftover in folder.parent.glob(f".making-{folder.name}-*"):  # of a process that was killed
                 shutil.rmtree(leftover, ignore_errors=True)
             arrays, facts = make()

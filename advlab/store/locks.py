@@ -19,7 +19,7 @@ except ImportError:  # Windows has no flock: two runs on one directory are then 
 
 log = logging.getLogger(__name__)
 
-NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # some network file systems have none
+UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # some network file systems have none
 
 
 @contextlib.contextmanager
@@ -53,6 +53,6 @@ def locked(path: Path, *, wait: bool, message: str = "") -> Iterator[None]:
                 log.info("%s", message or f"waiting for another process, which holds {path}")
                 fcntl.flock(file, fcntl.LOCK_EX)
             except OSError as error:
-                if error.errno not in NO_LOCKS:
+                if error.errno not in UNSUPPORTED:
                     raise StorageError(f"{path} could not be locked ({error.strerror or error})") from error
         yield

@@ -1,12 +1,9 @@
-"""Names of runs: as one component of a path, and in words."""
+"""Names of runs: as a part of a path, and in words."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
+from typing import Any
 
 
 def safe_name(text: str) -> str:
@@ -16,7 +13,13 @@ def safe_name(text: str) -> str:
 
 
 def run_label(nodes: dict[str, dict[str, Any]]) -> str:
-    """Model and dataset in words, the attack before them, and the probe's directions after them where they are not random."""
+    """A run in words, for titles and legends: `deepfool: lenet on digits, fgv`.
+
+    The attack stands before model and dataset, the probe's directions stand after them, unless they are random.
+
+    Args:
+        nodes: the configuration, one mapping a group.
+    """
     model, dataset = nodes["model"]["name"], nodes["dataset"].get("label") or nodes["dataset"]["name"]
     words = [model if model != "none" else "", dataset if dataset != "none" else ""]
     text = " on ".join(word for word in words if word) or nodes["experiment"]["name"]

@@ -1,4 +1,4 @@
-"""JSON that carries the digest of its own content, and what to do with a file that does not match its own."""
+"""JSON files that carry the digest of their own content, digests, and moving aside what does not match its digest."""
 
 from __future__ import annotations
 

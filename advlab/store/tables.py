@@ -1,4 +1,4 @@
-"""Typed rows <-> CSV text, to the bit."""
+"""Tables: rows of a dataclass to CSV text and back with the same bits, and CSV files as DataFrames."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     Frame: TypeAlias = pd.DataFrame
-else:  # a second of start-up, which lists, descriptions and refusals need not wait for
+else:  # pandas takes a second to import, which lists, descriptions and refusals need not wait for
     Frame = Any
 
-REPEAT = "Repeat the run's command with run.resume=true, which writes it anew"
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+REMEDY = "Repeat the run's command with run.resume=true, which writes it anew"
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 FORMAT: dict[type, Callable[[Any], str]] = {
     bool: lambda value: str(bool(value)),
@@ -36,7 +36,7 @@ PARSE: dict[type, Callable[[str], Any]] = {
     float: float,
     str: str,
 }
-WRITTEN = {  # no number that is written here begins with 0 and a digit, but names of classes do
+NUMBER_TEXTS = {  # no number that is written here begins with 0 and a digit, but names of classes do
     bool: re.compile("True|False"),
     int: re.compile(r"-?(0|[1-9]\d*)"),
     float: re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?|nan|[+-]?inf", re.IGNORECASE),
@@ -57,7 +57,7 @@ def to_csv(rows: Sequence[Any], row_type: type, *, escape: bool = False) -> str:
         values = []
         for name, kind in columns.items():
             text = FORMAT[kind](getattr(row, name))
-            if escape and kind is str and text.startswith(FORMULA):
+            if escape and kind is str and text.startswith(FORMULA_STARTS):
                 text = "'" + text
             values.append(quoted(text))
         lines.append(",".join(values))
@@ -106,9 +106,16 @@ def from_csv(text: str, row_type: type) -> list[Any]:
 
 def frame_of(rows: Sequence[Any]) -> Frame:
     """A table of rows: mappings from column to value."""
-    import pandas as pd
+    import pandas as pd  # see Frame
 
     return pd.DataFrame(rows)
+
+
+def joined_frames(frames: Sequence[Frame]) -> Frame:
+    """The rows of several tables with the same columns, one table after the other."""
+    import pandas as pd  # see Frame
+
+    return pd.concat(frames, ignore_index=True)
 
 
 def read_frame(path: Path, row_type: type | None = None) -> Frame:
@@ -122,7 +129,7 @@ def read_frame(path: Path, row_type: type | None = None) -> Frame:
     Raises:
         ResultError: the file is missing or no CSV.
     """
-    import pandas as pd
+    import pandas as pd  # see Frame
 
     try:
         frame = pd.read_csv(path, dtype=str, na_filter=False)
@@ -142,7 +149,7 @@ def read_frame(path: Path, row_type: type | None = None) -> Frame:
 
 def number_type(values: Sequence[str]) -> type | None:
     """bool, int or float, where all texts of a column are written as such; else None."""
-    for kind, pattern in WRITTEN.items():
+    for kind, pattern in NUMBER_TEXTS.items():
         if all(map(pattern.fullmatch, values)):
             return kind
     return None
@@ -150,14 +157,14 @@ def number_type(values: Sequence[str]) -> type | None:
 
 def frame_text(frame: Frame) -> str:
     """A short frame as lines, a line for each of its columns; numbers with four digits, empty where there is none."""
-    cells = [[name, *(shown(value) for value in frame[name])] for name in map(str, frame.columns)]
+    cells = [[name, *(value_text(value) for value in frame[name])] for name in map(str, frame.columns)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) for line in cells]
     return "\n".join(line.rstrip() for line in lines)
 
 
-def shown(value: Any) -> str:
-    """One value of a frame for a reader."""
+def value_text(value: Any) -> str:
+    """One value of a frame as a reader wants it: numbers with four digits, nothing for NaN."""
     if isinstance(value, float):
         return "" if value != value else f"{value:.4g}"
     return str(value)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from advlab.lab.experiment import Cell, Cost
 from advlab.statistics.claims import Claim, judge
 from advlab.statistics.intervals import NOT_MEASURED, Interval
-from advlab.statistics.rank_correlation import rank_correlation
+from advlab.statistics.spearman import rank_correlation
 
 from .spheres import SphereExperiment, images_and_labels, reading_name, sweep_forwards
 

@@ -89,7 +89,7 @@ class FoolingGallery(Experiment):
 
         if not isinstance(settings.attack, Fooling):
             raise ConfigError(
-                f"attack={settings.chosen_name('attack')}: fooling_gallery makes fooling images: type attack=fooling"
+                f"attack={settings.choice_name('attack')}: fooling_gallery makes fooling images: type attack=fooling"
             )
         self._check_classes(settings.dataset.class_count)
 

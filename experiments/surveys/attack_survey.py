@@ -102,7 +102,7 @@ class AttackSurvey(Experiment):
         """
         from advlab.errors import ConfigError
 
-        name, attack, targets = settings.chosen_name("attack"), settings.attack, self.params.targets
+        name, attack, targets = settings.choice_name("attack"), settings.attack, self.params.targets
         if name == "none":
             raise ConfigError("attack=none: attack_survey needs an attack: type attack=fgs (`advlab list attacks`)")
         if attack.targeted == "always" and targets == "none":

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.helpers.bad_lines import BAD, shown
 from tests.helpers.commands import Ended
@@ -68,8 +69,6 @@ def test_what_only_loading_finds_leaves_nothing_either(
 
 
 def test_cuda_is_refused_where_there_is_none(cli: Callable[..., Ended], tmp_path: Path) -> None:
-    import torch
-
     if torch.cuda.is_available():
         pytest.skip("this machine has CUDA")
     ended = cli("run.device=cuda")

@@ -11,7 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
+import advlab
+from advlab.config import components
+from advlab.config.choices import group_choices
 from tests.helpers.commands import Ended
 
 
@@ -22,8 +26,6 @@ def test_help_lists_groups_choices_and_commands(cli: Callable[..., Ended]) -> No
 
 
 def test_version(cli: Callable[..., Ended]) -> None:
-    import advlab
-
     assert cli("--version").out == f"advlab {advlab.__version__}\n"
     assert cli("model=lenet", "--version").code == 0
 
@@ -44,20 +46,14 @@ def test_list_of_one_family(family: str, cli: Callable[..., Ended]) -> None:
 
 
 def test_list_shows_every_choice(cli: Callable[..., Ended]) -> None:
-    from advlab.config import components
-    from advlab.config.choices import group_choices
-
     out = cli("list").out
-    for group in components.FAMILIES:
+    for group in components.REGISTRIES:
         for choice in group_choices(group):
             assert choice in out
 
 
 def test_describe_every_choice_of_every_group(cli: Callable[..., Ended]) -> None:
-    from advlab.config import components
-    from advlab.config.choices import group_choices
-
-    for group in components.FAMILIES:
+    for group in components.REGISTRIES:
         for choice in set(group_choices(group)) - {"none"}:
             ended = cli("describe", choice)
             assert ended.code == 0, choice
@@ -74,8 +70,6 @@ def test_describe_an_experiment_names_paper_defaults_and_sources(cli: Callable[.
 
 
 def test_the_composed_configuration_is_shown(cli: Callable[..., Ended], tmp_path: Path) -> None:
-    import yaml
-
     ended = cli("run.seed=3", "--cfg", "job", "model=mlp")
     assert ended.code == 0
     content = yaml.safe_load(ended.out)

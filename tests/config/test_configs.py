@@ -12,8 +12,10 @@ import yaml
 
 from advlab.config import components
 from advlab.config.compose import Composer
+from advlab.config.run_options import RunParams
 from advlab.config.schema import parameters
 from advlab.config.settings import Settings, archived_parameters
+from advlab.plugins.loading import load_plugins
 from tests.helpers.commands import Ended
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -31,8 +33,6 @@ DEFAULTS += [("dataset", name) for name in COMPOSED["dataset"] if name != "none"
 
 def composed(*overrides: str, config_dir: str | None = None) -> Settings:
     """The settings of one command line."""
-    from advlab.plugins.loading import load_plugins
-
     load_plugins()
     with Composer(config_dir) as composer:
         return composer.jobs(list(overrides), multirun=False)[0]
@@ -77,15 +77,13 @@ def test_every_yaml_file_is_covered() -> None:
 @pytest.mark.parametrize(("group", "name"), DEFAULTS, ids=[f"{group}={name}" for group, name in DEFAULTS])
 def test_yaml_and_dataclass_agree(group: str, name: str) -> None:
     """The same value in two places would drift apart."""
-    from advlab.config.run_options import RunParams
-
     node = {key: value for key, value in node_of(group, name).items() if key != "name"}
     if group == "run":
         defaults = archived_parameters(RunParams())
     elif group == "experiment":
         defaults = archived_parameters(components.EXPERIMENTS.load(name).Params())
     else:
-        defaults = archived_parameters(components.FAMILIES[group].load(name)())
+        defaults = archived_parameters(components.REGISTRIES[group].load(name)())
     for key, value in node.items():
         assert defaults[key] == value, key
     if group == "probe":
@@ -126,7 +124,7 @@ def test_values_in_yaml_are_known_keys() -> None:
         node = node_of(group, name)
         if group == "experiment" or node["name"] == "none":
             continue
-        component = components.FAMILIES[group].load("recipe" if group == "recipe" else str(node["name"]))
+        component = components.REGISTRIES[group].load("recipe" if group == "recipe" else str(node["name"]))
         assert set(node) - {"name"} <= set(parameters(component)), (group, name)
 
 

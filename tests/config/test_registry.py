@@ -25,7 +25,7 @@ def test_a_name_is_loaded_when_it_is_used(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_objects_serve_as_well_as_names() -> None:
     registry: Registry[Any] = Registry("thing")
-    assert registry.register("own")(int) is int
+    registry.add("own", int)
     assert registry.load("own") is int
 
 
@@ -64,9 +64,9 @@ def test_long_lists_and_long_texts_stay_readable() -> None:
     assert long.endswith("remedy")
 
 
-@pytest.mark.parametrize("family", sorted(components.FAMILIES))
+@pytest.mark.parametrize("family", sorted(components.REGISTRIES))
 def test_every_registered_name_loads(family: str) -> None:
-    registry = components.FAMILIES[family]
+    registry = components.REGISTRIES[family]
     for name in registry.names():
         assert callable(registry.load(name))
     assert ("none" in registry) == (family != "experiment")
@@ -75,6 +75,6 @@ def test_every_registered_name_loads(family: str) -> None:
 def test_the_registries_hold_names_only() -> None:
     """What is built in is named as text, so that listing imports nothing."""
     assert "advlab.config.components" in sys.modules
-    for registry in components.FAMILIES.values():
+    for registry in components.REGISTRIES.values():
         for name, target in registry._targets.items():
             assert isinstance(target, str) or name in {"grown_net"}, name

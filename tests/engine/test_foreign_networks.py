@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
+
+import advlab
 
 HEADER = """
 import advlab, numpy as np, torch
@@ -76,8 +79,6 @@ def plugin(tmp_path: Path) -> str:
 
 
 def table(cli: Callable[..., Any], plugin: str, kind: str, root: str) -> Any:
-    import advlab
-
     ended = cli("--plugin", plugin, "model=foreign", f"model.kind={kind}", f"run.output_root={root}", *OPTIONS)
     assert ended.code == 0, ended.err
     return advlab.load(Path(root) / "isotropy" / "noise-foreign" / "v001").table
@@ -97,8 +98,6 @@ def test_the_same_function_gives_the_same_table_however_it_is_written(
 def test_a_run_on_a_relative_folder_goes_on_from_anywhere(
     cli: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from PIL import Image
-
     for name in ("a", "b"):
         (tmp_path / "my images" / name).mkdir(parents=True)
         for i in range(4):
@@ -131,11 +130,6 @@ def test_runs_of_one_name_and_version_stay_apart(cli: Callable[..., Any], plugin
     ended = cli("plot", *runs, runs[0], "--output", "both.png")
     assert ended.code == 0
     assert (tmp_path / "both.png").stat().st_size > 10_000
-    from advlab.results.compare import unique_labels
-    from advlab.store.run_directory import RunDirectory
-
-    labels = unique_labels(["a", "a"], [RunDirectory(Path(run)) for run in runs])
-    assert len(set(labels)) == 2
     assert "holds in" in ended.out
 
 

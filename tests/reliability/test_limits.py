@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
+from torch import Tensor
 
 import advlab
+from advlab.models.classifier import Classifier
+from advlab.models.forward import Execution, Forward
 from advlab.store.run_directory import RunDirectory
 from tests.helpers.run_files import RUN, clean, version
 from tests.helpers.run_workshop import Workshop
@@ -62,12 +66,6 @@ def test_a_batch_size_that_never_fits_is_halved(workshop: Workshop, reference: R
 
 
 def test_out_of_memory_with_one_image_and_other_errors_are_not_retried() -> None:
-    import torch
-    from torch import Tensor
-
-    from advlab.models.classifier import Classifier
-    from advlab.models.forward import Execution, Forward
-
     calls: list[int] = []
 
     class Starved(Classifier):

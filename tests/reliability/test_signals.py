@@ -88,7 +88,7 @@ def test_a_signal_during_training(workshop: Workshop, tmp_path: Path) -> None:
 
 
 def test_a_signal_before_a_resumed_run_measures(workshop: Workshop, killed_run: RunDirectory) -> None:
-    before = "import advlab.engine.setup; advlab.engine.setup.RunSetup._data = lambda *_: os.kill(os.getpid(), 15)"
+    before = "import advlab.engine.torch_setup as setup; setup.load_dataset = lambda *_: os.kill(os.getpid(), 15)"
     ended = workshop.run("resume", str(killed_run.path), before=before)
     assert ended.code == 143
     clean(ended.err)

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
-from advlab.statistics.claims import Claim, judge, summary
+from advlab.statistics.claims import Claim, claims_text, judge
 from advlab.statistics.intervals import Interval, exact, median_interval, share_interval
 
 NAN = math.nan
@@ -86,23 +87,23 @@ def test_an_interval_without_width_is_exact_only_where_nothing_was_sampled(inter
     assert judge("c", interval, ">", 1, subset="s", statement="said", quantity="q").verdict == "undecided"
 
 
-def test_summary_says_that_a_number_is_exact() -> None:
-    line = summary([judge("c", exact(0.5), "<", 1, subset="s", statement="said", quantity="share")]).splitlines()[0]
+def test_claims_text_says_that_a_number_is_exact() -> None:
+    line = claims_text([judge("c", exact(0.5), "<", 1, subset="s", statement="said", quantity="share")]).splitlines()[0]
     assert line.endswith("share: 0.5, claimed < 1, exact")
 
 
-def test_summary_names_verdict_and_numbers() -> None:
+def test_claims_text_names_verdict_and_numbers() -> None:
     claims = [
         judge("a", Interval(0.5, 0.4, 0.6, 12), ">", 0.1, subset="l2, 0..1", statement="said", quantity="median range"),
         judge("b", Interval(NAN, NAN, NAN, 0), "<", 0.1, subset="x", statement="said", quantity="share"),
     ]
-    lines = summary(claims).splitlines()
+    lines = claims_text(claims).splitlines()
     assert len(lines) == 4
     assert "holds" in lines[0]
     assert "median range: 0.5 [0.4, 0.6], claimed > 0.1, n = 12" in lines[0]
     assert "not measured" in lines[1]
     assert lines[2:] == ["l2, 0..1: 1 of 1 statements hold", "x: 0 of 1 statements hold, 1 not measured"]
-    assert summary([]) == ""
+    assert claims_text([]) == ""
     assert isinstance(claims[0], Claim)
 
 
@@ -111,8 +112,6 @@ def test_summary_names_verdict_and_numbers() -> None:
 
 def wilson_by_search(hits: int, n: int, confidence: float) -> tuple[float, float]:
     """The interval's definition: the shares p whose score test (hits/n - p)^2 <= z^2 p (1 - p) / n accepts."""
-    from scipy.stats import norm
-
     z = norm.ppf((1 + confidence) / 2)
     p = np.linspace(0, 1, 2_000_001)
     accepted = p[(hits / n - p) ** 2 <= z**2 * p * (1 - p) / n]

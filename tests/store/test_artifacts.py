@@ -14,7 +14,15 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
+from torch import nn
 
+from advlab.data.images import ImageData, tensor_digest
+from advlab.models.classifier import Classifier
+from advlab.probes.selection import Predictions, predict
+from advlab.store import artifacts
 from advlab.store.artifacts import Arrays, Artifact, ArtifactStore
 from advlab.store.atomic import StorageError
 
@@ -81,13 +89,6 @@ def test_any_changed_field_is_a_miss(change: dict[str, Any], tmp_path: Path) -> 
 
 def test_a_changed_weight_is_a_miss_and_two_models_never_share(tmp_path: Path) -> None:
     """The predictions of networks that differ in one weight by one step, or in their normalisation, are kept apart."""
-    import torch
-    from torch import nn
-
-    from advlab.data.images import ImageData, tensor_digest
-    from advlab.models.classifier import Classifier
-    from advlab.probes.selection import Predictions, predict
-
     pixels = torch.randint(0, 256, (20, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(20) % 4
     data = ImageData("toy", "test", tuple("abcd"), labels, (1, 8, 8), tensor_digest(pixels, labels), pixels)
@@ -223,15 +224,11 @@ def test_racing_processes_make_it_once(tmp_path: Path) -> None:
 
 
 def die(root: Path) -> None:
-    import safetensors.numpy
-
-    save = safetensors.numpy.save_file
-
     def save_and_die(*arguments: Any) -> None:
-        save(*arguments)
+        save_file(*arguments)
         os.kill(os.getpid(), 9)
 
-    mock.patch("safetensors.numpy.save_file", save_and_die).start()
+    mock.patch.object(artifacts, "save_file", save_and_die).start()
     ArtifactStore(root).get("weights", FIELDS, make)
 
 
@@ -274,12 +271,10 @@ def test_full_disk_leaves_nothing_half_written(function: str, tmp_path: Path, mo
 
 
 def test_safetensors_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from safetensors import SafetensorError
-
     def full(*_: Any) -> None:
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr("safetensors.numpy.save_file", full)
+    monkeypatch.setattr(artifacts, "save_file", full)
     with pytest.raises(StorageError, match="No space left"):
         ArtifactStore(tmp_path).get("weights", FIELDS, make)
 

@@ -12,20 +12,21 @@ from advlab.errors import ResultError
 from advlab.store.atomic import StorageError
 from advlab.store.names import run_label, safe_name
 from advlab.store.run_directory import RunDirectory
+from advlab.store.run_versions import versions_folder
 from tests.helpers.rows import Row
 
 FORK = multiprocessing.get_context("fork")
 
 
-def take(family: Path, barrier: Any, results: Any) -> None:
+def take(folder: Path, barrier: Any, results: Any) -> None:
     barrier.wait()
-    results.put(RunDirectory.create(family).path.name)
+    results.put(RunDirectory.create(folder).path.name)
 
 
 def test_processes_started_together_get_a_version_each(tmp_path: Path) -> None:
     count = 16
     barrier, results = FORK.Barrier(count), FORK.SimpleQueue()
-    racers = [FORK.Process(target=take, args=(tmp_path / "new" / "family", barrier, results)) for _ in range(count)]
+    racers = [FORK.Process(target=take, args=(tmp_path / "new" / "versions", barrier, results)) for _ in range(count)]
     for racer in racers:
         racer.start()
     names = [results.get() for _ in racers]
@@ -46,7 +47,7 @@ def test_versions_sort_as_numbers_and_skip_what_is_none(tmp_path: Path) -> None:
 def test_version_where_nothing_can_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match=r"run\.output_root"):
-        RunDirectory.create(tmp_path / "file" / "family")
+        RunDirectory.create(tmp_path / "file" / "versions")
 
 
 def test_hostile_names_stay_inside_of_the_output_folder(tmp_path: Path) -> None:
@@ -56,11 +57,11 @@ def test_hostile_names_stay_inside_of_the_output_folder(tmp_path: Path) -> None:
         assert "/" not in safe
         assert len(safe) <= 80
         nodes = {"experiment": {"name": name}, "dataset": {"name": name, "label": name}, "model": {"name": name}}
-        family = RunDirectory.family(tmp_path, nodes)
-        assert family.resolve().relative_to(tmp_path.resolve()).parts
+        folder = versions_folder(tmp_path, nodes)
+        assert folder.resolve().relative_to(tmp_path.resolve()).parts
         assert run_label(nodes) is not None
     nodes = {"experiment": {"name": "e"}, "dataset": {"name": "none"}, "model": {"name": "none"}}
-    assert RunDirectory.family(tmp_path, nodes) == tmp_path / "e"
+    assert versions_folder(tmp_path, nodes) == tmp_path / "e"
 
 
 def test_opening_what_is_no_run_lists_its_versions(tmp_path: Path) -> None:

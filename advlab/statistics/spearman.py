@@ -39,11 +39,11 @@ def rank_correlation(x: Any, y: Any, *, confidence: float = 0.95, resamples: int
 
 def _spearman(pairs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """(B,) rank correlations of (2, B, N) pairs; NaN where one of the two is constant."""
-    from scipy.stats import rankdata
+    from scipy.stats import rankdata  # takes half a second to import, and few experiments rank
 
     ranks = rankdata(pairs, axis=-1)
     ranks -= ranks.mean(-1, keepdims=True)
     x, y = ranks
     with np.errstate(invalid="ignore", divide="ignore"):
-        found: np.ndarray[Any, Any] = (x * y).sum(-1) / np.sqrt((x * x).sum(-1) * (y * y).sum(-1))
-    return found
+        rho: np.ndarray[Any, Any] = (x * y).sum(-1) / np.sqrt((x * x).sum(-1) * (y * y).sum(-1))
+    return rho

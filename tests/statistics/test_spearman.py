@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from advlab.statistics.rank_correlation import rank_correlation
+from advlab.statistics.spearman import rank_correlation
 
 
 @pytest.mark.parametrize("ties", [False, True])

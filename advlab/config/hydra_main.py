@@ -1,0 +1,65 @@
+"""Hydra's main function, called on a command line that was checked before: sweeps, help, completion and what Hydra shows."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import hydra
+from hydra.errors import HydraException
+
+from advlab.config.compose import CONFIGS
+from advlab.config.overrides import accept_unknown_keys
+from advlab.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """A parsed command line: Hydra's flags, and the overrides."""
+
+    flags: argparse.Namespace
+    overrides: list[str]
+
+
+def hydra_main(line: CommandLine, task: Callable[[Any], Any]) -> int:
+    """Call Hydra's main function over the packaged YAML files; gives the exit code.
+
+    Args:
+        line: what a user typed, checked by a `Composer` where it has overrides.
+        task: called with the configuration of each job.
+
+    Raises:
+        ConfigError: Hydra refuses the command line.
+    """
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach us; what a user sees is decided in cli.main.run
+    flags = line.flags
+    arguments = [
+        *(["--help"] if flags.help else []), *(["--hydra-help"] if flags.hydra_help else []),
+        *(["--multirun"] if flags.multirun else []), *(["--resolve"] if flags.resolve else []),
+        *(["--shell-completion"] if flags.shell_completion else []),
+        *(["--cfg", flags.cfg] if flags.cfg else []), *(["--package", flags.package] if flags.package else []),
+        *(["--info", flags.info] if flags.info else []),
+        *(["--config-dir", flags.config_dir] if flags.config_dir else []),
+    ]  # fmt: skip
+    overrides = line.overrides if flags.shell_completion else accept_unknown_keys(line.overrides)
+    before = sys.argv
+    sys.argv = ["advlab", *arguments, *overrides]
+    try:
+        hydra.main(version_base="1.3", config_path=CONFIGS, config_name="config")(task)()
+    except SystemExit as end:
+        return int(end.code or 0)
+    except Exception as error:
+        if isinstance(error, HydraException) or (isinstance(error, ValueError) and not flags.multirun):
+            raise ConfigError(" ".join(str(error).split())) from error
+        raise
+    finally:
+        sys.argv = before
+    return 0
+
+
+def no_task(config: Any) -> None:
+    """The task of a command line that only shows something: Hydra asks for one, and does not call it."""

@@ -1,0 +1,55 @@
+"""The clean accuracy of the run's network: its predictions on the first images, and what is said and kept of them."""
+
+from __future__ import annotations
+
+import logging
+
+from advlab.data.images import ImageData
+from advlab.lab.context import Context
+from advlab.models.classifier import frozen
+from advlab.models.forward import Forward
+from advlab.probes.selection import Predictions, predict
+
+log = logging.getLogger(__name__)
+
+
+class NetworkPredictions:
+    """The network's predictions on the first images of the order; called with how many are wanted."""
+
+    def __init__(self, ctx: Context, forward: Forward, data: ImageData) -> None:
+        self._run, self._artifacts, self._report_progress = ctx.settings.run, ctx.artifacts, ctx.report_progress
+        self._forward, self._data = forward, data
+
+    def __call__(self, count: int) -> Predictions:
+        """Predictions on `count` images, or on all where there are fewer."""
+        classifier, execution = self._forward.classifier, self._forward.execution
+        with frozen(classifier):
+            return predict(
+                classifier, self._forward, self._data, seed=self._run.seed, count=count, batch=execution.batch_size,
+                precision=self._run.precision, artifacts=self._artifacts, report_progress=self._report_progress,
+            )  # fmt: skip
+
+
+def report_accuracy(ctx: Context) -> None:
+    """Print the clean accuracy beside the one that the recipe is known to reach, and keep both for the manifest."""
+    assert ctx.predictions is not None
+    assert ctx.classifier is not None
+    assert ctx.data is not None
+    predictions = ctx.predictions(ctx.settings.run.accuracy_images)
+    images, correct = len(predictions.correct), int(predictions.correct.sum())
+    accuracy = correct / images
+    expected = getattr(ctx.settings.recipe, "expected", {}).get(ctx.data.name, 0.0)
+    trained_here = expected > 0 and ctx.facts["model"]["origin"].startswith("trained")
+    log.info(
+        "clean accuracy of %s on %s: %.2f %% (%d of %d)%s", ctx.classifier.name, ctx.data.name, 100 * correct / images, correct,
+        images, f"; the recipe reaches {100 * expected:.2f} %" if trained_here else "",
+    )  # fmt: skip
+    # three standard errors of a share, and one percent for the seed of training
+    if trained_here and accuracy < expected - 0.01 - 3 * (expected * (1 - expected) / images) ** 0.5:
+        log.warning("the clean accuracy is well below what the recipe reaches: check data and training")
+    ctx.facts["clean_accuracy"] = {
+        "accuracy": accuracy,
+        "correct": correct,
+        "images": images,
+        "expected": expected if trained_here else None,
+    }

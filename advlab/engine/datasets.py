@@ -1,0 +1,40 @@
+"""A split of the run's dataset, as the run's model takes its images; torch is loaded with the first one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from advlab.config.settings import Settings
+from advlab.data.source import LoadOptions
+from advlab.engine.compatibility import check_compatibility
+from advlab.store.artifacts import ArtifactStore
+
+
+def load_dataset(settings: Settings, artifacts: ArtifactStore, split: str) -> Any:
+    """One split of the dataset as `ImageData` on the CPU.
+
+    Args:
+        settings: of the run; its model says how large images are when neither the dataset nor the user does.
+        artifacts: the cache of what is expensive.
+        split: such as train or test.
+
+    Raises:
+        ConfigError: the model does not take these images, or has other classes.
+        DataError: the data are missing, incomplete or corrupt.
+    """
+    source, model, run = settings.dataset, settings.model, settings.run
+    has_model = hasattr(model, "shape")
+    options = LoadOptions(
+        root=run.path("data_root"),
+        download=run.download and not run.dry,
+        artifacts=artifacts,
+        model_shape=model.shape if has_model else None,
+        model_crop=model.crop if has_model else 1.0,
+        model_resample=model.resample if has_model else "bilinear",
+    )
+    node = settings.nodes["dataset"]
+    # what is declared is checked before anything is downloaded, and what was loaded is checked again
+    check_compatibility(node["name"], source.shape(options.model_shape), source.class_count, settings)
+    data = source.load(split, node.get("label") or node["name"], options)
+    check_compatibility(node["name"], data.shape, len(data.classes), settings)
+    return data

@@ -1,0 +1,69 @@
+"""What a run makes of its rows: the table, the checked claims, the summary and the figure, and the text at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from advlab.config.settings import Settings
+from advlab.engine.interrupts import Interrupts
+from advlab.lab.context import Context
+from advlab.statistics.claims import Claim, claims_text
+from advlab.store.atomic import write_atomic
+from advlab.store.names import run_label
+from advlab.store.run_directory import RunDirectory
+from advlab.store.tables import Frame, frame_text, read_frame, to_csv
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What was made of a run's rows.
+
+    Attributes:
+        claims: the paper's statements with their verdicts.
+        numbers: the experiment's summary, if it has one.
+        files: all that was written, the configuration and the plan among them, for the manifest.
+        figures: those of them that show the figure.
+    """
+
+    claims: list[Claim]
+    numbers: Frame | None
+    files: list[Path]
+    figures: list[Path]
+
+
+def write_outputs(directory: RunDirectory, settings: Settings, rows: list[Any], interrupts: Interrupts) -> Outputs:
+    """Write table.csv, claims.csv, summary.csv and the figure; claims and figure are made from the table as it is read."""
+    # draws with matplotlib and pandas, which take a second to import: a run that is refused need not wait for them
+    from advlab.plotting.draw import draw_run
+
+    experiment, escape = settings.experiment, settings.run.escape_csv
+    with interrupts.shield():
+        write_atomic(directory.table_path, to_csv(rows, experiment.Row, escape=escape).encode())
+    table = read_frame(directory.table_path, experiment.Row)
+    claims = experiment.claims(table)
+    with interrupts.shield():
+        write_atomic(directory.claims_path, to_csv(claims, Claim, escape=escape).encode())
+    table = table.assign(run=run_label(settings.nodes))
+    numbers = experiment.summary(table)
+    files = [directory.config_path, directory.plan_path, directory.table_path, directory.claims_path]
+    if numbers is not None:
+        with interrupts.shield():
+            write_atomic(directory.summary_path, numbers.to_csv(index=False, lineterminator="\n").encode())
+        files.append(directory.summary_path)
+    figures = draw_run(directory, experiment, table)
+    return Outputs(claims, numbers, [*files, *figures], figures)
+
+
+def print_outputs(outputs: Outputs, ctx: Context) -> None:
+    """Print the numbers, the verdicts and where the figure is."""
+    experiment, numbers, counts = ctx.settings.experiment, outputs.numbers, ctx.counts
+    print(f"{experiment.title} ({experiment.paper}), {run_label(ctx.settings.nodes)}:")
+    if numbers is not None:
+        if counts.images and numbers["run"].is_unique:  # not in summary.csv, which a resumed run repeats to the byte
+            numbers["seconds_per_image"] = counts.seconds / counts.images
+        print(frame_text(numbers))
+    if outputs.claims:
+        print(claims_text(outputs.claims))
+    print(f"figure: {outputs.figures[0]}" if outputs.figures else "no figure")

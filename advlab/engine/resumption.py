@@ -1,0 +1,69 @@
+"""Which run directory a command goes on with, whether anything is left to do in it, and how to go on with it later."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+
+from advlab.config.settings import Settings
+from advlab.engine.provenance import job_id, requeued
+from advlab.errors import ResultError
+from advlab.plugins.loading import VARIABLE
+from advlab.store.run_directory import RunDirectory
+from advlab.store.run_versions import versions_folder
+
+log = logging.getLogger(__name__)
+
+
+def directory_to_resume(settings: Settings) -> RunDirectory | None:
+    """The newest version of the same configuration that is not complete, else the newest one; None for a new run.
+
+    Only `run.resume=true` and a cluster job that is started again look for one.
+    """
+    job = job_id()
+    if not settings.run.resume and not requeued():  # two commands in one allocation are two runs
+        return None
+    folder = versions_folder(settings.run.path("output_root"), settings.nodes)
+    newest_complete = None
+    for version in reversed(RunDirectory.versions(folder)):
+        if not version.plan_path.exists():  # it was ended before it began
+            continue
+        try:
+            plan = version.plan()
+        except ResultError as error:
+            log.warning("%s; %s is passed over", error, version.path)
+            continue
+        if plan["digest"] != settings.digest:
+            continue
+        if not settings.run.resume and plan["job"] != job:
+            continue
+        if not version.finished():
+            return version
+        newest_complete = newest_complete or version
+    return newest_complete
+
+
+def nothing_left_to_do(directory: RunDirectory, settings: Settings) -> bool:
+    """Whether a run is complete, and all of its files are intact."""
+    return directory.finished() and not directory.damaged() and not bad_cells(directory, settings)
+
+
+def bad_cells(directory: RunDirectory, settings: Settings) -> list[str]:
+    """Ids of the planned cells that are missing or do not match their digest (those are moved aside, with a warning)."""
+    bad = []
+    for cell_id in directory.plan()["cells"]:
+        try:
+            rows = directory.read_cell(cell_id, settings.experiment.Row)
+        except ResultError as error:
+            log.warning("%s; it will be measured again", error)
+            rows = None
+        if rows is None:
+            bad.append(cell_id)
+    return bad
+
+
+def resume_command(directory: RunDirectory) -> str:
+    """What to type to go on with an interrupted run, with the plug-ins that it was started with."""
+    plugins = [f"--plugin {shlex.quote(file)}" for file in os.environ.get(VARIABLE, "").split(os.pathsep) if file]
+    return " ".join(["advlab", *plugins, "resume", shlex.quote(str(directory.path))])

@@ -1,0 +1,123 @@
+"""A network trained by a recipe: trained once, its weights kept as an artifact and read from there afterwards."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from advlab.data.images import ImageData
+from advlab.errors import ModelError
+from advlab.models.base import Model
+from advlab.models.checkpoints import load_state
+from advlab.models.classifier import Classifier
+from advlab.progress import Progress
+from advlab.store.artifacts import Arrays, ArtifactStore
+from advlab.training.loop import normalisation, train
+
+log = logging.getLogger(__name__)
+
+TRAINING_VERSION = 1  # raise by hand when the training loop gives other weights
+
+
+def trained_classifier(
+    name: str, model: Model, recipe: Any, data: ImageData, artifacts: ArtifactStore, device: torch.device, seed: int
+) -> tuple[Classifier, str]:
+    """The classifier that `recipe` trains on `data`, and how it came by its weights in words.
+
+    A dry run, whose artifacts are not written, gives a network that was never trained before its first weights.
+
+    Raises:
+        ModelError: the data are streamed from files, or training failed.
+    """
+    if not isinstance(data.pixels, Tensor):
+        raise ModelError(f"{data.name} is too large to train on here (it is streamed): give a model.checkpoint")
+    pixels = data.pixels
+    key = training_key(name, model, recipe, data, seed)
+    network = build_network(name, model)
+    if not artifacts.writes and artifacts.find("weights", key) is None:
+        mean, std = normalisation(recipe, pixels)
+        origin = f"not trained yet (recipe {recipe.name})"
+    else:
+        weights = artifacts.get("weights", key, lambda: train_network(name, model, recipe, data, pixels, device, seed))
+        state = {
+            key.removeprefix("network."): torch.from_numpy(np.array(array))
+            for key, array in weights.arrays.items()
+            if key.startswith("network.")
+        }
+        load_state(network, state, "the trained weights")
+        mean, std = (torch.from_numpy(np.array(weights.arrays[f"input.{constant}"])) for constant in ("mean", "std"))
+        origin = f"trained by the recipe {recipe.name} in {weights.facts['seconds']:.0f} s"
+    classifier = Classifier(network, name=name, shape=data.shape, classes=model.class_count, mean=mean, std=std)
+    return classifier.to(device).eval(), origin
+
+
+def training_key(name: str, model: Model, recipe: Any, data: ImageData, seed: int) -> dict[str, Any]:
+    """Everything that determines the trained weights: the key of their artifact."""
+    options = asdict(recipe)
+    for field in ("name", "expected"):  # neither changes the weights
+        options.pop(field)
+    parameters = getattr(model, "archived", lambda: asdict(model))()
+    return {
+        "version": TRAINING_VERSION, "model": name, "parameters": parameters, "recipe": options, "data": data.digest,
+        "seed": seed,
+    }  # fmt: skip
+
+
+def train_network(
+    name: str, model: Model, recipe: Any, data: ImageData, pixels: Tensor, device: torch.device, seed: int
+) -> tuple[Arrays, dict[str, Any]]:
+    """Train a network from its first weights: its arrays as a checkpoint holds them, with the normalisation, and facts.
+
+    Args:
+        name: of the model, for messages.
+        model: its parameters.
+        recipe: how it is trained.
+        data: the training split.
+        pixels: its images, (N, C, H, W) uint8.
+        device: where it is trained.
+        seed: of initialisation and training.
+
+    Raises:
+        ModelError: training diverged.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = build_network(name, model)
+    mean, std = normalisation(recipe, pixels)
+    steps = recipe.total_steps(len(data))
+    log.info("training %s on %s by the recipe %s: %d images, %d steps", name, data.name, recipe.name, len(data), steps)
+    started = time.perf_counter()
+    try:
+        with Progress(f"train {name}", steps) as progress:
+            train(
+                network, pixels, data.labels, recipe, mean=mean, std=std, device=device, seed=seed,
+                on_step=lambda done, _, loss: progress.update(done, f"loss {loss:.3f}"),
+            )  # fmt: skip
+    except FloatingPointError as error:
+        raise ModelError(f"training {name} failed: {error}") from error
+    seconds = time.perf_counter() - started
+    log.info("trained in %.0f s", seconds)
+    arrays: Arrays = {f"network.{key}": value.detach().cpu().numpy() for key, value in network.state_dict().items()}
+    # the loop has checked the loss of each step, which comes before the step's own update
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise ModelError(f"training {name} failed: the recipe {recipe.name} ended in NaN or infinity: lower recipe.lr")
+    arrays |= {"input.mean": mean.cpu().numpy(), "input.std": std.cpu().numpy()}
+    return arrays, {"seconds": seconds, "recipe": recipe.name}
+
+
+def build_network(name: str, model: Model) -> nn.Module:
+    """The network without trained weights.
+
+    Raises:
+        ModelError: its parameters do not make a network.
+    """
+    try:
+        return model.network()
+    except ValueError as error:
+        raise ModelError(f"{name} cannot be built: {error}. `advlab describe {name}` lists its parameters") from error

@@ -1,0 +1,76 @@
+"""What a context does for attacks: batches that fit, counts and seconds, and errors that name what to type."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from advlab.config.settings import resolve
+from advlab.errors import ConfigError
+from advlab.lab import Context
+from advlab.models.classifier import Classifier
+from advlab.models.forward import Execution, Forward
+from advlab.store.artifacts import ArtifactStore
+
+
+def context(folder: Path, batch_size: int) -> Context:
+    settings = resolve(
+        {
+            "dataset": {"name": "digits"}, "model": {"name": "lenet"}, "attack": {"name": "fgv"},
+            "experiment": {"name": "attack_survey"},
+        },
+        choices={"attack": "my_fgv"},
+    )  # fmt: skip
+    ctx = Context(settings, ArtifactStore(folder), torch.device("cpu"), lambda *_: None)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
+    classifier = Classifier(network, name="toy", shape=(1, 2, 2), classes=3, mean=None, std=None)
+    ctx.forward = Forward(classifier, Execution(batch_size, "contiguous", "float32"))
+    return ctx
+
+
+def test_a_batch_that_does_not_fit_is_halved_and_its_seconds_do_not_count(tmp_path: Path) -> None:
+    ctx = context(tmp_path, 20)
+    sizes: list[int] = []
+
+    def call(batch: int) -> str:
+        sizes.append(batch)
+        if batch > 5:
+            time.sleep(0.5)
+            raise RuntimeError("CUDA out of memory")
+        return "done"
+
+    assert ctx.in_batches(call, images=7) == "done"
+    assert sizes == [20, 10, 5]
+    assert ctx.forward is not None
+    assert ctx.forward.halvings == [20, 10]
+    assert ctx.forward.limit == 5
+    assert ctx.counts.images == 7
+    assert 0 < ctx.counts.seconds < 0.5
+
+
+@pytest.mark.parametrize("error", [RuntimeError("out of memory"), MemoryError(), RuntimeError("another fault")])
+def test_what_halving_cannot_help_is_raised(error: Exception, tmp_path: Path) -> None:
+    ctx = context(tmp_path, 1)
+    calls = []
+
+    def call(batch: int) -> Any:
+        calls.append(batch)
+        raise error
+
+    with pytest.raises(type(error)):
+        ctx.in_batches(call, images=1)
+    assert calls == [1]
+    assert ctx.counts.images == 0
+
+
+def test_what_an_attack_refuses_names_what_the_user_typed(tmp_path: Path) -> None:
+    def refuse(batch: int) -> Any:
+        raise ValueError("epsilon must be above 0")
+
+    with pytest.raises(ConfigError, match="attack=my_fgv: epsilon must be above 0"):
+        context(tmp_path, 4).in_batches(refuse, images=1)
