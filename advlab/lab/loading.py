@@ -129,7 +129,8 @@ def trained(
     name: str, model: Model, recipe: Any, data: ImageData, artifacts: ArtifactStore, device: torch.device, seed: int
 ) -> Loaded:
     """The classifier trained by `recipe` on `data`, from the artifacts when it was trained before."""
-    from advlab.training.loop import normalisation, train
+    from advlab.training.loop import train
+    from advlab.training.normalisation import normalisation
 
     if not isinstance(data.pixels, Tensor):
         raise ModelError(f"{data.name} is too large to train on here (it is streamed): give a model.checkpoint")

@@ -138,7 +138,7 @@ class SampleComplexity(Experiment):
         said = students(test.to(ctx.device)).argmax(-1).cpu() == truth
         rows = []
         for s, (size, name) in enumerate(keys):
-            fitted = students.one(s, points[s].to(ctx.device)).argmax(-1).cpu() == labels[drawn[s]]
+            fitted = students.logits_of(s, points[s].to(ctx.device)).argmax(-1).cpu() == labels[drawn[s]]
             rows.append(
                 ComplexityRow(
                     teacher=seed, density=name, points=size, spread=spread(densities[name]), loss=p.loss,

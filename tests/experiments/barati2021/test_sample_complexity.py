@@ -87,7 +87,7 @@ def test_agreement_by_hand(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(BatchedMLPs, "fit", lambda self, x, y, **rest: given.extend(zip(x, y, strict=True)))
     monkeypatch.setattr(BatchedMLPs, "__call__", lambda self, x: two((len(self.weights[0]), len(x))))
-    monkeypatch.setattr(BatchedMLPs, "one", lambda self, k, x: two((len(x),)))
+    monkeypatch.setattr(BatchedMLPs, "logits_of", lambda self, k, x: two((len(x),)))
     found = rows(context(tmp_path, teachers=1, sizes=[30]))
 
     def logits(points: Any) -> Any:
