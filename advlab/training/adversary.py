@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 from advlab.attacks.ascent.normalised_steps import ascend_normalised, unit
 from advlab.metrics.objectives import cross_entropy, objective
 from advlab.models.classifier import Classifier, frozen
-from advlab.training.recipe import ADVERSARIES
+from advlab.training.recipe_text import ADVERSARIES
 
 
 class Adversary:

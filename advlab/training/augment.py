@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from advlab.training.recipe import ADVERSARIES, parse_augmentation
+from advlab.training.recipe_text import ADVERSARIES, parse_augmentation
 
 Augmentation = Callable[[Tensor, Generator], Tensor]
 

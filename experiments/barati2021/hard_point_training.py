@@ -10,8 +10,8 @@ from advlab.lab.experiment import Cell, Cost, Experiment
 from advlab.statistics.claims import Claim, judge
 from advlab.statistics.intervals import median_interval
 
-from .attacked import CHUNK, Counts, in_the_box, one_step
-from .curves import Curves
+from .attacks_on_networks import CHUNK, Counts, in_the_box, one_step
+from .accuracy_over_seeds import Curves
 from .trained_networks import ADVERSARY, NETWORKS, REACHED, reach, trained_network
 
 if TYPE_CHECKING:
@@ -290,6 +290,6 @@ class HardPointTraining(Experiment):
 
     def plot(self, table: pd.DataFrame) -> Figure:
         """Figure 5's four curves, and the networks beside each other under the one-step attack and under PGD."""
-        from .figures.robustness import robustness_panels
+        from .figures.hard_point_training import robustness_panels
 
         return robustness_panels(table)

@@ -164,7 +164,7 @@ class MLPObjectives(Experiment):
 
     def plot(self, table: pd.DataFrame) -> Figure:
         """Three panels a run: the classes, and the two objectives of its first network."""
-        from .figures.objectives import objective_panels
+        from .figures.mlp_objectives import objective_panels
 
         return objective_panels(table)
 

@@ -217,7 +217,7 @@ class SampleComplexity(Experiment):
 
     def plot(self, table: pd.DataFrame) -> Figure:
         """Agreement against the number of points, on the square and where the classes meet."""
-        from .figures.agreement import agreement_panels
+        from .figures.sample_complexity import agreement_panels
 
         return agreement_panels(table)
 

@@ -10,7 +10,7 @@ from advlab.lab.experiment import Cell, Cost, Experiment
 from advlab.statistics.claims import Claim, judge
 from advlab.statistics.intervals import share_interval
 
-from .summary import SELF, attack_label, summarise
+from .survey_summary import SELF, attack_label, summarise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,7 +120,7 @@ class AttackSurvey(Experiment):
 
     def victim(self, settings: Any, choice: str) -> Any:
         """The settings of another network."""
-        from .victims import victim_settings
+        from .transfer_networks import victim_settings
 
         return victim_settings(settings, choice)
 
@@ -314,7 +314,7 @@ class AttackSurvey(Experiment):
 
     def plot(self, table: pd.DataFrame) -> Figure:
         """The share of the eligible images that a perturbation of at most some size makes adversarial."""
-        from .figures.success_curves import success_curves
+        from .figures.attack_survey import success_curves
 
         return success_curves(table[table["victim"] == SELF])
 

@@ -15,7 +15,8 @@ from advlab.models.classifier import Classifier
 from advlab.models.networks.mlp import MLP
 from advlab.training.adversary import Adversary, add_noise
 from advlab.training.loop import train
-from advlab.training.recipe import ADVERSARIES, Recipe
+from advlab.training.recipe import Recipe
+from advlab.training.recipe_text import ADVERSARIES
 
 ZERO, ONE = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
 TEXTS = ["hard:2,0.3", "adversarial:2,0.3", "pgd:2,0.3", "noise:0.6", "hard_noise:2,0.3"]
