@@ -10,8 +10,8 @@ from advlab.lab.experiment import Cell, Cost, Experiment
 from advlab.statistics.claims import Claim, judge
 from advlab.statistics.intervals import median_interval
 
-from .attacks_on_networks import CHUNK, Counts, in_the_box, one_step
 from .accuracy_over_seeds import Curves
+from .attacks_on_networks import CHUNK, Counts, in_the_box, one_step
 from .trained_networks import ADVERSARY, NETWORKS, REACHED, reach, trained_network
 
 if TYPE_CHECKING:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
 
 from advlab.plotting.style import LINES, PAGE, literal
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
 
 PANELS = (
     ("l2", r"$L_2$ norm, pixels in [0, 1]"),
     ("linf", r"$L_\infty$ norm, pixels in [0, 1]"),
     ("pass_score", "1 − PASS"),
 )
-DASHES = ("-", "--", ":", "-.")  # after the colours are used up
+DASHES = ("-", "--", ":", "-.")  # the next one each time that the colours are used up
 MARKERS = "os^vDP*X"
-LEGEND = 44  # signs of a label
+LABEL_WIDTH = 44  # signs of a label in the legend
 
 
 def success_curves(table: pd.DataFrame) -> Figure:
@@ -31,8 +30,6 @@ def success_curves(table: pd.DataFrame) -> Figure:
         table: rows of the attacked network itself, with `run`, `attack`, `minimal`, `eligible`, `success`, `l2`,
             `linf` and `pass_score`.
     """
-    from matplotlib.figure import Figure
-
     groups = [(key, rows[rows["eligible"]]) for key, rows in table.groupby(["run", "attack"], sort=False)]
     labels = curve_labels([key for key, _ in groups])
     networks = {network(run) for (run, _), _ in groups}
@@ -41,26 +38,10 @@ def success_curves(table: pd.DataFrame) -> Figure:
     axes = figure.subplots(1, len(PANELS), sharey=True)
     handles: list[Any] = []
     for axis, (column, title) in zip(axes, PANELS, strict=True):
-        sizes = [sorted(size(rows, column)) for _, rows in groups]
-        given = [
-            size(rows, column, rows["eligible"]) for _, rows in groups if len(rows) and not rows["minimal"].iloc[0]
-        ]
-        right = limit([*sizes, *map(sorted, given)])
+        right = right_end([sizes for _, rows in groups for sizes in drawn_sizes(rows, column)])
         handles = []
-        for n, ((_, rows), values) in enumerate(zip(groups, sizes, strict=True)):
-            look = {"color": LINES[n % len(LINES)], "linestyle": DASHES[n // len(LINES) % len(DASHES)]}
-            share = len(values) / len(rows) if len(rows) else 0.0
-            label = f"{literal(labels[n], LEGEND)}: {len(values)} of {len(rows)}"
-            if len(rows) and bool(rows["minimal"].iloc[0]):
-                heights = [i / len(rows) for i in range(len(values) + 1)]
-                handles += axis.step([0, *values, right], [*heights, heights[-1]], where="post", label=label, **look)
-            else:
-                lengths = sorted(size(rows, column, rows["eligible"]))  # of all: the length is given, not found
-                middle, height = ([lengths[len(lengths) // 2]], [share]) if lengths else ([], [])
-                marker = MARKERS[n % len(MARKERS)]
-                handles += axis.plot(
-                    middle, height, marker=marker, color=look["color"], linestyle="none", markersize=5, label=label
-                )  # fmt: skip
+        for n, (_, rows) in enumerate(groups):
+            handles += draw_group(axis, rows, column, right, n, literal(labels[n], LABEL_WIDTH))
         axis.set_xlabel(title)
         axis.set_xlim(0, right)
         axis.set_ylim(-0.03, 1.03)
@@ -71,23 +52,76 @@ def success_curves(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def size(rows: pd.DataFrame, column: str, chosen: pd.Series | None = None) -> list[float]:
-    """How large the perturbations of the successful rows, or of those chosen, are; 1 - PASS for the similarity."""
-    values = rows.loc[rows["success"] if chosen is None else chosen, column].dropna()
-    return list(1 - values if column == "pass_score" else values)
+def draw_group(axis: Any, rows: pd.DataFrame, column: str, right: float, n: int, name: str) -> list[Any]:
+    """Draw the n-th run and attack in one panel; gives its handles for the legend.
+
+    Args:
+        axis: of the panel, whose right end is `right`.
+        rows: the eligible images.
+        column: of the size, as in PANELS.
+        right: the curve is drawn up to there.
+        n: chooses colour, dashes and marker.
+        name: in the legend, with the number of successes.
+    """
+    colour, successes = LINES[n % len(LINES)], success_sizes(rows, column)
+    label = f"{name}: {len(successes)} of {len(rows)}"
+    if finds_smallest(rows):
+        heights = [i / len(rows) for i in range(len(successes) + 1)]
+        dashes = DASHES[n // len(LINES) % len(DASHES)]
+        return list(
+            axis.step(
+                [0, *successes, right],
+                [*heights, heights[-1]],
+                where="post",
+                label=label,
+                color=colour,
+                linestyle=dashes,
+            )
+        )
+    lengths = eligible_sizes(rows, column)
+    middle, height = ([lengths[len(lengths) // 2]], [len(successes) / len(rows)]) if lengths else ([], [])
+    marker = MARKERS[n % len(MARKERS)]
+    return list(axis.plot(middle, height, marker=marker, color=colour, linestyle="none", markersize=5, label=label))
 
 
-def limit(sizes: list[list[float]]) -> float:
+def finds_smallest(rows: pd.DataFrame) -> bool:
+    """Whether the attack looks for the smallest perturbation."""
+    return bool(len(rows)) and bool(rows["minimal"].iloc[0])
+
+
+def drawn_sizes(rows: pd.DataFrame, column: str) -> list[list[float]]:
+    """The sizes that must fit a panel: of the successes, and of all eligible images where the length is given."""
+    given_length = bool(len(rows)) and not finds_smallest(rows)
+    return [success_sizes(rows, column), *([eligible_sizes(rows, column)] if given_length else [])]
+
+
+def success_sizes(rows: pd.DataFrame, column: str) -> list[float]:
+    """How large the perturbations of the successful rows are, ascending; 1 - PASS for the similarity."""
+    return _ascending(rows.loc[rows["success"], column], column)
+
+
+def eligible_sizes(rows: pd.DataFrame, column: str) -> list[float]:
+    """The same of all eligible rows, whether they succeed or not."""
+    return _ascending(rows.loc[rows["eligible"], column], column)
+
+
+def _ascending(values: pd.Series, column: str) -> list[float]:
+    """The sizes in ascending order, without those that were not measured."""
+    measured = values.dropna()
+    return sorted(1 - measured if column == "pass_score" else measured)
+
+
+def right_end(groups: list[list[float]]) -> float:
     """Right end of an axis: beyond 99 % of every group's sizes, so that one outlier does not squeeze all the others."""
-    ends = [values[min(len(values) - 1, round(0.99 * len(values)))] for values in sizes if values]
+    ends = [sizes[min(len(sizes) - 1, round(0.99 * len(sizes)))] for sizes in groups if sizes]
     return max([1.05 * end for end in ends if end > 0], default=1.0)
 
 
 def curve_labels(keys: list[tuple[str, str]]) -> list[str]:
-    """The attack where it tells the curves apart, with the run where it does not."""
+    """A label for each (run, attack): the attack where it tells the curves apart, with the run where it does not."""
     attacks, networks = [attack for _, attack in keys], {network(run) for run, _ in keys}
-    alone = len(set(attacks)) == len(attacks) and len(networks) == 1
-    return [attack if alone else f"{attack}, {run.partition(': ')[2] or run}" for run, attack in keys]
+    attack_suffices = len(set(attacks)) == len(attacks) and len(networks) == 1
+    return [attack if attack_suffices else f"{attack}, {run.partition(': ')[2] or run}" for run, attack in keys]
 
 
 def network(run: str) -> str:
