@@ -152,19 +152,18 @@ class TrainingGrids(Experiment):
         wrong, distance, worst = (numbers_of(table, name) for name in ("wrong_share", "uniform_distance", "worst"))
         large_sizes = [m for m in p.sizes if m > p.degree]  # a polynomial of degree n has n + 1 coefficients
         large_range = f"m > {p.degree}"
-        section = "section III.A: "
         claims = []
         for grid in (g for g in p.grids if g in CHEBYSHEV):
             claims += [
                 judge(
                     "converges", largest_of(wrong[grid, m] for m in large_sizes), "<", p.converged, subset=grid,
                     quantity=f"largest share of wrong signs, {large_range}",
-                    statement=section + '"classifiers trained on C_m converge in the expected number of samples"',
+                    statement='section III.A: "classifiers trained on C_m converge in the expected number of samples"',
                 ),
                 judge(
                     "uniform", largest_of(distance[grid, m] for m in sorted(large_sizes)[-1:]), "<", p.uniform, subset=grid,
                     quantity="sup over [0, 1] of |f - label|, largest m",
-                    statement=section + '"Chebyshev polynomials guarantee uniform convergence on a Chebyshev grid"',
+                    statement='section III.A: "Chebyshev polynomials guarantee uniform convergence on a Chebyshev grid"',
                 ),
             ]  # fmt: skip
         if "equispaced" in p.grids:
