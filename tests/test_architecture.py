@@ -46,7 +46,7 @@ LEVELS = (
 )
 RANK = {part: rank for rank, parts in enumerate(LEVELS) for part in parts}
 
-#: importable without torch: what lists, describes, plots and refuses, and every experiment but its `_measure`
+#: importable without torch: what lists, describes, plots and refuses, and every experiment but its `_measure` and what that imports
 TORCHLESS = (
     "advlab", "advlab.attacks", "advlab.attacks.status", "advlab.cli", "advlab.config", "advlab.data.plugin", "advlab.data.source",
     "advlab.engine.compatibility", "advlab.engine.datasets", "advlab.engine.dry_run", "advlab.engine.manifest",
@@ -206,9 +206,21 @@ def test_names_cost_nothing(module: str) -> None:
     assert {name.split(".")[0] for name in imported(FILES[module])} <= {*sys.stdlib_module_names, "advlab"}
 
 
+def modules_that_measure() -> set[str]:
+    """Those of experiments that may import torch: `<figure>_measure`, and what such modules alone import."""
+    imports = {name: files_imported(path) for name, path in FILES.items() if name.startswith("advlab.experiments.")}
+    importers = {name: {other for other in imports if name in imports[other]} for name in imports}
+    measuring = {name for name in imports if name.endswith("_measure")}
+    helpers = {name for name in imports if importers[name] and f"{name}_measure" not in measuring} - measuring
+    while more := {name for name in helpers - measuring if importers[name] <= measuring}:
+        measuring |= more
+    return measuring
+
+
 def test_what_must_be_quick_imports_no_torch() -> None:
     """Parameters, results, figures and the command line, one after the other in one process."""
-    figures = [name for name in FILES if name.startswith("advlab.experiments.") and not name.endswith("_measure")]
+    figures = [name for name in FILES if name.startswith("advlab.experiments.") and name not in modules_that_measure()]
+    assert {f"advlab.experiments.surveys.{name}" for name in ("attack_survey", "figures.attack_survey")} <= set(figures)
     modules = [name for name in FILES if any(name == quick or name.startswith(f"{quick}.") for quick in TORCHLESS[1:])]
     modules = [
         name for name in modules if not name.startswith("advlab.attacks.") or name.endswith((".params", ".status"))

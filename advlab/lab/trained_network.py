@@ -18,7 +18,8 @@ from advlab.models.checkpoints import load_state
 from advlab.models.classifier import Classifier
 from advlab.progress import Progress
 from advlab.store.artifacts import Arrays, ArtifactStore
-from advlab.training.loop import normalisation, train
+from advlab.training.loop import train
+from advlab.training.normalisation import normalisation
 
 log = logging.getLogger(__name__)
 

@@ -1,33 +1,48 @@
-"""From run directories to figure files: reads tables, calls an experiment's plot, writes PNG and PDF atomically."""
+"""From tables to figure files: calls an experiment's plot and writes PNG and PDF atomically."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from advlab.plotting.style import style
 from advlab.store.atomic import write_atomic
 from advlab.store.run_directory import RunDirectory
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
+from advlab.store.tables import Frame
 
 SUFFIXES = ("png", "pdf")
 
 
-def draw_run(run: RunDirectory, experiment: Any, table: pd.DataFrame) -> list[Path]:
-    """Draw the figure of one run's table, with its `run` column, into the run; gives the files."""
+def draw_run(run: RunDirectory, experiment: Any, table: Frame) -> list[Path]:
+    """Draw the figure of one run into its directory.
+
+    Args:
+        run: whose table it is.
+        experiment: draws it.
+        table: with a `run` column.
+
+    Returns:
+        the files.
+    """
     return draw(experiment, table, [run.figure_path(experiment.name, suffix) for suffix in SUFFIXES])
 
 
-def draw(experiment: Any, table: pd.DataFrame, paths: Sequence[Path]) -> list[Path]:
-    """Call the experiment's plot on a table with a `run` column and write it to `paths`, by their suffixes."""
-    import matplotlib as mpl
+def draw(experiment: Any, table: Frame, paths: Sequence[Path]) -> list[Path]:
+    """Draw a table and write the figure, the same bytes whenever it is drawn.
 
-    from advlab.plotting.style import style
+    Args:
+        experiment: its `plot` draws the table.
+        table: with a `run` column.
+        paths: of the files, whose suffixes say their formats.
 
+    Returns:
+        the files.
+    """
     with style(), mpl.rc_context({"svg.hashsalt": "advlab"}):
         figure: Figure = experiment.plot(table)
         for path in paths:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+import matplotlib as mpl
+
 COLUMN = 3.35  # inches: one column of a two-column paper
 PAGE = 6.9  # inches: both columns
-SCORES = "viridis_r"  # sequential, monotone in lightness; the common scores near 1 are dark on white
+SCORES = "viridis_r"  # sequential, monotone in lightness; scores near 1, the most frequent, are dark on white
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito 2008
 
+#: matplotlib's rcParams that differ from its defaults
 RC = {
     "font.size": 8,
     "axes.titlesize": 8,
@@ -33,14 +36,12 @@ RC = {
 
 @contextlib.contextmanager
 def style() -> Iterator[None]:
-    """Matplotlib with this style and no display while the block runs."""
-    import matplotlib
-
-    with matplotlib.rc_context(RC):
+    """Matplotlib with the parameters RC while the block runs."""
+    with mpl.rc_context(RC):
         yield
 
 
 def literal(text: str, width: int = 40) -> str:
-    """Text from outside (a dataset's name) for a label: nothing in it is markup, and it is cut to `width`."""
+    """Text from outside (the name of a dataset) for a label: none of it is taken for markup, and it is cut to `width` signs."""
     shown = text if len(text) <= width else text[: width - 1] + "…"
     return "".join(c if c.isprintable() else "?" for c in shown).replace("$", r"\$")

@@ -1,4 +1,4 @@
-"""Bases of the polynomials of degree n on [0, 1], as feature maps: Bernstein's and the shifted Chebyshev one."""
+"""Two bases of the polynomials of degree n on [0, 1], as feature maps: Bernstein's, and shifted Chebyshev polynomials."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.polynomial import chebyshev
 from numpy.typing import ArrayLike, NDArray
 
 Values = NDArray[np.float64]
 
 
-def unit(x: ArrayLike) -> Values:
-    """Points as float64.
+def points_in_unit_interval(x: ArrayLike) -> Values:
+    """The points as float64.
 
     Raises:
-        ValueError: one lies outside [0, 1].
+        ValueError: one of them lies outside [0, 1].
     """
     points = np.asarray(x, dtype=np.float64)
     if not ((points >= 0) & (points <= 1)).all():  # NaN lies outside as well
@@ -37,11 +38,10 @@ def bernstein_basis(x: ArrayLike, degree: int) -> Values:
     Raises:
         ValueError: the degree is below 0, or a point lies outside [0, 1].
     """
-    from scipy.special import gammaln, xlog1py, xlogy
-
-    i, points = orders(degree), unit(x)[:, None]
-    binomials = gammaln(degree + 1) - gammaln(i + 1) - gammaln(degree - i + 1)  # logarithms: C(n, i) itself overflows
-    values: Values = np.exp(binomials + xlogy(i, points) + xlog1py(degree - i, -points))
+    log_gamma, xlogy, xlog1py = scipy.special.gammaln, scipy.special.xlogy, scipy.special.xlog1py
+    i, points = orders(degree), points_in_unit_interval(x)[:, None]
+    log_binomials = log_gamma(degree + 1) - log_gamma(i + 1) - log_gamma(degree - i + 1)  # C(n, i) itself overflows
+    values: Values = np.exp(log_binomials + xlogy(i, points) + xlog1py(degree - i, -points))
     return values
 
 
@@ -59,12 +59,12 @@ def chebyshev_basis(x: ArrayLike, degree: int) -> Values:
         ValueError: the degree is below 0, or a point lies outside [0, 1].
     """
     orders(degree)
-    values: Values = chebyshev.chebvander(2 * unit(x) - 1, degree).astype(np.float64, copy=False)
+    values: Values = chebyshev.chebvander(2 * points_in_unit_interval(x) - 1, degree).astype(np.float64, copy=False)
     return values
 
 
 def orders(degree: int) -> NDArray[Any]:
-    """0..n.
+    """The orders 0..n of the members of a basis of degree n.
 
     Raises:
         ValueError: n is below 0.

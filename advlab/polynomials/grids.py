@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from advlab.polynomials.bases import Values, unit
+from advlab.polynomials.bases import Values, points_in_unit_interval
 
 
 def equispaced(m: int) -> Values:
@@ -16,7 +16,7 @@ def equispaced(m: int) -> Values:
     Raises:
         ValueError: m is below 2.
     """
-    return np.arange(at_least(m, 2)) / (m - 1)
+    return np.arange(checked_size(m, 2)) / (m - 1)
 
 
 def roots(m: int) -> Values:
@@ -25,7 +25,7 @@ def roots(m: int) -> Values:
     Raises:
         ValueError: m is below 1.
     """
-    return (1 - np.cos((2 * np.arange(at_least(m, 1)) + 1) * np.pi / (2 * m))) / 2
+    return (1 - np.cos((2 * np.arange(checked_size(m, 1)) + 1) * np.pi / (2 * m))) / 2
 
 
 def roots_and_boundary(m: int) -> Values:
@@ -43,7 +43,7 @@ def lobatto(m: int) -> Values:
     Raises:
         ValueError: m is below 2.
     """
-    return (1 - np.cos(np.arange(at_least(m, 2)) * np.pi / (m - 1))) / 2
+    return (1 - np.cos(np.arange(checked_size(m, 2)) * np.pi / (m - 1))) / 2
 
 
 def lobatto_interior(m: int) -> Values:
@@ -52,17 +52,17 @@ def lobatto_interior(m: int) -> Values:
     Raises:
         ValueError: m is below 3.
     """
-    return lobatto(at_least(m, 3))[1:-1]
+    return lobatto(checked_size(m, 3))[1:-1]
 
 
-def at_least(m: int, fewest: int) -> int:
-    """m.
+def checked_size(m: int, smallest: int) -> int:
+    """m, if the grid exists.
 
     Raises:
-        ValueError: it is smaller than `fewest`.
+        ValueError: it is below `smallest`.
     """
-    if m < fewest:
-        raise ValueError(f"this grid needs m of at least {fewest}, got {m}")
+    if m < smallest:
+        raise ValueError(f"this grid needs m of at least {smallest}, got {m}")
     return m
 
 
@@ -84,7 +84,7 @@ def nearest_label(x: ArrayLike) -> Values:
     Raises:
         ValueError: a point lies outside [0, 1], or at 1/2, as near to 0 as to 1 (grids of odd m have one there).
     """
-    points = unit(x)
+    points = points_in_unit_interval(x)
     if (np.abs(points - 0.5) < 1e-12).any():
         raise ValueError("a point at 1/2 has no label, it is as near to 0 as to 1: take an even number of points")
     return np.sign(points - 0.5)

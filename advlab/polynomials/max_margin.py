@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from advlab.errors import MeasurementError
 from advlab.polynomials.bases import Values
 
-TOLERANCE = 1e-7  # of the constraints and of the duality gap, relative; reached are 1e-9 and better
-SMALLEST = 1e-7  # margin, relative to the length of the longest feature vector; below, points count as not separable
+TOLERANCE = 1e-7  # relative, of the constraints and of the duality gap; solutions reach 1e-9 and better
+SMALLEST_MARGIN = 1e-7  # relative to the longest feature vector; with a smaller one, points count as not separable
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class MaxMargin:
 
     @property
     def support(self) -> int:
-        """How many points have a multiplier above 0."""
+        """The number of support vectors: points whose multiplier is above 0."""
         return int((self.dual > 0).sum())
 
 
@@ -59,13 +59,13 @@ def max_margin(features: ArrayLike, labels: ArrayLike) -> MaxMargin:
         raise ValueError("features must be finite, and labels -1 or 1")
     scale = float(np.linalg.norm(phi, axis=1).max()) or 1.0
     signed = phi * y[:, None] / scale
-    # the point of the hull of the rays (signed_i, 1) nearest to (0, 1): what is left between them points along (-w, 1)
+    # least distance of (0, 1) from the cone of the vectors (y_i phi_i, 1): the residual points along (-w, 1)
     system = np.vstack([signed.T, np.ones(len(y))])
     target = np.zeros(len(system))
     target[-1] = 1
     multipliers = nonnegative_least_squares(system, target)
     residual = target - system @ multipliers
-    if not residual[-1] > SMALLEST**2:  # it is 1 / (1 + ||w||^2)
+    if not residual[-1] > SMALLEST_MARGIN**2:  # it is 1 / (1 + ||w||^2)
         raise ValueError("no hyperplane through the origin separates the points of the two labels")
     weights, dual = signed.T @ multipliers / residual[-1], multipliers / residual[-1]
     squared = float(weights @ weights)
@@ -85,24 +85,25 @@ def nonnegative_least_squares(system: Values, target: Values) -> Values:
         system: (M, N).
         target: (M,).
     """
-    u, free = np.zeros(system.shape[1]), np.zeros(system.shape[1], dtype=bool)
+    u, free = np.zeros(system.shape[1]), np.zeros(system.shape[1], dtype=bool)  # free: not held at 0
     residual, distance = target, np.inf
     while residual @ residual < distance:  # it falls in every step, until rounding errors say otherwise
         distance = float(residual @ residual)
-        gain = np.where(free, -np.inf, system.T @ residual)
-        if gain.max() <= 1e-9 * distance:
+        descent = np.where(free, -np.inf, system.T @ residual)  # how fast the distance falls with each variable at 0
+        if descent.max() <= 1e-9 * distance:
             break
-        free[gain.argmax()] = True
+        free[descent.argmax()] = True
         while True:
-            best = np.zeros_like(u)
-            best[free] = np.linalg.lstsq(system[:, free], target, rcond=None)[0]
-            below = free & (best <= 0)
-            if not below.any():
+            solution = np.zeros_like(u)  # without the sign constraint on the free variables
+            solution[free] = np.linalg.lstsq(system[:, free], target, rcond=None)[0]
+            violated = free & (solution <= 0)
+            if not violated.any():
                 break
-            ways = np.where(below, u / np.maximum(u - best, 1e-300), np.inf)  # to where each becomes 0
-            u = u + ways.min() * (best - u)
-            free &= ways > ways.min()
+            # go from u towards the solution until the first variable reaches 0, and fix it there
+            shares = np.where(violated, u / np.maximum(u - solution, 1e-300), np.inf)
+            u = u + shares.min() * (solution - u)
+            free &= shares > shares.min()
             u[~free] = 0
-        u = best
+        u = solution
         residual = target - system @ u
     return u

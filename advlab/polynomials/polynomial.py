@@ -1,4 +1,4 @@
-"""What a polynomial does on [0, 1], exactly: where its sign is wrong, and how far it goes."""
+"""Exact numbers about a polynomial on [0, 1]: where its sign is wrong, where it is extreme, and how large it becomes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from advlab.polynomials.bases import Values, chebyshev_basis
 from advlab.polynomials.grids import roots
 
-ROUNDING = 1e-12
+ROUNDING = 1e-12  # points of [0, 1] that are nearer to each other count as one
 Function = Callable[[Values], Values]
 
 
@@ -22,31 +22,31 @@ def wrong_share(function: Function, breaks: ArrayLike) -> float:
         function: of (N,) points.
         breaks: its roots in (0, 1). Points that are no roots only split an interval, and change nothing.
     """
-    widths, middles = pieces(breaks)
+    widths, middles = intervals(breaks)
     return float(widths[np.sign(function(middles)) != np.sign(middles - 0.5)].sum())
 
 
-def longest_piece(function: Function, breaks: ArrayLike) -> float:
+def longest_interval(function: Function, breaks: ArrayLike) -> float:
     """Length of the longest interval on which a function keeps its sign; `breaks` are its roots in (0, 1)."""
-    widths, middles = pieces(breaks)
+    widths, middles = intervals(breaks)
     signs = np.sign(function(middles))
     starts = np.concatenate([[0], np.flatnonzero(np.diff(signs)) + 1])
     return float(np.add.reduceat(widths, starts).max())
 
 
-def pieces(breaks: ArrayLike) -> tuple[Values, Values]:
+def intervals(breaks: ArrayLike) -> tuple[Values, Values]:
     """Lengths and middles of the intervals between 0, 1/2, 1 and `breaks`, from the left."""
     edges = np.unique(np.concatenate([[0.0, 0.5, 1.0], np.asarray(breaks, dtype=np.float64)]))
     edges = edges[(edges >= 0) & (edges <= 1)]
-    edges = edges[np.concatenate([[True], np.diff(edges) > ROUNDING])]  # such as 1/2 and a root that should be 1/2
+    edges = edges[np.concatenate([[True], np.diff(edges) > ROUNDING])]  # a root that should be 1/2 is not quite
     return np.diff(edges), (edges[1:] + edges[:-1]) / 2
 
 
 def real_roots(coefficients: ArrayLike) -> Values:
     """Points of (0, 1), ascending, that hold all roots there of the polynomial sum of c_i T*_i.
 
-    The real parts of all its roots, which are the eigenvalues of its colleague matrix (Good 1961): rounding makes a
-    double root a pair of complex ones, and none is lost so. Some of the points may be no roots.
+    They are the real parts of all roots, which are the eigenvalues of the colleague matrix (Good 1961). Rounding turns a
+    double root into a pair of complex ones, which is not lost in this way; on the other hand, some points may be no roots.
     """
     kept = chebyshev.chebtrim(coefficients, tol=1e-14 * np.abs(coefficients).max())
     real = (np.real(chebyshev.chebroots(kept)) + 1) / 2
@@ -54,26 +54,27 @@ def real_roots(coefficients: ArrayLike) -> Values:
 
 
 def critical_points(coefficients: ArrayLike) -> Values:
-    """0, 1, and points between that hold all extrema of the polynomial sum of c_i T*_i, ascending."""
+    """Points of [0, 1], ascending, that hold all extrema of the polynomial sum of c_i T*_i, and both ends."""
     derivative = chebyshev.chebder(np.asarray(coefficients, dtype=np.float64))
     return np.concatenate([[0.0], real_roots(derivative), [1.0]])
 
 
 def extreme_scores(coefficients: ArrayLike) -> Values:
-    """y f(x) with y the sign of x - 1/2, wherever on [0, 1] it may be extreme; at 1/2, which has no label, with both.
+    """The scores y f(x) of a polynomial f = sum of c_i T*_i at all points of [0, 1] where they may be extreme.
 
-    Of the polynomial f = sum of c_i T*_i: the least score is below 0 where a sign is wrong, the largest |score| is the
-    largest |f|, and the largest |score - 1| is the uniform distance between f and the nearest-neighbour classifier y.
+    The label y is the sign of x - 1/2; at 1/2, which has none, both are taken. The least score is below 0 where a sign is
+    wrong, the largest |score| is the largest |f|, and the largest |score - 1| is the uniform distance between f and the
+    nearest-neighbour classifier y.
     """
     points = critical_points(coefficients)
-    centre = evaluate(coefficients, [0.5])
-    return np.concatenate([np.sign(points - 0.5) * evaluate(coefficients, points), centre, -centre])
+    at_centre = evaluate(coefficients, [0.5])
+    return np.concatenate([np.sign(points - 0.5) * evaluate(coefficients, points), at_centre, -at_centre])
 
 
-def largest(function: Function, degree: int, *, low: float = 0.0, high: float = 1.0) -> float:
+def largest_value(function: Function, degree: int, *, low: float = 0.0, high: float = 1.0) -> float:
     """The largest |f| on [low, high] of a polynomial of degree n, given as a function of (N,) points."""
     points = critical_points(chebyshev_coefficients(function, degree))
-    inside = np.clip(points, low, high)  # those outside stand for the ends
+    inside = np.clip(points, low, high)  # a point outside is replaced by the nearer end, which may be extreme
     return float(np.abs(function(inside)).max())
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
 
-from advlab.polynomials.bases import Values, unit
+from advlab.polynomials.bases import Values, points_in_unit_interval
 
 
 def bernstein_classifier(x: ArrayLike, degree: int) -> Values:
@@ -18,8 +19,8 @@ def bernstein_classifier(x: ArrayLike, degree: int) -> Values:
     Raises:
         ValueError: the degree is below 1, or a point lies outside [0, 1].
     """
-    points = unit(x)
-    return points ** separating(degree) - (1 - points) ** degree
+    points = points_in_unit_interval(x)
+    return points ** separating_degree(degree) - (1 - points) ** degree
 
 
 def chebyshev_classifier(x: ArrayLike, degree: int) -> Values:
@@ -36,10 +37,8 @@ def chebyshev_classifier(x: ArrayLike, degree: int) -> Values:
     Raises:
         ValueError: the degree is below 1, or a point lies outside [0, 1].
     """
-    from scipy.special import eval_chebyu
-
     k = odd_order(degree)
-    values: Values = eval_chebyu(k, 2 * unit(x) - 1) / (k + 1)
+    values: Values = scipy.special.eval_chebyu(k, 2 * points_in_unit_interval(x) - 1) / (k + 1)
     return values
 
 
@@ -59,11 +58,11 @@ def odd_order(degree: int) -> int:
     Raises:
         ValueError: n is below 1.
     """
-    return separating(degree) - 1 + degree % 2
+    return separating_degree(degree) - 1 + degree % 2
 
 
-def separating(degree: int) -> int:
-    """The degree, if polynomials of it can tell 0 from 1.
+def separating_degree(degree: int) -> int:
+    """The degree, if polynomials of that degree can tell 0 from 1.
 
     Raises:
         ValueError: it is below 1.

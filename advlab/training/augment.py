@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from advlab.training.recipe import ADVERSARIES, parse_augmentation
+from advlab.training.recipe_text import ADVERSARIES, parse_augmentation
 
 Augmentation = Callable[[Tensor, Generator], Tensor]
 
@@ -18,38 +18,45 @@ def pipeline(texts: Sequence[str]) -> Augmentation:
     """The augmentations that a recipe lists ("crop:4", "flip", "affine:10,0.1,0.1"), applied in that order.
 
     The result takes images (N, C, H, W), of any floating type and not yet normalised, and a generator on their device,
-    and gives images of the same shape. Raises ValueError when a text is not an augmentation.
+    and gives images of the same shape.
+
+    Raises:
+        ValueError: a text is not an augmentation.
     """
-    stages = [_make(*parse_augmentation(text)) for text in texts]
+    augmentations = [_augmentation(*parse_augmentation(text)) for text in texts]
 
     def apply(images: Tensor, generator: Generator) -> Tensor:
-        for stage in stages:
-            images = stage(images, generator)
+        for augmentation in augmentations:
+            images = augmentation(images, generator)
         return images
 
     return apply
 
 
 def random_crop(images: Tensor, generator: Generator, *, padding: int) -> Tensor:
-    """Images (N, C, H, W) shifted by up to `padding` pixels each way, each by its own offset, black moving in."""
+    """Images (N, C, H, W), each shifted by its own offset of up to `padding` pixels each way; what moves in is black."""
     if padding == 0:
         return images
-    count, device = images.shape[0], images.device
-    offsets = torch.randint(0, 2 * padding + 1, (2, count), generator=generator, device=device)
+    offsets = torch.randint(0, 2 * padding + 1, (2, len(images)), generator=generator, device=images.device)
     return crop(images, offsets, padding=padding)
 
 
 def crop(images: Tensor, offsets: Tensor, *, padding: int) -> Tensor:
-    """Windows of the size of the images (N, C, H, W) out of the padded ones; `offsets` (2, N) are their first row and
-    column, 0 to 2 `padding`."""
-    count, _, height, width = images.shape
+    """Cut windows of the size of the images (N, C, H, W) out of the padded images.
+
+    Args:
+        images: of any floating type.
+        offsets: (2, N) first row and first column of each window, 0 to 2 `padding`.
+        padding: black pixels on each side.
+    """
+    batch, _, height, width = images.shape
     device = images.device
     padded = F.pad(images, (padding, padding, padding, padding))
     rows = offsets[0, :, None] + torch.arange(height, device=device)
     columns = offsets[1, :, None] + torch.arange(width, device=device)
-    which = torch.arange(count, device=device)[:, None, None]
+    image = torch.arange(batch, device=device)[:, None, None]
     # indexing the last dimension but one from (N, H, W, C) moves whole pixels: one gather instead of one per channel
-    pixels = padded.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]]
+    pixels = padded.permute(0, 2, 3, 1)[image, rows[:, :, None], columns[:, None, :]]
     return pixels.permute(0, 3, 1, 2)
 
 
@@ -60,19 +67,31 @@ def random_flip(images: Tensor, generator: Generator) -> Tensor:
 
 
 def random_affine(images: Tensor, generator: Generator, *, degrees: float, translate: float, scale: float) -> Tensor:
-    """Images (N, C, H, W), each rotated by up to `degrees`, shifted by up to `translate` of its size and zoomed by a
-    factor in [1 - scale, 1 + scale], all uniform; bilinear, borders repeated."""
-    count, device = images.shape[0], images.device
-    uniform = torch.rand(4, count, generator=generator, device=device) * 2 - 1
+    """Images (N, C, H, W), each rotated, shifted and zoomed by its own uniform random amounts.
+
+    Args:
+        images: of any floating type.
+        generator: on their device.
+        degrees: of the rotation, at most, either way.
+        translate: of the shift along each axis, at most, as a fraction of the size.
+        scale: the factor of the zoom lies in [1 - scale, 1 + scale].
+    """
+    uniform = torch.rand(4, len(images), generator=generator, device=images.device) * 2 - 1
     angle = uniform[0] * math.radians(degrees)
-    # grid_sample counts in half sizes, so a shift by a fraction f of the size is 2 f
+    # coordinates run from -1 to 1 over an image: a shift by the fraction f of its size is 2 f
     shift = uniform[1:3] * (2 * translate)
     return affine(images, angle=angle, shift=shift, zoom=1 + uniform[3] * scale)
 
 
 def affine(images: Tensor, *, angle: Tensor, shift: Tensor, zoom: Tensor) -> Tensor:
-    """Images (N, C, H, W) rotated by `angle` (N,) in radians, shifted by `shift` (2, N) in half sizes (x, then y) and
-    zoomed by `zoom` (N,)."""
+    """Rotate, shift and zoom images, interpolated bilinearly, with their borders repeated outwards.
+
+    Args:
+        images: (N, C, H, W).
+        angle: (N,) in radians.
+        shift: (2, N) along x, then y, as a fraction of half the size.
+        zoom: (N,) factors; above 1 enlarges.
+    """
     ratio = images.shape[3] / images.shape[2]  # the grid is square, the image need not be: rotate in pixels
     cosine, sine = torch.cos(angle) / zoom, torch.sin(angle) / zoom
     theta = torch.stack(
@@ -83,7 +102,8 @@ def affine(images: Tensor, *, angle: Tensor, shift: Tensor, zoom: Tensor) -> Ten
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def _make(name: str, values: tuple[float, ...]) -> Augmentation:
+def _augmentation(name: str, values: tuple[float, ...]) -> Augmentation:
+    """The function that a parsed text names, with its parameters."""
     if name in ADVERSARIES:
         raise ValueError(f"{name} adds points to a batch by its network: see advlab.training.adversary")
     if name == "flip":

@@ -11,14 +11,14 @@ from torch import Generator, Tensor
 
 
 class BatchedMLPs:
-    """S multilayer perceptrons with tanh and without biases, as products of stacked matrices.
+    """S multilayer perceptrons with tanh and without biases, whose weights are stacked: one batched product a layer.
 
     Args:
-        count: S.
+        networks: S.
         widths: inputs, hidden widths, outputs.
-        deviation: of the normal distribution of the initial weights, the same weights for all S; 0: of each layer
-            1 / sqrt(inputs).
-        generator: of the draws, on the CPU.
+        deviation: standard deviation of the normal distribution from which the initial weights are drawn, which are the same
+            for all S; 0: 1 / sqrt(inputs) in each layer.
+        generator: of the initial weights, on the CPU.
         device: where the weights live.
 
     Attributes:
@@ -29,14 +29,20 @@ class BatchedMLPs:
     """
 
     def __init__(
-        self, count: int, widths: Sequence[int], *, deviation: float, generator: Generator, device: torch.device | str
+        self,
+        networks: int,
+        widths: Sequence[int],
+        *,
+        deviation: float,
+        generator: Generator,
+        device: torch.device | str,
     ) -> None:
-        if count < 1 or len(widths) < 2 or min(widths) < 1 or deviation < 0:
+        if networks < 1 or len(widths) < 2 or min(widths) < 1 or deviation < 0:
             raise ValueError(
-                f"count and widths must be above 0, deviation 0 or more, got {count}, {list(widths)} and {deviation}"
+                f"count and widths must be above 0, deviation 0 or more, got {networks}, {list(widths)} and {deviation}"
             )
         self.weights = [
-            (torch.randn(m, n, generator=generator) * (deviation or m**-0.5)).to(device).expand(count, m, n).clone()
+            (torch.randn(m, n, generator=generator) * (deviation or m**-0.5)).to(device).expand(networks, m, n).clone()
             for m, n in pairwise(widths)
         ]
 
@@ -46,11 +52,11 @@ class BatchedMLPs:
             x = torch.tanh(x @ weight)
         return x @ self.weights[-1]
 
-    def one(self, index: int, x: Tensor) -> Tensor:
-        """(N, outputs) logits of points (N, inputs) by one of them."""
+    def logits_of(self, network: int, x: Tensor) -> Tensor:
+        """(N, outputs) logits of points (N, inputs) by one of the networks, counted from 0."""
         for weight in self.weights[:-1]:
-            x = torch.tanh(x @ weight[index])
-        return x @ self.weights[-1][index]
+            x = torch.tanh(x @ weight[network])
+        return x @ self.weights[-1][network]
 
     def fit(
         self,
@@ -62,33 +68,35 @@ class BatchedMLPs:
         lr: float,
         generator: Generator,
     ) -> None:
-        """Train by Adam on the cross-entropy, each with batches drawn from its own points, the rate falling as a cosine.
+        """Train by Adam on the cross-entropy, each network on its own points, while the learning rate falls as a cosine.
 
-        What one learns does not depend on the others.
+        What a network learns does not depend on the others: the summed loss has no term with the weights of two networks.
 
         Args:
             points: S tensors (N_s, inputs).
             labels: S tensors (N_s,) int64.
             steps: of Adam.
-            batch: points of each in a step, drawn with replacement.
-            lr: rate of the first step.
+            batch: points of each network in a step, drawn with replacement.
+            lr: learning rate of the first step.
             generator: of the batches, on the CPU.
 
         Raises:
             ValueError: there are not S sets of points, or one is empty.
         """
-        device, count = self.weights[0].device, len(self.weights[0])
+        device, networks = self.weights[0].device, len(self.weights[0])
         sizes = torch.tensor([len(y) for y in labels])
-        if len(points) != count or len(labels) != count or int(sizes.min()) < 1:
-            raise ValueError(f"{count} sets of at least one point are needed, got {sizes.tolist()}")
+        if len(points) != networks or len(labels) != networks or int(sizes.min()) < 1:
+            raise ValueError(f"{networks} sets of at least one point are needed, got {sizes.tolist()}")
+        # the sets lie behind each other; the points of network s begin at starts[s]
         x, y = torch.cat(list(points)).to(device), torch.cat(list(labels)).to(device)
-        first = F.pad(sizes.cumsum(0), (1, 0))[:-1]
+        starts = F.pad(sizes.cumsum(0), (1, 0))[:-1]
         weights = [weight.requires_grad_() for weight in self.weights]
         optimizer = torch.optim.Adam(weights, lr=lr, fused=True)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         for _ in range(steps):
-            drawn = torch.rand(batch, generator=generator, dtype=torch.float64)  # shared: paired over the students
-            index = (first[:, None] + (drawn * sizes[:, None]).long()).to(device)
+            # the same uniform numbers choose the points of every network, so that their batches are paired
+            uniform = torch.rand(batch, generator=generator, dtype=torch.float64)
+            index = (starts[:, None] + (uniform * sizes[:, None]).long()).to(device)
             loss = F.cross_entropy(self(x[index]).flatten(0, 1), y[index].flatten(), reduction="sum") / batch
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

@@ -1,11 +1,11 @@
-"""The training loop: normalisation constants, and one function that trains a network by a recipe."""
+"""The training loop: one function that trains a network in place by a recipe."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -13,36 +13,17 @@ from torch import Tensor, nn
 
 from advlab.models.classifier import Classifier
 from advlab.training.adversary import Adversary
-from advlab.training.augment import pipeline
+from advlab.training.augment import Augmentation, pipeline
+from advlab.training.epochs import EpochLog, EpochMeter, TrainingLog
+from advlab.training.normalisation import check_images
+from advlab.training.optimizer import RecipeOptimizer
 from advlab.training.recipe import Recipe
 
 #: called with (steps done, total steps, loss); an exception it raises ends the training
 OnStep = Callable[[int, int, float], None]
 
-#: Steps between two looks at the losses on an accelerator, where each look waits for the device.
+#: steps between two looks at the losses on an accelerator, where each look waits for the device
 READ_EVERY = 25
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpochLog:
-    """One epoch: mean loss over its batches while they were trained, accuracy over their (augmented) images without the
-    points that an adversary added, wall-clock seconds."""
-
-    epoch: int
-    lr: float
-    loss: float
-    accuracy: float
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingLog:
-    """What one training did, and the precision it ran in: the recipe's, or float32 where that is not available."""
-
-    steps: int
-    seconds: float
-    precision: str
-    epochs: list[EpochLog] = field(default_factory=list)
 
 
 def has_bfloat16(device: torch.device) -> bool:
@@ -52,38 +33,6 @@ def has_bfloat16(device: torch.device) -> bool:
     if device.type == "cpu":
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) if torch.backends.mkldnn.is_available() else False
     return True
-
-
-def normalisation(recipe: Recipe, images_uint8: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation by which images in [0, 1] are normalised, (x - mean) / std.
-
-    `images_uint8` are the training images (N, C, H, W). Both results are float32, broadcast to (C, H, W), and live
-    where the images live. "caffe" is pixel / 256; "mean_image" is pixel minus the mean training image, in units of
-    0..255 (Jetley et al. 2018); "standard" is per channel.
-
-    Raises ValueError when there are no images, or they are not uint8.
-    """
-    _check_images(images_uint8)
-    channels = images_uint8.shape[1]
-    device = images_uint8.device
-    ones = torch.ones(channels, 1, 1, device=device)
-    if recipe.normalise == "caffe":
-        return torch.zeros_like(ones), ones * (256.0 / 255.0)
-    if recipe.normalise == "mean_image":
-        total = images_uint8.sum(dim=0, dtype=torch.int64)
-        return (total.double() / (255 * len(images_uint8))).float(), ones / 255.0
-    # exact integer sums: neither the order nor the device changes the constants
-    count = images_uint8.numel() // channels
-    first = torch.zeros(channels, dtype=torch.int64, device=device)
-    second = torch.zeros(channels, dtype=torch.int64, device=device)
-    for start in range(0, len(images_uint8), 4096):  # a few at a time: int64 is eight times as large
-        values = images_uint8[start : start + 4096].to(torch.int64)
-        first += values.sum(dim=(0, 2, 3))
-        second += (values * values).sum(dim=(0, 2, 3))
-    mean = first.double() / count
-    std = (second.double() / count - mean * mean).clamp_min(0).sqrt()
-    std[std == 0] = 255.0  # a constant channel: nothing to scale
-    return (mean / 255).float().view(-1, 1, 1), (std / 255).float().view(-1, 1, 1)
 
 
 def train(
@@ -98,19 +47,29 @@ def train(
     seed: int,
     on_step: OnStep | None = None,
 ) -> TrainingLog:
-    """Trains `network` in place by `recipe`, on images uint8 (N, C, H, W) with labels int64 (N,), and leaves it in
-    evaluation mode on `device` with every `.grad` None, whatever happens. A recipe in bfloat16 is trained in float32 on
-    a device that would only emulate it.
+    """Train a network in place.
 
     The network sees (x - mean) / std with x in [0, 1], augmented before that. Where the recipe names an adversary, each batch
-    is followed by its moved images with the same labels, and the loss is the mean over both. Same weights, images, recipe and seed
-    give the same weights (on the CPU to the bit; the number of threads is part of that), and the global random state is
-    left as it was. `on_step` hears of every step on the CPU, and of every 25th and the last on an accelerator.
+    is followed by its moved images with the same labels, and the loss is the mean over both. Same weights, images, recipe and
+    seed give the same weights (on the CPU to the bit; the number of threads is part of that), and the global random state
+    is left as it was. A recipe in bfloat16 is trained in float32 on a device that would only emulate it.
 
-    Raises ValueError for a recipe that trains nothing or data that do not fit each other, and FloatingPointError when
-    the loss is no longer finite.
+    Args:
+        network: is left in evaluation mode on `device` with every `.grad` None, whatever happens.
+        images: (N, C, H, W) uint8.
+        labels: (N,) int64.
+        recipe: how it is trained.
+        mean: of images in [0, 1], broadcasts to (C, H, W).
+        std: likewise.
+        device: where it is trained.
+        seed: of the order of the images, the augmentation, the adversary and dropout.
+        on_step: hears of every step on the CPU, and of every 25th and the last of each epoch on an accelerator.
+
+    Raises:
+        ValueError: the recipe trains nothing, or the data do not fit each other.
+        FloatingPointError: the loss is no longer finite.
     """
-    _check_images(images)
+    check_images(images)
     if not recipe.trains:
         raise ValueError("recipe 'none' trains nothing: choose a recipe, or load weights")
     if labels.shape != images.shape[:1]:
@@ -127,16 +86,27 @@ def train(
         recipe = replace(recipe, precision="float32")
     # channels_last speeds up the CPU's convolutions in both precisions, an accelerator's only in bfloat16
     channels_last = device.type == "cpu" or recipe.precision == "bf16"
-    layout = torch.channels_last if channels_last else torch.contiguous_format
-    network.to(memory_format=layout)  # type: ignore[call-overload]
-    forked = list(range(torch.cuda.device_count())) if device.type == "cuda" else []  # manual_seed seeds them all
+    memory_format = torch.channels_last if channels_last else torch.contiguous_format
+    network.to(memory_format=memory_format)  # type: ignore[call-overload]
+    seeded_devices = list(range(torch.cuda.device_count())) if device.type == "cuda" else []  # by manual_seed: all
     try:
-        with torch.random.fork_rng(devices=forked):
+        with torch.random.fork_rng(devices=seeded_devices):
             torch.manual_seed(seed)
             network.train()
-            return _run(
-                network, images, labels, recipe, mean.to(device), std.to(device), seed, layout, on_step, adversary
+            training_step = TrainingStep(
+                network=network,
+                optimizer=RecipeOptimizer(network, recipe),
+                images=images,
+                labels=labels,
+                mean=mean.to(device),
+                std=std.to(device),
+                recipe=recipe,
+                memory_format=memory_format,
+                augment=pipeline(recipe.transforms),
+                adversary=adversary,
+                generator=torch.Generator(device=device).manual_seed(seed),
             )
+            return _train_epochs(training_step, seed, on_step)
     finally:
         network.eval()
         for parameter in network.parameters():
@@ -144,130 +114,96 @@ def train(
         network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
 
-def _run(
-    network: nn.Module,
-    images: Tensor,
-    labels: Tensor,
-    recipe: Recipe,
-    mean: Tensor,
-    std: Tensor,
-    seed: int,
-    layout: torch.memory_format,
-    on_step: OnStep | None,
-    adversary: Adversary | None,
-) -> TrainingLog:
-    device, count = images.device, len(images)
-    total, per_epoch = recipe.total_steps(count), recipe.steps_per_epoch(count)
-    read_every = 1 if device.type == "cpu" else READ_EVERY
-    optimizer, multipliers = _optimizer(network, recipe)
-    augment = pipeline(recipe.transforms)
-    augment_random = torch.Generator(device=device).manual_seed(seed)
-    low_precision = recipe.precision == "bf16"
+@dataclass(frozen=True, kw_only=True)
+class TrainingStep:
+    """Everything that one step needs, on the training's device.
 
-    started = epoch_started = time.perf_counter()
-    epochs: list[EpochLog] = []
-    losses: list[Tensor] = []
-    seen, loss_sum = 0, 0.0
-    correct = torch.zeros((), dtype=torch.int64, device=device)
-    for step, batch in enumerate(_batches(count, recipe.batch_size, total, seed, device)):
-        lr = recipe.lr_at(step, total)
-        for group, multiplier in zip(optimizer.param_groups, multipliers, strict=True):
-            group["lr"] = lr * multiplier
-        y = labels[batch]
-        x = augment(images[batch].float().div_(255.0), augment_random)
-        with torch.autocast(device.type, torch.bfloat16, enabled=low_precision):
-            if adversary is not None:
-                x, y = torch.cat([x, adversary(x, y, augment_random)]), torch.cat([y, y])
-            x = x.sub_(mean).div_(std).contiguous(memory_format=layout)
-            logits = network(x)
+    Attributes:
+        network: in training mode.
+        optimizer: of its parameters.
+        images: (N, C, H, W) uint8, all that are trained on.
+        labels: (N,) int64.
+        mean: of images in [0, 1], broadcasts to (C, H, W).
+        std: likewise.
+        recipe: its precision and label smoothing are read here.
+        memory_format: of the network and its inputs.
+        augment: changes the images of a batch at random.
+        adversary: gives points that are added to each batch; None: plain training.
+        generator: of augmentation and adversary.
+    """
+
+    network: nn.Module
+    optimizer: RecipeOptimizer
+    images: Tensor
+    labels: Tensor
+    mean: Tensor
+    std: Tensor
+    recipe: Recipe
+    memory_format: torch.memory_format
+    augment: Augmentation
+    adversary: Adversary | None
+    generator: torch.Generator
+
+    def __call__(self, index: Tensor, lr: float) -> tuple[Tensor, Tensor]:
+        """Step on the images `index` (n,) at the learning rate `lr`; the batch's loss, and how many images were right."""
+        device_type, low_precision = self.images.device.type, self.recipe.precision == "bf16"
+        y = self.labels[index]
+        x = self.augment(self.images[index].float().div_(255.0), self.generator)
+        with torch.autocast(device_type, torch.bfloat16, enabled=low_precision):
+            if self.adversary is not None:
+                x, y = torch.cat([x, self.adversary(x, y, self.generator)]), torch.cat([y, y])
+            x = x.sub_(self.mean).div_(self.std).contiguous(memory_format=self.memory_format)
+            logits = self.network(x)
         logits = logits.float()
-        loss = F.cross_entropy(logits, y, label_smoothing=recipe.label_smoothing)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        loss = F.cross_entropy(logits, y, label_smoothing=self.recipe.label_smoothing)
+        self.optimizer.step(loss, lr)
+        correct = (logits.detach()[: len(index)].argmax(dim=1) == y[: len(index)]).sum()
+        return loss.detach(), correct
 
-        losses.append(loss.detach())
-        correct += (logits.detach()[: len(batch)].argmax(dim=1) == y[: len(batch)]).sum()
-        seen += len(batch)
-        done = step + 1
-        epoch_ends = done % per_epoch == 0 or done == total
+
+def _train_epochs(training_step: TrainingStep, seed: int, on_step: OnStep | None) -> TrainingLog:
+    """All steps of a recipe, with its learning rates."""
+    recipe, device, images = training_step.recipe, training_step.images.device, len(training_step.images)
+    total_steps, steps_per_epoch = recipe.total_steps(images), recipe.steps_per_epoch(images)
+    read_every = 1 if device.type == "cpu" else READ_EVERY
+    started = time.perf_counter()
+    meter, epochs = EpochMeter(device), list[EpochLog]()
+    for done, index in enumerate(_batches(images, recipe.batch_size, total_steps, seed, device), start=1):
+        lr = recipe.lr_at(done - 1, total_steps)
+        loss, correct = training_step(index, lr)
+        meter.add(loss, correct, len(index))
+        epoch_ends = done % steps_per_epoch == 0 or done == total_steps
         if done % read_every == 0 or epoch_ends:
-            values = torch.stack(losses).tolist()
-            losses.clear()
-            _check_finite(values, first_step=done - len(values), per_epoch=per_epoch, total=total, recipe=recipe)
-            loss_sum += sum(values)
+            losses = meter.read_losses()
+            _check_finite(losses, done, steps_per_epoch, total_steps, recipe)
             if on_step is not None:
-                on_step(done, total, values[-1])
+                on_step(done, total_steps, losses[-1])
         if epoch_ends:
-            now = time.perf_counter()
-            epochs.append(
-                EpochLog(
-                    epoch=step // per_epoch + 1,
-                    lr=lr,
-                    loss=loss_sum / (step % per_epoch + 1),
-                    accuracy=int(correct) / seen,
-                    seconds=now - epoch_started,
-                )
-            )
-            seen, loss_sum, epoch_started = 0, 0.0, now
-            correct.zero_()
+            epochs.append(meter.end_epoch((done - 1) // steps_per_epoch + 1, lr))
     seconds = time.perf_counter() - started
-    return TrainingLog(steps=total, seconds=seconds, precision=recipe.precision, epochs=epochs)
+    return TrainingLog(steps=total_steps, seconds=seconds, precision=recipe.precision, epochs=epochs)
 
 
-def _batches(count: int, batch_size: int, total_steps: int, seed: int, device: torch.device) -> Iterator[Tensor]:
+def _batches(images: int, batch_size: int, total_steps: int, seed: int, device: torch.device) -> Iterator[Tensor]:
     """Indices of each step's images: a new order each epoch, the incomplete last batch left out."""
     # drawn on the CPU, so that every kind of device sees the images in the same order
     generator = torch.Generator().manual_seed(seed)
     step = 0
     while step < total_steps:
-        order = torch.randperm(count, generator=generator).to(device)
-        for start in range(0, max(1, count - batch_size + 1), batch_size):
+        order = torch.randperm(images, generator=generator).to(device)
+        for start in range(0, max(1, images - batch_size + 1), batch_size):
             if step == total_steps:
                 return
             yield order[start : start + batch_size]
             step += 1
 
 
-def _optimizer(network: nn.Module, recipe: Recipe) -> tuple[torch.optim.Optimizer, list[float]]:
-    """The optimizer, and for each of its parameter groups the multiple of the learning rate that it takes."""
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    layers = [module for module in network.modules() if any(True for _ in module.parameters(recurse=False))]
-    head = {id(parameter) for parameter in layers[-1].parameters()} if layers else set()
-    alike: dict[tuple[float, float], list[nn.Parameter]] = {}  # (decay, multiple of the rate): few groups, few calls
-    for parameter in trained:
-        is_bias = parameter.ndim <= 1  # the gains of a batch norm count as biases: they, too, have one dimension
-        decay = recipe.weight_decay * (recipe.bias_decay if is_bias else 1.0)
-        multiple = (recipe.bias_lr if is_bias else 1.0) * (recipe.head_lr if id(parameter) in head else 1.0)
-        alike.setdefault((decay, multiple), []).append(parameter)
-    groups: list[dict[str, object]] = [
-        {"params": chosen, "weight_decay": decay} for (decay, _), chosen in alike.items()
-    ]
-    multipliers = [multiple for _, multiple in alike]
-    if not groups:
-        raise ValueError("the network has no parameter that requires a gradient: nothing to train")
-    if recipe.optimizer == "sgd":
-        # torch scales the velocity by the rate of the step, caffe the gradient: the same while the rate is constant
-        return torch.optim.SGD(
-            groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=True
-        ), multipliers
-    adam = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
-    return adam(groups, lr=recipe.lr, betas=(recipe.momentum, 0.999), fused=True), multipliers
-
-
-def _check_finite(values: list[float], *, first_step: int, per_epoch: int, total: int, recipe: Recipe) -> None:
-    for offset, value in enumerate(values):
-        if not math.isfinite(value):
-            step = first_step + offset
+def _check_finite(losses: list[float], done: int, steps_per_epoch: int, total_steps: int, recipe: Recipe) -> None:
+    """Refuse losses that are infinite or NaN; they are those of the last steps of `done`."""
+    for step, loss in enumerate(losses, start=done - len(losses) + 1):
+        if not math.isfinite(loss):
             raise FloatingPointError(
-                f"recipe {recipe.name!r}: the loss became {value} in epoch {step // per_epoch + 1}, step {step + 1} of "
-                f"{total}: lower recipe.lr (now {recipe.lr:g})"
+                f"recipe {recipe.name!r}: the loss became {loss} in epoch {(step - 1) // steps_per_epoch + 1}, step {step} of "
+                f"{total_steps}: lower recipe.lr (now {recipe.lr:g})"
                 + (" or set recipe.precision=float32" if recipe.precision == "bf16" else "")
             )
-
-
-def _check_images(images: Tensor) -> None:
-    if images.dtype != torch.uint8 or images.ndim != 4 or len(images) == 0:
-        raise ValueError(
-            f"images must be uint8 of shape (N, C, H, W) with N at least 1, got {images.dtype} {tuple(images.shape)}"
-        )

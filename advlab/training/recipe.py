@@ -5,24 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from advlab.training.recipe_text import ADVERSARIES, parse_augmentation, parse_lr_step
+
 OPTIMIZERS = ("sgd", "adam", "adamw")
 SCHEDULES = ("constant", "inv", "one_cycle", "cosine", "steps")
 PRECISIONS = ("float32", "bf16")
 NORMALISATIONS = ("caffe", "mean_image", "standard")
-#: augmentation -> its parameters, in the order in which they are written
-AUGMENTATIONS: dict[str, tuple[str, ...]] = {
-    "crop": ("padding in pixels",),
-    "flip": (),
-    "affine": ("rotation in degrees", "translation as a fraction of the size", "scaling as a fraction"),
-}
-#: what adds a moved copy of every image to its batch -> its parameters; L2 norms of images in [0, 1] (`adversary`)
-ADVERSARIES: dict[str, tuple[str, ...]] = {
-    "hard": ("steps", "length of a step"),
-    "adversarial": ("steps", "length of a step"),
-    "pgd": ("steps", "length of a step"),
-    "noise": ("length",),
-    "hard_noise": ("steps", "length of a step"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +63,15 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _check(bool(self.name), "name", "not empty", self.name)
+        self._check_steps()
+        self._check_optimizer()
+        self._check_schedule()
+        self._check_images()
+        for dataset, accuracy in self.expected.items():
+            _check(0 <= accuracy <= 1, f"expected.{dataset}", "a fraction in [0, 1]", accuracy)
+
+    def _check_steps(self) -> None:
+        """How many steps there are, and of how many images."""
         _check(self.epochs >= 0, "epochs", "at least 0", self.epochs)
         _check(self.max_steps >= 0, "max_steps", "at least 0", self.max_steps)
         if self.trains and (self.epochs > 0) == (self.max_steps > 0):
@@ -83,6 +80,9 @@ class Recipe:
                 f"got epochs={self.epochs} and max_steps={self.max_steps}"
             )
         _check(self.batch_size >= 1, "batch_size", "at least 1", self.batch_size)
+
+    def _check_optimizer(self) -> None:
+        """The optimizer, and numbers that are at least 0."""
         _check_choice(self.optimizer, "optimizer", OPTIMIZERS)
         _check(0 < self.lr < math.inf, "lr", "above 0", self.lr)
         _check(0 <= self.momentum < 1, "momentum", "in [0, 1)", self.momentum)
@@ -91,9 +91,15 @@ class Recipe:
         for name in ("weight_decay", "bias_lr", "bias_decay", "head_lr", "inv_gamma", "inv_power"):
             value = getattr(self, name)
             _check(0 <= value < math.inf, name, "at least 0", value)
+
+    def _check_schedule(self) -> None:
+        """The learning rate over the steps."""
         _check_choice(self.schedule, "schedule", SCHEDULES)
         _check(0 <= self.warmup < 1, "warmup", "in [0, 1)", self.warmup)
         self._check_lr_steps()
+
+    def _check_images(self) -> None:
+        """What is done to images and labels before the network sees them, and the precision in which it does."""
         _check(0 <= self.label_smoothing < 1, "label_smoothing", "in [0, 1)", self.label_smoothing)
         names = [parse_augmentation(text)[0] for text in self.augment]
         if any(name in ADVERSARIES for name in names[:-1]):
@@ -103,8 +109,6 @@ class Recipe:
             )
         _check_choice(self.precision, "precision", PRECISIONS)
         _check_choice(self.normalise, "normalise", NORMALISATIONS)
-        for dataset, accuracy in self.expected.items():
-            _check(0 <= accuracy <= 1, f"expected.{dataset}", "a fraction in [0, 1]", accuracy)
 
     @property
     def trains(self) -> bool:
@@ -138,24 +142,26 @@ class Recipe:
             return self.lr / math.pow(1.0 + self.inv_gamma * step, self.inv_power)
         if self.schedule == "steps":
             return self.lr * self._step_factor(step / total_steps)
-        rising = self.warmup * total_steps
-        if step + 1 <= rising:
-            return self.lr * (step + 1) / rising
-        left = (total_steps - step) / (total_steps - rising)  # 1 at the peak, and not yet 0 in the last step
-        left = min(1.0, left)
-        return self.lr * (left if self.schedule == "one_cycle" else 0.5 - 0.5 * math.cos(math.pi * left))
+        warmup_steps = self.warmup * total_steps
+        if step + 1 <= warmup_steps:
+            return self.lr * (step + 1) / warmup_steps
+        remaining = (total_steps - step) / (total_steps - warmup_steps)  # 1 at the peak, and not yet 0 in the last step
+        remaining = min(1.0, remaining)
+        return self.lr * (remaining if self.schedule == "one_cycle" else 0.5 - 0.5 * math.cos(math.pi * remaining))
 
     def _step_factor(self, progress: float) -> float:
-        pairs = [parse_lr_step(text) for text in self.lr_steps]
-        position = progress * sum(epochs for epochs, _ in pairs)
-        end = 0.0
-        for epochs, factor in pairs:
-            end += epochs
-            if position < end - 1e-9:
+        """The factor of `lr_steps` after a share `progress` of all steps."""
+        phases = [parse_lr_step(text) for text in self.lr_steps]
+        epoch = progress * sum(epochs for epochs, _ in phases)
+        phase_end = 0.0
+        for epochs, factor in phases:
+            phase_end += epochs
+            if epoch < phase_end - 1e-9:
                 return factor
-        return pairs[-1][1]
+        return phases[-1][1]
 
     def _check_lr_steps(self) -> None:
+        """They are there for the schedule `steps` alone, and cover all epochs."""
         if self.schedule != "steps":
             if self.lr_steps:
                 raise ValueError(f"recipe field lr_steps must be empty unless schedule is steps, got {self.lr_steps}")
@@ -166,40 +172,6 @@ class Recipe:
                 f"recipe field lr_steps must list 'epochs:factor' that add up to epochs={self.epochs}, "
                 f"got {self.lr_steps}, which add up to {total:g}"
             )
-
-
-def parse_lr_step(text: str) -> tuple[float, float]:
-    """(epochs, factor) of "80:0.1". Raises ValueError when the text is anything else."""
-    try:
-        epochs, factor = (float(part) for part in text.split(":"))
-    except ValueError:
-        epochs, factor = 0.0, 0.0
-    if not (0 < epochs < math.inf and 0 < factor < math.inf):
-        raise ValueError(f"recipe field lr_steps must hold 'epochs:factor' with both above 0, got {text!r}")
-    return epochs, factor
-
-
-def parse_augmentation(text: str) -> tuple[str, tuple[float, ...]]:
-    """("affine", (10.0, 0.1, 0.1)) of "affine:10,0.1,0.1". Raises ValueError naming what an augmentation takes."""
-    name, _, rest = text.partition(":")
-    known = AUGMENTATIONS | ADVERSARIES
-    if name not in known:
-        raise ValueError(f"recipe field augment must hold {', '.join(known)}, got {text!r}")
-    wanted = known[name]
-    try:
-        values = tuple(float(part) for part in rest.split(",")) if rest else ()
-    except ValueError:
-        values = (-1.0,)
-    if len(values) != len(wanted) or any(not 0 <= value < math.inf for value in values):
-        form = f"{name}:{','.join('number' for _ in wanted)} ({', '.join(wanted)})" if wanted else name
-        raise ValueError(f"recipe field augment: write {form}, numbers at least 0, got {text!r}")
-    if name == "crop" and values[0] != int(values[0]):
-        raise ValueError(f"recipe field augment: the padding of crop must be a whole number of pixels, got {text!r}")
-    if name in ADVERSARIES and (min(values) <= 0 or (len(values) == 2 and values[0] != int(values[0]))):
-        raise ValueError(f"recipe field augment: {name} takes whole steps of a length above 0, got {text!r}")
-    if name == "affine" and values[2] >= 1:
-        raise ValueError(f"recipe field augment: the scaling of affine must be below 1, got {text!r}")
-    return name, values
 
 
 def _check(valid: bool, name: str, allowed: str, value: object) -> None:

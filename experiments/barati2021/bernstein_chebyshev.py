@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
-from advlab.lab.experiment import Cell, Cost, Experiment
+import numpy as np
+
+from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
+from advlab.polynomials.grids import lobatto
+from advlab.polynomials.polynomial import largest_value, longest_interval, wrong_share
+from advlab.polynomials.two_points import bernstein_classifier, chebyshev_classifier, chebyshev_classifier_roots
 from advlab.statistics.claims import Claim, judge
 from advlab.statistics.intervals import Interval, exact
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-    from advlab.lab.context import Context
+from advlab.store.tables import frame_of
 
 LARGEST_DEGREE = 1000
 NONE_WRONG = 1e-9  # shares of [0, 1] below are zero up to rounding
@@ -97,39 +98,32 @@ class BernsteinChebyshev(Experiment):
 
     def measure(self, ctx: Context, cell: Cell) -> list[TwoPointRow]:
         """Curve and exact numbers of f_n and g_n."""
-        import numpy as np
-
-        from advlab.polynomials.grids import lobatto
-        from advlab.polynomials.polynomial import largest, longest_piece, wrong_share
-        from advlab.polynomials.two_points import bernstein_classifier, chebyshev_classifier, chebyshev_classifier_roots
-
         n, p = cell.payload["degree"], self.params
         x = lobatto(p.resolution or max(401, 12 * n + 1))
         rows = []
         for basis, classifier, roots in (
-            ("bernstein", bernstein_classifier, np.array([0.5])),
-            ("chebyshev", chebyshev_classifier, chebyshev_classifier_roots(n)),
+            ("bernstein", partial(bernstein_classifier, degree=n), np.array([0.5])),
+            ("chebyshev", partial(chebyshev_classifier, degree=n), chebyshev_classifier_roots(n)),
         ):
-
-            def function(points: Any, classifier: Any = classifier) -> Any:
-                return classifier(points, n)
-
-            rows += [
-                TwoPointRow(basis, n, "curve", float(at), float(value))
-                for at, value in zip(x, function(x), strict=True)
-            ]
             numbers = {
-                "wrong_share": wrong_share(function, roots),
+                "wrong_share": wrong_share(classifier, roots),
                 "sign_changes": len(roots),
-                "longest_piece": longest_piece(function, roots),
-                "sup": largest(function, n),
-                "sup_inside": largest(function, n, low=p.inside, high=1 - p.inside),
-                "at_point": abs(float(function(np.array([p.point]))[0])),
+                "longest_piece": longest_interval(classifier, roots),
+                "sup": largest_value(classifier, n),
+                "sup_inside": largest_value(classifier, n, low=p.inside, high=1 - p.inside),
+                "at_point": abs(float(classifier(np.array([p.point]))[0])),
             }
-            rows += [TwoPointRow(basis, n, quantity, math.nan, value) for quantity, value in numbers.items()]
+            rows += [
+                TwoPointRow(basis=basis, degree=n, quantity="curve", x=float(at), value=float(value))
+                for at, value in zip(x, classifier(x), strict=True)
+            ]
+            rows += [
+                TwoPointRow(basis=basis, degree=n, quantity=quantity, x=math.nan, value=value)
+                for quantity, value in numbers.items()
+            ]
         return rows
 
-    def claims(self, table: pd.DataFrame) -> list[Claim]:
+    def claims(self, table: Frame) -> list[Claim]:
         """What section III.A says of the two sequences."""
         p = self.params
         numbers = numbers_of(table)
@@ -137,7 +131,7 @@ class BernsteinChebyshev(Experiment):
         last = max(degrees)
         section = "section III.A: "
         limit = f"sup over (0, 1) of |{{}}_{last} - its limit 0|"
-        nothing = Interval(math.nan, math.nan, math.nan, 0)
+        not_measured = Interval(math.nan, math.nan, math.nan, 0)
         claims = [
             judge(
                 f"at-most-half-n{n}", exact(1 - numbers["chebyshev", n, "wrong_share"]), "<", p.half,
@@ -147,10 +141,10 @@ class BernsteinChebyshev(Experiment):
             for n in degrees
             if n > 2  # up to 2 both are linear, and the same
         ]  # fmt: skip
-        piece = numbers["chebyshev", last, "longest_piece"]
+        longest = numbers["chebyshev", last, "longest_piece"]
         claims += [
             judge(
-                "dense", exact(piece) if last >= p.large else nothing, "<", p.dense, subset="chebyshev",
+                "dense", exact(longest) if last >= p.large else not_measured, "<", p.dense, subset="chebyshev",
                 quantity=f"longest interval where g_{last} keeps its sign",
                 statement=section + '"for a large n, the points that do not agree become dense in the points that do"',
             ),
@@ -170,10 +164,8 @@ class BernsteinChebyshev(Experiment):
         ]  # fmt: skip
         return claims
 
-    def summary(self, table: pd.DataFrame) -> pd.DataFrame:
+    def summary(self, table: Frame) -> Frame:
         """For each degree: agreement, changes of sign, and how large both classifiers are away from the ends."""
-        import pandas as pd
-
         p, rows = self.params, []
         for (run, n), part in table.groupby(["run", "degree"], sort=False):
             numbers = numbers_of(part)
@@ -190,16 +182,16 @@ class BernsteinChebyshev(Experiment):
                     f"|f({p.point:g})|": f["at_point"], f"|g({p.point:g})|": g["at_point"],
                 }
             )  # fmt: skip
-        return pd.DataFrame(rows)
+        return frame_of(rows)
 
-    def plot(self, table: pd.DataFrame) -> Figure:
+    def plot(self, table: Frame) -> Figure:
         """f_n and g_n for each degree, the regions where their signs differ, and how fast both vanish inside."""
-        from .figures.polynomials import two_point_curves
+        from .figures.bernstein_chebyshev import two_point_curves
 
         return two_point_curves(table)
 
 
-def numbers_of(table: pd.DataFrame) -> dict[tuple[str, int, str], float]:
-    """(basis, degree, quantity) -> value of what is about all of [0, 1]."""
+def numbers_of(table: Frame) -> dict[tuple[str, int, str], float]:
+    """(basis, degree, quantity) -> value, of all rows but those of the curves."""
     rows = table[table["quantity"] != "curve"]
     return dict(zip(zip(rows["basis"], rows["degree"], rows["quantity"], strict=True), rows["value"], strict=True))

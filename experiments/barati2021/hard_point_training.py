@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from advlab.lab.experiment import Cell, Cost, Experiment
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import median_interval
+from advlab.errors import ConfigError
+from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
+from advlab.statistics.claims import Claim
+from advlab.store.tables import frame_of
 
-from .attacked import CHUNK, Counts, in_the_box, one_step
-from .curves import Curves
-from .trained_networks import ADVERSARY, NETWORKS, REACHED, reach, trained_network
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-    from advlab.lab.context import Context
+from .accuracy_over_seeds import summarise
+from .hard_point_claims import control_claims, paper_claims
+from .training_variants import ADVERSARIES, NETWORKS, REACH_IMAGES
 
 
 @dataclass(frozen=True)
@@ -122,8 +117,6 @@ class HardPointTraining(Experiment):
         Raises:
             ConfigError: otherwise.
         """
-        from advlab.errors import ConfigError
-
         name, recipe = settings.nodes["model"]["name"], settings.recipe
         if not settings.model.trainable or settings.model.checkpoint:
             raise ConfigError(f"hard_point_training trains its networks, {name} has weights: choose another model")
@@ -139,11 +132,8 @@ class HardPointTraining(Experiment):
 
     def prepare(self, ctx: Context) -> dict[str, Any]:
         """The test images, in a seeded order."""
-        from advlab.probes.selection import order
-
-        assert ctx.data is not None
-        chosen = [int(i) for i in order(ctx.data, ctx.settings.run.seed)]
-        return {"samples": chosen[: self.params.images or None]}
+        facts: dict[str, Any] = self.measurement().prepare(self, ctx)
+        return facts
 
     def cells(self, ctx: Context) -> list[Cell]:
         """One a seed and network: its training, and all that its gradients are used for."""
@@ -157,139 +147,37 @@ class HardPointTraining(Experiment):
     def cost(self, ctx: Context) -> Cost:
         """Trainings (of MNIST's 60,000 images, where their number is not given), attacks and classifications."""
         p = self.params
-        whole, images = p.train_images or 60_000, len(ctx.prepared["samples"])
+        train_images, images = p.train_images or 60_000, len(ctx.prepared["samples"])
         recipe = ctx.settings.recipe
-        epochs = recipe.epochs or recipe.max_steps * recipe.batch_size / whole
-        trained = 0.0
+        epochs = recipe.epochs or recipe.max_steps * recipe.batch_size / train_images
+        passes = 0.0  # of the whole training set, by all networks of a seed in an epoch
         for network in p.networks:
             batches = {"reference": 1 / p.share, "third": 1}.get(network, 2)
-            trained += p.share * (batches + (p.steps if network in ADVERSARY else 0))
-        training = int(p.seeds * epochs * whole * trained)
-        victims = 3 * len(p.networks) - 2 + len(p.networks)  # itself, to and from the reference, and noise
-        attacked = p.seeds * len(p.epsilons) * images * victims
-        boxed = p.seeds * len(p.networks) * len(p.epsilons) * min(p.pgd_images, images)
-        steps = boxed * (p.pgd_steps + 2)
-        gradients = p.seeds * len(p.networks) * (images + 2 * p.steps * min(REACHED, images))
-        return Cost(forwards=training + attacked + steps + gradients, backwards=training + steps + gradients)
+            passes += p.share * (batches + (p.steps if network in ADVERSARIES else 0))
+        training = int(p.seeds * epochs * train_images * passes)
+        trials = 3 * len(p.networks) - 2 + len(p.networks)  # each on itself, to and from the reference, and under noise
+        classified = p.seeds * len(p.epsilons) * images * trials
+        pgd_steps = p.seeds * len(p.networks) * len(p.epsilons) * min(p.pgd_images, images) * (p.pgd_steps + 2)
+        gradients = p.seeds * len(p.networks) * (images + 2 * p.steps * min(REACH_IMAGES, images))
+        return Cost(forwards=training + classified + pgd_steps + gradients, backwards=training + pgd_steps + gradients)
 
     def measure(self, ctx: Context, cell: Cell) -> list[HardPointRow]:
         """The network attacked directly, and what its images do to the reference; the reference's, to all others."""
-        from contextlib import ExitStack
+        rows: list[HardPointRow] = self.measurement().measure(self, ctx, cell)
+        return rows
 
-        from advlab.models.classifier import frozen
-        from advlab.models.forward import Execution, Forward
-
-        p, run = self.params, ctx.settings.run
-        seed, source = cell.payload["seed"], cell.payload["network"]
-        execution = Execution(run.batch_size or CHUNK, "contiguous", run.precision)
-        counts: Counts = {}
-        networks: dict[str, Forward] = {}
-        with ExitStack() as stack:
-            for name in p.networks if source == "reference" else [source, "reference"]:
-                classifier = trained_network(
-                    ctx, name, seed=seed, share=p.share, train_images=p.train_images, steps=p.steps, step=p.step
-                )
-                stack.enter_context(frozen(classifier))
-                networks[name] = Forward(classifier, execution)
-            one_step(ctx, source, networks, counts)
-            in_the_box(ctx, source, networks[source], counts)
-            reaches = {
-                name: reach(ctx, name, forward.classifier, steps=p.steps, step=p.step)
-                for name, forward in networks.items()
-            }
-        for forward in networks.values():
-            ctx.count(forwards=forward.images)
-        weights = {name: forward.classifier.digest()[:12] for name, forward in networks.items()}
-        return [
-            HardPointRow(
-                seed=seed, victim=victim, source="none" if attack == "noise" else source, attack=attack, epsilon=epsilon,
-                length=length / images, images=images, correct=correct, ascent=p.ascent, reach=reaches[victim],
-                weights=weights[victim],
-            )
-            for (victim, attack, epsilon), (images, correct, length) in counts.items()
-        ]  # fmt: skip
-
-    def claims(self, table: pd.DataFrame) -> list[Claim]:
+    def claims(self, table: Frame) -> list[Claim]:
         """The statements of section IV-C, and the controls that they lack, over seeds."""
-        p, curves = self.params, Curves(table)
-        clean = curves.clean("reference") - curves.clean("hard")
-        to_reference, from_reference = curves.damage("reference", "hard"), curves.damage("hard", "reference")
-        direct, hard = curves.mean("reference"), curves.mean("hard")
-        paper, controls, section = "figure 5", "controls", "section IV-C: "
-        over = f"mean over epsilon up to {table['epsilon'].max():g}"
-        return [
-            judge(
-                "comparable", median_interval(clean), "<", p.comparable, subset=paper,
-                statement=section + '"gets a comparable performance with the reference network on the natural samples"',
-                quantity="clean accuracy, reference less robust",
-            ),
-            judge(
-                "robust-direct", median_interval(hard - direct), ">", 0, subset=paper,
-                statement=section + '"more robust compared to the reference network" in the direct setting',
-                quantity=f"accuracy under its own attack, robust less reference, {over}",
-            ),
-            judge(
-                "robust-transfer",
-                median_interval(curves.mean("hard", "reference") - curves.mean("reference", "hard")), ">", 0,
-                subset=paper, statement=section + "the same in the transfer setting",
-                quantity=f"accuracy under the other's attack, robust less reference, {over}",
-            ),
-            judge(
-                "transfers-to-reference", median_interval(to_reference), ">", p.transfers, subset=paper,
-                statement='figure 5: "adversarial examples of the adversarially trained network does transfer"',
-                quantity="accuracy that the reference loses to the robust network's images, of what it loses to its own",
-            ),
-            judge(
-                "not-vice-versa", median_interval(from_reference), "<", p.transfers, subset=paper,
-                statement='figure 5: "but not vice versa"',
-                quantity="accuracy that the robust network loses to the reference's images, of what it loses to its own",
-            ),
-            judge(
-                "beyond-noise",
-                median_interval(curves.damage("reference", "hard") - curves.damage("reference", "none")), ">", 0,
-                subset=controls, statement="control: the transfer to the reference is more than the length of a perturbation",
-                quantity="the share that the reference loses to the robust network's images, less that to noise",
-            ),
-            *(
-                judge(
-                    f"above-{name}", median_interval(hard - curves.mean(name)), ">", 0, subset=controls,
-                    statement=f"control: {NETWORKS[name]}",
-                    quantity=f"accuracy under its own attack, robust less {name}, {over}",
-                )
-                for name in ("third", "noise", "pgd")
-            ),
-            judge(
-                "pgd-above-pgd", median_interval(curves.mean("hard", attack="pgd") - curves.mean("pgd", attack="pgd")), ">",
-                0, subset=controls, statement="control: PGD training of the same cost, attacked by PGD",
-                quantity=f"accuracy under PGD, robust less pgd, {over}",
-            ),
-        ]  # fmt: skip
+        p = self.params
+        return [*paper_claims(table, p.comparable, p.transfers), *control_claims(table)]
 
-    def summary(self, table: pd.DataFrame) -> pd.DataFrame:
+    def summary(self, table: Frame) -> Frame:
         """Medians over seeds of every network's accuracies: clean, and averaged over epsilon under each attack."""
-        import pandas as pd
+        groups = table.groupby(["run", "ascent"], sort=False)
+        return frame_of([row for (run, ascent), part in groups for row in summarise(run, ascent, part)])
 
-        lines = []
-        for (run, ascent), part in table.groupby(["run", "ascent"], sort=False):
-            curves = Curves(part)
-            for name in dict.fromkeys(part["victim"]):
-                numbers = {
-                    "clean": curves.clean(name), "one_step": curves.mean(name), "pgd": curves.mean(name, attack="pgd"),
-                    "one_step_clipped": curves.mean(name, attack="one_step_clipped"),
-                    "noise": curves.mean(name, "none", attack="noise"),
-                    "images_of_reference": curves.mean(name, "reference"),
-                    "reference_on_its_images": curves.mean("reference", name),
-                }  # fmt: skip
-                line = {"run": run, "ascent": ascent, "network": name, "seeds": part["seed"].nunique()}
-                line["reach"] = part.loc[part["victim"] == name].groupby("seed")["reach"].first().median()
-                for key, values in numbers.items():
-                    found = median_interval(values)
-                    line |= {key: found.estimate, f"{key}_low": found.low, f"{key}_high": found.high}
-                lines.append(line)
-        return pd.DataFrame(lines)
-
-    def plot(self, table: pd.DataFrame) -> Figure:
+    def plot(self, table: Frame) -> Figure:
         """Figure 5's four curves, and the networks beside each other under the one-step attack and under PGD."""
-        from .figures.robustness import robustness_panels
+        from .figures.hard_point_training import robustness_panels
 
         return robustness_panels(table)

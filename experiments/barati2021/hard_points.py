@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from advlab.lab.experiment import Cell, Cost, Experiment
+from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
+from advlab.polynomials.expected_loss import expected_loss, hardest_points, mean_loss, sampled_loss
+from advlab.polynomials.grids import lobatto, roots
 from advlab.statistics.claims import Claim, judge
 from advlab.statistics.intervals import exact
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-    from advlab.lab.context import Context
+from advlab.store.tables import frame_of
 
 LARGEST_DEGREE = 300
 MOST_DRAWS = 10_000_000
@@ -93,35 +90,37 @@ class HardPoints(Experiment):
 
     def measure(self, ctx: Context, cell: Cell) -> list[LossRow]:
         """The closed form on the curve and at all special points, and the Monte Carlo means on the curve."""
-        from advlab.polynomials import expected_loss as losses
-        from advlab.polynomials.grids import lobatto, roots
-
         n, p, family = self.params.degree, self.params, cell.payload["hypotheses"]
         x = lobatto(p.resolution or max(401, 24 * n + 1))
 
         def row(quantity: str, at: float, value: float, error: float = 0.0) -> LossRow:
-            return LossRow(n, family, quantity, float(at), float(value), float(error))
+            return LossRow(
+                degree=n,
+                hypotheses=family,
+                quantity=quantity,
+                x=float(at),
+                value=float(value),
+                standard_error=float(error),
+            )
 
+        special_points: dict[str, Any] = {
+            "curve": x, "node": roots(n), "end": [0.0, 1.0], "lobatto": lobatto(n + 1)[1:-1], "maximum": hardest_points(n),
+        }  # fmt: skip
         rows = [
             row(quantity, at, value)
-            for quantity, points in (
-                ("curve", x), ("node", roots(n)), ("end", [0.0, 1.0]), ("lobatto", lobatto(n + 1)[1:-1]),
-                ("maximum", losses.hardest_points(n)),
-            )
-            for at, value in zip(points, losses.expected_loss(points, n, family), strict=True)
-        ]  # fmt: skip
+            for quantity, points in special_points.items()
+            for at, value in zip(points, expected_loss(points, n, family), strict=True)
+        ]
         if p.draws:
-            means, errors = losses.sampled_loss(x, n, family, draws=p.draws, seed=ctx.settings.run.seed)
-            rows += [row("sampled", *numbers) for numbers in zip(x, means, errors, strict=True)]
-        return [*rows, row("mean", math.nan, losses.mean_loss(n, family))]
+            means, errors = sampled_loss(x, n, family, draws=p.draws, seed=ctx.settings.run.seed)
+            rows += [row("sampled", at, mean, error) for at, mean, error in zip(x, means, errors, strict=True)]
+        return [*rows, row("mean", math.nan, mean_loss(n, family))]
 
-    def claims(self, table: pd.DataFrame) -> list[Claim]:
+    def claims(self, table: Frame) -> list[Claim]:
         """What section IV.A says of figure 3, for each family of hypotheses."""
         p, claims = self.params, []
         for family, part in table.groupby("hypotheses", sort=False):
-            loss, x = (
-                {name: rows[key].to_numpy() for name, rows in part.groupby("quantity")} for key in ("value", "x")
-            )
+            loss, x = by_quantity(part, "value"), by_quantity(part, "x")
             mean = float(loss["mean"][0])
             claims += [
                 judge(
@@ -147,18 +146,14 @@ class HardPoints(Experiment):
             ]  # fmt: skip
         return claims
 
-    def summary(self, table: pd.DataFrame) -> pd.DataFrame:
+    def summary(self, table: Frame) -> Frame:
         """For each family: mean losses of the grids, distances of the nodes, and closed form against Monte Carlo."""
-        import pandas as pd
-
         rows = []
         for (run, degree, family), part in table.groupby(["run", "degree", "hypotheses"], sort=False):
-            loss, x = (
-                {name: rows[key].to_numpy() for name, rows in part.groupby("quantity")} for key in ("value", "x")
-            )
+            loss, x = by_quantity(part, "value"), by_quantity(part, "x")
             errors = part.loc[part["quantity"] == "sampled", "standard_error"].to_numpy()
-            apart = abs(loss["sampled"] - loss["curve"]) if len(errors) else errors
-            random = errors > 1e-9  # at 0 and 1 every |T*_i| is 1, and the loss of the basis no random number
+            deviations = abs(loss["sampled"] - loss["curve"]) if len(errors) else errors
+            random = errors > 1e-9  # at 0 and 1 every |T*_i| is 1: there the loss of the basis is no random number
             rows.append(
                 {
                     "run": run, "degree": degree, "hypotheses": family, "loss at the nodes": loss["node"].mean(),
@@ -167,14 +162,19 @@ class HardPoints(Experiment):
                     "at uniform points": loss["mean"][0], "at the local maxima": loss["maximum"].mean(),
                     "at the hardest point": loss["maximum"].max(),
                     "largest distance to a node": abs(x["maximum"] - x["node"]).max(),
-                    "Monte Carlo off by, at most": max(apart, default=math.nan),
-                    "in standard errors": max(apart[random] / errors[random], default=math.nan),
+                    "Monte Carlo off by, at most": max(deviations, default=math.nan),
+                    "in standard errors": max(deviations[random] / errors[random], default=math.nan),
                 }
             )  # fmt: skip
-        return pd.DataFrame(rows)
+        return frame_of(rows)
 
-    def plot(self, table: pd.DataFrame) -> Figure:
+    def plot(self, table: Frame) -> Figure:
         """The loss, the nodes and the ends on it, and where its maxima lie; a panel for each family."""
-        from .figures.polynomials import loss_curves
+        from .figures.hard_points import loss_curves
 
         return loss_curves(table)
+
+
+def by_quantity(table: Frame, column: str) -> dict[str, Any]:
+    """quantity -> the values of a column in its rows, as an array."""
+    return {str(quantity): rows[column].to_numpy() for quantity, rows in table.groupby("quantity")}

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from advlab.lab.experiment import Cell, Cost, Experiment
+from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
 from advlab.statistics.claims import Claim, judge
 from advlab.statistics.intervals import median_interval
+from advlab.store.tables import frame_of
 
-from .random_mlp import grid, random_mlp
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-    from advlab.lab.context import Context
-
-    Array = np.ndarray[Any, np.dtype[np.float64]]
+from .decision_boundary import boundary_numbers
 
 
 @dataclass(frozen=True)
@@ -94,119 +86,54 @@ class MLPObjectives(Experiment):
 
     def measure(self, ctx: Context, cell: Cell) -> list[ObjectiveRow]:
         """The network on the whole grid."""
-        import torch
+        rows: list[ObjectiveRow] = self.measurement().measure(self, ctx, cell)
+        return rows
 
-        from advlab.metrics.objectives import own_loss
-
-        classifier = random_mlp(cell.payload["network"]).to(ctx.device)
-        x = grid(self.params.resolution)
-        columns = []
-        for part in x.split(1 << 14):
-            logits, features = classifier.features(part.to(ctx.device))
-            losses = [own_loss(outputs, self.params.loss) for outputs in (logits, features)]
-            columns.append(torch.stack([logits.argmax(1).to(losses[0]), *losses]).cpu())
-        ctx.count(forwards=len(x))
-        found = torch.cat([x[:, :, 0, 0].T, torch.cat(columns, 1)]).T.tolist()
-        return [
-            ObjectiveRow(
-                network=cell.payload["network"], loss=self.params.loss, x1=round(x1, 6), x2=round(x2, 6),
-                output=int(output), adversarial=adversarial, hard=hard,
-            )
-            for x1, x2, output, adversarial, hard in found
-        ]  # fmt: skip
-
-    def claims(self, table: pd.DataFrame) -> list[Claim]:
+    def claims(self, table: Frame) -> list[Claim]:
         """What section IV-B reads off figure 4, over networks."""
-        p, found = self.params, self._numbers(table)
+        p, numbers = self.params, self._numbers(table)
         section, subset = "section IV-B: ", f"loss {p.loss}"
         return [
             judge(
-                "adversarial-at-boundary", median_interval(found["adversarial_ranks"]), ">", p.ranks, subset=subset,
+                "adversarial-at-boundary", median_interval(numbers["adversarial_ranks"]), ">", p.ranks, subset=subset,
                 statement=section + '"the adversarial objective is sensitive to the position of the decision boundary"',
                 quantity="chance that a point at the boundary has a larger adversarial objective than one that is not",
             ),
             judge(
-                "adversarial-elsewhere", median_interval(found["elsewhere"]), ">", p.elsewhere, subset=subset,
+                "adversarial-elsewhere", median_interval(numbers["elsewhere"]), ">", p.elsewhere, subset=subset,
                 statement=section + '"some regions [...] get lighter or darker without respecting the position"',
                 quantity="of the largest tenth of the adversarial objective, the share that is not at the boundary",
             ),
             judge(
-                "hard-not-at-boundary", median_interval(found["hard_ranks"]), "<", p.ranks, subset=subset,
+                "hard-not-at-boundary", median_interval(numbers["hard_ranks"]), "<", p.ranks, subset=subset,
                 statement='figure 4: "the adversarial objective is representative of the decision boundary", the hard is not',
                 quantity="chance that a point at the boundary has a larger hard objective than one that is not",
             ),
             judge(
-                "very-different", median_interval(found["correlation"].abs()), "<", p.unlike, subset=subset,
+                "very-different", median_interval(numbers["correlation"].abs()), "<", p.unlike, subset=subset,
                 statement='figure 4: "the hard objective suggests a very different distribution of optimal points"',
                 quantity="rank correlation of the two objectives over the square, without its sign",
             ),
         ]  # fmt: skip
 
-    def summary(self, table: pd.DataFrame) -> pd.DataFrame:
+    def summary(self, table: Frame) -> Frame:
         """Medians over networks of what the claims are about."""
-        import pandas as pd
-
-        lines = []
+        summary = []
         for (run, loss), part in table.groupby(["run", "loss"], sort=False):
-            found = self._numbers(part)
-            line: dict[str, Any] = {"run": run, "loss": loss, "networks": len(found)}
-            for key in found:
-                low, high = median_interval(found[key])[1:3]
-                line |= {key: found[key].median(), f"{key}_low": low, f"{key}_high": high}
-            lines.append(line)
-        return pd.DataFrame(lines)
+            numbers = self._numbers(part)
+            row: dict[str, Any] = {"run": run, "loss": loss, "networks": len(numbers)}
+            for key in numbers:
+                low, high = median_interval(numbers[key])[1:3]
+                row |= {key: numbers[key].median(), f"{key}_low": low, f"{key}_high": high}
+            summary.append(row)
+        return frame_of(summary)
 
-    def _numbers(self, table: pd.DataFrame) -> pd.DataFrame:
-        """One line a network: see `boundary_numbers`."""
-        import pandas as pd
+    def _numbers(self, table: Frame) -> Frame:
+        """The `boundary_numbers` of each network, a row each."""
+        return frame_of([boundary_numbers(square, self.params.near) for _, square in table.groupby("network")])
 
-        return pd.DataFrame([boundary_numbers(part, self.params.near) for _, part in table.groupby("network")])
-
-    def plot(self, table: pd.DataFrame) -> Figure:
+    def plot(self, table: Frame) -> Figure:
         """Three panels a run: the classes, and the two objectives of its first network."""
-        from .figures.objectives import objective_panels
+        from .figures.mlp_objectives import objective_panels
 
         return objective_panels(table)
-
-
-def boundary_numbers(part: pd.DataFrame, near: float) -> dict[str, float]:
-    """One network's share of points at the boundary, and how the objectives relate to it and to each other."""
-    import numpy as np
-    from scipy.stats import rankdata
-
-    square = part.sort_values(["x1", "x2"])
-    side = square["x1"].nunique()
-    adversarial, hard = (square[key].to_numpy() for key in ("adversarial", "hard"))
-    at = boundary_distance(square["output"].to_numpy().reshape(side, -1), 2 / (side - 1)).ravel() <= near
-    largest = adversarial >= np.quantile(adversarial, 0.9)
-    return {
-        "at_boundary": float(at.mean()),
-        "adversarial_ranks": larger(adversarial, at),
-        "hard_ranks": larger(hard, at),
-        "elsewhere": float((largest & ~at).sum() / largest.sum()),
-        "correlation": float(np.corrcoef(rankdata(adversarial), rankdata(hard))[0, 1]),
-    }
-
-
-def boundary_distance(output: Array, spacing: float) -> Array:
-    """Distance of each point of a grid of classes to the nearest point of another class; infinite where there is none."""
-    import numpy as np
-    from scipy.ndimage import distance_transform_edt
-
-    distance = np.full(output.shape, np.inf)
-    for k in np.unique(output):
-        own = output == k
-        if not own.all():
-            distance[own] = distance_transform_edt(own)[own] * spacing
-    return distance
-
-
-def larger(values: Array, chosen: Any) -> float:
-    """Chance that a value of the chosen is larger than one of the others (the area under the ROC curve; ties count half)."""
-    from scipy.stats import rankdata
-
-    n = int(chosen.sum())
-    if n in (0, len(chosen)):
-        return float("nan")
-    ranks = rankdata(values)
-    return float((ranks[chosen].sum() - n * (n + 1) / 2) / (n * (len(values) - n)))

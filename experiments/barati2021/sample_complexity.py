@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from advlab.lab.experiment import Cell, Cost, Experiment
+from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
 from advlab.statistics.claims import Claim, judge
 from advlab.statistics.intervals import median_interval
-
-from .random_mlp import CLASSES, HIDDEN, grid, random_mlp
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-    from torch import Tensor
-
-    from advlab.lab.context import Context
-    from advlab.models.classifier import Classifier
+from advlab.store.tables import frame_of
 
 DENSITIES = ("uniform", "adversarial", "hard", "expected")
-HYPOTHESES = 1_000_000  # seeds of the random networks of the expectation begin here, away from the teachers'
+TEST_RESOLUTION = 101  # points a side of the grid on which networks are compared
 
 
 @dataclass(frozen=True)
@@ -103,85 +94,30 @@ class SampleComplexity(Experiment):
         students = len(DENSITIES) * len(p.sizes)
         trained = p.teachers * students * p.steps * p.batch
         return Cost(
-            forwards=trained + p.teachers * ((p.hypotheses + 3) * p.pool + students * 101**2), backwards=trained
+            forwards=trained + p.teachers * ((p.hypotheses + 3) * p.pool + students * TEST_RESOLUTION**2),
+            backwards=trained,
         )
 
     def measure(self, ctx: Context, cell: Cell) -> list[ComplexityRow]:
         """All training sets of one teacher at once."""
-        import torch
-
-        from advlab.metrics.objectives import objective
-        from advlab.training.batched_mlps import BatchedMLPs
-
-        p, seed = self.params, cell.payload["teacher"]
-        teacher = random_mlp(seed).to(ctx.device)
-        generator = torch.Generator().manual_seed(seed)
-        pool = torch.rand(p.pool, 2, generator=generator) * 2 - 1
-        with torch.no_grad():
-            densities = self.densities(ctx, teacher, pool)
-            labels = classes(teacher, pool)
-            test = grid(101)[:, :, 0, 0]
-            truth = classes(teacher, test)
-            at = objective(teacher, test[:, :, None, None].to(ctx.device), "adversarial").cpu()
-        keys = [(size, name) for size in p.sizes for name in DENSITIES]
-        drawn = [torch.multinomial(densities[name], size, generator=generator) for size, name in keys]
-        points = [pool[index] for index in drawn]
-        deviation = 1.0 if p.init == "teacher" else 0.0
-        students = BatchedMLPs(
-            len(keys), (2, *HIDDEN, CLASSES), deviation=deviation, generator=generator, device=ctx.device
-        )
-        students.fit(
-            points, [labels[index] for index in drawn], steps=p.steps, batch=p.batch, lr=p.lr, generator=generator
-        )
-        ctx.count(forwards=len(keys) * p.steps * p.batch, backwards=len(keys) * p.steps * p.batch)
-        largest = at >= at.quantile(0.9)
-        said = students(test.to(ctx.device)).argmax(-1).cpu() == truth
-        rows = []
-        for s, (size, name) in enumerate(keys):
-            fitted = students.one(s, points[s].to(ctx.device)).argmax(-1).cpu() == labels[drawn[s]]
-            rows.append(
-                ComplexityRow(
-                    teacher=seed, density=name, points=size, spread=spread(densities[name]), loss=p.loss,
-                    agreement=float(said[s].double().mean()), at_boundary=float(said[s][largest].double().mean()),
-                    fitted=float(fitted.double().mean()),
-                )
-            )  # fmt: skip
+        rows: list[ComplexityRow] = self.measurement().measure(self, ctx, cell)
         return rows
 
-    def densities(self, ctx: Context, teacher: Classifier, pool: Tensor) -> dict[str, Tensor]:
-        """What the points of the pool (N, 2) are drawn in proportion to, (N,) each, on the CPU."""
-        import torch
-
-        from advlab.metrics.objectives import expected_loss, objective
-
-        p, x = self.params, pool[:, :, None, None].to(ctx.device)
-        first = HYPOTHESES + p.hypotheses * ctx.settings.run.seed
-        others = (random_mlp(n).to(ctx.device) for n in range(first, first + p.hypotheses))
-        found = {
-            "uniform": torch.ones(len(x)),
-            "adversarial": objective(teacher, x, "adversarial", loss=p.loss).cpu(),
-            "hard": objective(teacher, x, "hard", loss=p.loss).cpu(),
-            "expected": expected_loss(others, x, p.loss).cpu(),
-        }
-        ctx.count(forwards=(p.hypotheses + 2) * len(x))
-        # a margin can be 0 on all but a few points, and so many must be drawn
-        return {name: values.clamp_min(1e-9 * float(values.max())) for name, values in found.items()}
-
-    def claims(self, table: pd.DataFrame) -> list[Claim]:
+    def claims(self, table: Frame) -> list[Claim]:
         """The prediction, in the mean over the numbers of points, over teachers."""
         section, paper = "section IV-B: ", "prediction"
-        minimal = (
+        minimized = (
             section + '"proportional to the adversarial objective, the sample complexity [...] would be minimized"'
         )
         over = "mean over the numbers of points"
         gain = {other: self._gain(table, "adversarial", other) for other in ("uniform", "hard")}
         return [
             judge(
-                "adversarial-over-uniform", median_interval(gain["uniform"]), ">", 0, subset=paper, statement=minimal,
+                "adversarial-over-uniform", median_interval(gain["uniform"]), ">", 0, subset=paper, statement=minimized,
                 quantity=f"agreement from adversarial less from uniform points, {over}",
             ),
             judge(
-                "adversarial-over-hard", median_interval(gain["hard"]), ">", 0, subset=paper, statement=minimal,
+                "adversarial-over-hard", median_interval(gain["hard"]), ">", 0, subset=paper, statement=minimized,
                 quantity=f"agreement from adversarial less from hard points, {over}",
             ),
             judge(
@@ -196,39 +132,24 @@ class SampleComplexity(Experiment):
             ),
         ]  # fmt: skip
 
-    def _gain(self, table: pd.DataFrame, density: str, other: str, column: str = "agreement") -> pd.Series:
-        """Difference of two densities for each teacher."""
+    def _gain(self, table: Frame, density: str, other: str, column: str = "agreement") -> Any:
+        """For each teacher the mean of a column over the points of one density, less that of another; a Series."""
         means = table.groupby(["density", "teacher"])[column].mean()
-        found: pd.Series = means[density] - means[other]
-        return found
+        return means[density] - means[other]
 
-    def summary(self, table: pd.DataFrame) -> pd.DataFrame:
+    def summary(self, table: Frame) -> Frame:
         """Medians over teachers for each density and number of points."""
-        import pandas as pd
-
-        lines = []
+        summary = []
         for (run, density, points), part in table.groupby(["run", "density", "points"], sort=False):
-            line: dict[str, Any] = {"run": run, "density": density, "points": points, "teachers": len(part)}
+            row: dict[str, Any] = {"run": run, "density": density, "points": points, "teachers": len(part)}
             for key in ("agreement", "at_boundary", "fitted", "spread"):
-                found = median_interval(part[key])
-                line |= {key: found.estimate, f"{key}_low": found.low, f"{key}_high": found.high}
-            lines.append(line)
-        return pd.DataFrame(lines)
+                median = median_interval(part[key])
+                row |= {key: median.estimate, f"{key}_low": median.low, f"{key}_high": median.high}
+            summary.append(row)
+        return frame_of(summary)
 
-    def plot(self, table: pd.DataFrame) -> Figure:
+    def plot(self, table: Frame) -> Figure:
         """Agreement against the number of points, on the square and where the classes meet."""
-        from .figures.agreement import agreement_panels
+        from .figures.sample_complexity import agreement_panels
 
         return agreement_panels(table)
-
-
-def spread(density: Tensor) -> float:
-    """(sum w)^2 / (N sum w^2) of weights w (N,): 1 for equal ones, k / N where k equal ones are not 0."""
-    weights = density.double()
-    return float(weights.sum() ** 2 / (len(weights) * weights.square().sum()))
-
-
-def classes(network: Classifier, points: Tensor) -> Tensor:
-    """(N,) classes of points (N, 2), on the CPU."""
-    labels: Tensor = network(points[:, :, None, None].to(network.device)).argmax(1).cpu()
-    return labels

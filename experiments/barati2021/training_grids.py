@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from advlab.lab.experiment import Cell, Cost, Experiment
+import numpy as np
+
+from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
+from advlab.polynomials import polynomial
+from advlab.polynomials.bases import BASES
+from advlab.polynomials.grids import GRIDS, lobatto, nearest_label
+from advlab.polynomials.max_margin import max_margin
 from advlab.statistics.claims import Claim, judge
 from advlab.statistics.intervals import Interval, exact
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-    from advlab.lab.context import Context
+from advlab.store.tables import frame_of
 
 Grid = Literal["equispaced", "roots", "roots+boundary", "lobatto", "lobatto_interior"]
 CHEBYSHEV: tuple[Grid, ...] = ("roots", "roots+boundary", "lobatto")
-BOUNDARY: dict[Grid, Grid] = {"roots+boundary": "roots", "lobatto": "lobatto_interior"}  # with the ends: without
-FEWEST = {"lobatto_interior": 4}  # m; of others 2
+BOUNDARY: dict[Grid, Grid] = {"roots+boundary": "roots", "lobatto": "lobatto_interior"}  # with both ends -> without
+SMALLEST_SIZE = {"lobatto_interior": 4}  # the least m that leaves points; 2 for the other grids
 LARGEST_DEGREE, MOST_POINTS = 1000, 100_000
 
 
@@ -88,7 +90,7 @@ class TrainingGrids(Experiment):
                     raise ValueError(f"sizes must be even, got {m}: a point at 1/2 is as near to 0 as to 1")
                 if not 2 <= m <= MOST_POINTS:
                     raise ValueError(f"sizes must be from 2 to {MOST_POINTS}, got {m}")
-            if not any(m >= FEWEST.get(grid, 2) for grid in self.grids for m in self.sizes):
+            if not any(m >= SMALLEST_SIZE.get(grid, 2) for grid in self.grids for m in self.sizes):
                 raise ValueError("lobatto_interior has no points for m = 2: name a size of 4 or more")
             if self.resolution and not 2 <= self.resolution <= 100_001:
                 raise ValueError(f"resolution must be 0 (chosen) or from 2 to 100001 points, got {self.resolution}")
@@ -103,7 +105,7 @@ class TrainingGrids(Experiment):
     def cells(self, ctx: Context) -> list[Cell]:
         """One grid each, at all sizes; a size without points is left out (lobatto_interior of m = 2)."""
         p = self.params
-        sizes = {grid: [m for m in p.sizes if m >= FEWEST.get(grid, 2)] for grid in p.grids}
+        sizes = {grid: [m for m in p.sizes if m >= SMALLEST_SIZE.get(grid, 2)] for grid in p.grids}
         return [Cell(grid.replace("+", "-"), {"grid": grid, "sizes": sizes[grid]}) for grid in p.grids if sizes[grid]]
 
     def cost(self, ctx: Context) -> Cost:
@@ -116,60 +118,52 @@ class TrainingGrids(Experiment):
 
     def train(self, grid: Grid, m: int) -> list[GridRow]:
         """The points of one grid, the classifier's curve and its exact numbers."""
-        import numpy as np
-
-        from advlab.polynomials import polynomial
-        from advlab.polynomials.bases import BASES
-        from advlab.polynomials.grids import GRIDS, lobatto, nearest_label
-        from advlab.polynomials.max_margin import max_margin
-
         p = self.params
         basis, points = BASES[p.basis], GRIDS[grid](m)
         labels = nearest_label(points)
         trained = max_margin(basis(points, p.degree), labels)
 
-        def function(x: Any) -> Any:
+        def f(x: Any) -> Any:
             return basis(x, p.degree) @ trained.weights
 
-        coefficients = trained.weights
-        if p.basis != "chebyshev":
-            coefficients = polynomial.chebyshev_coefficients(function, p.degree)
+        coefficients = trained.weights if p.basis == "chebyshev" else polynomial.chebyshev_coefficients(f, p.degree)
         scores, x = polynomial.extreme_scores(coefficients), lobatto(p.resolution or max(401, 12 * p.degree + 1))
         numbers = {
-            "wrong_share": polynomial.wrong_share(function, polynomial.real_roots(coefficients)),
-            "worst": round(float(scores.min()), 12) + 0.0,  # at 1/2 it is 0 but for rounding
+            "wrong_share": polynomial.wrong_share(f, polynomial.real_roots(coefficients)),
+            "worst": round(float(scores.min()), 12) + 0.0,  # where it is at 1/2, it is 0 but for rounding
             "sup": np.abs(scores).max(), "uniform_distance": np.abs(1 - scores).max(),
             "margin": trained.margin, "support": trained.support,
         }  # fmt: skip
 
         def row(quantity: str, at: float, value: float) -> GridRow:
-            return GridRow(p.basis, p.degree, grid, m, quantity, float(at), float(value))
+            return GridRow(
+                basis=p.basis, degree=p.degree, grid=grid, m=m, quantity=quantity, x=float(at), value=float(value)
+            )
 
         return [
             *(row("label", at, value) for at, value in zip(points, labels, strict=True)),
-            *(row("curve", at, value) for at, value in zip(x, function(x), strict=True)),
+            *(row("curve", at, value) for at, value in zip(x, f(x), strict=True)),
             *(row(quantity, math.nan, value) for quantity, value in numbers.items()),
         ]
 
-    def claims(self, table: pd.DataFrame) -> list[Claim]:
+    def claims(self, table: Frame) -> list[Claim]:
         """What sections III.A and IV.A say of figure 2."""
         p = self.params
         wrong, distance, worst = (numbers_of(table, name) for name in ("wrong_share", "uniform_distance", "worst"))
-        beyond = [m for m in p.sizes if m > p.degree]  # a polynomial of degree n has n + 1 coefficients
-        where = f"m > {p.degree}"
-        section = "section III.A: "
+        large_sizes = [m for m in p.sizes if m > p.degree]  # a polynomial of degree n has n + 1 coefficients
+        large_range = f"m > {p.degree}"
         claims = []
         for grid in (g for g in p.grids if g in CHEBYSHEV):
             claims += [
                 judge(
-                    "converges", largest(wrong[grid, m] for m in beyond), "<", p.converged, subset=grid,
-                    quantity=f"largest share of wrong signs, {where}",
-                    statement=section + '"classifiers trained on C_m converge in the expected number of samples"',
+                    "converges", largest_of(wrong[grid, m] for m in large_sizes), "<", p.converged, subset=grid,
+                    quantity=f"largest share of wrong signs, {large_range}",
+                    statement='section III.A: "classifiers trained on C_m converge in the expected number of samples"',
                 ),
                 judge(
-                    "uniform", largest(distance[grid, m] for m in sorted(beyond)[-1:]), "<", p.uniform, subset=grid,
+                    "uniform", largest_of(distance[grid, m] for m in sorted(large_sizes)[-1:]), "<", p.uniform, subset=grid,
                     quantity="sup over [0, 1] of |f - label|, largest m",
-                    statement=section + '"Chebyshev polynomials guarantee uniform convergence on a Chebyshev grid"',
+                    statement='section III.A: "Chebyshev polynomials guarantee uniform convergence on a Chebyshev grid"',
                 ),
             ]  # fmt: skip
         if "equispaced" in p.grids:
@@ -179,51 +173,48 @@ class TrainingGrids(Experiment):
                     quantity=f"share of wrong signs, m = {m}",
                     statement='figure 2: E_m "does not converge even for relatively large m"',
                 )
-                for m in beyond
+                for m in large_sizes
             ]  # fmt: skip
-        for full, cut in ((full, cut) for full, cut in BOUNDARY.items() if {full, cut} <= set(p.grids)):
-            both = [m for m in p.sizes if m >= FEWEST.get(cut, 2)]
-            for name, chosen, range_ in (
-                ("boundary-few", [m for m in both if m <= p.degree], f"m <= {p.degree}"),
-                ("boundary-many", [m for m in both if m > p.degree], where),
-            ):
-                claims.append(
-                    judge(
-                        name, largest(worst[full, m] - worst[cut, m] for m in chosen), ">", p.considerable,
-                        subset=f"{full} without the ends", quantity=f"largest fall of the least y f, {range_}",
-                        statement='section IV.A: "removal of the two boundary points has a considerable negative '
-                        'effect"',
-                    )
-                )  # fmt: skip
+        for full, interior in BOUNDARY.items():
+            if not {full, interior} <= set(p.grids):
+                continue
+            common_sizes = [m for m in p.sizes if m >= SMALLEST_SIZE.get(interior, 2)]
+            claims += [
+                judge(
+                    name, largest_of(worst[full, m] - worst[interior, m] for m in sizes), ">", p.considerable,
+                    subset=f"{full} without the ends", quantity=f"largest fall of the least y f, {size_range}",
+                    statement='section IV.A: "removal of the two boundary points has a considerable negative effect"',
+                )
+                for name, sizes, size_range in (
+                    ("boundary-few", [m for m in common_sizes if m <= p.degree], f"m <= {p.degree}"),
+                    ("boundary-many", [m for m in common_sizes if m > p.degree], large_range),
+                )
+            ]  # fmt: skip
         return claims
 
-    def summary(self, table: pd.DataFrame) -> pd.DataFrame:
+    def summary(self, table: Frame) -> Frame:
         """For each grid the share of wrong signs and the largest |f| at every m."""
-        import pandas as pd
-
         rows = []
         for (run, basis, degree, grid), part in table.groupby(["run", "basis", "degree", "grid"], sort=False):
             row = {"run": run, "basis": basis, "degree": degree, "grid": grid}
-            for quantity, text in (
-                ("wrong_share", "wrong share"), ("worst", "least y f"), ("sup", "max |f|"),
-            ):  # fmt: skip
+            for quantity, text in (("wrong_share", "wrong share"), ("worst", "least y f"), ("sup", "max |f|")):
                 row |= {f"{text}, m = {m}": value for (_, m), value in numbers_of(part, quantity).items()}
             rows.append(row)
-        return pd.DataFrame(rows)
+        return frame_of(rows)
 
-    def plot(self, table: pd.DataFrame) -> Figure:
+    def plot(self, table: Frame) -> Figure:
         """Classifiers on Chebyshev grids above those on equispaced ones; wrong signs and largest values below."""
-        from .figures.polynomials import trained_curves
+        from .figures.training_grids import trained_curves
 
         return trained_curves(table, self.params.drawn_grids, self.params.drawn_sizes)
 
 
-def largest(values: Any) -> Interval:
-    """The largest of exact numbers, nothing where there is none."""
+def largest_of(values: Iterable[float]) -> Interval:
+    """The largest of exact numbers, as an interval of no width; NaN where there are none."""
     return exact(max(values, default=math.nan))
 
 
-def numbers_of(table: pd.DataFrame, quantity: str) -> dict[tuple[str, int], float]:
-    """(grid, m) -> value."""
+def numbers_of(table: Frame, quantity: str) -> dict[tuple[str, int], float]:
+    """(grid, m) -> value of one quantity."""
     rows = table[table["quantity"] == quantity]
     return dict(zip(zip(rows["grid"], rows["m"], strict=True), rows["value"], strict=True))

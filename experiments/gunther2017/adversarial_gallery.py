@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from advlab.lab.experiment import Cell, Cost, Experiment
+from advlab.attacks import FGS, FGV, Attack, HotCold
+from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
 from advlab.statistics.claims import Claim
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-    from torch import Tensor
-
-    from advlab.attacks import Attack
-    from advlab.lab.context import Context
-
-log = logging.getLogger(__name__)
-
 ORIGINAL = "original"
-TYPICAL_FORWARDS = 20  # of one attack, for the dry plan
+TYPICAL_FORWARDS = 20  # of the search of one attack on one image, for the estimate of the cost
 
 
 @dataclass(frozen=True)
@@ -82,65 +72,13 @@ class AdversarialGallery(Experiment):
         """`tiny`: 3 columns of 30 candidates."""
         return {"tiny": {"experiment.columns": 3, "experiment.candidates": 30}}.get(preset, {})
 
+    def attacks(self) -> dict[str, Attack]:
+        """The three kinds of section 1.2: the smallest weight that flips the class, in whole grey levels (Rozsa et al. 2016)."""
+        return {"FGS": FGS(discrete=True), "FGV": FGV(discrete=True), "HC-1": HotCold(hot=1, discrete=True)}
+
     def prepare(self, ctx: Context) -> dict[str, Any]:
         """The samples of the columns, ordered by class."""
-        from advlab.probes.selection import order
-
-        assert ctx.data is not None
-        candidates = [int(i) for i in order(ctx.data, ctx.settings.run.seed)][: self.params.candidates]
-        columns = min(self.params.columns, len(ctx.data.classes))
-        if ctx.settings.run.dry:
-            return {"samples": candidates[:columns]}
-        chosen: dict[int, int] = {}
-        for sample in candidates:
-            label = int(ctx.data.labels[sample])
-            if label not in chosen and self._alike(ctx, sample, label):
-                chosen[label] = sample
-                ctx.report_progress("columns", len(chosen), columns)
-            if len(chosen) == columns:
-                break
-        if not chosen:
-            from advlab.errors import MeasurementError
-
-            raise MeasurementError(
-                f"none of {len(candidates)} images has adversarial images of all three kinds in one class: raise "
-                "experiment.candidates, or choose a model that classifies some of them correctly"
-            )
-        if len(chosen) < columns:
-            ctx.report_progress("columns", columns, columns)
-            log.warning(
-                "only %d of %d columns: for the other classes none of the %d candidates has adversarial images of all three "
-                "kinds in one class; experiment.candidates tries more", len(chosen), columns, len(candidates),
-            )  # fmt: skip
-        return {"samples": [chosen[label] for label in sorted(chosen)]}
-
-    def _alike(self, ctx: Context, sample: int, label: int) -> bool:
-        """Whether it is classified correctly, and all three attacks lead to one other class."""
-        found: set[int] = set()
-        if self._attacked(ctx, sample, None)[1] != label:
-            return False
-        for attack in attacks().values():
-            _, prediction, _ = self._attacked(ctx, sample, attack)
-            found.add(prediction)
-            if prediction == label or len(found) > 1:
-                return False
-        return True
-
-    def _attacked(self, ctx: Context, sample: int, attack: Attack | None) -> tuple[Tensor, int, float]:
-        """The image (1, C, H, W) in whole grey levels, its class and that class's probability; `None`: the original."""
-        import torch
-
-        data, forward = ctx.data, ctx.forward
-        assert data is not None
-        assert forward is not None
-        index = torch.tensor([sample])
-        image = data.images(index)
-        if attack is not None:
-            image = ctx.attack(attack, image, data.labels[index.to(data.device)]).adv
-        image = (image * 255).round() / 255  # as it is stored; a discrete attack's image is so already
-        with torch.inference_mode():
-            scores = torch.softmax(forward(image).cpu().double(), 1)[0]
-        return image, int(scores.argmax()), float(scores.max())
+        return {"samples": self.measurement().chosen_samples(self, ctx)}
 
     def cells(self, ctx: Context) -> list[Cell]:
         """A column each."""
@@ -151,56 +89,29 @@ class AdversarialGallery(Experiment):
 
     def cost(self, ctx: Context) -> Cost:
         """An estimate: three candidates a column, three attacks each with one gradient and a search of some 20 forwards."""
-        tried = 4 * len(ctx.prepared["samples"]) * len(attacks())
-        return Cost(forwards=tried * TYPICAL_FORWARDS, backwards=tried)
+        attacked = (
+            4 * len(ctx.prepared["samples"]) * len(self.attacks())
+        )  # each column is attacked again when it is measured
+        return Cost(forwards=attacked * TYPICAL_FORWARDS, backwards=attacked)
 
     def measure(self, ctx: Context, cell: Cell) -> list[GalleryRow]:
         """The original and its adversarial images."""
-        from advlab.attacks.norms import norms_of_each
-        from advlab.metrics.pass_score import pass_score
-        from advlab.plotting.pixels import encode
-
-        data, sample = ctx.data, cell.payload["sample"]
-        assert data is not None
-        label = int(data.labels[sample])
-        original, *_ = self._attacked(ctx, sample, None)
-        kinds: dict[str, Attack | None] = {ORIGINAL: None, **attacks()}
-        rows = []
-        for kind, attack in kinds.items():
-            image, prediction, probability = self._attacked(ctx, sample, attack)
-            moved = (image - original).cpu().double()
-            channels, height, width = data.shape
-            rows.append(
-                GalleryRow(
-                    column=cell.payload["column"], sample=sample, image=kind, label=label, label_name=data.classes[label],
-                    prediction=prediction, prediction_name=data.classes[prediction], probability=probability,
-                    l2=float(norms_of_each(moved, "l2")), linf=float(norms_of_each(moved, "linf")),
-                    pass_score=float(pass_score(original, image)), channels=channels, height=height, width=width,
-                    pixels=encode((image[0] * 255).round().byte().cpu().numpy()),
-                )
-            )  # fmt: skip
+        rows: list[GalleryRow] = self.measurement().measure(self, ctx, cell)
         return rows
 
-    def claims(self, table: pd.DataFrame) -> list[Claim]:
+    def claims(self, table: Frame) -> list[Claim]:
         """None: the figure shows, the paper states nothing that it could decide."""
         return []
 
-    def summary(self, table: pd.DataFrame) -> pd.DataFrame:
+    def summary(self, table: Frame) -> Frame:
         """Columns, and for each kind the mean size and similarity."""
         adversarial = table[table["image"] != ORIGINAL]
         sizes = adversarial.groupby(["run", "image"], sort=False)[["l2", "linf", "pass_score"]].mean()
         sizes.insert(0, "images", adversarial.groupby(["run", "image"], sort=False).size())
         return sizes.reset_index()
 
-    def plot(self, table: pd.DataFrame) -> Figure:
+    def plot(self, table: Frame) -> Figure:
         """The originals above, the three kinds below them, and the common adversarial class under each column."""
         from .figures.adversarial_gallery import adversarial_gallery
 
         return adversarial_gallery(table)
-
-
-def attacks() -> dict[str, Attack]:
-    """The three kinds of section 1.2: the smallest weight that flips the class, in whole grey levels (Rozsa et al. 2016)."""
-    from advlab.attacks import FGS, FGV, HotCold
-
-    return {"FGS": FGS(discrete=True), "FGV": FGV(discrete=True), "HC-1": HotCold(hot=1, discrete=True)}

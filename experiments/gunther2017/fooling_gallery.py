@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from advlab.lab.experiment import Cell, Cost, Experiment
+from advlab.attacks import Fooling
+from advlab.errors import ConfigError
+from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
 from advlab.statistics.claims import Claim
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-    from torch import Tensor
-
-    from advlab.lab.context import Context
+from advlab.store.tables import frame_of
 
 
 @dataclass(frozen=True)
@@ -84,21 +79,18 @@ class FoolingGallery(Experiment):
         Raises:
             ConfigError: it is another one.
         """
-        from advlab.attacks.ascent.fooling.params import Fooling
-        from advlab.errors import ConfigError
-
         if not isinstance(settings.attack, Fooling):
             raise ConfigError(
                 f"attack={settings.choice_name('attack')}: fooling_gallery makes fooling images: type attack=fooling"
             )
         self._check_classes(settings.dataset.class_count)
 
-    def _check_classes(self, count: int) -> None:
-        from advlab.errors import ConfigError
-
-        if count and max(self.params.classes) >= count:
+    def _check_classes(self, dataset_classes: int) -> None:
+        """Refuse classes that the dataset has not; 0: their number is not known before it is loaded."""
+        if dataset_classes and max(self.params.classes) >= dataset_classes:
             raise ConfigError(
-                f"experiment.classes={self.params.classes}: the dataset has the classes 0 to {count - 1}: name some of them"
+                f"experiment.classes={self.params.classes}: the dataset has the classes 0 to {dataset_classes - 1}: "
+                "name some of them"
             )
 
     def cells(self, ctx: Context) -> list[Cell]:
@@ -109,90 +101,34 @@ class FoolingGallery(Experiment):
 
     def cost(self, ctx: Context) -> Cost:
         """At most `attack.max_iter` forwards and backwards a class, and three more forwards a level."""
-        count, steps = len(self.params.classes), ctx.settings.attack.max_iter
-        return Cost(forwards=count * (steps + 1 + 3 * len(self.params.levels)) + 1, backwards=count * steps)
+        classes, levels, steps = len(self.params.classes), len(self.params.levels), ctx.settings.attack.max_iter
+        return Cost(forwards=classes * (steps + 1 + 3 * levels) + 1, backwards=classes * steps)
 
     def measure(self, ctx: Context, cell: Cell) -> list[FoolingRow]:
         """The start as the network sees it, or one ascent with its levels."""
-        import torch
-
-        from advlab.attacks.ascent.fooling.algorithm import fooling_levels, random_starts
-        from advlab.attacks.norms import norms_of_each
-        from advlab.attacks.status import Status
-
-        assert ctx.data is not None
-        start = random_starts(self.params.start + 1, ctx.data.shape, ctx.settings.run.seed)[-1:].to(ctx.device)
-        if not cell.payload:
-            return [self._row(ctx, start, -1, 0.0, True, "start", math.nan, 0, 0.0)]
-        target = cell.payload["target"]
-        targets = torch.tensor([target], device=ctx.device)
-        found = ctx.in_batches(
-            lambda batch: fooling_levels(
-                ctx.settings.attack, ctx.attack_target, start, targets, levels=self.params.levels, batch_size=batch
-            ),
-            images=1,
-        )
-        last = found[max(found)]  # the ascent is one, and each level counts all of it
-        ctx.count(forwards=last.forwards, backwards=last.backwards)
-        rows = []
-        for level in self.params.levels:
-            result = found[level]
-            assert ctx.forward is not None
-            with torch.inference_mode():
-                reached = float(torch.softmax(ctx.forward(result.adv).cpu().double(), 1)[0, target])
-            rows.append(
-                self._row(
-                    ctx, result.adv, target, level, bool(result.success[0]), Status(int(result.status[0])).name.lower(),
-                    reached, int(result.steps[0]), float(norms_of_each((result.adv - start).cpu().double(), "l2")),
-                )
-            )  # fmt: skip
+        rows: list[FoolingRow] = self.measurement().measure(self, ctx, cell)
         return rows
 
-    def _row(
-        self, ctx: Context, image: Tensor, target: int, level: float, success: bool, status: str, reached: float,
-        steps: int, l2: float,
-    ) -> FoolingRow:  # fmt: skip
-        import torch
-
-        from advlab.plotting.pixels import encode
-
-        assert ctx.data is not None
-        assert ctx.forward is not None
-        names = ctx.data.classes
-        grey = (image * 255).round()
-        with torch.inference_mode():
-            scores = torch.softmax(ctx.forward(grey / 255).cpu().double(), 1)[0]
-        prediction = int(scores.argmax())
-        channels, height, width = ctx.data.shape
-        return FoolingRow(
-            target=target, target_name=names[target] if target >= 0 else "", level=level, success=success, status=status,
-            reached=reached, probability=float(scores[target] if target >= 0 else scores.max()),
-            prediction=prediction, prediction_name=names[prediction], steps=steps, l2=l2,
-            channels=channels, height=height, width=width, pixels=encode(grey[0].byte().cpu().numpy()),
-        )  # fmt: skip
-
-    def claims(self, table: pd.DataFrame) -> list[Claim]:
+    def claims(self, table: Frame) -> list[Claim]:
         """None: what the images look like is for the reader to judge."""
         return []
 
-    def summary(self, table: pd.DataFrame) -> pd.DataFrame:
+    def summary(self, table: Frame) -> Frame:
         """For each level, how many classes reached it, after how many steps, and what rounding to grey levels left."""
-        import pandas as pd
-
-        lines = []
+        summary = []
         for (run, level), rows in table[table["level"] > 0].groupby(["run", "level"], sort=False):
-            won = rows[rows["success"]]
-            lines.append(
+            successes = rows[rows["success"]]
+            summary.append(
                 {
-                    "run": run, "level": level, "classes": len(rows), "reached": len(won),
-                    "mean_steps": won["steps"].mean(), "mean_l2": won["l2"].mean(),
-                    "least_probability": won["reached"].min(),
-                    "least_in_grey_levels": won["probability"].min(),
+                    "run": run, "level": level, "classes": len(rows), "reached": len(successes),
+                    "mean_steps": successes["steps"].mean(), "mean_l2": successes["l2"].mean(),
+                    "least_probability": successes["reached"].min(),
+                    "least_in_grey_levels": successes["probability"].min(),
                 }
             )  # fmt: skip
-        return pd.DataFrame(lines)
+        return frame_of(summary)
 
-    def plot(self, table: pd.DataFrame) -> Figure:
+    def plot(self, table: Frame) -> Figure:
         """The start on the left, a column for each class, a row for each level, and the probability below each."""
         from .figures.fooling_gallery import fooling_gallery
 

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from advlab.lab.experiment import Cell, Cost, Experiment
+import numpy as np
+
+from advlab.errors import ConfigError
+from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
 from advlab.statistics.claims import Claim, judge
 from advlab.statistics.intervals import share_interval
+from advlab.store.tables import frame_of
 
-from .summary import SELF, attack_label, summarise
+from .survey_summary import SELF, summarise
+from .transfer_networks import transfer_settings
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-    from torch import Tensor
-
-    from advlab.attacks.results import AttackResult
-    from advlab.lab.context import Context
-
-CELL_VALUES = 1 << 22  # pixel values a cell, about
-CELL_IMAGES = 250  # and at most so many images, so that a run that is killed has little to repeat
+CELL_VALUES = 1 << 22  # pixel values of the attacked images of a cell, about
+CELL_IMAGES = 250  # images of a cell at most, so that a run that is killed has little to repeat
 
 
 @dataclass(frozen=True)
@@ -100,8 +97,6 @@ class AttackSurvey(Experiment):
         Raises:
             ConfigError: otherwise.
         """
-        from advlab.errors import ConfigError
-
         name, attack, targets = settings.choice_name("attack"), settings.attack, self.params.targets
         if name == "none":
             raise ConfigError("attack=none: attack_survey needs an attack: type attack=fgs (`advlab list attacks`)")
@@ -116,42 +111,25 @@ class AttackSurvey(Experiment):
             except ValueError as error:
                 raise ConfigError(f"attack={name}: {error}") from error
         for choice in self.params.transfer:
-            self.victim(settings, choice)
-
-    def victim(self, settings: Any, choice: str) -> Any:
-        """The settings of another network."""
-        from .victims import victim_settings
-
-        return victim_settings(settings, choice)
+            transfer_settings(settings, choice)
 
     def prepare(self, ctx: Context) -> dict[str, Any]:
         """The images, and the weights of the other networks."""
-        from advlab.probes.selection import order
-
-        settings = ctx.settings
-        assert ctx.data is not None
-        chosen = [int(i) for i in order(ctx.data, settings.run.seed)]
-        victims = {}
-        if not settings.run.dry:
-            assert ctx.load_network is not None
-            for choice in self.params.transfer:
-                victims[choice] = ctx.load_network(self.victim(settings, choice)).classifier.digest()
-        count = self.params.samples
-        held_out = chosen[count : 2 * count] if "held_out" in settings.attack.extra_inputs else []
-        return {"samples": chosen[:count], "held_out": held_out, "victims": victims}
+        facts: dict[str, Any] = self.measurement().prepare(self, ctx)
+        return facts
 
     def cells(self, ctx: Context) -> list[Cell]:
         """Some images a cell; all of them where the attack finds one perturbation for the set."""
         samples = ctx.prepared["samples"]
         assert ctx.data is not None
-        each = math.prod(ctx.data.shape) * self.targets_each(len(ctx.data.classes))
-        size = max(1, min(CELL_IMAGES, CELL_VALUES // each))
+        values_per_sample = math.prod(ctx.data.shape) * self.attacks_per_image(len(ctx.data.classes))
+        images = max(1, min(CELL_IMAGES, CELL_VALUES // values_per_sample))
         if ctx.settings.attack.set_level:
-            size = len(samples)
-        return [Cell(f"images-{i:06d}", {"samples": samples[i : i + size]}) for i in range(0, len(samples), size)]
+            images = len(samples)
+        return [Cell(f"images-{i:06d}", {"samples": samples[i : i + images]}) for i in range(0, len(samples), images)]
 
-    def targets_each(self, classes: int) -> int:
-        """Attacks an image."""
+    def attacks_per_image(self, classes: int) -> int:
+        """How many targets each image is attacked towards."""
         return classes - 1 if self.params.targets == "all" else 1
 
     def cost(self, ctx: Context) -> Cost:
@@ -159,138 +137,24 @@ class AttackSurvey(Experiment):
         assert ctx.data is not None
         classes = len(ctx.data.classes)
         forwards, backwards = ctx.settings.attack.estimated_cost(classes)
-        images = len(ctx.prepared["samples"]) * self.targets_each(classes)
+        images = len(ctx.prepared["samples"]) * self.attacks_per_image(classes)
         return Cost(forwards=images * (forwards + 2 + 2 * len(self.params.transfer)), backwards=images * backwards)
 
     def measure(self, ctx: Context, cell: Cell) -> list[SurveyRow]:
         """Attacks the cell's images, and shows what succeeds to the other networks."""
-        import torch
-
-        data, forward = ctx.data, ctx.forward
-        assert data is not None
-        assert forward is not None
-        attack = ctx.settings.attack
-        samples = cell.payload["samples"]
-        classes = len(data.classes)
-        truth = data.labels[torch.tensor(samples).to(data.device)].tolist()
-        pairs = [
-            (sample, label, target)
-            for sample, label in zip(samples, truth, strict=True)
-            for target in self.targets(ctx.settings.run.seed, sample, label, classes)
-        ]
-        index, labels, wanted = (torch.tensor(column) for column in zip(*pairs, strict=True))
-        x = data.images(index)
-        labels, wanted = labels.to(x.device), wanted.to(x.device)
-        targets = None if self.params.targets == "none" else wanted
-        reference = labels
-        if attack.set_level:  # counts changed predictions
-            with torch.inference_mode():
-                reference = torch.cat([forward(part).argmax(1) for part in x.split(forward.limit)]).clone()
-        extra = {"held_out": data.images(torch.tensor(ctx.prepared["held_out"]))} if ctx.prepared["held_out"] else {}
-        result = ctx.attack(attack, x, reference, targets=targets, **extra)
-        rows = self._rows(ctx, pairs, x, result)
-        for choice, weights in ctx.prepared["victims"].items():
-            rows += self._transferred(ctx, choice, weights, rows[: len(pairs)], x, result.adv)
+        rows: list[SurveyRow] = self.measurement().measure(self, ctx, cell)
         return rows
 
     def targets(self, seed: int, sample: int, label: int, classes: int) -> list[int]:
-        """The targets of one image: a function of the seed and the sample alone."""
-        import numpy as np
-
+        """The target classes of one image, which depend on the seed and the sample alone; -1 stands for any other class."""
         if self.params.targets == "none":
             return [-1]
-        others = [k for k in range(classes) if k != label]
+        other_classes = [k for k in range(classes) if k != label]
         if self.params.targets == "all":
-            return others
-        return [others[int(np.random.default_rng([seed, sample]).integers(len(others)))]]
+            return other_classes
+        return [other_classes[int(np.random.default_rng([seed, sample]).integers(len(other_classes)))]]
 
-    def _rows(
-        self, ctx: Context, pairs: list[tuple[int, int, int]], x: Tensor, result: AttackResult
-    ) -> list[SurveyRow]:
-        """One row a pair, as the attacked network sees it."""
-        from advlab.attacks.norms import norms_of_each
-        from advlab.attacks.status import Status
-
-        attack = ctx.settings.attack
-        name = attack_label(ctx.settings.nodes["attack"]["name"], attack)
-        minimal = attack.minimal and not getattr(attack, "epsilon", 0)
-        won = result.success
-        likeness = {key: [math.nan] * len(pairs) for key in ("pass_score", "ssim")}
-        hits = won.nonzero()[:, 0]
-        if len(hits):
-            places = hits.tolist()
-            for key, values in similarities(x[hits], result.adv[hits]).items():
-                for i, value in zip(places, values, strict=True):
-                    likeness[key][i] = value
-        moved = (result.adv - x).cpu().double()
-        norms = {norm: norms_of_each(moved, norm).tolist() for norm in ("l1", "l2", "linf")}
-        columns = {
-            key: getattr(result, key).tolist()
-            for key in ("eligible", "status", "success", "prediction", "margin", "epsilon", "steps")
-        }
-        rows = []
-        for i, (sample, label, target) in enumerate(pairs):
-            eligible = columns["eligible"][i]
-            rows.append(
-                SurveyRow(
-                    sample=sample, attack=name, target=target, victim=SELF, label=label, minimal=minimal,
-                    eligible=eligible, status=Status(columns["status"][i]).name.lower(),
-                    success=columns["success"][i], prediction=columns["prediction"][i], margin=columns["margin"][i],
-                    **{norm: values[i] if eligible else math.nan for norm, values in norms.items()},
-                    **{key: values[i] for key, values in likeness.items()},
-                    epsilon=columns["epsilon"][i], steps=columns["steps"][i],
-                    forwards=result.forwards / len(pairs), backwards=result.backwards / len(pairs),
-                )
-            )  # fmt: skip
-        return rows
-
-    def _transferred(
-        self, ctx: Context, choice: str, weights: str, own: list[SurveyRow], x: Tensor, adv: Tensor
-    ) -> list[SurveyRow]:
-        """What another network makes of the images that succeeded."""
-        import dataclasses
-
-        import torch
-
-        from advlab.attacks.logits import margin
-        from advlab.errors import ResultError
-
-        assert ctx.load_network is not None
-        victim = ctx.load_network(self.victim(ctx.settings, choice))
-        if victim.classifier.digest() != weights:
-            raise ResultError(f"the weights of {choice} are not those that this run began with: start a new run")
-        hits = [i for i, row in enumerate(own) if row.success]
-        if not hits:
-            return []
-        index = torch.tensor(hits, device=x.device)
-        device = x.device
-        labels = torch.tensor([own[i].label for i in hits], device=device)
-        targets = torch.tensor([own[i].target for i in hits], device=device)
-        targeted = None if self.params.targets == "none" else targets
-        before = victim.images
-        with torch.inference_mode():
-            clean, seen = (
-                torch.cat([victim(part) for part in images[index].split(victim.limit)]) for images in (x, adv)
-            )
-        ctx.count(forwards=victim.images - before)
-        clean_class, seen_class = clean.argmax(1), seen.argmax(1)
-        right = (clean_class == labels).tolist()
-        attack = ctx.settings.attack
-        margins = margin(seen, labels, attack.goal(targeted)).tolist()
-        achieved = attack.achieved(seen, labels, targeted).tolist()  # Hot/Cold's targets only aim
-        rows = []
-        for k, i in enumerate(hits):
-            success = right[k] and achieved[k]
-            rows.append(
-                dataclasses.replace(
-                    own[i], victim=choice, eligible=right[k], success=success, margin=margins[k],
-                    status="success" if success else "kept" if right[k] else "ineligible",
-                    prediction=int(seen_class[k]), forwards=math.nan, backwards=math.nan,
-                )
-            )  # fmt: skip
-        return rows
-
-    def claims(self, table: pd.DataFrame) -> list[Claim]:
+    def claims(self, table: Frame) -> list[Claim]:
         """What section 2.1 says of Hot/Cold towards every other class; of other attacks it says nothing in general."""
         own = table[(table["victim"] == SELF) & table["eligible"]]
         attack = str(table["attack"].iloc[0]) if len(table) else ""
@@ -305,23 +169,12 @@ class AttackSurvey(Experiment):
             )
         ]  # fmt: skip
 
-    def summary(self, table: pd.DataFrame) -> pd.DataFrame:
+    def summary(self, table: Frame) -> Frame:
         """Rates with their intervals and denominators, norms and similarity over successes, price, causes, transfer."""
-        import pandas as pd
+        return frame_of([summarise(rows) for _, rows in table.groupby(["run", "attack"], sort=False)])
 
-        lines = [summarise(rows) for _, rows in table.groupby(["run", "attack"], sort=False)]
-        return pd.DataFrame(lines)
-
-    def plot(self, table: pd.DataFrame) -> Figure:
+    def plot(self, table: Frame) -> Figure:
         """The share of the eligible images that a perturbation of at most some size makes adversarial."""
-        from .figures.success_curves import success_curves
+        from .figures.attack_survey import success_curves
 
         return success_curves(table[table["victim"] == SELF])
-
-
-def similarities(x: Tensor, adv: Tensor) -> dict[str, list[float]]:
-    """PASS and SSIM of (n, C, H, W) images in [0, 1] with their adversarial images."""
-    from advlab.metrics.pass_score import pass_score
-    from advlab.metrics.ssim import ssim
-
-    return {"pass_score": pass_score(x, adv).tolist(), "ssim": ssim(x, adv).tolist()}

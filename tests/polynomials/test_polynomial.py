@@ -11,8 +11,8 @@ from advlab.polynomials.polynomial import (  # fmt: skip
     critical_points,
     evaluate,
     extreme_scores,
-    largest,
-    longest_piece,
+    largest_value,
+    longest_interval,
     real_roots,
     wrong_share,
 )
@@ -32,16 +32,18 @@ def test_shares_and_extrema_are_those_of_a_dense_grid(seed: int) -> None:
     breaks = real_roots(c)
     assert wrong_share(lambda x: evaluate(c, x), breaks) == pytest.approx((f * side < 0).mean(), abs=1e-4)
     assert wrong_share(lambda x: evaluate(c, x), [*breaks, 0.123]) == pytest.approx((f * side < 0).mean(), abs=1e-4)
-    assert largest(lambda x: evaluate(c, x), 12) == pytest.approx(abs(f).max(), abs=1e-3)
+    assert largest_value(lambda x: evaluate(c, x), 12) == pytest.approx(abs(f).max(), abs=1e-3)
     inside = (DENSE > 0.2) & (DENSE < 0.7)
-    assert largest(lambda x: evaluate(c, x), 12, low=0.2, high=0.7) == pytest.approx(abs(f[inside]).max(), abs=1e-3)
+    assert largest_value(lambda x: evaluate(c, x), 12, low=0.2, high=0.7) == pytest.approx(
+        abs(f[inside]).max(), abs=1e-3
+    )
     scores = extreme_scores(c)
     assert scores.min() == pytest.approx((f * side).min(), abs=1e-3)
     assert abs(scores).max() == pytest.approx(abs(f).max(), abs=1e-3)
     assert abs(1 - scores).max() == pytest.approx(abs(side - f).max(), abs=1e-3)
     signs = np.flatnonzero(np.diff(np.sign(f)))
     lengths = np.diff([0, *((signs + 1) / len(DENSE)), 1])
-    assert longest_piece(lambda x: evaluate(c, x), breaks) == pytest.approx(lengths.max(), abs=1e-4)
+    assert longest_interval(lambda x: evaluate(c, x), breaks) == pytest.approx(lengths.max(), abs=1e-4)
 
 
 def test_the_centre_counts_with_both_labels() -> None:

@@ -13,9 +13,10 @@ from advlab.errors import ModelError
 from advlab.metrics.objectives import objective
 from advlab.models.classifier import Classifier
 from advlab.models.networks.mlp import MLP
-from advlab.training.adversary import Adversary, noise
+from advlab.training.adversary import Adversary, add_noise
 from advlab.training.loop import train
-from advlab.training.recipe import ADVERSARIES, Recipe
+from advlab.training.recipe import Recipe
+from advlab.training.recipe_text import ADVERSARIES
 
 ZERO, ONE = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
 TEXTS = ["hard:2,0.3", "adversarial:2,0.3", "pgd:2,0.3", "noise:0.6", "hard_noise:2,0.3"]
@@ -91,10 +92,10 @@ def test_the_hard_points_do_not_see_labels_and_pgds_do() -> None:
 
 def test_noise_has_its_length_inside_the_box() -> None:
     x = torch.zeros(5, 1, 28, 28)
-    moved = noise(x, 2.5, torch.Generator().manual_seed(0))
+    moved = add_noise(x, 2.5, torch.Generator().manual_seed(0))
     torch.testing.assert_close((moved - x).flatten(1).norm(dim=1), torch.full((5,), 2.5))
     assert float(moved.min()) >= 0
-    few = noise(torch.rand(50, 1, 2, 2), 5.0, torch.Generator().manual_seed(0))
+    few = add_noise(torch.rand(50, 1, 2, 2), 5.0, torch.Generator().manual_seed(0))
     assert float(few.min()) >= 0
     assert float(few.max()) <= 1
 

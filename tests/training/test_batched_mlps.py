@@ -42,7 +42,7 @@ def test_one_network_alone_learns_the_same_in_plain_torch() -> None:
         torch.testing.assert_close(one[0], two.detach(), atol=1e-5, rtol=1e-4)
     x = torch.rand(9, 2)
     assert found(x).shape == (1, 9, 3)
-    torch.testing.assert_close(found.one(0, x), found(x)[0])
+    torch.testing.assert_close(found.logits_of(0, x), found(x)[0])
 
 
 def test_what_one_learns_does_not_depend_on_the_others() -> None:
@@ -60,7 +60,7 @@ def test_it_fits_its_points() -> None:
     found = stack(2)
     found.fit(xs, ys, steps=300, batch=40, lr=0.03, generator=Generator().manual_seed(0))
     for s in range(2):
-        assert (found.one(s, xs[s]).argmax(1) == ys[s]).float().mean() > 0.9
+        assert (found.logits_of(s, xs[s]).argmax(1) == ys[s]).float().mean() > 0.9
 
 
 def test_initial_weights() -> None:

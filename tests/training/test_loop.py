@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from advlab.models.networks.lenet import LeNet
 from advlab.models.networks.mlp import MLP
-from advlab.training.loop import TrainingLog, normalisation, train
+from advlab.training.epochs import TrainingLog
+from advlab.training.loop import train
+from advlab.training.normalisation import normalisation
 from advlab.training.recipe import Recipe
 
 RECIPE = Recipe(name="test", epochs=2, batch_size=16, lr=0.05, weight_decay=5e-4)
@@ -193,32 +195,6 @@ def test_bad_data() -> None:
         train(network, images, labels[:-1], RECIPE, mean=ZERO, std=ONE, device="cpu", seed=0)
     with pytest.raises(ValueError, match="trains nothing"):
         train(network, images, labels, Recipe(), mean=ZERO, std=ONE, device="cpu", seed=0)
-
-
-def test_normalisation_against_numpy() -> None:
-    images = torch.randint(0, 256, (50, 3, 6, 5), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
-    x = images.numpy().astype(np.float64) / 255
-
-    mean, std = normalisation(replace(RECIPE, normalise="standard"), images)
-    assert mean.shape == std.shape == (3, 1, 1)
-    np.testing.assert_allclose(mean.numpy().ravel(), x.mean(axis=(0, 2, 3)), rtol=1e-6)
-    np.testing.assert_allclose(std.numpy().ravel(), x.std(axis=(0, 2, 3)), rtol=1e-6)
-
-    mean, std = normalisation(replace(RECIPE, normalise="caffe"), images)
-    normalised = (torch.from_numpy(x) - mean) / std
-    np.testing.assert_allclose(normalised.numpy(), images.numpy() / 256, atol=1e-6)
-
-    mean, std = normalisation(replace(RECIPE, normalise="mean_image"), images)
-    assert mean.shape == (3, 6, 5)
-    normalised = (torch.from_numpy(x) - mean) / std
-    pixels = images.numpy().astype(np.float64)
-    np.testing.assert_allclose(normalised.numpy(), pixels - pixels.mean(axis=0), atol=1e-4)
-
-
-def test_normalisation_of_a_constant_channel() -> None:
-    mean, std = normalisation(RECIPE, torch.full((4, 1, 2, 2), 51, dtype=torch.uint8))
-    assert mean.item() == pytest.approx(0.2)
-    assert std.item() == 1
 
 
 def test_lenet_learns_real_digits() -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from advlab.training.recipe import Recipe, parse_augmentation, parse_lr_step
+from advlab.training.recipe import Recipe
+from advlab.training.recipe_text import parse_augmentation, parse_lr_step
 
 RECIPES = sorted((Path(__file__).parents[2] / "configs" / "recipe").glob("*.yaml"))
 

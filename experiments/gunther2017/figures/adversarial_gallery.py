@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pandas as pd
+from matplotlib.figure import Figure
 
-from advlab.plotting.gallery import MARGIN, TEXT, Canvas, caption, lines_of, tile
+from advlab.plotting.gallery import MARGIN, TEXT, Canvas, caption, line_count, tile_side
 from advlab.plotting.pixels import decode, show
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
 
 
 def adversarial_gallery(table: pd.DataFrame) -> Figure:
@@ -21,12 +18,12 @@ def adversarial_gallery(table: pd.DataFrame) -> Figure:
     runs = list(dict.fromkeys(table["run"]))
     kinds = list(dict.fromkeys(table["image"]))
     columns = max(part["column"].nunique() for _, part in table.groupby("run"))
-    cell = tile(columns)
-    heads = {name: caption(str(name), cell) for name in table["label_name"].unique()}
-    feet = {name: caption(str(name), cell) for name in table["prediction_name"].unique()}
+    tile = tile_side(columns)
+    heads = {name: caption(str(name), tile) for name in table["label_name"].unique()}
+    feet = {name: caption(str(name), tile) for name in table["prediction_name"].unique()}
     canvas = Canvas(
-        runs=len(runs), rows=len(kinds), columns=columns, cell=cell, margin=MARGIN, gap=0.0, between=0.06,
-        head=lines_of(heads.values()), foot=lines_of(feet.values()),
+        runs=len(runs), rows=len(kinds), columns=columns, tile=tile, margin=MARGIN, first_column_gap=0.0,
+        row_gap=0.06, lines_above=line_count(heads.values()), lines_below=line_count(feet.values()),
     )  # fmt: skip
     for r, run in enumerate(runs):
         canvas.title(r, str(run))

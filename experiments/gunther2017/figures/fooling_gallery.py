@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pandas as pd
+from matplotlib.figure import Figure
 
-from advlab.plotting.gallery import LINE, TEXT, Canvas, blank, caption, lines_of, percent, tile
+from advlab.plotting.gallery import LINE_HEIGHT, TEXT, Canvas, caption, empty_tile, line_count, percent, tile_side
 from advlab.plotting.pixels import decode, show
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
 
 
 def fooling_gallery(table: pd.DataFrame) -> Figure:
@@ -22,11 +19,11 @@ def fooling_gallery(table: pd.DataFrame) -> Figure:
     reached = table[table["level"] > 0]
     levels = sorted(reached["level"].unique())
     columns = 1 + max(part["target"].nunique() for _, part in reached.groupby("run"))
-    cell = tile(columns)
-    heads = {name: caption(str(name), cell) for name in reached["target_name"].unique()}
+    tile = tile_side(columns)
+    heads = {name: caption(str(name), tile) for name in reached["target_name"].unique()}
     canvas = Canvas(
-        runs=len(runs), rows=len(levels), columns=columns, cell=cell, margin=0.08, gap=0.25, between=0.08 + LINE,
-        head=lines_of(heads.values()), foot=1,
+        runs=len(runs), rows=len(levels), columns=columns, tile=tile, margin=0.08, first_column_gap=0.25,
+        row_gap=0.08 + LINE_HEIGHT, lines_above=line_count(heads.values()), lines_below=1,
     )  # fmt: skip
     for r, run in enumerate(runs):
         canvas.title(r, str(run))
@@ -35,7 +32,7 @@ def fooling_gallery(table: pd.DataFrame) -> Figure:
             axis = canvas.axis(r, (len(levels) - 1) / 2, 0)
             show(axis, decode(row))
             axis.set_title("start", pad=3, **TEXT)
-            name = caption(str(row["prediction_name"]), cell, 2)
+            name = caption(str(row["prediction_name"]), tile, 2)
             axis.set_xlabel(f"{name}\n{percent(row['probability'])}", labelpad=2, **TEXT)
         for c, (_, images) in enumerate(part[part["level"] > 0].groupby("target", sort=False), start=1):
             for k, level in enumerate(levels):
@@ -49,5 +46,5 @@ def fooling_gallery(table: pd.DataFrame) -> Figure:
                         show(axis, decode(row))
                         axis.set_xlabel(percent(row["probability"]), labelpad=2, **TEXT)
                     else:
-                        blank(axis, f"not reached:\n{percent(row['probability'])}")
+                        empty_tile(axis, f"not reached:\n{percent(row['probability'])}")
     return canvas.figure

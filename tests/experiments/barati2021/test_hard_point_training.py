@@ -8,13 +8,20 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from advlab.experiments.barati2021 import trained_networks  # type: ignore[import-not-found]
+from advlab.experiments.barati2021.trained_networks import (  # type: ignore[import-not-found]
+    trained_network,
+    training_set,
+)
 
+from advlab.attacks.ascent.normalised_steps import ascend_normalised
 from advlab.config import components
 from advlab.config.compose import Composer
 from advlab.config.settings import Settings
 from advlab.data.source import LoadOptions
 from advlab.errors import AdvlabError, ConfigError
 from advlab.lab.context import Context
+from advlab.metrics.objectives import objective
 from advlab.store.artifacts import ArtifactStore
 from advlab.store.tables import to_csv
 
@@ -88,17 +95,15 @@ def test_epsilon_0_is_the_clean_accuracy_and_lengths_are_epsilon(measured: tuple
 
 def test_each_network_gets_its_recipe_and_its_data(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What reaches training: names, images and what is added to them."""
-    from advlab.lab import loading as load
-
     seen: list[tuple[list[str], int, str]] = []
-    real = load.load_classifier
+    load_classifier = trained_networks.load_classifier
 
     def spy(name: str, model: Any, recipe: Any, **rest: Any) -> Any:
         data = rest["train_data"]()
         seen.append((recipe.augment, len(data), data.digest))
-        return real(name, model, recipe, **rest)
+        return load_classifier(name, model, recipe, **rest)
 
-    monkeypatch.setattr(load, "load_classifier", spy)
+    monkeypatch.setattr(trained_networks, "load_classifier", spy)
     ctx = context(tmp_path, "experiment.networks=[reference,third,noise,hard,adversarial,pgd]", "experiment.seeds=1",
                   "experiment.pgd_images=0", "recipe.augment=[crop:1]", "experiment.step=.7")  # fmt: skip
     added = {"third": [], "noise": ["hard_noise:2,0.7"], "hard": ["hard:2,0.7"], "adversarial": ["adversarial:2,0.7"],
@@ -117,11 +122,6 @@ def test_each_network_gets_its_recipe_and_its_data(tmp_path: Any, monkeypatch: p
 
 def test_where_training_points_end_up(measured: tuple[Context, list[Any]]) -> None:
     """The reach is below all steps together, and noise goes as far as its network's hard points."""
-    from advlab.experiments.barati2021.trained_networks import trained_network
-
-    from advlab.attacks.ascent.normalised_steps import ascend_normalised
-    from advlab.metrics.objectives import objective
-
     ctx, found = measured
     p = ctx.settings.experiment.params
     table = pd.DataFrame([vars(row) for row in found])
@@ -133,9 +133,7 @@ def test_where_training_points_end_up(measured: tuple[Context, list[Any]]) -> No
     assert ctx.data is not None
     x = ctx.data.images(torch.tensor(ctx.prepared["samples"]))
     for name in ("hard", "noise"):
-        network = trained_network(
-            ctx, name, seed=1, share=p.share, train_images=p.train_images, steps=p.steps, step=p.step
-        )
+        network = trained_network(p, ctx, name, 1)
         moved = ascend_normalised(lambda z, n=network: objective(n, z, "hard"), x, steps=p.steps, step=p.step)  # type: ignore[misc]
         expected = float((moved - x).flatten(1).norm(dim=1).mean())
         assert first.loc[1, name] == pytest.approx(expected, rel=0.03)  # no pixel of noise moves by more than 1/2
@@ -143,17 +141,12 @@ def test_where_training_points_end_up(measured: tuple[Context, list[Any]]) -> No
 
 def test_the_one_step_attack_is_the_papers(measured: tuple[Context, list[Any]]) -> None:
     """x + epsilon grad / ||grad||, written out; the images of one network on itself and on the reference."""
-    from advlab.experiments.barati2021.trained_networks import trained_network  # type: ignore[import-not-found]
-
     ctx, found = measured
     p = ctx.settings.experiment.params
     assert ctx.data is not None
     index = torch.tensor(ctx.prepared["samples"])
     x, y = ctx.data.images(index), ctx.data.labels[index]
-    options: dict[str, Any] = {
-        "seed": 1, "share": p.share, "train_images": p.train_images, "steps": p.steps, "step": p.step,
-    }  # fmt: skip
-    hard, reference = (trained_network(ctx, name, **options).double() for name in ("hard", "reference"))
+    hard, reference = (trained_network(p, ctx, name, 1).double() for name in ("hard", "reference"))
     at = x.double().requires_grad_()
     (gradient,) = torch.autograd.grad(torch.nn.functional.cross_entropy(hard(at), y, reduction="sum"), at)
     lengths = gradient.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
@@ -167,17 +160,13 @@ def test_the_one_step_attack_is_the_papers(measured: tuple[Context, list[Any]]) 
 
 
 def test_the_clipped_step_is_the_same_inside_the_box(measured: tuple[Context, list[Any]]) -> None:
-    from advlab.experiments.barati2021.trained_networks import trained_network
-
     ctx, found = measured
     p = ctx.settings.experiment.params
     assert ctx.data is not None
     index = torch.tensor(ctx.prepared["samples"][: p.pgd_images])
     x, y = ctx.data.images(index).double(), ctx.data.labels[index]
     for name in p.networks:
-        network = trained_network(
-            ctx, name, seed=0, share=p.share, train_images=p.train_images, steps=p.steps, step=p.step
-        ).double()
+        network = trained_network(p, ctx, name, 0).double()
         at = x.clone().requires_grad_()
         (gradient,) = torch.autograd.grad(torch.nn.functional.cross_entropy(network(at), y, reduction="sum"), at)
         for epsilon in p.epsilons:
@@ -189,8 +178,6 @@ def test_the_clipped_step_is_the_same_inside_the_box(measured: tuple[Context, li
 
 
 def test_the_share_is_part_of_the_whole_and_the_same_for_all(tmp_path: Any) -> None:
-    from advlab.experiments.barati2021.trained_networks import training_set
-
     ctx = context(tmp_path)
     whole, third = training_set(ctx, 4, 1.0, 300), training_set(ctx, 4, 1 / 3, 300)
     assert len(whole) == 300

@@ -9,6 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from advlab.experiments.barati2021.decision_boundary import (  # type: ignore[import-not-found]
+    area_under_roc,
+    boundary_distance,
+)
+from advlab.experiments.barati2021.random_mlp import random_mlp  # type: ignore[import-not-found]
 
 from advlab.config import components
 from advlab.config.settings import resolve
@@ -34,8 +39,6 @@ def rows(ctx: Context) -> list[Any]:
 
 @pytest.mark.parametrize("loss", ["label", "entropy", "margin", "square"])
 def test_rows_equal_the_network_written_out_in_float64(tmp_path: Any, loss: str) -> None:
-    from advlab.experiments.barati2021.random_mlp import random_mlp  # type: ignore[import-not-found]
-
     ctx = context(tmp_path, loss=loss, networks=1)
     found = rows(ctx)
     assert len(found) == 121
@@ -62,8 +65,6 @@ def test_rows_equal_the_network_written_out_in_float64(tmp_path: Any, loss: str)
 
 
 def test_the_weights_are_standard_normal() -> None:
-    from advlab.experiments.barati2021.random_mlp import random_mlp
-
     weights = torch.cat([p.detach().flatten() for p in random_mlp(3).parameters() if p.ndim > 1])
     assert abs(float(weights.mean())) < 0.03
     assert float(weights.std()) == pytest.approx(1, abs=0.03)
@@ -71,8 +72,6 @@ def test_the_weights_are_standard_normal() -> None:
 
 
 def test_boundary_distance_by_brute_force() -> None:
-    from advlab.experiments.barati2021.mlp_objectives import boundary_distance  # type: ignore[import-not-found]
-
     classes = np.random.default_rng(0).integers(0, 3, (7, 7))
     classes[:, :3] = 1
     found = boundary_distance(classes, 0.5)
@@ -83,13 +82,11 @@ def test_boundary_distance_by_brute_force() -> None:
 
 
 def test_larger_counts_pairs() -> None:
-    from advlab.experiments.barati2021.mlp_objectives import larger
-
     values = np.array([1.0, 2.0, 2.0, 5.0, 0.0])
     chosen = np.array([False, True, False, True, False])
     pairs = [(a > b) + 0.5 * (a == b) for a in values[chosen] for b in values[~chosen]]
-    assert larger(values, chosen) == pytest.approx(np.mean(pairs))
-    assert math.isnan(larger(values, np.zeros(5, dtype=bool)))
+    assert area_under_roc(values, chosen) == pytest.approx(np.mean(pairs))
+    assert math.isnan(area_under_roc(values, np.zeros(5, dtype=bool)))
 
 
 def made_up(adversarial: str, hard: str, networks: int = 6) -> pd.DataFrame:

@@ -8,6 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from advlab.experiments.barati2021.random_mlp import random_mlp  # type: ignore[import-not-found]
+from advlab.experiments.barati2021.sample_complexity_measure import (  # type: ignore[import-not-found]
+    FIRST_HYPOTHESIS,
+    point_densities,
+    spread,
+)
 
 from advlab.config import components
 from advlab.config.settings import resolve
@@ -15,6 +21,7 @@ from advlab.errors import AdvlabError
 from advlab.lab.context import Context
 from advlab.store.artifacts import ArtifactStore
 from advlab.store.tables import to_csv
+from advlab.training.batched_mlps import BatchedMLPs
 
 SampleComplexity = components.EXPERIMENTS.load("sample_complexity")
 SMALL = {"teachers": 2, "sizes": [20, 60], "hypotheses": 3, "pool": 2000, "steps": 60}
@@ -49,16 +56,13 @@ def test_more_points_help(tmp_path: Any) -> None:
 @pytest.mark.parametrize("loss", ["label", "margin"])
 def test_the_densities(tmp_path: Any, loss: str) -> None:
     """The expectation against the mean of hand-written losses of the same networks; points follow the objective."""
-    from advlab.experiments.barati2021.random_mlp import random_mlp  # type: ignore[import-not-found]
-    from advlab.experiments.barati2021.sample_complexity import HYPOTHESES  # type: ignore[import-not-found]
-
     ctx = context(tmp_path, loss=loss)
     pool = torch.rand(200, 2, generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.no_grad():
-        found = ctx.settings.experiment.densities(ctx, random_mlp(0), pool)
+        found = point_densities(ctx.settings.experiment, ctx, random_mlp(0), pool)
         total = np.zeros(200)
         for k in range(3):
-            z = random_mlp(HYPOTHESES + k)(pool[:, :, None, None]).double().numpy()
+            z = random_mlp(FIRST_HYPOTHESIS + k)(pool[:, :, None, None]).double().numpy()
             p = np.exp(z - z.max(1, keepdims=True))
             total += -np.log(p.max(1) / p.sum(1)) if loss == "label" else np.maximum(0, 1 - z**2).mean(1)
     assert (found["uniform"] == 1).all()
@@ -76,10 +80,6 @@ def test_the_sure_regions_get_fewer_adversarial_points(tmp_path: Any) -> None:
 
 def test_agreement_by_hand(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Students that always say class 4: what is counted, where and on which points, against float64 by hand."""
-    from advlab.experiments.barati2021.random_mlp import random_mlp
-
-    from advlab.training.batched_mlps import BatchedMLPs
-
     given: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def two(shape: tuple[int, ...]) -> torch.Tensor:
@@ -87,7 +87,7 @@ def test_agreement_by_hand(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(BatchedMLPs, "fit", lambda self, x, y, **rest: given.extend(zip(x, y, strict=True)))
     monkeypatch.setattr(BatchedMLPs, "__call__", lambda self, x: two((len(self.weights[0]), len(x))))
-    monkeypatch.setattr(BatchedMLPs, "one", lambda self, k, x: two((len(x),)))
+    monkeypatch.setattr(BatchedMLPs, "logits_of", lambda self, k, x: two((len(x),)))
     found = rows(context(tmp_path, teachers=1, sizes=[30]))
 
     def logits(points: Any) -> Any:
@@ -115,8 +115,6 @@ def test_agreement_by_hand(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_spread_of_a_density(tmp_path: Any) -> None:
-    from advlab.experiments.barati2021.sample_complexity import spread
-
     assert spread(torch.full((50,), 3.0)) == pytest.approx(1)
     assert spread(torch.tensor([0.0, 2.0, 2.0, 0.0])) == pytest.approx(0.5)
     assert spread(torch.tensor([1.0, 3.0])) == pytest.approx(16 / 20)

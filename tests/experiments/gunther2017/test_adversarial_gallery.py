@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,15 +25,14 @@ from advlab.errors import ConfigError, MeasurementError
 from advlab.lab.context import Context
 from advlab.models.classifier import Classifier
 from advlab.models.forward import Execution, Forward
-from advlab.plotting.gallery import CHARACTER, caption
+from advlab.plotting.gallery import CHARACTER_WIDTH, caption
 from advlab.plotting.pixels import decode, encode
 from advlab.probes.selection import order
 from advlab.store.artifacts import ArtifactStore
 from tests.helpers.commands import Ended
 
 Gallery = components.EXPERIMENTS.load("adversarial_gallery")
-MODULE = "advlab.experiments.gunther2017.adversarial_gallery"
-REAL = sys.modules[MODULE].attacks  # type: ignore[attr-defined]
+PAPERS_ATTACKS = Gallery.attacks
 SHAPE = (1, 4, 4)
 NAMES = ("zero", "one", "two", "three")
 HOSTILE = (
@@ -89,7 +87,7 @@ class Swap(Attack):
 def _kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three kinds that agree where the last pixel is below 60; elsewhere the second goes its own way."""
     kinds = {"FGS": Swap(), "FGV": Swap(shift=2, obeys=60), "HC-1": Swap()}
-    monkeypatch.setattr(f"{MODULE}.attacks", lambda: kinds)
+    monkeypatch.setattr(Gallery, "attacks", lambda self: kinds)
 
 
 def images(names: tuple[str, ...] = NAMES) -> ImageData:
@@ -172,7 +170,7 @@ def test_nothing_to_show_is_an_error_and_little_a_warning(
     few = context(tmp_path, data, candidates=max(4, order(data, 0).tolist().index(first) + 1), columns=4)
     assert few.prepared["samples"] == [first]
     assert "experiment.candidates" in caplog.text
-    monkeypatch.setattr(f"{MODULE}.attacks", lambda: {"FGS": Swap(), "FGV": Swap(shift=2), "HC-1": Swap()})
+    monkeypatch.setattr(Gallery, "attacks", lambda self: {"FGS": Swap(), "FGV": Swap(shift=2), "HC-1": Swap()})
     with pytest.raises(MeasurementError, match=r"experiment\.candidates"):
         context(tmp_path, data)
 
@@ -226,7 +224,7 @@ def test_captions_fit_their_column(name: str) -> None:
     for inches in (0.2, 0.6, 1.0):
         lines = caption(name, inches).split("\n")
         assert 1 <= len(lines) <= 3
-        assert max(map(len, lines)) <= max(3, int(inches / CHARACTER))
+        assert max(map(len, lines)) <= max(3, int(inches / CHARACTER_WIDTH))
     assert caption("hammerhead shark", 0.7) == "hammerhead\nshark"
     assert caption("great white shark, white shark, man-eater", 0.7).endswith("…")
 
@@ -244,7 +242,7 @@ def test_bad_settings_name_the_remedy() -> None:
 def test_a_killed_run_goes_on_to_the_same_bytes(
     cli: Callable[..., Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"{MODULE}.attacks", REAL)
+    monkeypatch.setattr(Gallery, "attacks", PAPERS_ATTACKS)
     ended = cli("experiment=adversarial_gallery", "experiment.columns=3", "recipe.epochs=1")
     assert ended.code == 0, ended.err
     (run,) = (tmp_path / "outputs/adversarial_gallery").glob("*/v001")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
 
 from advlab.plotting.style import LINES, PAGE
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
 
 OBJECTIVES = "cividis"  # sequential, monotone in lightness, the same to the colour-blind
 TITLES = {"output": "class", "adversarial": "adversarial objective", "hard": "hard objective"}
@@ -28,9 +28,6 @@ def objective_panels(table: pd.DataFrame) -> Figure:
     Args:
         table: rows of mlp_objectives with a `run` column.
     """
-    from matplotlib.colors import ListedColormap
-    from matplotlib.figure import Figure
-
     runs = [rows for _, rows in table.groupby(["run", "loss"], sort=False)]
     figure = Figure(figsize=(PAGE, 0.15 + 2.2 * len(runs)), layout="constrained")
     axes = figure.subplots(len(runs), 3, squeeze=False, sharex=True, sharey=True)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from advlab.statistics.intervals import share_interval
-
-if TYPE_CHECKING:
-    import pandas as pd
+from advlab.store.tables import Frame
 
 SELF = "self"  # the attacked network among the victims
 
@@ -16,34 +14,38 @@ SELF = "self"  # the attacked network among the victims
 def attack_label(name: str, attack: Any) -> str:
     """An attack's name with the hyperparameters that are not its defaults."""
     changed = []
-    for f in fields(attack):
-        value = getattr(attack, f.name)
-        default = f.default_factory() if callable(f.default_factory) else f.default
+    for parameter in fields(attack):
+        value = getattr(attack, parameter.name)
+        default = parameter.default_factory() if callable(parameter.default_factory) else parameter.default
         if value != default:
-            shown = f"{value:.4g}" if isinstance(value, float) else str(value)
-            changed.append(f.name if value is True else f"{f.name}={shown}")
+            text = f"{value:.4g}" if isinstance(value, float) else str(value)
+            changed.append(parameter.name if value is True else f"{parameter.name}={text}")
     return f"{name} ({', '.join(changed)})" if changed else name
 
 
-def summarise(rows: pd.DataFrame) -> dict[str, Any]:
-    """One run's numbers as a line; `rows` of one run and attack."""
+def summarise(rows: Frame) -> dict[str, Any]:
+    """The line of the summary about one run.
+
+    Args:
+        rows: of `attack_survey`, of one run and attack.
+    """
     own = rows[rows["victim"] == SELF]
-    eligible, won = own[own["eligible"]], own[own["success"]]
+    eligible, successes = own[own["eligible"]], own[own["success"]]
     rate, of_all = share_interval(eligible["success"]), share_interval(own["success"])
     line: dict[str, Any] = {
         "run": rows["run"].iloc[0], "attack": rows["attack"].iloc[0],
-        "images": len(own), "eligible": len(eligible), "successes": len(won),
+        "images": len(own), "eligible": len(eligible), "successes": len(successes),
         "success_rate": rate.estimate, "success_low": rate.low, "success_high": rate.high,
         "success_of_all": of_all.estimate, "of_all_low": of_all.low, "of_all_high": of_all.high,
     }  # fmt: skip
     for column in ("l1", "l2", "linf", "pass_score", "ssim"):
-        line |= {f"mean_{column}": won[column].mean(), f"median_{column}": won[column].median()}
+        line |= {f"mean_{column}": successes[column].mean(), f"median_{column}": successes[column].median()}
     line["mean_steps"] = eligible["steps"].mean()
     line |= {f"{price}_per_image": own[price].mean() for price in ("forwards", "backwards")}
-    causes = eligible.loc[~eligible["success"], "status"].value_counts().sort_index()
-    line["failures"] = ", ".join(f"{count} {cause}" for cause, count in causes.items()) or "none"
-    for victim, part in rows[rows["victim"] != SELF].groupby("victim", sort=False):
-        share = share_interval(part.loc[part["eligible"], "success"])
+    failures = eligible.loc[~eligible["success"], "status"].value_counts().sort_index()
+    line["failures"] = ", ".join(f"{images} {cause}" for cause, images in failures.items()) or "none"
+    for victim, transferred in rows[rows["victim"] != SELF].groupby("victim", sort=False):
+        share = share_interval(transferred.loc[transferred["eligible"], "success"])
         line |= {
             f"transfer_{victim}": share.estimate, f"transfer_{victim}_low": share.low,
             f"transfer_{victim}_high": share.high, f"transfer_{victim}_eligible": share.samples,

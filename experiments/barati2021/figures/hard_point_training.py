@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import PercentFormatter
 
 from advlab.plotting.style import LINES, PAGE, literal
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
 
 COLOURS = {
     "hard": LINES[1],
@@ -42,10 +43,6 @@ def robustness_panels(table: pd.DataFrame) -> Figure:
     Args:
         table: rows of hard_point_training with a `run` column.
     """
-    from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
-    from matplotlib.ticker import PercentFormatter
-
     runs = [rows for _, rows in table.groupby(["run", "ascent"], sort=False)]
     figure = Figure(figsize=(PAGE, 0.75 + 2.05 * len(runs)), layout="constrained")
     axes = figure.subplots(len(runs), 3, squeeze=False, sharey=True, sharex="row")

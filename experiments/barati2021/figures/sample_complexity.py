@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator, PercentFormatter, ScalarFormatter
 
 from advlab.plotting.style import LINES, PAGE, literal
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
 
 LOOKS = {
     "uniform": (LINES[6], "o", "uniform"),
@@ -29,9 +27,6 @@ def agreement_panels(table: pd.DataFrame) -> Figure:
     Args:
         table: rows of sample_complexity with a `run` column.
     """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import NullLocator, PercentFormatter, ScalarFormatter
-
     runs = [rows for _, rows in table.groupby(["run", "loss"], sort=False)]
     figure = Figure(figsize=(PAGE, 0.6 + 2.05 * len(runs)), layout="constrained")
     axes = figure.subplots(len(runs), len(PANELS), squeeze=False, sharey=True, sharex="row")

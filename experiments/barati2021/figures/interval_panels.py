@@ -1,0 +1,46 @@
+"""What the figures of functions on [0, 1] share: their colours, a grid of panels, and shading where signs are wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from advlab.plotting.style import LINES, PAGE
+
+BLUE, RED = LINES[0], LINES[1]
+WRONG_SIGN: dict[str, Any] = {"color": "#E69F00", "alpha": 0.35, "linewidth": 0.6}
+X_LIMITS = (-0.02, 1.02)  # [0, 1] and a little more: signs are often wrong beside the ends only
+SHADED_HEIGHT = 10  # shading covers -10 to 10, more than any linear axis shows
+
+
+def panel_grid(panels: int, several: bool, *, columns: int = 3, height: float = 1.6) -> tuple[Any, list[Any]]:
+    """A figure with a number of panels, and their axes.
+
+    Args:
+        panels: their number; the last row may have fewer than the others.
+        several: the titles have a second line, which names the run.
+        columns: panels beside each other, at most.
+        height: of a row, in inches.
+    """
+    columns = min(columns, panels)
+    rows = -(-panels // columns)
+    width = PAGE if columns > 1 else PAGE / 2
+    figure = Figure(figsize=(width, 0.4 + (height + 0.15 * several) * rows), layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axis in axes[panels:]:
+        axis.remove()
+    return figure, axes[:panels]
+
+
+def curve(part: pd.DataFrame) -> pd.Series:
+    """The values of one curve, indexed by x."""
+    rows = part[part["quantity"] == "curve"]
+    return rows.set_index("x")["value"]
+
+
+def shade_wrong_signs(axis: Any, f: pd.Series, reference: pd.Series) -> None:
+    """Shade the x where a function has not the sign of the reference; both are sampled at the same points."""
+    differ = f.to_numpy() * reference.to_numpy() < 0
+    axis.fill_between(f.index, -SHADED_HEIGHT, SHADED_HEIGHT, where=differ, step="mid", **WRONG_SIGN)

@@ -1,0 +1,50 @@
+"""Trains the networks of figure 5 of barati2021 and attacks them, directly and by each other's gradients."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from advlab.lab import Cell, Context
+from advlab.models.classifier import frozen
+from advlab.models.forward import Execution, Forward
+from advlab.probes.selection import order
+
+from .attacks_on_networks import IMAGES_AT_ONCE, Tallies, attack_by_one_step, attack_inside_pixel_range
+from .hard_point_training import HardPointRow, HardPointTraining
+from .trained_networks import trained_network, training_point_distance
+
+
+def prepare(experiment: HardPointTraining, ctx: Context) -> dict[str, Any]:
+    """The test images, in a seeded order."""
+    assert ctx.data is not None
+    samples = [int(i) for i in order(ctx.data, ctx.settings.run.seed)]
+    return {"samples": samples[: experiment.params.images or None]}
+
+
+def measure(experiment: HardPointTraining, ctx: Context, cell: Cell) -> list[HardPointRow]:
+    """All that the gradients of one network of one seed are used for; those of the reference, against all networks."""
+    p, run = experiment.params, ctx.settings.run
+    seed, source = cell.payload["seed"], cell.payload["network"]
+    execution = Execution(run.batch_size or IMAGES_AT_ONCE, "contiguous", run.precision)
+    tallies: Tallies = {}
+    networks: dict[str, Forward] = {}
+    with ExitStack() as frozen_networks:
+        for name in p.networks if source == "reference" else [source, "reference"]:
+            classifier = trained_network(p, ctx, name, seed)
+            frozen_networks.enter_context(frozen(classifier))
+            networks[name] = Forward(classifier, execution)
+        attack_by_one_step(p, ctx, source, networks, tallies)
+        attack_inside_pixel_range(p, ctx, source, networks[source], tallies)
+        reach = {name: training_point_distance(p, ctx, name, forward.classifier) for name, forward in networks.items()}
+    for forward in networks.values():
+        ctx.count(forwards=forward.images)
+    weights = {name: forward.classifier.digest()[:12] for name, forward in networks.items()}
+    return [
+        HardPointRow(
+            seed=seed, victim=trial.victim, source="none" if trial.attack == "noise" else source, attack=trial.attack,
+            epsilon=trial.epsilon, length=tally.norm_sum / tally.images, images=tally.images, correct=tally.correct,
+            ascent=p.ascent, reach=reach[trial.victim], weights=weights[trial.victim],
+        )
+        for trial, tally in tallies.items()
+    ]  # fmt: skip

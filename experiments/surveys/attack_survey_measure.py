@@ -1,0 +1,181 @@
+"""Attacks the images of a survey and describes every adversarial image as each network sees it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from advlab.attacks.logits import margin
+from advlab.attacks.norms import norms_of_each
+from advlab.attacks.results import AttackResult
+from advlab.attacks.status import Status
+from advlab.errors import ResultError
+from advlab.lab import Cell, Context
+from advlab.metrics.pass_score import pass_score
+from advlab.metrics.ssim import ssim
+from advlab.probes.selection import order
+
+from .attack_survey import AttackSurvey, SurveyRow
+from .survey_summary import SELF, attack_label
+from .transfer_networks import transfer_settings
+
+
+def prepare(experiment: AttackSurvey, ctx: Context) -> dict[str, Any]:
+    """The attacked samples, those held out for an attack that asks for them, and digests of the other networks' weights."""
+    settings, attacked = ctx.settings, experiment.params.samples
+    assert ctx.data is not None
+    samples = [int(i) for i in order(ctx.data, settings.run.seed)]
+    victims = {}
+    if not settings.run.dry:
+        assert ctx.load_network is not None
+        for choice in experiment.params.transfer:
+            victims[choice] = ctx.load_network(transfer_settings(settings, choice)).classifier.digest()
+    held_out = samples[attacked : 2 * attacked] if "held_out" in settings.attack.extra_inputs else []
+    return {"samples": samples[:attacked], "held_out": held_out, "victims": victims}
+
+
+class AttackedImage(NamedTuple):
+    """One image of a cell and what is done to it: a sample appears once for each of its targets."""
+
+    sample: int  # index in the split
+    label: int  # true class
+    target: int  # class to reach; -1: any other than the label
+
+
+def measure(experiment: AttackSurvey, ctx: Context, cell: Cell) -> list[SurveyRow]:
+    """The rows of the attacked network for the images of a cell, followed by those of each other network."""
+    data, forward = ctx.data, ctx.forward
+    assert data is not None
+    assert forward is not None
+    attack, samples = ctx.settings.attack, cell.payload["samples"]
+    true_classes = data.labels[torch.tensor(samples).to(data.device)].tolist()
+    attacked = [
+        AttackedImage(sample, label, target)
+        for sample, label in zip(samples, true_classes, strict=True)
+        for target in experiment.targets(ctx.settings.run.seed, sample, label, len(data.classes))
+    ]
+    index, labels, targets = (torch.tensor(column) for column in zip(*attacked, strict=True))
+    x = data.images(index)
+    labels, targets = labels.to(x.device), targets.to(x.device)
+    if attack.set_level:  # it counts changed predictions, whether they were right or wrong before
+        with torch.inference_mode():
+            labels = torch.cat([forward(part).argmax(1) for part in x.split(forward.limit)]).clone()
+    held_out = ctx.prepared["held_out"]
+    result = ctx.attack(
+        attack,
+        x,
+        labels,
+        targets=None if experiment.params.targets == "none" else targets,
+        **({"held_out": data.images(torch.tensor(held_out))} if held_out else {}),
+    )
+    rows = own_rows(ctx, attacked, x, result)
+    for choice, weights in ctx.prepared["victims"].items():
+        rows += transfer_rows(experiment, ctx, choice, weights, rows[: len(attacked)], x, result.adv)
+    return rows
+
+
+def own_rows(ctx: Context, attacked: list[AttackedImage], x: Tensor, result: AttackResult) -> list[SurveyRow]:
+    """A row for each attacked image, as the attacked network itself sees it.
+
+    Args:
+        ctx: of the run.
+        attacked: what is said of each image.
+        x: (N, C, H, W) the images.
+        result: of the attack on them.
+    """
+    attack = ctx.settings.attack
+    name = attack_label(ctx.settings.nodes["attack"]["name"], attack)
+    minimal = attack.minimal and not getattr(attack, "epsilon", 0)
+    delta = (result.adv - x).cpu().double()
+    norms = {norm: norms_of_each(delta, norm).tolist() for norm in ("l1", "l2", "linf")}
+    likeness = similarities(x, result.adv, result.success)
+    columns = {
+        key: getattr(result, key).tolist()
+        for key in ("eligible", "status", "success", "prediction", "margin", "epsilon", "steps")
+    }
+    rows = []
+    for i, image in enumerate(attacked):
+        eligible = columns["eligible"][i]
+        rows.append(
+            SurveyRow(
+                sample=image.sample, attack=name, target=image.target, victim=SELF, label=image.label, minimal=minimal,
+                eligible=eligible, status=Status(columns["status"][i]).name.lower(),
+                success=columns["success"][i], prediction=columns["prediction"][i], margin=columns["margin"][i],
+                l1=norms["l1"][i] if eligible else math.nan,
+                l2=norms["l2"][i] if eligible else math.nan,
+                linf=norms["linf"][i] if eligible else math.nan,
+                pass_score=likeness["pass_score"][i], ssim=likeness["ssim"][i],
+                epsilon=columns["epsilon"][i], steps=columns["steps"][i],
+                forwards=result.forwards / len(attacked), backwards=result.backwards / len(attacked),
+            )
+        )  # fmt: skip
+    return rows
+
+
+def similarities(x: Tensor, x_adv: Tensor, success: Tensor) -> dict[str, list[float]]:
+    """PASS and SSIM of (N, C, H, W) images in [0, 1] with their adversarial images; NaN where there is no success (N,)."""
+    likeness = {"pass_score": [math.nan] * len(x), "ssim": [math.nan] * len(x)}
+    successes = success.nonzero()[:, 0]
+    if len(successes):
+        clean, adversarial = x[successes], x_adv[successes]
+        scores = {"pass_score": pass_score(clean, adversarial), "ssim": ssim(clean, adversarial)}
+        for key, values in scores.items():
+            for i, value in zip(successes.tolist(), values.tolist(), strict=True):
+                likeness[key][i] = value
+    return likeness
+
+
+def transfer_rows(
+    experiment: AttackSurvey, ctx: Context, choice: str, weights: str, own: list[SurveyRow], x: Tensor, x_adv: Tensor
+) -> list[SurveyRow]:
+    """What another network makes of the adversarial images that succeeded against the attacked one.
+
+    Args:
+        experiment: knows whether there are targets.
+        ctx: of the run.
+        choice: the other network, as in `model=CHOICE`.
+        weights: digest of its weights when the run began.
+        own: rows of the attacked network, one for each image.
+        x: (N, C, H, W) the images.
+        x_adv: (N, C, H, W) what the attack returned.
+
+    Raises:
+        ResultError: the weights are others now.
+    """
+    assert ctx.load_network is not None
+    victim = ctx.load_network(transfer_settings(ctx.settings, choice))
+    if victim.classifier.digest() != weights:
+        raise ResultError(f"the weights of {choice} are not those that this run began with: start a new run")
+    successes = [i for i, row in enumerate(own) if row.success]
+    if not successes:
+        return []
+    index = torch.tensor(successes, device=x.device)
+    labels = torch.tensor([own[i].label for i in successes], device=x.device)
+    targets = None
+    if experiment.params.targets != "none":
+        targets = torch.tensor([own[i].target for i in successes], device=x.device)
+    forwards_before = victim.images
+    with torch.inference_mode():
+        clean_logits, logits = (
+            torch.cat([victim(part) for part in images[index].split(victim.limit)]) for images in (x, x_adv)
+        )
+    ctx.count(forwards=victim.images - forwards_before)
+    attack = ctx.settings.attack
+    eligible = (clean_logits.argmax(1) == labels).tolist()
+    achieved = attack.achieved(logits, labels, targets).tolist()  # the targets of Hot/Cold need not be reached
+    margins, predictions = margin(logits, labels, attack.goal(targets)).tolist(), logits.argmax(1).tolist()
+    rows = []
+    for k, i in enumerate(successes):
+        success = eligible[k] and achieved[k]
+        rows.append(
+            dataclasses.replace(
+                own[i], victim=choice, eligible=eligible[k], success=success, margin=margins[k],
+                status="success" if success else "kept" if eligible[k] else "ineligible",
+                prediction=predictions[k], forwards=math.nan, backwards=math.nan,
+            )
+        )  # fmt: skip
+    return rows
