@@ -122,7 +122,7 @@ def test_rows_equal_brute_force_in_float64(tmp_path: Any) -> None:
         assert row.misclassified == int((logits.argmax(1) != row.label).sum())
         clean = torch.softmax(double(x.view(1, *SHAPE)).detach(), 1)[0, row.label]
         clean = torch.softmax(double(x.view(1, *SHAPE)).detach(), 1)[0, row.label]
-        assert row.clean_deficit == pytest.approx(1 - float(clean), abs=2e-6)
+        assert row.clean_error_probability == pytest.approx(1 - float(clean), abs=2e-6)
 
 
 @pytest.mark.parametrize("batch", [1, 7, 33, 1000])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from advlab.experiments.aghdam2017.figures.lipschitz import fits
+from advlab.experiments.aghdam2017.lipschitz_fits import fits
 from torch import nn
 
 from advlab.config import components

@@ -87,8 +87,8 @@ def test_the_map_is_the_score_of_the_plane(around: Any, measured: Any, reading: 
     for row in found[found["kind"] != "sphere"].itertuples():
         expected = float(logit(base + row.a * u1 + row.b * u2)[0])
         assert row.margin == pytest.approx(expected, abs=1e-4)
-        assert row.deficit == pytest.approx(1 / (1 + np.exp(expected)), rel=1e-3)
-        assert row.score == pytest.approx(1 - row.deficit, abs=1e-12)
+        assert row.error_probability == pytest.approx(1 / (1 + np.exp(expected)), rel=1e-3)
+        assert row.score == pytest.approx(1 - row.error_probability, abs=1e-12)
         assert row.misclassified == row.prediction == int(expected < 0)
         assert row.above == int(expected > float(logit(base)[0]) + 1e-6) or abs(expected - logit(base)[0]) < 1e-5
     assert marks["misclassified"].tolist() == [0, 0, 1]
@@ -160,7 +160,7 @@ def test_scores_above_the_clean_one_are_counted(around: Any, measured: Any, clip
         sure = np.abs(out - before) > 1e-5
         assert abs(row.above - int((out[sure] > before).sum())) <= int((~sure).sum())
         assert row.misclassified == int((out < 0).sum())
-        assert row.deficit == pytest.approx(float((1 / (1 + np.exp(out))).mean()), abs=1e-6)
+        assert row.error_probability == pytest.approx(float((1 / (1 + np.exp(out))).mean()), abs=1e-6)
         assert row.rms == pytest.approx(255 * np.sqrt((moved[0] ** 2).mean()), rel=1e-5)
         counted += row.above
     assert counted > 100
@@ -241,9 +241,9 @@ def test_the_figure_has_map_images_and_shares(around: Any, measured: Any, shape:
 
 def test_a_map_without_a_boundary_can_be_drawn(around: Any, measured: Any) -> None:
     found = measured(around("symmetry_map", Score(pixels), **SMALL))
-    found.loc[found["kind"] == "grid", ["deficit", "score", "margin"]] = [0.0, 1.0, 9.0]
+    found.loc[found["kind"] == "grid", ["error_probability", "score", "margin"]] = [0.0, 1.0, 9.0]
     SymmetryMap(SymmetryMap.Params()).plot(found).canvas.draw()
-    found.loc[found["kind"] == "grid", ["deficit", "score", "margin"]] = np.nan
+    found.loc[found["kind"] == "grid", ["error_probability", "score", "margin"]] = np.nan
     SymmetryMap(SymmetryMap.Params()).plot(found).canvas.draw()
 
 
