@@ -35,9 +35,8 @@ class FrequencyRow:
     distance: float  # ||a - b||; of an rbf, the range of its output over the directions
     predicted: float = math.nan  # N^(-1/2) ||K^ (x1^ - x2^)||, which must be the same
     gain: float = math.nan  # ||a - b|| / (max |K^| ||x1 - x2||), 0 to 1
-    sorted_gain: float = (
-        math.nan
-    )  # the same with the values of a and of b sorted: 0 when they are the same values in other places
+    #: the same with the values of a and of b sorted: 0 when they are the same values in other places
+    sorted_gain: float = math.nan
     spectrum: float = math.nan  # ||x1^ - x2^|| / (||x1^|| + ||x2^||)
     amplitudes: float = math.nan  # || |x1^| - |x2^| || / (||x1^|| + ||x2^||)
     dc: float = math.nan  # |sum x1 - sum x2| / (N^(1/2) ||x1||)
