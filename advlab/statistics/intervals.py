@@ -19,8 +19,8 @@ class Interval(NamedTuple):
     samples: int
 
 
-#: What stands for the interval of a quantity where the table has nothing to measure it by.
-UNMEASURED_INTERVAL = Interval(math.nan, math.nan, math.nan, 0)
+#: of a quantity that there is nothing to measure by
+NOT_MEASURED = Interval(math.nan, math.nan, math.nan, 0)
 
 
 def exact(value: float) -> Interval:

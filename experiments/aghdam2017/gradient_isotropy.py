@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from advlab.errors import ConfigError
 from advlab.lab import Cell, Context, Cost, Figure, Frame
 from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import UNMEASURED_INTERVAL, Interval
+from advlab.statistics.intervals import NOT_MEASURED, Interval
 from advlab.statistics.rank_correlation import rank_correlation
 from advlab.store.tables import frame_of
 
@@ -174,11 +174,11 @@ class GradientIsotropy(SphereExperiment):
         def rho(measure: str, radius: float) -> Interval:
             """Rank correlation of a measure with the range at a radius."""
             at_radius = rows[rows["radius"] == radius]
-            return rank_correlation(at_radius[measure], at_radius["range"]) if len(at_radius) else UNMEASURED_INTERVAL
+            return rank_correlation(at_radius[measure], at_radius["range"]) if len(at_radius) else NOT_MEASURED
 
         def rho_at_epsilon(measure: str) -> Interval:
             """The same at the smallest radius; from 1 on that is no epsilon."""
-            return rho(measure, epsilon) if epsilon < 1 else UNMEASURED_INTERVAL
+            return rho(measure, epsilon) if epsilon < 1 else NOT_MEASURED
 
         def quantity(measure: str, radius: float) -> str:
             return f"rank correlation of {measure} and range({radius:g})"

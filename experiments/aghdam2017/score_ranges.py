@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from advlab.lab import Cell, Context, Cost, Figure, Frame
 from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import UNMEASURED_INTERVAL, median_interval, share_interval
+from advlab.statistics.intervals import NOT_MEASURED, median_interval, share_interval
 
 from .spheres import SphereExperiment, direction_cost, refuse_layers, rows_by_reading, sweep_forwards
 
@@ -152,7 +152,7 @@ class ReadingRanges:
         """Ranges at 1 are larger than at epsilon, sample by sample."""
         at_epsilon, at_1 = self._ranges_at(self.epsilon), self._ranges_at(1)
         samples = at_epsilon.index.intersection(at_1.index)
-        rises = share_interval(at_1[samples] > at_epsilon[samples]) if self.epsilon < 1 else UNMEASURED_INTERVAL
+        rises = share_interval(at_1[samples] > at_epsilon[samples]) if self.epsilon < 1 else NOT_MEASURED
         return judge(
             "more-at-1", rises, ">", self.params.more, subset=self.subset, statement=statement, of_samples=True,
             quantity=f"share of samples with range(1) > range({self.epsilon:g})",

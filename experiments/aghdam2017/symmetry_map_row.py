@@ -1,4 +1,4 @@
-"""The table of figure 2: three kinds of rows, each with columns of its own, and what tells them apart."""
+"""The table of figure 2: its three kinds of rows, the columns of each, and how they are read apart."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ GRID, MARK, SPHERE = "grid", "mark", "sphere"  # values of the column `kind`
 class SymmetryMapRow:
     """A point of the map, one of the three marked images, or the permutations of one (sample, reading, radius).
 
-    Columns with a default belong to some kinds only; in rows of the others they hold it.
+    A run has one table, so that the three kinds share it. A column with a default belongs to some kinds only
+    (`OWN_COLUMNS`), and rows of the others hold the default; all other columns mean the same in every row.
     """
 
     kind: str  # grid, mark or sphere
@@ -47,9 +48,17 @@ class SymmetryMapRow:
     former_columns: ClassVar[dict[str, str]] = {"deficit": "error_probability"}
 
 
+_PLACE = ("a", "b", "margin", "prediction", "prediction_name")
+_IMAGE = ("channels", "height", "width", "pixels")
+
+#: The columns that each kind has besides those of all three.
+OWN_COLUMNS = {GRID: _PLACE, MARK: ("name", "rms", *_PLACE, *_IMAGE), SPHERE: ("rms",)}
+
+
 def of_kind(table: Frame, kind: str) -> Frame:
-    """The rows of one kind."""
-    return table[table["kind"] == kind]
+    """The rows of one kind, with the columns that this kind has: the three are tables of their own in one file."""
+    foreign = {column for columns in OWN_COLUMNS.values() for column in columns} - set(OWN_COLUMNS[kind])
+    return table[table["kind"] == kind].drop(columns=sorted(foreign), errors="ignore")
 
 
 def marks_of(rows: Frame) -> Frame:

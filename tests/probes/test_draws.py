@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,8 +39,6 @@ def reference(
     seed: int, dataset: str, sample: int, radius: int, block: int, rows: int, size: int
 ) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     """The documented definition, written once more."""
-    import hashlib
-
     digest = hashlib.sha256(f"advlab noise 2/{seed}/{dataset}/{sample}/{radius}/{block}".encode()).digest()
     words = np.random.PCG64DXSM(0)
     state, increment = int.from_bytes(digest[:16], "little"), int.from_bytes(digest[16:], "little") | 1

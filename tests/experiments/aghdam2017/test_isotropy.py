@@ -20,7 +20,7 @@ from advlab.models.classifier import Classifier, frozen
 from advlab.models.forward import Execution, Forward
 from advlab.probes.draws import Draws
 from advlab.store.artifacts import ArtifactStore
-from advlab.store.tables import to_csv
+from advlab.store.tables import from_csv, to_csv
 
 Isotropy = components.EXPERIMENTS.load("isotropy")
 SHAPE = (1, 6, 6)
@@ -248,8 +248,6 @@ def test_a_table_of_zeros_can_be_drawn(tmp_path: Any) -> None:
 
 
 def test_rows_survive_csv(tmp_path: Any) -> None:
-    from advlab.store.tables import from_csv
-
     experiment = Isotropy(Isotropy.Params())
     ctx = context(Score(lambda x: x.sum(1)), tmp_path, count=1)
     assert ctx.classifier is not None

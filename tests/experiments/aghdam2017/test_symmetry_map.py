@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from advlab.experiments.aghdam2017 import symmetry_map_row
 from torch import Tensor, nn
 
 from advlab.config import components
 from advlab.errors import ConfigError, MeasurementError
 from advlab.plotting.pixels import decode
 from advlab.probes.permutations import Permutations
-from advlab.store.tables import from_csv, to_csv
+from advlab.store.tables import from_csv, read_frame, to_csv
 
 SymmetryMap = components.EXPERIMENTS.load("symmetry_map")
 RADII = [0.1, 1.0, 2.0, 4.0, 8.0]
@@ -245,6 +248,35 @@ def test_a_map_without_a_boundary_can_be_drawn(around: Any, measured: Any) -> No
     SymmetryMap(SymmetryMap.Params()).plot(found).canvas.draw()
     found.loc[found["kind"] == "grid", ["error_probability", "score", "margin"]] = np.nan
     SymmetryMap(SymmetryMap.Params()).plot(found).canvas.draw()
+
+
+def test_every_kind_has_its_own_columns(around: Any, measured: Any) -> None:
+    """What a kind does not have holds the default in its rows, and is not read with them."""
+    defaults = {
+        field.name: field.default
+        for field in fields(SymmetryMap.Row)
+        if field.default is not MISSING and field.name != "trials"
+    }
+    table = measured(around("symmetry_map", Score(pixels), **SMALL))
+    assert set(table["kind"]) == set(symmetry_map_row.OWN_COLUMNS)
+    for kind, own in symmetry_map_row.OWN_COLUMNS.items():
+        rows = table[table["kind"] == kind]
+        foreign = defaults.keys() - set(own)
+        for name in foreign:
+            assert set(map(str, rows[name])) == {str(defaults[name])}, (kind, name)
+        for name in set(own) - {"a", "b", "prediction"}:
+            assert set(map(str, rows[name])) != {str(defaults[name])}, (kind, name)
+        assert set(symmetry_map_row.of_kind(table, kind)) == set(table) - foreign
+
+
+def test_tables_with_the_former_name_are_read(around: Any, measured: Any, tmp_path: Path) -> None:
+    found = measured(around("symmetry_map", Score(pixels), **SMALL)).drop(columns="run")
+    text = to_csv([SymmetryMap.Row(**row) for row in found.to_dict("records")], SymmetryMap.Row)
+    header, rest = text.split("\n", 1)
+    former = header.replace("error_probability", "deficit") + "\n" + rest
+    assert to_csv(from_csv(former, SymmetryMap.Row), SymmetryMap.Row) == text
+    (tmp_path / "table.csv").write_text(former)
+    assert list(read_frame(tmp_path / "table.csv", SymmetryMap.Row)) == header.split(",")
 
 
 def test_rows_survive_csv(around: Any, measured: Any) -> None:

@@ -10,12 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from advlab.experiments.aghdam2017 import linearised_measure
+from safetensors.numpy import load_file
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import pearsonr
 from torch import nn
 
 from advlab.config import components
+from advlab.probes import neighbourhood
 from advlab.probes.draws import Draws
+from advlab.store.atomic import StorageError
 from tests.helpers.networks import Linear
 
 Topology = components.EXPERIMENTS.load("topology")
@@ -136,11 +140,27 @@ def test_the_sweep_is_made_once_for_isotropy_topology_and_lipschitz(around: Any,
     assert other.forward.images == 3 * (2 * 3 * 21 + 1)
 
 
+def test_what_is_kept_has_the_names_that_earlier_versions_gave_it(around: Any, measured: Any) -> None:
+    """Sweeps that were kept before are found and read again."""
+    ctx = around("topology", Linear(torch.eye(36)[:9]))
+    table = measured(ctx)
+    (file,) = ctx.artifacts.root.glob("neighbourhood/*/arrays.safetensors")
+    arrays = load_file(file)
+    assert set(arrays) == {"clean", "deficit", "hit", "length", "moved", "inner", "outer", "width"}
+    around_samples = (2, 3, 3, 20)  # readings, samples, radii, trials
+    assert arrays["clean"].shape == (3,)
+    assert arrays["deficit"].shape == arrays["hit"].shape == arrays["length"].shape == around_samples
+    assert arrays["moved"].shape == (1, *around_samples)
+    assert arrays["inner"].shape == (*around_samples[:3], 190)
+    assert arrays["outer"].shape == (1, *around_samples[:3], 190)
+    assert arrays["width"].tolist() == [9]
+    again = around("topology", Linear(torch.eye(36)[:9]))
+    pd.testing.assert_frame_equal(measured(again), table)
+
+
 def test_a_full_cache_costs_no_result(
     around: Any, measured: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from advlab.store.atomic import StorageError
-
     network = Linear(torch.eye(36)[:9])
     kept = measured(around("isotropy", network))
     ctx = around("isotropy", network, trials=21)
@@ -167,8 +187,6 @@ def test_isotropy_needs_no_features(around: Any, measured: Any) -> None:
 def test_layers_that_are_swept_apart_give_the_same(
     around: Any, measured: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    from advlab.probes import neighbourhood
-
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 9), nn.Tanh(), nn.Linear(9, 5))
     together = measured(around("topology", network, layer=["all"], params={"test": "normal"}))
@@ -285,8 +303,6 @@ def test_the_figure_has_a_panel_a_run_and_reading(
 def test_the_linearisation_is_the_same_by_rows_and_by_products(
     around: Any, measured: Any, monkeypatch: pytest.MonkeyPatch, layers: list[str], clip: bool
 ) -> None:
-    from advlab.experiments.aghdam2017 import linearised_measure  # type: ignore[import-not-found]
-
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(36, 20), nn.Tanh(), nn.Linear(20, 8), nn.Tanh(), nn.Linear(8, 3))
     ctx = around("topology", network, layer=layers, clip=clip)
