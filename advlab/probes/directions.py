@@ -12,8 +12,9 @@ from advlab.data.images import ImageData
 from advlab.probes.draws import Draws
 from advlab.probes.sphere import Sphere
 
-KEPT = 1 << 26  # values of directions that are remembered
-START = -1  # the radius index whose draws are the random starts: no radius has it
+REMEMBERED_VALUES = 1 << 26  # float32 values of directions that are kept in memory, at most: 256 MiB
+#: The random starts are the noise of this radius index, which no radius of the probe has.
+STARTS_RADIUS_INDEX = -1
 
 
 class AdversarialDirections:
@@ -47,7 +48,7 @@ class AdversarialDirections:
         self.size, self.kind = noise.size, noise.kind
         self._noise, self._probe, self._data, self._network = noise, probe, data, network
         self._batch_size, self._count = batch_size, count
-        self._found: dict[int, Tensor] = {}  # of the last samples: a cell asks for each several times
+        self._remembered: dict[int, Tensor] = {}  # (T, D) of the last samples: a cell asks for each several times
 
     def write_directions(self, units: Sequence[tuple[int, int]], out: Tensor, start: int = 0) -> None:
         """Write the directions of several units.
@@ -58,12 +59,12 @@ class AdversarialDirections:
             start: first trial.
         """
         for (sample, _), rows in zip(units, out, strict=True):
-            if sample not in self._found:
+            if sample not in self._remembered:
                 directions = self._directions(sample)
-                while self._found and (len(self._found) + 1) * directions.numel() > KEPT:
-                    self._found.pop(next(iter(self._found)))
-                self._found[sample] = directions
-            rows.copy_(self._found[sample][start : start + len(rows)])
+                while self._remembered and (len(self._remembered) + 1) * directions.numel() > REMEMBERED_VALUES:
+                    self._remembered.pop(next(iter(self._remembered)))
+                self._remembered[sample] = directions
+            rows.copy_(self._remembered[sample][start : start + len(rows)])
 
     def digest(self, sample: int, radius: int, block: int, purpose: str = "") -> bytes:
         """As `Draws.digest`."""
@@ -74,7 +75,7 @@ class AdversarialDirections:
         probe, data = self._probe, self._data
         with torch.inference_mode(False), torch.enable_grad():  # attacks and gradients need tensors that they can track
             u = torch.empty(1, probe.trials, self.size, device=data.device)
-            self._noise.write_directions([(sample, START)], u)
+            self._noise.write_directions([(sample, STARTS_RADIUS_INDEX)], u)
             u = u[0] * (probe.spread / torch.linalg.vector_norm(u[0], dim=1, keepdim=True))
             index = torch.tensor([sample])
             x = data.images(index) + u.view(-1, *data.shape)
@@ -85,17 +86,19 @@ class AdversarialDirections:
         return torch.where(lengths > 0, v / lengths, torch.nan)
 
     def _gradients(self, x: Tensor, labels: Tensor) -> Tensor:
-        found = []
+        """(n, C, H, W) gradients of the cross-entropy at (n, C, H, W) images, each up to a positive factor."""
+        gradients = []
         for part, y in zip(x.split(self._batch_size), labels.split(self._batch_size), strict=True):
             tracked = part.clone().requires_grad_()
             logits, column = self._network(tracked), y[:, None]
             # log((1 - p) / p): its gradient is that of the cross-entropy / (1 - p), and does not underflow where p is near 1
             others = logits.scatter(1, column, -torch.inf).logsumexp(1)
-            found.append(torch.autograd.grad((others - logits.gather(1, column)[:, 0]).sum(), tracked)[0])
+            gradients.append(torch.autograd.grad((others - logits.gather(1, column)[:, 0]).sum(), tracked)[0])
         self._count(forwards=len(x), backwards=len(x))
-        return torch.cat(found)
+        return torch.cat(gradients)
 
     def _deepfool(self, x: Tensor, labels: Tensor) -> Tensor:
+        """(n, C, H, W) perturbations by DeepFool; where it fails, the gradient of the cross-entropy."""
         low, high = float(x.min()), float(x.max())
         attack = DeepFool(clip="none")
         result = attack(

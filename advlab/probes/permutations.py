@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from advlab.probes.draws import BLOCK
-
-if TYPE_CHECKING:
-    from advlab.probes.directions import AdversarialDirections
-    from advlab.probes.draws import Draws
+from advlab.probes.directions import AdversarialDirections
+from advlab.probes.draws import BLOCK, Draws
 
 
 class Permutations:

@@ -79,18 +79,18 @@ def predict(
             for start in range(0, len(chosen), batch):
                 indices = torch.from_numpy(chosen[start : start + batch])
                 labels = data.labels[indices.to(data.device)]
-                q, hit = error_probability(forward(data.images(indices)), labels)
-                correct.append(hit.cpu().numpy())
-                confidence.append((1 - q).cpu().numpy())
+                error, is_correct = error_probability(forward(data.images(indices)), labels)
+                correct.append(is_correct.cpu().numpy())
+                confidence.append((1 - error).cpu().numpy())
                 report_progress("clean accuracy", min(start + batch, len(chosen)), len(chosen))
         return {"correct": np.concatenate(correct), "confidence": np.concatenate(confidence)}, {}
 
-    fields = {
+    key = {
         "version": 1, "weights": classifier.digest(), "behaviour": classifier.behaviour, "data": data.digest,
         "order": f"{data.name}/{data.split}/{seed}", "count": len(chosen), "precision": precision,
     }  # fmt: skip
-    found = artifacts.get("predictions", fields, make).arrays
-    return Predictions(chosen, found["correct"], found["confidence"])
+    arrays = artifacts.get("predictions", key, make).arrays
+    return Predictions(chosen, arrays["correct"], arrays["confidence"])
 
 
 def select(predictions: Predictions, *, samples: int, confidence: float, name: str) -> list[int]:
@@ -100,18 +100,18 @@ def select(predictions: Predictions, *, samples: int, confidence: float, name: s
         MeasurementError: none qualifies; the message names the threshold and the highest confidence seen.
     """
     qualifies = predictions.correct & (predictions.confidence > confidence)
-    found = [int(i) for i in predictions.indices[qualifies][:samples]]
-    if not found:
-        best = np.nanmax(np.where(predictions.correct, predictions.confidence, 0), initial=0)
+    selected = [int(i) for i in predictions.indices[qualifies][:samples]]
+    if not selected:
+        highest_correct = np.nanmax(np.where(predictions.correct, predictions.confidence, 0), initial=0)
         highest = np.nanmax(predictions.confidence, initial=0)
         raise MeasurementError(
             f"no image qualifies: of {len(predictions.indices)} images none is classified correctly by {name} with more than "
-            f"{confidence:.12g} confidence; the highest confidence of a correct one is {best:.12g} (of any image in its true class "
-            f"{highest:.12g}). Lower the threshold by probe.confidence=..., or give a better trained network"
+            f"{confidence:.12g} confidence; the highest confidence of a correct one is {highest_correct:.12g} (of any image in "
+            f"its true class {highest:.12g}). Lower the threshold by probe.confidence=..., or give a better trained network"
         )
-    if len(found) < samples:
+    if len(selected) < samples:
         log.warning(
             "only %d of the %d samples asked for are classified correctly with more than %g confidence; going on with them",
-            len(found), samples, confidence,
+            len(selected), samples, confidence,
         )  # fmt: skip
-    return found
+    return selected

@@ -33,8 +33,8 @@ class Sphere:
         clip: cut x + v to [0, 1]; off, because it changes the radius.
         confidence: softmax probability of the true class above which an image qualifies; it must be classified
             correctly as well.
-        noise: device (drawn where the network runs, the fastest) or portable (numpy's PCG64, the same bits on every
-            device); on the CPU both are the same.
+        noise: device (drawn where the network runs, the fastest) or portable (numpy's PCG64DXSM, the same bits on
+            every device); on the CPU both are the same.
         direction: of the perturbations. random: v as above. fgv or deepfool: the gradient of the loss, or DeepFool's
             perturbation, at T random starts near the image (see `spread`): directions that do lead out of the class.
         spread: Euclidean distance of those starts from the image, pixels in [0, 1].

@@ -16,7 +16,7 @@ from advlab.models.forward import Execution
 from advlab.probes.draws import norms
 from advlab.probes.sphere import Sphere
 
-NOISE_BYTES = 1 << 23  # of noise that is drawn at once
+NOISE_BYTES = 1 << 23  # directions that are drawn at once take at most so much memory, unless one batch needs more
 
 
 class Directions(Protocol):
@@ -34,7 +34,9 @@ class Directions(Protocol):
 
 @dataclass(frozen=True)
 class Batch:
-    """Perturbed images of some units, one reading. The tensors are valid until the next batch is asked for.
+    """Perturbed images of some units, one reading; a unit is one (sample, radius).
+
+    The tensors are valid until the next batch is asked for, which is written into the same memory.
 
     Attributes:
         reading: index into `probe.readings`.
@@ -53,8 +55,8 @@ class Batch:
     images: Tensor
 
 
-def parts(total: int, largest: int) -> list[tuple[int, int]]:
-    """[0, total) cut into the fewest ranges of at most `largest`, as equal as can be."""
+def equal_ranges(total: int, largest: int) -> list[tuple[int, int]]:
+    """(start, stop) of the fewest ranges of at most `largest` that cover [0, total), as equal as can be."""
     count = -(-total // largest)
     edges = [total * i // count for i in range(count + 1)]
     return list(itertools.pairwise(edges))
@@ -81,19 +83,23 @@ def sphere_batches(
     shape: Shape = (images.shape[1], images.shape[2], images.shape[3])
     chosen = range(len(probe.radii)) if radii is None else radii
     units = [(i, k) for i in range(len(samples)) for k in chosen]
-    # the draws are cheapest per whole unit; batches are whole units, or equal parts of one
-    group = max(1, execution.batch_size // probe.trials)
-    pieces = parts(probe.trials, execution.batch_size)
-    longest = max(stop - start for start, stop in pieces)
-    # and several batches at once while they stay in the cache: between forwards the other cores go to sleep
-    ahead = max(1, NOISE_BYTES // (4 * group * probe.trials * draws.size)) if len(pieces) == 1 else 1
-    noise = torch.empty(ahead * group * longest * draws.size if units else 0, device=images.device)
-    buffer = torch.empty((group * longest if units else 0, *shape), device=images.device)
+    # a unit is cheapest drawn whole: a batch is several whole units, or one of several equal parts of one unit
+    units_per_batch = max(1, execution.batch_size // probe.trials)
+    trial_ranges = equal_ranges(probe.trials, execution.batch_size)
+    longest = max(stop - start for start, stop in trial_ranges)
+    # the directions of several batches are drawn at once while they fit into the processor's cache, because the other
+    # cores go to sleep between two forwards
+    batches_per_draw = (
+        max(1, NOISE_BYTES // (4 * units_per_batch * probe.trials * draws.size)) if len(trial_ranges) == 1 else 1
+    )
+    units_per_draw = batches_per_draw * units_per_batch
+    noise = torch.empty(units_per_draw * longest * draws.size if units else 0, device=images.device)
+    buffer = torch.empty((units_per_batch * longest if units else 0, *shape), device=images.device)
     buffer = buffer.contiguous(memory_format=execution.torch_format)
     radius = torch.tensor(probe.radii, dtype=torch.float64)
-    for several in range(0, len(units), ahead * group):
-        drawn = units[several : several + ahead * group]
-        for start, stop in pieces:
+    for first_drawn in range(0, len(units), units_per_draw):
+        drawn = units[first_drawn : first_drawn + units_per_draw]
+        for start, stop in trial_ranges:
             trials = stop - start
             size = (len(drawn), trials, draws.size)
             directions = noise[: math.prod(size)].view(size)
@@ -104,16 +110,16 @@ def sphere_batches(
                 (wanted / reading.pixel_scale).float().to(images.device)[:, None] / lengths[reading.norm]
                 for reading in probe.readings
             ]
-            for first in range(0, len(drawn), group):
-                chunk = drawn[first : first + group]
-                v = directions[first : first + group]
-                clean = images[[i for i, _ in chunk]][:, None]
-                x = buffer[: len(chunk) * trials]
+            for first in range(0, len(drawn), units_per_batch):
+                batch = drawn[first : first + units_per_batch]
+                v = directions[first : first + units_per_batch]
+                clean = images[[i for i, _ in batch]][:, None]
+                x = buffer[: len(batch) * trials]
                 for index, reading_scales in enumerate(scales):
-                    scale = reading_scales[first : first + group, :, None, None, None]
+                    scale = reading_scales[first : first + units_per_batch, :, None, None, None]
                     torch.addcmul(
-                        clean, v.view(len(chunk), trials, *shape), scale, out=x.unflatten(0, (len(chunk), trials))
+                        clean, v.view(len(batch), trials, *shape), scale, out=x.unflatten(0, (len(batch), trials))
                     )
                     if probe.clip:
                         x.clamp_(0, 1)
-                    yield Batch(index, several + first, len(chunk), start, v, x)
+                    yield Batch(index, first_drawn + first, len(batch), start, v, x)

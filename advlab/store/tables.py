@@ -87,8 +87,18 @@ def column_types(row_type: type) -> dict[str, type]:
     return columns
 
 
+def current_columns(header: Sequence[str], row_type: type) -> list[str]:
+    """The header of a table by today's names.
+
+    A row type that has renamed columns says so in a class attribute `former_columns`, old name to new name, so that
+    tables and cells written before are still read.
+    """
+    former: dict[str, str] = getattr(row_type, "former_columns", {})
+    return [former.get(name, name) for name in header]
+
+
 def from_csv(text: str, row_type: type) -> list[Any]:
-    """The inverse of `to_csv` without `escape`.
+    """The inverse of `to_csv` without `escape`; columns may bear their former names.
 
     Raises:
         ValueError: the columns are not those of `row_type`, or a value is not of its type.
@@ -96,10 +106,12 @@ def from_csv(text: str, row_type: type) -> list[Any]:
     columns = column_types(row_type)
     try:
         header, *lines = csv.reader(io.StringIO(text), strict=True)
-        if header != list(columns):
+        if current_columns(header, row_type) != list(columns):
             raise ValueError(f"the columns are not those of {row_type.__name__}")
-        parsers = [PARSE[kind] for kind in columns.values()]
-        return [row_type(*(parse(item) for parse, item in zip(parsers, line, strict=True))) for line in lines]
+        return [
+            row_type(**{name: PARSE[kind](item) for (name, kind), item in zip(columns.items(), line, strict=True)})
+            for line in lines
+        ]
     except (csv.Error, KeyError) as error:
         raise ValueError(f"no table of {row_type.__name__}: {error}") from error
 
@@ -123,8 +135,9 @@ def read_frame(path: Path, row_type: type | None = None) -> Frame:
 
     Args:
         path: the file.
-        row_type: the dataclass of its rows, which says what is text whatever it looks like; without it, a column of
-            nothing but numbers, none of which begins with 0 as `007` does, is taken for numbers.
+        row_type: the dataclass of its rows, which says what is text whatever it looks like, and which columns had
+            other names before (`current_columns`); without it, a column of nothing but numbers, none of which begins
+            with 0 as `007` does, is taken for numbers.
 
     Raises:
         ResultError: the file is missing or no CSV.
@@ -137,7 +150,10 @@ def read_frame(path: Path, row_type: type | None = None) -> Frame:
         raise ResultError(f"{path} is missing: go on with `advlab resume {path.parent}`") from error
     except (OSError, ValueError, pd.errors.ParserError) as error:
         raise ResultError(f"{path} is no CSV table: {error}") from error
-    known = column_types(row_type) if row_type is not None else {}
+    known = {}
+    if row_type is not None:
+        known = column_types(row_type)
+        frame.columns = current_columns(frame.columns, row_type)
     for name in frame.columns:
         values = list(frame[name])
         if not values:

@@ -55,7 +55,7 @@ def command_lines() -> dict[str, tuple[str, ...]]:
             lines[f"{experiment}-{direction}"] = keys
     lines |= {name: (*keys, *TINY) for name, keys in VARIANTS.items()}
     lines |= {f"verb-{verb}": (verb,) for verb in ("list", "help", "--version")}
-    described = {choice for group in components.FAMILIES for choice in choices(group)}
+    described = {choice for group in components.REGISTRIES for choice in choices(group)}
     lines |= {f"describe-{choice}": ("describe", choice) for choice in sorted({*described, "run"})}
     lines |= {f"bad-{number:02d}": tuple(line.split(" ")) for number, line in enumerate(BAD)}
     return lines

@@ -60,14 +60,14 @@ def compare(kernel: Any, x1: Any, x2: Any, window: int) -> list[dict[str, float]
     pooled_a, pooled_b = max_pool(a, window), max_pool(b, window)
     k, f1, f2 = np.fft.fft2(kernel, x1.shape[1:]), np.fft.fft2(x1), np.fft.fft2(x2)
     root = math.sqrt(k.size)
-    found = []
+    measured = []
     for i in range(len(x1)):
         distance = norm(a[i] - b[i])
         largest = float(np.abs(k).max()) * norm(x1[i] - x2[i])  # operator norm times the distance of the inputs
         spectra = norm(f1[i]) + norm(f2[i])
         rms, relative, decorrelation = dissimilarity(a[i], b[i])
         pooled_rms, pooled_relative, pooled_decorrelation = dissimilarity(pooled_a[i], pooled_b[i])
-        found.append(
+        measured.append(
             {
                 "distance": distance, "predicted": norm(k * (f1[i] - f2[i])) / root, "gain": distance / largest,
                 "sorted_gain": norm(np.sort(a[i], axis=None) - np.sort(b[i], axis=None)) / largest,
@@ -79,7 +79,7 @@ def compare(kernel: Any, x1: Any, x2: Any, window: int) -> list[dict[str, float]
                 "pooled_relative": pooled_relative, "pooled_decorrelation": pooled_decorrelation,
             }
         )  # fmt: skip
-    return found
+    return measured
 
 
 def norm(x: Any) -> float:

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from advlab.lab.experiment import Cell, Cost, Experiment
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import Interval, median_interval
+from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
+from advlab.statistics.claims import Claim
 
 from .convolution import compare, permute, radial
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-    from advlab.lab.context import Context
+from .frequency_claims import judge_convolutions, judge_pooling, judge_radial
 
 CELL_SAMPLES = 25
-UNITS = (1, 10)  # of the radial basis function networks
+RADIAL_UNITS = (1, 10)  # numbers of units of the radial basis function networks
 
 
 @dataclass(frozen=True)
@@ -39,19 +33,20 @@ class FrequencyRow:
     length: float  # ||x1|| = ||x2||
     positive: int  # elements of the kernel above 0
     distance: float  # ||a - b||; of an rbf, the range of its output over the directions
-    predicted: float  # N^(-1/2) ||K^ (x1^ - x2^)||, which must be the same
-    gain: float  # ||a - b|| / (max |K^| ||x1 - x2||), 0 to 1
-    sorted_gain: float  # the same with the values of a and of b sorted: 0 when they are the same values in other places
-    spectrum: float  # ||x1^ - x2^|| / (||x1^|| + ||x2^||)
-    amplitudes: float  # || |x1^| - |x2^| || / (||x1^|| + ||x2^||)
-    dc: float  # |sum x1 - sum x2| / (N^(1/2) ||x1||)
-    energy: float  # | ||x1^||^2 - ||x2^||^2 | / ||x1^||^2
-    rms: float  # root mean square of a - b
-    relative: float  # ||a - b|| / (||a|| + ||b||)
-    decorrelation: float  # 1 - Pearson correlation of a and b
-    pooled_rms: float  # the three again after max-pooling a and b
-    pooled_relative: float
-    pooled_decorrelation: float
+    predicted: float = math.nan  # N^(-1/2) ||K^ (x1^ - x2^)||, which must be the same
+    gain: float = math.nan  # ||a - b|| / (max |K^| ||x1 - x2||), 0 to 1
+    #: the same with the values of a and of b sorted: 0 when they are the same values in other places
+    sorted_gain: float = math.nan
+    spectrum: float = math.nan  # ||x1^ - x2^|| / (||x1^|| + ||x2^||)
+    amplitudes: float = math.nan  # || |x1^| - |x2^| || / (||x1^|| + ||x2^||)
+    dc: float = math.nan  # |sum x1 - sum x2| / (N^(1/2) ||x1||)
+    energy: float = math.nan  # | ||x1^||^2 - ||x2^||^2 | / ||x1^||^2
+    rms: float = math.nan  # root mean square of a - b
+    relative: float = math.nan  # ||a - b|| / (||a|| + ||b||)
+    decorrelation: float = math.nan  # 1 - Pearson correlation of a and b
+    pooled_rms: float = math.nan  # the three again after max-pooling a and b
+    pooled_relative: float = math.nan
+    pooled_decorrelation: float = math.nan
 
 
 class Frequency(Experiment):
@@ -145,6 +140,7 @@ class Frequency(Experiment):
         return rows
 
     def _convolutions(self, sample: int, rng: np.random.Generator) -> list[FrequencyRow]:
+        """Rows of the four kernels, each with the inputs x1 and x2 of its cases, at every length."""
         p = self.params
         side = (p.size, p.size)
         lengths = np.array(p.lengths)[:, None, None]
@@ -174,107 +170,40 @@ class Frequency(Experiment):
         ]  # fmt: skip
 
     def _radial(self, sample: int, rng: np.random.Generator) -> list[FrequencyRow]:
+        """Rows of the radial basis function networks, around a centre and away from it, at every length."""
         p = self.params
         size = p.size**2
-        centres = rng.uniform(-1, 1, (max(UNITS), size))
+        centres = rng.uniform(-1, 1, (max(RADIAL_UNITS), size))
         centres *= p.width / np.linalg.norm(centres, axis=1, keepdims=True)
         aside, v = rng.uniform(-1, 1, size), rng.uniform(-1, 1, (p.directions, size))
         away = centres[0] + p.width * aside / np.linalg.norm(aside)
         v /= np.linalg.norm(v, axis=1, keepdims=True)
-        weights = np.concatenate([[1.0], rng.standard_normal(max(UNITS) - 1)])  # the first unit is the one looked at
+        weights = np.concatenate(
+            [[1.0], rng.standard_normal(max(RADIAL_UNITS) - 1)]
+        )  # the first unit is the one looked at
         rows = []
-        for units in UNITS:
+        for units in RADIAL_UNITS:
             for change, point in (("centre", centres[0]), ("away", away)):
                 for length in p.lengths:
                     out = radial(point + length * v, centres[:units], weights[:units], p.width)
                     rows.append(
                         FrequencyRow(
-                            sample, f"rbf-{units}", change, 1.0, length, 0, float(np.ptp(out)), *[math.nan] * 13
+                            sample=sample, system=f"rbf-{units}", change=change, share=1.0, length=length, positive=0,
+                            distance=float(np.ptp(out)),
                         )
                     )  # fmt: skip
         return rows
 
-    def claims(self, table: pd.DataFrame) -> list[Claim]:
+    def claims(self, table: Frame) -> list[Claim]:
         """The statements of section 2.2's last paragraphs, each with the cases that decide it."""
         p = self.params
-        cases = dict(list(table[table["share"] == 1].groupby(["system", "change"], sort=False)))
-        random, shifted = cases["random", "permutation"], cases["random", "shift"]
-        ones, delta, pair = cases["ones", "permutation"], cases["delta", "permutation"], cases["pair", "stripes"]
-        section = "section 2.2: "
-        provable = section + '"it is provable that K * x1 != K * x2 if" two elements of the kernel are above 0'
-        spectra = section + '"their Fourier transform will not be identical"'
-        layer = section + '"output of the first convolution layer in a ConvNet will not be similar"'
-        near = section + '"if ||x1|| is close to zero, the results of convolution operation becomes more comparable"'
-        rbf = section + '"Radial Basis Function networks intrinsically possess this property" (isotropy)'
-        found = []
-        for rows, subset in (
-            (random, "random kernel, permutation"), (ones, "all-ones kernel, permutation"), (pair, "pair kernel, stripes"),
-        ):  # fmt: skip
-            gains = by_sample(rows[rows["positive"] > 1], "gain")
-            found.append(
-                judge(
-                    "outputs-differ", median_interval(gains), ">", p.identical, subset=subset, statement=provable,
-                    quantity="median of ||a - b|| as a share of the largest possible",
-                )
-            )  # fmt: skip
-        for rows, subset in ((random, "random kernel, permutation"), (shifted, "random kernel, shift")):
-            found.append(
-                judge(
-                    "spectra-differ", median_interval(by_sample(rows, "spectrum")), ">", p.identical, subset=subset,
-                    statement=spectra, quantity="median relative distance of the spectra of the inputs",
-                )
-            )  # fmt: skip
-        for rows, subset in (
-            (random, "random kernel, permutation"), (shifted, "random kernel, shift"), (delta, "delta kernel, permutation"),
-        ):  # fmt: skip
-            found.append(
-                judge(
-                    "values-differ", median_interval(by_sample(rows, "sorted_gain")), ">", p.identical, subset=subset,
-                    statement=layer + ": more than in its places", quantity="median difference of the sorted outputs",
-                )
-            )  # fmt: skip
-        for quantity, words in (("distance", "||a - b||"), ("relative", "||a - b|| / (||a|| + ||b||)")):
-            found.append(
-                judge(
-                    f"comparable-near-zero-{quantity}", exponents(random, quantity), ">", p.exponent,
-                    subset="random kernel, permutation", statement=near,
-                    quantity=f"median exponent of {words} in ||x||: 1 linear, 0 constant",
-                )
-            )  # fmt: skip
-        found += self._pooling_claims(table)
-        for system, change, subset in (
-            ("rbf-1", "centre", "one radial unit, at its centre"),
-            ("rbf-1", "away", "one radial unit, away from its centre"),
-            ("rbf-10", "centre", "ten radial units, at a centre"),
-        ):
-            ranges = cases[system, change].groupby("sample")["distance"].max()
-            found.append(
-                judge(
-                    "radial-is-isotropic", median_interval(ranges), "<", p.identical, subset=subset, statement=rbf,
-                    quantity=f"median of the largest range over {p.directions} directions",
-                )
-            )  # fmt: skip
-        return found
-
-    def _pooling_claims(self, table: pd.DataFrame) -> list[Claim]:
-        """Whether a and b are more dissimilar after max-pooling, in three measures."""
-        rows = table[(table["system"] == "random") & (table["change"] == "permutation")]
-        words = {
-            "rms": "root mean square difference", "relative": "relative distance", "decorrelation": "1 - correlation",
-        }  # fmt: skip
         return [
-            judge(
-                f"pooling-{measure}", median_interval(by_sample(part, f"pooled_{measure}") / by_sample(part, measure)), ">",
-                self.params.growth, subset=f"random kernel, {100 * share:g} % permuted",
-                statement='section 2.2: "a MAX-pooling layer where the outputs become more dissimilar"',
-                quantity=f"median of {text}, after / before pooling",
-            )
-            for share, part in sorted(rows.groupby("share"), reverse=True)
-            if share in (self.params.shares[0], 1.0)
-            for measure, text in words.items()
-        ]  # fmt: skip
+            *judge_convolutions(table, identical=p.identical, exponent=p.exponent),
+            *judge_pooling(table, shares=(p.shares[0], 1.0), growth=p.growth),
+            *judge_radial(table, identical=p.identical, directions=p.directions),
+        ]
 
-    def summary(self, table: pd.DataFrame) -> pd.DataFrame:
+    def summary(self, table: Frame) -> Frame:
         """Medians over samples at the largest length; `error`: |distance - predicted| / ||x||."""
         last = table[(table["length"] == table["length"].max()) & table["predicted"].notna()]
         error = (last["distance"] - last["predicted"]).abs() / last["length"]
@@ -282,20 +211,8 @@ class Frequency(Experiment):
         groups = last.assign(error=error).groupby(["run", "system", "change", "share"], sort=False)
         return groups[columns].median().reset_index()
 
-    def plot(self, table: pd.DataFrame) -> Figure:
+    def plot(self, table: Frame) -> Figure:
         """Difference against length, the counterexamples, pooling, and the radial basis functions."""
         from .figures.permuted_inputs import permuted_inputs
 
         return permuted_inputs(table)
-
-
-def by_sample(rows: pd.DataFrame, quantity: str) -> pd.Series:
-    """A quantity that does not depend on the length: its mean over the lengths, by sample."""
-    means: pd.Series = rows.groupby("sample")[quantity].mean()
-    return means
-
-
-def exponents(rows: pd.DataFrame, quantity: str) -> Interval:
-    """Median over samples of the slope of log quantity against log length (least squares)."""
-    logs = np.log(rows.pivot_table(index="length", columns="sample", values=quantity))
-    return median_interval(np.polyfit(np.log(logs.index.to_numpy()), logs.to_numpy(), 1)[0])

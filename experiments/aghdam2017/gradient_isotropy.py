@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from advlab.lab.experiment import Cell, Cost
+from advlab.errors import ConfigError
+from advlab.lab import Cell, Context, Cost, Figure, Frame
 from advlab.statistics.claims import Claim, judge
 from advlab.statistics.intervals import NOT_MEASURED, Interval
 from advlab.statistics.spearman import rank_correlation
+from advlab.store.tables import frame_of
 
-from .spheres import SphereExperiment, images_and_labels, reading_name, sweep_forwards
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-    from torch import Tensor
-
-    from advlab.geometry.hessian import HessianSpread
-    from advlab.lab.context import Context
+from .spheres import SphereExperiment, refuse_layers, rows_by_reading, sweep_forwards
 
 MEASURES = (  # columns of the table; the first is the paper's
     "dispersion", "relative_dispersion", "gradient_norm", "hessian_norm", "isotropic", "symmetric", "predicted",
 )  # fmt: skip
-BATCH = 64  # images whose graphs are kept at once, at most
 
 
 @dataclass(frozen=True)
@@ -40,7 +32,7 @@ class GradientIsotropyRow:
     trials: int  # T
     of: str  # s: score (softmax probability of the true class) or logit (log(score / (1 - score)))
     range: float  # max - min of s over T
-    clean_deficit: float  # 1 - score of the clean image
+    clean_error_probability: float  # 1 - score of the clean image
     dispersion: float  # mean |g_i - g_j| over the pairs of elements of the gradient of s; pixels in [0, 1]
     relative_dispersion: float  # that divided by the mean |g_i|; nan where the gradient is 0
     gradient_norm: float  # ||g||
@@ -52,6 +44,8 @@ class GradientIsotropyRow:
     symmetric_error: float  # standard error
     predicted: float  # the range over T that eq 3 predicts
     nonfinite: int  # of T, left out of the range
+
+    former_columns: ClassVar[dict[str, str]] = {"clean_deficit": "clean_error_probability"}
 
 
 class GradientIsotropy(SphereExperiment):
@@ -102,100 +96,32 @@ class GradientIsotropy(SphereExperiment):
         Raises:
             ConfigError: the probe takes others, or names a layer.
         """
-        from advlab.errors import ConfigError
-
         super().check(settings)
         if settings.probe.direction != "random":
             raise ConfigError(
                 f"probe.direction: {self.name} is about all directions: leave {settings.probe.direction} out"
             )
-        if settings.probe.layer != ["auto"]:
-            raise ConfigError(f"probe.layer: {self.name} reads scores, not the features of a layer: leave it out")
+        refuse_layers(self.name, settings)
 
     def cost(self, ctx: Context) -> Cost:
         """The sweep, and the gradient and the products H z of each sample."""
-        forwards, backwards = self._price(len(ctx.prepared["samples"]))
+        forwards, backwards = self.derivative_cost(len(ctx.prepared["samples"]))
         return Cost(forwards=sweep_forwards(ctx) + forwards, backwards=backwards)
 
-    def _price(self, samples: int) -> tuple[int, int]:
-        """Two gradients a difference; a second derivative counts as two backwards. And a forward for the scale."""
+    def derivative_cost(self, samples: int) -> tuple[int, int]:
+        """Forwards and backwards of the gradient, the products H z and the scale of the score, of so many samples.
+
+        A central difference takes two gradients; an exact product, a second derivative, counts as two backwards.
+        """
         products = 2 * (self.params.directions + 1)
         return samples * (2 + (products if self.params.step else 0)), samples * (1 + products)
 
     def measure(self, ctx: Context, cell: Cell) -> list[GradientIsotropyRow]:
         """Ranges from the shared sweep, and the measures at each image."""
-        import torch
-
-        from advlab.geometry.taylor import euclidean, normal_range
-        from advlab.lab.neighbourhood import scores
-
-        probe, samples = ctx.settings.probe, cell.payload["samples"]
-        found = scores(ctx, samples)
-        s = found.deficit if self.params.of == "score" else torch.logit(found.deficit)
-        finite = torch.isfinite(s)
-        counted = finite.sum(-1)
-        ranges = torch.where(finite, s, -torch.inf).amax(-1) - torch.where(finite, s, torch.inf).amin(-1)
-        spans = torch.where(counted > 0, ranges, torch.nan).tolist()
-        x, labels = images_and_labels(ctx, samples)
-        values, deviation = self._local(ctx, x, labels)
-        size, multiple = math.prod(x.shape[1:]), normal_range(probe.trials)
-        numbers, missing = {k: v.tolist() for k, v in values.items()}, (probe.trials - counted).tolist()
-        true, clean = labels.tolist(), found.clean.tolist()
-        rows = []
-        for m, reading in enumerate(probe.readings):
-            for k, radius in enumerate(probe.radii):
-                length = euclidean(radius / reading.pixel_scale, reading.norm, size)
-                predicted = (multiple * deviation(length)).tolist()
-                rows += [
-                    GradientIsotropyRow(
-                        sample=sample, label=true[i], norm=reading.norm, pixel_scale=reading.pixel_scale, radius=radius,
-                        trials=probe.trials, of=self.params.of, range=spans[m][i][k], clean_deficit=clean[i],
-                        predicted=predicted[i], nonfinite=missing[m][i][k],
-                        **{name: column[i] for name, column in numbers.items()},
-                    )
-                    for i, sample in enumerate(samples)
-                ]  # fmt: skip
+        rows: list[GradientIsotropyRow] = self.measurement().measure(self, ctx, cell)
         return rows
 
-    def _local(self, ctx: Context, x: Tensor, labels: Tensor) -> tuple[dict[str, Tensor], Callable[[float], Tensor]]:
-        """(n,) measures by name, and the standard deviation of s over directions of a length, (n,), by eq 3."""
-        import torch
-
-        from advlab.geometry.dispersion import mean_pairwise_difference
-        from advlab.geometry.hessian import HessianSpread, hessian_spread, random_signs
-        from advlab.geometry.scaled_score import scaled_score
-        from advlab.geometry.taylor import deviation_on_sphere
-
-        p, size = self.params, math.prod(x.shape[1:])
-        signs = random_signs(p.directions, size, seed=ctx.settings.run.seed)
-
-        def batches(limit: int) -> list[tuple[HessianSpread, Tensor]]:
-            found, size = [], min(limit, BATCH)
-            with torch.inference_mode(False):  # its tensors serve no gradients
-                for part, y in zip(x.clone().split(size), labels.clone().split(size), strict=True):
-                    function, scale = scaled_score(ctx.attack_target, part, y, p.of)
-                    found.append((hessian_spread(function, part, signs, step=p.step), scale))
-            return found
-
-        parts = ctx.in_batches(batches, images=0)
-        forwards, backwards = self._price(len(x))
-        ctx.count(forwards=forwards, backwards=backwards)
-        at = HessianSpread(*(torch.cat(tensors) for tensors in zip(*(spread for spread, _ in parts), strict=True)))
-        scale = torch.cat([s for _, s in parts]).cpu()
-        norm, dispersion = at.gradient.norm(dim=1), mean_pairwise_difference(at.gradient)
-        rest = torch.where(at.norm > 0, at.isotropic * at.norm, 0.0)  # ||H - c I||_F
-
-        def deviation(length: float) -> Tensor:
-            return scale * deviation_on_sphere(norm, rest, size, length)
-
-        return {
-            "dispersion": scale * dispersion, "relative_dispersion": dispersion / at.gradient.abs().mean(1),
-            "gradient_norm": scale * norm, "hessian_norm": scale * at.norm,
-            "hessian_norm_error": scale * at.errors[:, 0], "isotropic": at.isotropic,
-            "isotropic_error": at.errors[:, 2], "symmetric": at.symmetric, "symmetric_error": at.errors[:, 3],
-        }, deviation  # fmt: skip
-
-    def correlations(self, table: pd.DataFrame, radii: list[float] | None = None, resamples: int = 400) -> pd.DataFrame:
+    def correlations(self, table: Frame, radii: list[float] | None = None, resamples: int = 400) -> Frame:
         """Spearman's rank correlation over samples of each measure with the range, with 95 % intervals.
 
         Args:
@@ -203,66 +129,67 @@ class GradientIsotropy(SphereExperiment):
             radii: all when None.
             resamples: of the bootstrap.
         """
-        import pandas as pd
-
         keys = ["run", "norm", "pixel_scale", "radius"]
         chosen = table if radii is None else table[table["radius"].isin(radii)]
-        rows = []
-        for key, part in chosen.groupby(keys, sort=False):
+        lines = []
+        for values, rows in chosen.groupby(keys, sort=False):
             for measure in MEASURES:
-                found = rank_correlation(part[measure], part["range"], resamples=resamples)
-                rows.append({**dict(zip(keys, key, strict=True)), "measure": measure, **found._asdict()})
-        return pd.DataFrame(rows, columns=[*keys, "measure", *Interval._fields])
+                interval = rank_correlation(rows[measure], rows["range"], resamples=resamples)
+                lines.append({**dict(zip(keys, values, strict=True)), "measure": measure, **interval._asdict()})
+        return frame_of(lines)
 
-    def summary(self, table: pd.DataFrame) -> pd.DataFrame:
+    def summary(self, table: Frame) -> Frame:
         """Each measure's median and its rank correlation with the range at epsilon, 1 and 10; and with the gradient's norm."""
-        import pandas as pd
-
-        rows = []
         keys = ["run", "norm", "pixel_scale"]
-        for key, part in table.groupby(keys, sort=False):
-            radii = shown(part)
-            found = self.correlations(part, radii, resamples=4000).set_index(["measure", "radius"])
-            at = part[part["radius"] == radii[0]]
+        lines = []
+        for values, rows in table.groupby(keys, sort=False):
+            radii = radii_shown(rows)
+            correlations = self.correlations(rows, radii, resamples=4000).set_index(["measure", "radius"])
+            at_epsilon = rows[rows["radius"] == radii[0]]
             for measure in MEASURES:
-                row = {**dict(zip(keys, key, strict=True)), "measure": measure, "median": at[measure].median()}
+                line = {
+                    **dict(zip(keys, values, strict=True)),
+                    "measure": measure,
+                    "median": at_epsilon[measure].median(),
+                }
                 for radius in radii:
-                    rho = found.loc[(measure, radius)]
-                    row |= {
+                    rho = correlations.loc[(measure, radius)]
+                    line |= {
                         f"rho_{radius:g}": rho["estimate"],
                         f"low_{radius:g}": rho["low"],
                         f"high_{radius:g}": rho["high"],
                     }
-                row["rho_gradient_norm"] = rank_correlation(at[measure], at["gradient_norm"], resamples=1).estimate
-                rows.append(row)
-        return pd.DataFrame(rows)
+                with_norm = rank_correlation(at_epsilon[measure], at_epsilon["gradient_norm"], resamples=1)
+                line["rho_gradient_norm"] = with_norm.estimate
+                lines.append(line)
+        return frame_of(lines)
 
-    def claims(self, table: pd.DataFrame) -> list[Claim]:
+    def claims(self, table: Frame) -> list[Claim]:
         """What section 2.1 says of gradient and Hessian, for each reading of the radius."""
-        claims = []
-        for (norm, scale), part in table.groupby(["norm", "pixel_scale"], sort=False):
-            claims += self._statements(part, reading_name(norm, scale, "random"))
-        return claims
+        return [claim for name, rows in rows_by_reading(table) for claim in self._statements(rows, name)]
 
-    def _statements(self, part: pd.DataFrame, subset: str) -> list[Claim]:
-        threshold, epsilon = self.params.correlation, float(part["radius"].min())
+    def _statements(self, rows: Frame, subset: str) -> list[Claim]:
+        threshold, epsilon = self.params.correlation, float(rows["radius"].min())
 
-        def rho(measure: str, radius: float, there: bool = True) -> Interval:
-            rows = part[part["radius"] == radius]
-            return rank_correlation(rows[measure], rows["range"]) if there and len(rows) else NOT_MEASURED
+        def rho(measure: str, radius: float) -> Interval:
+            """Rank correlation of a measure with the range at a radius."""
+            at_radius = rows[rows["radius"] == radius]
+            return rank_correlation(at_radius[measure], at_radius["range"]) if len(at_radius) else NOT_MEASURED
+
+        def rho_at_epsilon(measure: str) -> Interval:
+            """The same at the smallest radius; from 1 on that is no epsilon."""
+            return rho(measure, epsilon) if epsilon < 1 else NOT_MEASURED
 
         def quantity(measure: str, radius: float) -> str:
             return f"rank correlation of {measure} and range({radius:g})"
 
-        small, section = epsilon < 1, "section 2.1: "  # from 1 on it is no epsilon
-        means = (
-            section
-            + '"isotropic property can be measured [...] by computing the pairwise difference between elements of" the gradient'
-        )
+        section = "section 2.1: "
+        pairwise = section + '"isotropic property can be measured [...] by computing the pairwise difference between '
+        pairwise += 'elements of" the gradient'
         flat = section + '"if [the score] is flat [...] both" the gradient and the Hessian "will be zero"'
         return [
             judge(
-                "measured-at-epsilon", rho("dispersion", epsilon, small), ">", threshold, subset=subset, statement=means,
+                "measured-at-epsilon", rho_at_epsilon("dispersion"), ">", threshold, subset=subset, statement=pairwise,
                 quantity=quantity("dispersion", epsilon),
             ),
             judge(
@@ -271,23 +198,23 @@ class GradientIsotropy(SphereExperiment):
                 quantity=quantity("dispersion", 10),
             ),
             judge(
-                "flat-gradient", rho("gradient_norm", epsilon, small), ">", threshold, subset=subset, statement=flat,
+                "flat-gradient", rho_at_epsilon("gradient_norm"), ">", threshold, subset=subset, statement=flat,
                 quantity=quantity("gradient norm", epsilon),
             ),
             judge(
-                "flat-hessian", rho("hessian_norm", epsilon, small), ">", threshold, subset=subset, statement=flat,
+                "flat-hessian", rho_at_epsilon("hessian_norm"), ">", threshold, subset=subset, statement=flat,
                 quantity=quantity("Hessian norm", epsilon),
             ),
         ]  # fmt: skip
 
-    def plot(self, table: pd.DataFrame) -> Figure:
+    def plot(self, table: Frame) -> Figure:
         """Range against each measure at epsilon, 1 and 10, and the rank correlations at every radius."""
         from .figures.gradient_isotropy import ranges_against_measures
 
-        return ranges_against_measures(table, self.correlations(table), radii=shown(table))
+        return ranges_against_measures(table, self.correlations(table), radii=radii_shown(table))
 
 
-def shown(table: pd.DataFrame) -> list[float]:
+def radii_shown(table: Frame) -> list[float]:
     """Epsilon, 1 and 10, as far as they were measured."""
     radii = sorted(table["radius"].unique())
     return [r for r in radii if r in (radii[0], 1.0, 10.0)]

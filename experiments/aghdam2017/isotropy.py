@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from advlab.statistics.claims import Claim
 
-from .score_ranges import ScoreRanges, Statements
-
-if TYPE_CHECKING:
-    from advlab.lab.context import Context
-    from advlab.lab.neighbourhood import Scores
-    from advlab.probes.sweep import Directions
+from .score_ranges import ReadingRanges, ScoreRanges
 
 
 class Isotropy(ScoreRanges):
@@ -21,32 +16,23 @@ class Isotropy(ScoreRanges):
     paper: ClassVar[str] = "aghdam2017, figure 1"
     title: ClassVar[str] = "Range of the true class's score over random perturbations of equal norm"
     over: ClassVar[str] = "$T$ directions"
+    permuted: ClassVar[bool] = False
 
-    def directions(self, ctx: Context) -> Directions:
-        """The probe's."""
-        return ctx.draws
-
-    def scores(self, ctx: Context, samples: list[int]) -> Scores:
-        """From the sweep that topology and lipschitz share."""
-        from advlab.lab.neighbourhood import scores
-
-        return scores(ctx, samples)
-
-    def statements(self, check: Statements) -> list[Claim]:
+    def statements(self, ranges: ReadingRanges) -> list[Claim]:
         """The four statements of section 2.1 about figure 1; the last is judged by the median and by the share of samples."""
         section = "section 2.1: "
         return [
-            check.above_floor(
-                "anisotropic-at-epsilon", check.epsilon,
+            ranges.above_floor(
+                "anisotropic-at-epsilon", ranges.epsilon,
                 section + '"none of the ConvNets are perfectly isotropic even at distance epsilon"',
             ),
-            check.small_at_epsilon(
+            ranges.small_at_epsilon(
                 "small-at-epsilon", section + '"their score does not significantly change at distance epsilon"'
             ),
-            check.more_at_1(
+            ranges.more_at_1(
                 section + '"by increasing the radius to 1 pixel, all ConvNets become more non-isotropic"'
             ),
-            *check.large_at_10(
+            *ranges.large_at_10(
                 section + '"most of ConvNets become very non-isotropic at distance 10 pixels"'
             ),
         ]  # fmt: skip

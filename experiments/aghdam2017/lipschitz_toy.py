@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from advlab.lab.experiment import Cell, Cost, Experiment
+from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
 from advlab.statistics.claims import Claim, judge
 from advlab.statistics.intervals import exact
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-    from advlab.lab.context import Context
+from advlab.store.tables import frame_of
 
 FUNCTIONS = ("wave", "plateau", "line")
 TURNS = 2.5  # half periods between 0 and the edge, where the derivative then is 0
@@ -93,16 +88,18 @@ class LipschitzToy(Experiment):
         """The function and its derivative on the grid."""
         p, function = self.params, cell.payload["function"]
         x = np.linspace(-p.reach, p.reach, p.points)
-        values, slopes = evaluate(function, x, p.edge)
-        columns = (x.tolist(), values.tolist(), slopes.tolist())
-        return [LipschitzToyRow(function, *numbers) for numbers in zip(*columns, strict=True)]
+        values, derivatives = evaluate(function, x, p.edge)
+        return [
+            LipschitzToyRow(function=function, x=x_i, value=value, derivative=derivative)
+            for x_i, value, derivative in zip(x.tolist(), values.tolist(), derivatives.tolist(), strict=True)
+        ]
 
-    def claims(self, table: pd.DataFrame) -> list[Claim]:
+    def claims(self, table: Frame) -> list[Claim]:
         """Figure 5's caption and the text of section 2.4; exact but for the grid."""
         p = self.params
         wave, plateau, line = (table[table["function"] == function] for function in FUNCTIONS)
         parts = {"everywhere": math.inf, f"|x| < {p.edge:g}": p.edge}
-        found = [
+        claims = [
             judge(
                 "same-constant", exact(abs(lipschitz(near(wave, x)) - lipschitz(near(plateau, x)))), "<", p.equal,
                 subset=subset, statement=statement, quantity="difference of sup |f'|, wave and plateau",
@@ -114,24 +111,24 @@ class LipschitzToy(Experiment):
                 strict=True,
             )
         ]  # fmt: skip
-        less = 'section 2.4: "its non-linearity is less when |x| > 5"'
+        less_beyond = 'section 2.4: "its non-linearity is less when |x| > 5"'
         for quantity, measure in (("sup |f'|", lipschitz), ("mean |f''|", bending)):
             excess = measure(beyond(wave, p.edge)) - measure(beyond(plateau, p.edge))
-            found.append(
+            claims.append(
                 judge(
                     "less-beyond", exact(excess), ">", p.apart, subset=f"|x| > {p.edge:g}",
-                    statement=less, quantity=f"{quantity} of the wave minus that of the plateau",
+                    statement=less_beyond, quantity=f"{quantity} of the wave minus that of the plateau",
                 )
             )  # fmt: skip
         gaps = [abs(lipschitz(rows) - largest_quotient(rows)) for rows in (wave, plateau, line)]
-        found.append(
+        claims.append(
             judge(
                 "constant-is-largest-gradient", exact(max(gaps)), "<", p.equal, subset="everywhere",
                 statement='section 2.4: L of eq 8 "equals to greatest gradient magnitude in whole domain"',
                 quantity="largest difference of sup |f'| and sup |f(x1) - f(x2)| / |x1 - x2|",
             )
         )  # fmt: skip
-        found.append(
+        claims.append(
             judge(
                 "constant-tells-non-linearity", exact(bending(wave) - bending(line)), "<", p.equal,
                 subset="control: a straight line",
@@ -139,12 +136,10 @@ class LipschitzToy(Experiment):
                 quantity="mean |f''| of the wave minus that of the line, whose constant is the same",
             )
         )  # fmt: skip
-        return found
+        return claims
 
-    def summary(self, table: pd.DataFrame) -> pd.DataFrame:
+    def summary(self, table: Frame) -> Frame:
         """Local and global constants on the grid, in closed form, and the mean bending of each function."""
-        import pandas as pd
-
         p = self.params
         lines = []
         for (run, function), rows in table.groupby(["run", "function"], sort=False):
@@ -160,9 +155,9 @@ class LipschitzToy(Experiment):
                         "lipschitz_exact": 0.0 if flat else 1.0, "mean_bending": bending(part),
                     }
                 )  # fmt: skip
-        return pd.DataFrame(lines)
+        return frame_of(lines)
 
-    def plot(self, table: pd.DataFrame) -> Figure:
+    def plot(self, table: Frame) -> Figure:
         """The functions on the left, their derivatives on the right."""
         from .figures.functions import functions_and_derivatives
 
@@ -180,28 +175,28 @@ def evaluate(function: str, x: Any, edge: float) -> tuple[Any, Any]:
     return (np.sin(u) - np.sin(u) ** 3 / 3) / rate, np.where(inside, np.cos(u) ** 3, 0.0)
 
 
-def near(rows: pd.DataFrame, edge: float) -> pd.DataFrame:
+def near(rows: Frame, edge: float) -> Frame:
     """Rows with |x| < edge."""
     return rows[rows["x"].abs() < edge]
 
 
-def beyond(rows: pd.DataFrame, edge: float) -> pd.DataFrame:
+def beyond(rows: Frame, edge: float) -> Frame:
     """Rows with |x| > edge."""
     return rows[rows["x"].abs() > edge]
 
 
-def lipschitz(rows: pd.DataFrame) -> float:
+def lipschitz(rows: Frame) -> float:
     """Largest |f'| on the grid."""
     return float(rows["derivative"].abs().max())
 
 
-def largest_quotient(rows: pd.DataFrame) -> float:
+def largest_quotient(rows: Frame) -> float:
     """Largest |f(x1) - f(x2)| / |x1 - x2| over all pairs of the grid (eq 8): neighbours have it, by the triangle inequality."""
     return float((rows["value"].diff() / rows["x"].diff()).abs().max())
 
 
-def bending(rows: pd.DataFrame) -> float:
+def bending(rows: Frame) -> float:
     """Mean |f''| from the derivatives of neighbours; not across the gap between two pieces of the axis."""
     steps = rows["x"].diff()
-    together = steps < 1.5 * steps.min()
-    return float((rows["derivative"].diff() / steps)[together].abs().mean())
+    neighbours = steps < 1.5 * steps.min()
+    return float((rows["derivative"].diff() / steps)[neighbours].abs().mean())

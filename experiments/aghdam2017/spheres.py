@@ -1,19 +1,19 @@
-"""What the experiments on spheres share: which samples, how they are cut into cells, and presets (section 2.1, eq 4)."""
+"""What the experiments on spheres share: their samples, cells and costs, and the (sample, reading, radius) of a table (eq 4)."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterator
+from typing import Any, ClassVar, NamedTuple
 
-from advlab.lab.experiment import Cell, Experiment
+from advlab.attacks import DeepFool
+from advlab.errors import ConfigError
+from advlab.lab import Cell, Context, Experiment, Frame
+from advlab.probes.sphere import Sphere
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from advlab.lab.context import Context
-    from advlab.models.classifier import Classifier
-
-CELL_VALUES = 1 << 24  # perturbed pixel values a cell, about: a second of a small network, a minute of a large one
+#: Samples are put into one cell while their perturbed images have at most so many pixel values: a second of a small
+#: network's time, a minute of a large one's.
+CELL_VALUES = 1 << 24
 
 
 class SphereExperiment(Experiment):
@@ -39,8 +39,6 @@ class SphereExperiment(Experiment):
         Raises:
             ConfigError: it is another.
         """
-        from advlab.errors import ConfigError
-
         if getattr(settings.probe, "radii", None) is None:
             raise ConfigError(
                 f"{self.name} needs a probe of spheres: type probe=sphere, not {settings.nodes['probe']['name']}"
@@ -60,6 +58,56 @@ class SphereExperiment(Experiment):
         return [Cell(f"samples-{i:05d}", {"first": i, "samples": samples[i : i + size]}) for i in starts]
 
 
+class ProbedSphere(NamedTuple):
+    """One (sample, reading, radius) of a cell: its columns in a table, and its place in arrays of numbers.
+
+    Attributes:
+        columns: sample, label, norm, pixel_scale, direction, radius and trials, as all tables on spheres name them.
+        place: indices of reading, sample (within the cell) and radius, the first axes of the sweep's arrays.
+    """
+
+    columns: dict[str, Any]
+    place: tuple[int, int, int]
+
+    def number(self, values: Any) -> Any:
+        """The entry of nested lists (readings, samples, radii) for this sphere."""
+        reading, sample, radius = self.place
+        return values[reading][sample][radius]
+
+
+def probed_spheres(probe: Sphere, samples: list[int], labels: list[int]) -> Iterator[ProbedSphere]:
+    """Every (sample, reading, radius) of some samples, in the order of the rows of a table.
+
+    Args:
+        probe: readings, radii, trials and direction.
+        samples: indices in the split.
+        labels: their true classes.
+    """
+    for s, (sample, label) in enumerate(zip(samples, labels, strict=True)):
+        for m, reading in enumerate(probe.readings):
+            for k, radius in enumerate(probe.radii):
+                columns = {
+                    "sample": sample, "label": label, "norm": reading.norm, "pixel_scale": reading.pixel_scale,
+                    "direction": probe.direction, "radius": radius, "trials": probe.trials,
+                }  # fmt: skip
+                yield ProbedSphere(columns, (m, s, k))
+
+
+def rows_by_reading(table: Frame) -> Iterator[tuple[str, Frame]]:
+    """The rows of each layer (where a table has layers), reading of the radius and direction, with the name of these.
+
+    Claims call the rows by this name (`Claim.subset`): `l2, 0..1`, with the direction behind it where it is not random, and
+    the layer where it is not `auto`.
+    """
+    keys = [name for name in ("layer", "norm", "pixel_scale", "direction") if name in table]
+    for values, rows in table.groupby(keys, sort=False):
+        key = {"layer": "auto", "direction": "random", **dict(zip(keys, values, strict=True))}
+        name = f"{key['norm']}, 0..{key['pixel_scale']:g}"
+        name += "" if key["direction"] == "random" else f", {key['direction']}"
+        name += "" if key["layer"] == "auto" else f", {key['layer']}"
+        yield name, rows
+
+
 def sweep_forwards(ctx: Context) -> int:
     """Forwards of the shared sweep: readings x radii x T a sample, and its clean image."""
     probe = ctx.settings.probe
@@ -67,26 +115,26 @@ def sweep_forwards(ctx: Context) -> int:
 
 
 def direction_cost(ctx: Context) -> tuple[int, int]:
-    """Forwards and backwards that finding the directions takes, about; none for random ones."""
+    """Approximate forwards and backwards that the probe's directions take; none for random ones."""
     probe, samples = ctx.settings.probe, len(ctx.prepared["samples"])
     if probe.direction == "random":
         return 0, 0
     if probe.direction == "fgv":
         return samples * probe.trials, samples * probe.trials
-    from advlab.attacks import DeepFool
-
     assert ctx.classifier is not None
     forwards, backwards = DeepFool(clip="none").estimated_cost(ctx.classifier.classes)
     return samples * probe.trials * forwards, samples * probe.trials * backwards
 
 
-def images_and_labels(ctx: Context, samples: list[int]) -> tuple[Tensor, Tensor]:
-    """(n, C, H, W) images in [0, 1] and (n,) labels of some samples."""
-    import torch
+def samples_for_float64(probe: Sphere, cell: Cell) -> list[int]:
+    """The samples of a cell that are among the run's first `probe.floor_samples`: float32 is compared with float64 on them."""
+    samples: list[int] = cell.payload["samples"]
+    return samples[: max(0, probe.floor_samples - cell.payload["first"])]
 
-    assert ctx.data is not None
-    index = torch.tensor(samples, dtype=torch.int64)
-    return ctx.data.images(index), ctx.data.labels[index.to(ctx.data.device)]
+
+def linearised_directions(probe: Sphere) -> int:
+    """Directions a sample that the Jacobian is multiplied with: unclipped, the readings scale the same directions."""
+    return (len(probe.readings) if probe.clip else 1) * len(probe.radii) * probe.trials
 
 
 def refuse_low_precision(name: str, settings: Any) -> None:
@@ -95,19 +143,17 @@ def refuse_low_precision(name: str, settings: Any) -> None:
     Raises:
         ConfigError: the run is in bfloat16, whose rounding would pass for what the network does.
     """
-    from advlab.errors import ConfigError
-
     if settings.run.precision == "bf16":
         raise ConfigError(
             f"run.precision=bf16: {name} compares distances that bfloat16 rounds away: take float32 or tf32"
         )
 
 
-def features_of(classifier: Classifier, layer: str, x: Tensor) -> Tensor:
-    """(n, R) output Phi_L(x) of a layer."""
-    return classifier.features(x, layer)[1]
+def refuse_layers(name: str, settings: Any) -> None:
+    """A feature layer makes no sense where scores are read.
 
-
-def reading_name(norm: str, pixel_scale: float, direction: str) -> str:
-    """What claims call a reading of the radius, and the directions where they are not random."""
-    return f"{norm}, 0..{pixel_scale:g}" + ("" if direction == "random" else f", {direction}")
+    Raises:
+        ConfigError: `probe.layer` is set.
+    """
+    if settings.probe.layer != ["auto"]:
+        raise ConfigError(f"probe.layer: {name} reads scores, not the features of a layer: leave it out")

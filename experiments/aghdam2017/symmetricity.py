@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from advlab.statistics.claims import Claim
 
-from .score_ranges import ScoreRanges, Statements
-
-if TYPE_CHECKING:
-    from advlab.lab.context import Context
-    from advlab.lab.neighbourhood import Scores
-    from advlab.probes.sweep import Directions
+from .score_ranges import ReadingRanges, ScoreRanges
 
 
 class Symmetricity(ScoreRanges):
@@ -26,32 +21,21 @@ class Symmetricity(ScoreRanges):
     paper: ClassVar[str] = "aghdam2017, figure 3"
     title: ClassVar[str] = "Range of the true class's score over permutations of one perturbation"
     over: ClassVar[str] = "$T$ permutations"
-
-    def directions(self, ctx: Context) -> Directions:
-        """Permutations of the first of the probe's."""
-        from advlab.probes.permutations import Permutations
-
-        return Permutations(ctx.draws)
-
-    def scores(self, ctx: Context, samples: list[int]) -> Scores:
-        """From a sweep of its own."""
-        from advlab.lab.neighbourhood import sweep_scores
-
-        return sweep_scores(ctx, samples, self.directions(ctx))
+    permuted: ClassVar[bool] = True
 
     def floor_radii(self, probe: Any) -> list[int]:
         """Epsilon, and 1 where it is measured: the paper calls no network symmetric beyond epsilon."""
         return [0, *(k for k, radius in enumerate(probe.radii) if radius == 1 and k)]
 
-    def statements(self, check: Statements) -> list[Claim]:
+    def statements(self, ranges: ReadingRanges) -> list[Claim]:
         """The statement of section 2.2 about figure 3, and those about figure 1 for the same quantity."""
         none = (
             'section 2.2: "except for adversarial example in distance less than epsilon from x, none of the ConvNets are '
             'symmetric"'
         )
         return [
-            check.small_at_epsilon("symmetric-at-epsilon", none + ": at epsilon the score hardly changes"),
-            check.above_floor("asymmetric-at-1", 1, none + ": at 1 it does"),
-            check.more_at_1(none + ": more at 1 than at epsilon"),
-            *check.large_at_10("as section 2.1 says of isotropy: very asymmetric at 10"),
+            ranges.small_at_epsilon("symmetric-at-epsilon", none + ": at epsilon the score hardly changes"),
+            ranges.above_floor("asymmetric-at-1", 1, none + ": at 1 it does"),
+            ranges.more_at_1(none + ": more at 1 than at epsilon"),
+            *ranges.large_at_10("as section 2.1 says of isotropy: very asymmetric at 10"),
         ]

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from advlab.lab.experiment import Cell, Cost
+from advlab.errors import ConfigError
+from advlab.lab import Cell, Context, Cost, Figure, Frame
+from advlab.lab.layers import probed_layers
 from advlab.statistics.claims import Claim, judge
 from advlab.statistics.intervals import mean_interval, median_interval
+from advlab.store.tables import frame_of
 
-from .linearised import directions, linearised_distances, whole_units
 from .spheres import (
     SphereExperiment,
     direction_cost,
-    images_and_labels,
-    reading_name,
+    linearised_directions,
     refuse_low_precision,
+    rows_by_reading,
     sweep_forwards,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-    from torch import Tensor
-
-    from advlab.lab.context import Context
-
-NAN = math.nan
 
 
 @dataclass(frozen=True)
@@ -51,8 +44,8 @@ class TopologyRow:
     scale: float  # c = tr(alpha) / T, alpha = D_in^-1 D_out (eq 7)
     deviation: float  # ||alpha - c I|| / ||alpha||, Frobenius: 0 when the topology is preserved
     residual: float  # min_c ||D_out - c D_in|| / ||D_out||
-    rounding: float  # |r in float32 - r in float64|, at the smallest radius of the first samples; else nan
-    nonfinite: int  # perturbed images without finite features
+    rounding: float = math.nan  # |r in float32 - r in float64|, at the smallest radius of the first samples; else nan
+    nonfinite: int = 0  # perturbed images without finite features
 
 
 class Topology(SphereExperiment):
@@ -97,8 +90,6 @@ class Topology(SphereExperiment):
         Raises:
             ConfigError: the probe is no sphere, has fewer directions, or the run is in bfloat16.
         """
-        from advlab.errors import ConfigError
-
         super().check(settings)
         refuse_low_precision(self.name, settings)
         if settings.probe.trials < 4:
@@ -108,17 +99,13 @@ class Topology(SphereExperiment):
 
     def prepare(self, ctx: Context) -> dict[str, Any]:
         """The samples that qualify; and every layer must be there, before a run is begun."""
-        from advlab.lab.neighbourhood import check_layers
-
-        check_layers(ctx)
-        return super().prepare(ctx)
+        facts: dict[str, Any] = self.measurement().prepare(self, ctx)
+        return facts
 
     def cost(self, ctx: Context) -> Cost:
         """The sweep, the linearisation of all layers at once (at most two forwards a direction), and the check of float32."""
-        from advlab.lab.neighbourhood import resolve_layers
-
-        probe, samples, layers = ctx.settings.probe, len(ctx.prepared["samples"]), len(resolve_layers(ctx))
-        products = 2 * directions(ctx) * samples
+        probe, samples, layers = ctx.settings.probe, len(ctx.prepared["samples"]), len(probed_layers(ctx))
+        products = 2 * linearised_directions(probe) * samples
         rounding = 2 * min(probe.floor_samples, samples) * len(probe.readings) * probe.trials * layers
         forwards, backwards = direction_cost(ctx)
         linear = products if self.params.linearisation else 0
@@ -126,196 +113,95 @@ class Topology(SphereExperiment):
 
     def measure(self, ctx: Context, cell: Cell) -> list[TopologyRow]:
         """Distances from the shared sweep, those of the controls, and their correlations."""
-        import torch
-
-        from advlab.lab.neighbourhood import neighbourhood, resolve_layers
-        from advlab.metrics.topology import Alpha
-
-        probe, p, samples = ctx.settings.probe, self.params, cell.payload["samples"]
-        found, layers = neighbourhood(ctx, samples), resolve_layers(ctx)
-        images, labels = images_and_labels(ctx, samples)
-        true, pixels = labels.tolist(), images[0].numel()
-        rounding = self._rounding(ctx, cell, layers)
-        bad = (~torch.isfinite(found.moved)).sum(-1).tolist()
-        inner = found.inner.flatten(0, 2)
-        alpha = Alpha(inner, squared=p.squared)
-        linear = linearised_distances(ctx, samples, layers, found) if p.linearisation else []
-        rows = []
-        for depth, layer in enumerate(layers):
-            outer = {"network": found.outer[depth]}
-            if p.linearisation:
-                outer["linearisation"] = linear[depth]
-            outer["random map"] = self._randomly_mapped(ctx, samples, found, depth)
-            numbers = {}
-            for source, distances in outer.items():
-                flat = distances.flatten(0, 2)
-                r, significance = self._test(inner, flat, source)
-                kept = alpha(flat)
-                columns = torch.stack([r, significance, kept.c, kept.deviation, kept.residual], -1).cpu()
-                numbers[source] = columns.view(*found.inner.shape[:3], -1).tolist()
-            for s, sample in enumerate(samples):
-                for m, reading in enumerate(probe.readings):
-                    for k, radius in enumerate(probe.radii):
-                        for source in outer:
-                            r, significance, scale, deviation, residual = numbers[source][m][s][k]
-                            own = source == "network"
-                            rows.append(
-                                TopologyRow(
-                                    sample=sample, label=true[s], layer=layer, depth=depth, pixels=pixels,
-                                    features=int(found.width[depth]),
-                                    norm=reading.norm, pixel_scale=reading.pixel_scale, direction=probe.direction,
-                                    radius=radius, trials=probe.trials, source=source, mantel_r=r, p_value=significance,
-                                    scale=scale, deviation=deviation, residual=residual,
-                                    rounding=rounding.get((s, m, depth), NAN) if own and k == 0 else NAN,
-                                    nonfinite=bad[depth][m][s][k] if own else 0,
-                                )
-                            )  # fmt: skip
+        rows: list[TopologyRow] = self.measurement().measure(self, ctx, cell)
         return rows
 
-    def _test(self, inner: Tensor, outer: Tensor, source: str) -> tuple[Tensor, Tensor]:
-        """(units,) r and p; the controls are not tested."""
-        import torch
-
-        from advlab.metrics.mantel import mantel_r, mantel_test
-        from advlab.metrics.mantel_moments import mantel_normal
-
-        p = self.params
-        if source != "network":
-            r = mantel_r(inner, outer, squared=p.squared)
-            return r, torch.full_like(r, torch.nan)
-        if p.test == "normal":
-            return mantel_normal(inner, outer, squared=p.squared)
-        return mantel_test(inner, outer, permutations=p.permutations, squared=p.squared)
-
-    def _randomly_mapped(self, ctx: Context, samples: list[int], found: Any, depth: int) -> Tensor:
-        """(readings, samples, radii, pairs) distances after a Gaussian linear map, a new one each (sample, radius)."""
-        import torch
-
-        from advlab.metrics.distances import norms_and_distances
-        from advlab.metrics.random_map import mapped_points
-
-        readings, count, radii, _ = found.inner.shape
-        seeds = [
-            int.from_bytes(ctx.draws.digest(sample, k, depth, "/map")[:7], "little")
-            for sample in samples
-            for k in range(radii)
-        ]
-        points = mapped_points(
-            found.inner.flatten(0, 2), found.length.flatten(0, 2), int(found.width[depth]), seeds * readings
-        )
-        return norms_and_distances(points.to(torch.float32))[1].view(readings, count, radii, -1)
-
-    def _rounding(self, ctx: Context, cell: Cell, layers: list[str]) -> dict[tuple[int, int, int], float]:
-        """(sample, reading, layer) -> |r in float32 - r in float64| at the smallest radius, for the run's first samples."""
-        from advlab.metrics.distances import pairwise_distances
-        from advlab.metrics.mantel import mantel_r
-        from advlab.probes.sweep import sphere_batches
-
-        probe, samples = ctx.settings.probe, cell.payload["samples"]
-        count = max(0, min(probe.floor_samples - cell.payload["first"], len(samples)))
-        assert ctx.forward is not None
-        x = images_and_labels(ctx, samples[:count])[0]
-        found: dict[tuple[int, int, int], float] = {}
-        whole = whole_units(ctx)
-        for batch in sphere_batches(x, samples[:count], probe, ctx.draws, whole, radii=[0]):
-            inner = pairwise_distances(
-                (batch.images - x[batch.first]).flatten(1)[None]
-            )  # one sample: the batch is whole
-            for depth, layer in enumerate(layers):  # one by one: all layers of T images may not fit
-                taps = (ctx.forward.tapped, ctx.forward.double_tapped)
-                r = [
-                    float(mantel_r(inner, pairwise_distances(features[None]).to(inner), squared=self.params.squared))
-                    for (features,) in (tap(batch.images, [layer])[1] for tap in taps)
-                ]
-                found[batch.first, batch.reading, depth] = abs(r[0] - r[1])
-        return found
-
-    def summary(self, table: pd.DataFrame) -> pd.DataFrame:
+    def summary(self, table: Frame) -> Frame:
         """Median and quartiles of r, shares inside the band and significant, rounding, and the random map's expected r."""
-        import pandas as pd
-
         from advlab.metrics.random_map import expected_r
 
-        rows = []
         keys = ["run", "layer", "norm", "pixel_scale", "direction", "source"]
-        for key, part in table.groupby(keys, sort=False):
-            r = part["mantel_r"].dropna()
-            tested = part["p_value"].dropna()
-            rows.append(
+        lines = []
+        for values, rows in table.groupby(keys, sort=False):
+            key = dict(zip(keys, values, strict=True))
+            r = rows["mantel_r"].dropna()
+            tested = rows["p_value"].dropna()
+            # the formula is about random directions of one length, which the L2 reading has
+            has_formula = (key["norm"], key["direction"], key["source"]) == ("l2", "random", "random map")
+            pixels, features = int(rows["pixels"].iloc[0]), int(rows["features"].iloc[0])
+            lines.append(
                 {
-                    **dict(zip(keys, key, strict=True)), "features": part["features"].iloc[0], "median_r": r.median(),
+                    **key, "features": rows["features"].iloc[0], "median_r": r.median(),
                     "lower_quartile": r.quantile(0.25), "upper_quartile": r.quantile(0.75),
                     f"share_below_{self.params.band:g}": (r.abs() < self.params.band).mean(),
-                    "share_p_below_.05": (tested < 0.05).mean() if len(tested) else NAN,
-                    "expected_r": expected_r(int(part["pixels"].iloc[0]), int(part["features"].iloc[0]))
-                    if (key[2], *key[4:]) == ("l2", "random", "random map")  # random directions of one length
-                    else NAN,
-                    "largest_rounding": part["rounding"].max(),
-                    "median_deviation": part["deviation"].median(), "median_residual": part["residual"].median(),
+                    "share_p_below_.05": (tested < 0.05).mean() if len(tested) else math.nan,
+                    "expected_r": expected_r(pixels, features) if has_formula else math.nan,
+                    "largest_rounding": rows["rounding"].max(),
+                    "median_deviation": rows["deviation"].median(), "median_residual": rows["residual"].median(),
                 }
             )  # fmt: skip
-        return pd.DataFrame(rows)
+        return frame_of(lines)
 
-    def claims(self, table: pd.DataFrame) -> list[Claim]:
+    def claims(self, table: Frame) -> list[Claim]:
         """The statements of section 2.3, and what the controls say of them, for each layer, reading and direction."""
-        claims = []
-        keys = ["layer", "norm", "pixel_scale", "direction"]
-        for (layer, norm, scale, direction), part in table.groupby(keys, sort=False):
-            where = "" if layer == "auto" else f", {layer}"
-            claims += self._statements(part, reading_name(norm, scale, direction) + where)
-        return claims
+        return [claim for name, rows in rows_by_reading(table) for claim in self._statements(rows, name)]
 
-    def _statements(self, part: pd.DataFrame, subset: str) -> list[Claim]:
+    def _statements(self, rows: Frame, subset: str) -> list[Claim]:
         p = self.params
-        epsilon = float(part["radius"].min())
-        by = {source: rows.set_index(["sample", "radius"])["mantel_r"] for source, rows in part.groupby("source")}
-        network = by["network"].dropna()
-        inside = (network.abs() < p.band).groupby("sample").mean()
-        at_epsilon = network.index.get_level_values("radius") == (
-            epsilon if epsilon < 1 else -1
-        )  # from 1 on it is none
-        closest = network[at_epsilon].abs()
+        epsilon = float(rows["radius"].min())
+        r_by_source = {
+            source: of_source.set_index(["sample", "radius"])["mantel_r"]
+            for source, of_source in rows.groupby("source")
+        }
+        network = r_by_source["network"].dropna()
+        at_epsilon = network[network.index.get_level_values("radius") == epsilon]
+        if epsilon >= 1:  # that is no epsilon: there is nothing to judge
+            at_epsilon = at_epsilon.iloc[:0]
+        nothing = network.iloc[:0]  # of a control that was not measured
         section = "section 2.3: "
 
-        def against(source: str) -> Any:
-            """Mean over radii of |r| of a control minus |r| of the network, a sample."""
-            if source not in by:
-                return network.iloc[:0]
-            return (by[source].abs() - network.abs()).dropna().groupby("sample").mean()
+        def share_in_band(source: str) -> Any:
+            """Share of the radii with |r| inside the band, a sample."""
+            if source not in r_by_source:
+                return nothing
+            return (r_by_source[source].dropna().abs() < p.band).groupby("sample").mean()
 
-        def alone(source: str) -> Any:
-            return (by[source].dropna().abs() < p.band).groupby("sample").mean() if source in by else network.iloc[:0]
+        def excess_of(control: str) -> Any:
+            """Mean over the radii of |r| of a control less |r| of the network, a sample."""
+            if control not in r_by_source:
+                return nothing
+            return (r_by_source[control].abs() - network.abs()).dropna().groupby("sample").mean()
 
         return [
             judge(
-                "uncorrelated", mean_interval(inside), ">", p.share, subset=subset, of_samples=True,
+                "uncorrelated", mean_interval(share_in_band("network")), ">", p.share, subset=subset, of_samples=True,
                 statement=section + '"the Mantel score for all of ConvNets is -0.1 < rho < 0.1"',
                 quantity=f"share of (sample, radius) with |r| < {p.band:g}",
             ),
             judge(
-                "uncorrelated-at-epsilon", median_interval(closest), "<", p.band, subset=subset,
+                "uncorrelated-at-epsilon", median_interval(at_epsilon.abs()), "<", p.band, subset=subset,
                 statement=section + '"topology of point does not linearly change even when they are very close to x"',
                 quantity=f"median |r| at radius {epsilon:g}",
             ),
             judge(
-                "affine-suffices", mean_interval(alone("linearisation")), ">", p.share, subset=subset, of_samples=True,
+                "affine-suffices", mean_interval(share_in_band("linearisation")), ">", p.share, subset=subset, of_samples=True,
                 statement=section + 'control: "a simple linear transformation ... changes the topology": the '
                 "linearisation's r is in the same band",
                 quantity=f"share of (sample, radius) with |r| of J(x) v < {p.band:g}",
             ),
             judge(
-                "more-than-linear", median_interval(against("linearisation")), ">", 0, subset=subset,
+                "more-than-linear", median_interval(excess_of("linearisation")), ">", 0, subset=subset,
                 statement=section + "control: the network's non-linearity loses topology that its linearisation keeps",
                 quantity="median of |r| of J(x) v - |r| of the network",
             ),
             judge(
-                "more-than-random", median_interval(against("random map")), ">", 0, subset=subset,
+                "more-than-random", median_interval(excess_of("random map")), ">", 0, subset=subset,
                 statement=section + "control: the network loses topology that a random linear map of its dimensions keeps",
                 quantity="median of |r| of a random map - |r| of the network",
             ),
         ]  # fmt: skip
 
-    def plot(self, table: pd.DataFrame) -> Figure:
+    def plot(self, table: Frame) -> Figure:
         """Mantel r against the radius, beside both controls; against depth when several layers were measured."""
         from .figures.topology import mantel_by_depth, mantel_by_radius
 

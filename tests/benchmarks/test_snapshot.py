@@ -98,7 +98,7 @@ def test_what_passes_is_left_out_and_nothing_else() -> None:
 
 def test_every_experiment_and_attack_is_run_and_everything_described() -> None:
     lines = command_lines()
-    for group in components.FAMILIES:
+    for group in components.REGISTRIES:
         for choice in choices(group):
             assert lines[f"describe-{choice}"] == ("describe", choice)
             wanted = f"{group}={choice}"

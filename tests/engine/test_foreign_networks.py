@@ -90,7 +90,7 @@ def test_the_same_function_gives_the_same_table_however_it_is_written(
 ) -> None:
     plain, other = table(cli, plugin, "plain", "plain"), table(cli, plugin, kind, "other")
     assert list(plain["sample"]) == list(other["sample"])
-    for column in ("range", "mean_score", "clean_deficit"):
+    for column in ("range", "mean_score", "clean_error_probability"):
         assert other[column].to_numpy() == pytest.approx(plain[column].to_numpy(), abs=2e-6)
     assert (plain["range"] > 0).all()
 

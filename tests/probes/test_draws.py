@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 from advlab.models.forward import Execution
 from advlab.probes.draws import BLOCK, Draws, norms
 from advlab.probes.sphere import Sphere
-from advlab.probes.sweep import parts, sphere_batches
+from advlab.probes.sweep import equal_ranges, sphere_batches
 
 CPU = torch.device("cpu")
 
@@ -38,8 +39,6 @@ def reference(
     seed: int, dataset: str, sample: int, radius: int, block: int, rows: int, size: int
 ) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     """The documented definition, written once more."""
-    import hashlib
-
     digest = hashlib.sha256(f"advlab noise 2/{seed}/{dataset}/{sample}/{radius}/{block}".encode()).digest()
     words = np.random.PCG64DXSM(0)
     state, increment = int.from_bytes(digest[:16], "little"), int.from_bytes(digest[16:], "little") | 1
@@ -132,8 +131,8 @@ def test_clipping_keeps_the_box() -> None:
 
 
 @pytest.mark.parametrize(("total", "largest"), [(100, 100), (100, 30), (7, 3), (1, 5), (100, 1)])
-def test_parts_are_equal_and_cover(total: int, largest: int) -> None:
-    cut = parts(total, largest)
+def test_ranges_are_equal_and_cover(total: int, largest: int) -> None:
+    cut = equal_ranges(total, largest)
     sizes = [stop - start for start, stop in cut]
     assert cut[0][0] == 0
     assert cut[-1][1] == total

@@ -7,6 +7,7 @@ import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from advlab.errors import ResultError
 from advlab.statistics.claims import Claim, judge
 from advlab.statistics.intervals import Interval
 from advlab.store.atomic import write_atomic
-from advlab.store.tables import from_csv, read_frame, to_csv
+from advlab.store.tables import column_types, from_csv, read_frame, to_csv
 from tests.helpers.rows import FLOATS, HOSTILE, ROWS, Row, bits, same_rows
 
 
@@ -113,6 +114,30 @@ def test_frames_hold_floats_to_the_bit(tmp_path: Path) -> None:
     assert frame["count"].tolist() == [row.count for row in rows]
     assert frame["flag"].tolist() == [row.flag for row in rows]
     assert [bits(value) for value in frame["value"]] == [bits(row.value) for row in rows]
+
+
+@dataclass(frozen=True)
+class Renamed:
+    former_columns: ClassVar[dict[str, str]] = {"old": "new"}
+    new: str
+    count: int
+
+
+def test_a_table_with_former_names_is_read_and_written_by_todays(tmp_path: Path) -> None:
+    assert list(column_types(Renamed)) == ["new", "count"]
+    rows = from_csv("old,count\n007,2\n", Renamed)
+    assert rows == [Renamed("007", 2)] == from_csv("new,count\n007,2\n", Renamed)
+    assert to_csv(rows, Renamed) == "new,count\n007,2\n"
+    path = tmp_path / "table.csv"
+    for header in ("old", "new"):
+        path.write_text(f"{header},count\n007,2\n")
+        frame = read_frame(path, Renamed)
+        assert frame.to_dict("records") == [{"new": "007", "count": 2}]
+    path.write_text("old,count\n7,2\n")
+    assert read_frame(path, Renamed)["new"].tolist() == ["7"]  # text by the type of the new name
+    for text in ("older,count\n7,2\n", "count,old\n2,7\n", "old,new,count\n7,7,2\n"):
+        with pytest.raises(ValueError, match="columns"):
+            from_csv(text, Renamed)
 
 
 def test_names_of_digits_stay_text(tmp_path: Path) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
 
 from advlab.plotting.style import PAGE, literal
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
 
 LOOKS: dict[
     str, dict[str, Any]
@@ -25,8 +24,6 @@ def functions_and_derivatives(table: pd.DataFrame) -> Figure:
     Args:
         table: rows of `lipschitz_toy` with a `run` column.
     """
-    from matplotlib.figure import Figure
-
     runs = list(dict.fromkeys(table["run"]))
     figure = Figure(figsize=(PAGE, 0.35 + 2.2 * len(runs)), layout="constrained")
     axes = figure.subplots(len(runs), 2, squeeze=False)

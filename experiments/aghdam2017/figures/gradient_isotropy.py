@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from advlab.plotting.style import LINES, PAGE, literal
 
 from .score_ranges import radius_label
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
 
 FLOOR = 1e-12  # ranges of zero are drawn here, as in figure 1
 SCATTERED = {  # measures that are drawn against the range
@@ -40,11 +41,9 @@ def ranges_against_measures(table: pd.DataFrame, correlations: pd.DataFrame, *, 
         correlations: Spearman's rho with `low` and `high`, by `run`, `norm`, `pixel_scale`, `radius` and `measure`.
         radii: those whose samples are drawn, three at most.
     """
-    from matplotlib.figure import Figure
-
     keys = ["run", "norm", "pixel_scale"]
     groups = list(table.groupby(keys, sort=False))
-    of = str(table["of"].iloc[0])
+    quantity = str(table["of"].iloc[0])  # score or logit
     figure = Figure(figsize=(PAGE, 0.7 + 1.75 * len(groups)), layout="constrained")
     panels = figure.subplots(len(groups), len(SCATTERED) + 1, squeeze=False, width_ratios=[1] * len(SCATTERED) + [1.35])
     for axes, (key, part) in zip(panels, groups, strict=True):
@@ -55,7 +54,7 @@ def ranges_against_measures(table: pd.DataFrame, correlations: pd.DataFrame, *, 
             axis.sharey(axes[0])
             axis.tick_params(labelleft=axis is axes[0])
         name = "" if table["run"].nunique() == 1 else literal(str(key[0]), 30) + "\n"
-        axes[0].set_ylabel(f"{name}range of {of}")
+        axes[0].set_ylabel(f"{name}range of {quantity}")
         _curves(axes[-1], own)
         axes[-1].set_xlabel(radius_label(*key[1:]).replace("radius ", ""))
     if table["run"].nunique() == 1:
@@ -66,8 +65,6 @@ def ranges_against_measures(table: pd.DataFrame, correlations: pd.DataFrame, *, 
 
 def _scatter(axis: Any, part: pd.DataFrame, correlations: pd.DataFrame, measure: str, radii: list[float]) -> None:
     """Range against one measure, and the rank correlation of each radius in its colour."""
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
-
     rho = correlations[correlations["measure"] == measure].set_index("radius")["estimate"]
     for i, radius in enumerate(radii):
         rows = part[part["radius"] == radius]
@@ -114,8 +111,7 @@ def _curves(axis: Any, correlations: pd.DataFrame) -> None:
 
 
 def _legends(figure: Any, radii: list[float]) -> None:
-    from matplotlib.lines import Line2D
-
+    """Markers of the radii, and lines of the measures, below the figure."""
     handles = [
         Line2D([], [], marker=MARKERS[i], linestyle="none", color=RADII[i], markersize=4, label=f"$r$ = {r:g}")
         for i, r in enumerate(radii)

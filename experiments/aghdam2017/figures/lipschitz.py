@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 from advlab.plotting.style import LINES
 
+from ..lipschitz_fits import fits, normalised_lengths
 from .panels import grid
 
 INPUT = r"$\Vert h(x+v)-h(x)\Vert$"
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-
-def fits(part: pd.DataFrame) -> tuple[Any, Any]:
-    """Least-squares line and parabola of normalised ||dPhi|| on normalised ||v||, highest power first.
-
-    Through the means over T: the same coefficients as through all points where ||v|| is one value a radius (L2), since
-    every mean stands for as many points.
-
-    Args:
-        part: rows of one run, layer and reading.
-    """
-    drawn = part.dropna(subset=["moved"])
-    x, y = points(drawn)
-    degrees = drawn["radius"].nunique() - 1  # fewer radii than coefficients determine no curve
-    first, second = (np.polyfit(x, y, n) if degrees >= n else np.full(n + 1, np.nan) for n in (1, 2))
-    return first, second
-
-
-def points(part: pd.DataFrame) -> tuple[Any, Any]:
-    """Lengths of image and features as eq 9 compares them, in shares of the range of pixels and of features: y = x is L = 1."""
-    inverse = 1 / part["pixel_range"]
-    return (part["length"] * inverse).to_numpy(), (part["moved"] * part["normaliser"] * inverse).to_numpy()
 
 
 def movements(table: pd.DataFrame) -> Figure:
@@ -55,7 +32,7 @@ def movements(table: pd.DataFrame) -> Figure:
     mappable: Any = None
     for axis, part, column in panels:
         drawn = part.dropna(subset=["moved"])
-        x, y = points(drawn)
+        x, y = normalised_lengths(drawn)
         spread = x * drawn["normaliser"].to_numpy()
         axis.vlines(
             x, drawn["least_ratio"] * spread, drawn["largest_ratio"] * spread, color="#bbbbbb", linewidth=0.5, zorder=1,

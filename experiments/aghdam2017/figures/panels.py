@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
 
 from advlab.plotting.style import PAGE, literal
 
 from .score_ranges import COLUMNS, radius_label
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
 
 
 def grid(
@@ -26,8 +25,6 @@ def grid(
         xlabel: of the horizontal axes; the radius when empty, else the reading stands in the title.
         sharey: one vertical scale for all.
     """
-    from matplotlib.figure import Figure
-
     runs = list(dict.fromkeys(table["run"]))
     readings = list(dict.fromkeys(zip(table["norm"], table["pixel_scale"], strict=True)))
     depth = -(-len(runs) // COLUMNS)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from advlab.plotting.style import LINES, PAGE, literal
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
 
 FLOOR = 1e-17  # differences of zero are drawn here
 CASES = {  # (kernel, change) of the second panel, from above
@@ -38,8 +38,6 @@ def permuted_inputs(table: pd.DataFrame) -> Figure:
     Args:
         table: rows of `frequency` with a `run` column. Points are medians over samples, bands and bars hold 95 % of them.
     """
-    from matplotlib.figure import Figure
-
     runs = list(dict.fromkeys(table["run"]))
     figure = Figure(figsize=(PAGE, 4.9 * len(runs)), layout="constrained")
     parts: Any = figure.subfigures(len(runs), 1, squeeze=False)
@@ -129,8 +127,6 @@ def _pooling(axis: Any, rows: pd.DataFrame) -> None:
 
 def _radial(axis: Any, rows: pd.DataFrame) -> None:
     """Range of a radial basis function network's output over the directions."""
-    from matplotlib.ticker import MaxNLocator
-
     for n, (key, label) in enumerate(RADIAL.items()):
         part = rows[(rows["system"] == key[0]) & (rows["change"] == key[1])]
         _line(axis, _spread(part, "length", part["distance"]), label, LINES[n], marker="osD"[n], clip_on=False)

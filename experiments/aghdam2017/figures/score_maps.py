@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle
 
 from advlab.plotting.gallery import TEXT, caption, percent
 from advlab.plotting.pixels import decode, show
 from advlab.plotting.style import LINES, PAGE, SCORES, literal
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
+from ..symmetry_map_row import GRID, SPHERE, marks_of, of_kind, share_above
 
 MARKS = {"clean": ("o", "$x$"), "kept": ("^", "$x + v_1$"), "lost": ("s", "$x + v_2$")}
 READINGS = {"l2": "$L_2$", "linf": r"$L_\infty$"}
-TINY = 1e-300  # what is missing of a score of 1
-IMAGE = 1.15  # inches: the column of the three images
+TINY = 1e-300  # added to error probabilities before the logarithm: that of a score of 1 is 0
+IMAGE = 1.15  # inches: width of the column of the three images
 
 
 def score_maps(table: pd.DataFrame) -> Figure:
@@ -26,25 +28,23 @@ def score_maps(table: pd.DataFrame) -> Figure:
     Args:
         table: rows of `symmetry_map` with a `run` column.
     """
-    from matplotlib.figure import Figure
-
     runs = list(dict.fromkeys(table["run"]))
     figure = Figure(figsize=(PAGE, 3.4 * len(runs)), layout="constrained")
     parts: Any = figure.subfigures(len(runs), 1, squeeze=False)
     for run, (part,) in zip(runs, parts, strict=True):
         rows = table[table["run"] == run]
-        marks = rows[rows["kind"] == "mark"].set_index("name")
+        marks = marks_of(rows)
         part.suptitle(f"{literal(str(run), 60)}: {_lengths(marks.loc['lost'])}", fontsize=8)
         areas = part.add_gridspec(3, 3, width_ratios=[3.0, IMAGE, 2.1])
-        handles = _map(part, part.add_subplot(areas[:, 0]), rows[rows["kind"] == "grid"], marks)
+        handles = _map(part, part.add_subplot(areas[:, 0]), of_kind(rows, GRID), marks)
         part.legend(handles=handles, loc="outside lower left", ncols=len(handles), frameon=False, columnspacing=1.2)
         for n, (name, (_, symbol)) in enumerate(MARKS.items()):
             axis, mark = part.add_subplot(areas[n, 1]), marks.loc[name]
             show(axis, decode(mark))
             axis.set_title(symbol, fontsize=7, pad=2)
-            name = caption(str(mark["prediction_name"]), IMAGE, 1)
-            axis.set_xlabel(f"{name}\ntrue class {percent(mark['score'])}", labelpad=2, **{**TEXT, "fontsize": 6})
-        _shares(part.add_subplot(areas[:, 2]), rows[rows["kind"] == "sphere"])
+            prediction = caption(str(mark["prediction_name"]), IMAGE, 1)
+            axis.set_xlabel(f"{prediction}\ntrue class {percent(mark['score'])}", labelpad=2, **{**TEXT, "fontsize": 6})
+        _shares(part.add_subplot(areas[:, 2]), of_kind(rows, SPHERE))
     return figure
 
 
@@ -55,22 +55,25 @@ def _lengths(lost: pd.Series) -> str:
 
 
 def _map(figure: Any, axis: Any, grid: pd.DataFrame, marks: pd.DataFrame) -> list[Any]:
-    """Score of the true class; where another class wins, and where the score is above the clean one. What to explain."""
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Circle
+    """Score of the true class; where another class wins, and where the score is above the clean one.
 
-    score, deficit, margin = (
+    Returns:
+        Handles of what a legend must explain.
+    """
+    score, error, margin = (
         grid.pivot_table(index="b", columns="a", values=column, dropna=False)
-        for column in ("score", "deficit", "margin")
+        for column in ("score", "error_probability", "margin")
     )
-    # where the score is above the clean one, by the ratio of what is missing to 1: scores themselves sit too close to it
-    rises = np.log(float(marks.loc["clean", "deficit"]) + TINY) - np.log(deficit + TINY)
+    # above 0 where the score is above the clean one; of the error probabilities, because scores sit too close to 1
+    rise = np.log(float(marks.loc["clean", "error_probability"]) + TINY) - np.log(error + TINY)
     half = float(grid["a"].max()) * (1 + 1 / (len(score) - 1))  # to the outer edges of the cells
     look = {"origin": "lower", "extent": (-half, half, -half, half)}
     image = axis.imshow(score, cmap=SCORES, vmin=0, vmax=1, interpolation="nearest", **look)
-    for field, color, style in ((margin, LINES[6], "solid"), (rises, "white", "dotted")):
-        if field.min().min() < 0 < field.max().max():
-            axis.contour(field.columns, field.index, field, levels=[0], colors=color, linestyles=style, linewidths=1.0)
+    for values, color, style in ((margin, LINES[6], "solid"), (rise, "white", "dotted")):
+        if values.min().min() < 0 < values.max().max():
+            axis.contour(
+                values.columns, values.index, values, levels=[0], colors=color, linestyles=style, linewidths=1.0
+            )
     radius = float(marks.loc["kept", "a"])
     handles = []
     for name, (marker, symbol) in MARKS.items():
@@ -93,8 +96,7 @@ def _map(figure: Any, axis: Any, grid: pd.DataFrame, marks: pd.DataFrame) -> lis
 
 def _shares(axis: Any, spheres: pd.DataFrame) -> None:
     """Share of the permutations that score above the clean image: median and middle half of the samples, by radius."""
-    share = spheres["above"] / (spheres["trials"] - spheres["nonfinite"])
-    readings = spheres.assign(share=share).groupby(["norm", "pixel_scale"], sort=False)
+    readings = spheres.assign(share=share_above(spheres)).groupby(["norm", "pixel_scale"], sort=False)
     for n, ((norm, scale), rows) in enumerate(readings):
         spread = rows.groupby("radius")["share"].quantile([0.25, 0.5, 0.75]).unstack()
         axis.fill_between(spread.index, spread[0.25], spread[0.75], color=LINES[n], alpha=0.2, linewidth=0)

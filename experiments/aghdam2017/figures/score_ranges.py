@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from advlab.plotting.style import LINES, PAGE, SCORES, literal
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
 
 FLOOR = 1e-12  # ranges of zero are drawn here
 COLUMNS = 4  # panels beside each other, at most
@@ -31,8 +32,6 @@ def score_ranges(table: pd.DataFrame, *, over: str = "$T$ directions") -> Figure
             run. A single run has its readings side by side.
         over: what the range is taken over.
     """
-    from matplotlib.figure import Figure
-
     runs = list(dict.fromkeys(table["run"]))
     readings = list(dict.fromkeys(zip(table["norm"], table["pixel_scale"], strict=True)))
     depth = -(-len(runs) // COLUMNS)
@@ -67,8 +66,6 @@ def score_ranges(table: pd.DataFrame, *, over: str = "$T$ directions") -> Figure
 
 def _panel(axis: Any, part: pd.DataFrame) -> Any:
     """One network and reading."""
-    from matplotlib.ticker import MaxNLocator
-
     drawn = part.dropna(subset=["range"])
     wrong = drawn["misclassified"] > 0
     look: dict[str, Any] = {"cmap": SCORES, "vmin": 0, "vmax": 1, "rasterized": True}
@@ -99,8 +96,6 @@ def _panel(axis: Any, part: pd.DataFrame) -> Any:
 
 def _legend() -> list[Any]:
     """Neutral markers: their colour in the panels is the score's."""
-    from matplotlib.lines import Line2D
-
     marker: dict[str, Any] = {"linestyle": "none", "color": "#777777", "markersize": 4}
     return [
         Line2D([], [], marker="o", label="class kept in all directions", **marker),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from advlab.plotting.style import LINES, literal
 
 from .panels import grid
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
 
 LOOKS: dict[str, dict[str, Any]] = {
     "network": {"color": LINES[0], "linestyle": "-"},
@@ -27,8 +29,6 @@ def mantel_by_radius(table: pd.DataFrame, band: float) -> Figure:
         table: topology rows of one layer, with a `run` column; a row of panels for each reading, a panel for each run.
         band: the paper's, drawn grey.
     """
-    from matplotlib.ticker import MaxNLocator
-
     figure, panels = grid(table, height=2.2)
     for axis, part, column in panels:
         axis.axhspan(-band, band, color="#e8e8e8", zorder=0)
@@ -74,9 +74,7 @@ def mantel_by_depth(table: pd.DataFrame) -> Figure:
 
 
 def _legend(figure: Figure, axis: Any, band: float) -> None:
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
+    """The lines of one panel, a dot of the network and the paper's band, below the figure."""
     handles, _ = axis.get_legend_handles_labels()
     dot = Line2D(
         [], [], marker="o", linestyle="none", color=LINES[5], markersize=3, label="network, one (sample, radius)"

@@ -128,7 +128,7 @@ def test_measures_are_those_of_the_dense_hessian(around: Around, measured: Measu
         assert isinstance(h, Tensor)
         if of == "score" and sharpness > 1:
             assert float(-value(x)) < 1e-6
-        assert row["clean_deficit"] == pytest.approx(float(torch.sigmoid(against(x))), rel=1e-3)
+        assert row["clean_error_probability"] == pytest.approx(float(torch.sigmoid(against(x))), rel=1e-3)
         assert row["gradient_norm"] == pytest.approx(float(g.norm()), rel=1e-3)
         assert row["dispersion"] == pytest.approx(float(mean_pairwise_difference(g[None])), rel=1e-3)
         assert row["relative_dispersion"] == pytest.approx(row["dispersion"] / float(g.abs().mean()), rel=1e-3)
@@ -166,7 +166,7 @@ def test_ranges_are_those_of_isotropy(around: Around, measured: Measured) -> Non
     one, other = (frame.sort_values(keys) for frame in (one, other))
     assert one["range"].to_numpy() == pytest.approx(other["range"].to_numpy(), rel=1e-12)
     as_logits = measured(around("gradient_isotropy", network, params={"of": "logit"})).sort_values(keys)
-    q = other[["min_deficit", "max_deficit"]].to_numpy()
+    q = other[["min_error_probability", "max_error_probability"]].to_numpy()
     odds = np.log(q / (1 - q))
     assert as_logits["range"].to_numpy() == pytest.approx(odds[:, 1] - odds[:, 0], rel=1e-9)
 

@@ -20,7 +20,7 @@ from advlab.models.classifier import Classifier, frozen
 from advlab.models.forward import Execution, Forward
 from advlab.probes.draws import Draws
 from advlab.store.artifacts import ArtifactStore
-from advlab.store.tables import to_csv
+from advlab.store.tables import from_csv, to_csv
 
 Isotropy = components.EXPERIMENTS.load("isotropy")
 SHAPE = (1, 6, 6)
@@ -122,7 +122,7 @@ def test_rows_equal_brute_force_in_float64(tmp_path: Any) -> None:
         assert row.misclassified == int((logits.argmax(1) != row.label).sum())
         clean = torch.softmax(double(x.view(1, *SHAPE)).detach(), 1)[0, row.label]
         clean = torch.softmax(double(x.view(1, *SHAPE)).detach(), 1)[0, row.label]
-        assert row.clean_deficit == pytest.approx(1 - float(clean), abs=2e-6)
+        assert row.clean_error_probability == pytest.approx(1 - float(clean), abs=2e-6)
 
 
 @pytest.mark.parametrize("batch", [1, 7, 33, 1000])
@@ -248,8 +248,6 @@ def test_a_table_of_zeros_can_be_drawn(tmp_path: Any) -> None:
 
 
 def test_rows_survive_csv(tmp_path: Any) -> None:
-    from advlab.store.tables import from_csv
-
     experiment = Isotropy(Isotropy.Params())
     ctx = context(Score(lambda x: x.sum(1)), tmp_path, count=1)
     assert ctx.classifier is not None

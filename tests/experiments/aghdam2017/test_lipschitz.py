@@ -8,10 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from advlab.experiments.aghdam2017.figures.lipschitz import fits
+from advlab.experiments.aghdam2017.lipschitz_fits import fits
 from torch import nn
 
 from advlab.config import components
+from advlab.config.settings import resolve
+from advlab.errors import ConfigError
+from advlab.probes.draws import Draws
 from tests.helpers.networks import Linear
 
 Lipschitz = components.EXPERIMENTS.load("lipschitz")
@@ -68,8 +71,6 @@ def test_the_normaliser_is_the_ratio_of_the_ranges(around: Any, measured: Any) -
 
 
 def test_rows_equal_brute_force(around: Any, measured: Any) -> None:
-    from advlab.probes.draws import Draws
-
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(36, 20), nn.Tanh(), nn.Linear(20, 3))
     ctx = around("lipschitz", network, samples=[2, 0])
@@ -180,9 +181,6 @@ def test_one_radius_has_no_fit(around: Any, measured: Any) -> None:
 
 @pytest.mark.parametrize("experiment", ["lipschitz", "topology"])
 def test_bfloat16_is_refused(experiment: str) -> None:
-    from advlab.config.settings import resolve
-    from advlab.errors import ConfigError
-
     nodes: Any = {
         "dataset": {"name": "digits"}, "model": {"name": "lenet"}, "probe": {"name": "sphere"},
         "experiment": {"name": experiment}, "run": {"precision": "bf16"},

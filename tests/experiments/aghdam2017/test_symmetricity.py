@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from advlab.config import components
+from advlab.probes.permutations import Permutations
 
 Symmetricity = components.EXPERIMENTS.load("symmetricity")
 
@@ -45,8 +46,6 @@ def test_one_pixel_is_not_symmetric(around: Any, measured: Any) -> None:
 
 
 def test_rows_equal_brute_force(around: Any, measured: Any) -> None:
-    from advlab.probes.permutations import Permutations
-
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(36, 20), nn.Tanh(), nn.Linear(20, 3))
     ctx = around("symmetricity", network, samples=[2, 0])

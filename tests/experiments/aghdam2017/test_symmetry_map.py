@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from advlab.experiments.aghdam2017 import symmetry_map_row
 from torch import Tensor, nn
 
 from advlab.config import components
 from advlab.errors import ConfigError, MeasurementError
 from advlab.plotting.pixels import decode
 from advlab.probes.permutations import Permutations
-from advlab.store.tables import from_csv, to_csv
+from advlab.store.tables import from_csv, read_frame, to_csv
 
 SymmetryMap = components.EXPERIMENTS.load("symmetry_map")
 RADII = [0.1, 1.0, 2.0, 4.0, 8.0]
@@ -87,8 +90,8 @@ def test_the_map_is_the_score_of_the_plane(around: Any, measured: Any, reading: 
     for row in found[found["kind"] != "sphere"].itertuples():
         expected = float(logit(base + row.a * u1 + row.b * u2)[0])
         assert row.margin == pytest.approx(expected, abs=1e-4)
-        assert row.deficit == pytest.approx(1 / (1 + np.exp(expected)), rel=1e-3)
-        assert row.score == pytest.approx(1 - row.deficit, abs=1e-12)
+        assert row.error_probability == pytest.approx(1 / (1 + np.exp(expected)), rel=1e-3)
+        assert row.score == pytest.approx(1 - row.error_probability, abs=1e-12)
         assert row.misclassified == row.prediction == int(expected < 0)
         assert row.above == int(expected > float(logit(base)[0]) + 1e-6) or abs(expected - logit(base)[0]) < 1e-5
     assert marks["misclassified"].tolist() == [0, 0, 1]
@@ -160,7 +163,7 @@ def test_scores_above_the_clean_one_are_counted(around: Any, measured: Any, clip
         sure = np.abs(out - before) > 1e-5
         assert abs(row.above - int((out[sure] > before).sum())) <= int((~sure).sum())
         assert row.misclassified == int((out < 0).sum())
-        assert row.deficit == pytest.approx(float((1 / (1 + np.exp(out))).mean()), abs=1e-6)
+        assert row.error_probability == pytest.approx(float((1 / (1 + np.exp(out))).mean()), abs=1e-6)
         assert row.rms == pytest.approx(255 * np.sqrt((moved[0] ** 2).mean()), rel=1e-5)
         counted += row.above
     assert counted > 100
@@ -241,10 +244,39 @@ def test_the_figure_has_map_images_and_shares(around: Any, measured: Any, shape:
 
 def test_a_map_without_a_boundary_can_be_drawn(around: Any, measured: Any) -> None:
     found = measured(around("symmetry_map", Score(pixels), **SMALL))
-    found.loc[found["kind"] == "grid", ["deficit", "score", "margin"]] = [0.0, 1.0, 9.0]
+    found.loc[found["kind"] == "grid", ["error_probability", "score", "margin"]] = [0.0, 1.0, 9.0]
     SymmetryMap(SymmetryMap.Params()).plot(found).canvas.draw()
-    found.loc[found["kind"] == "grid", ["deficit", "score", "margin"]] = np.nan
+    found.loc[found["kind"] == "grid", ["error_probability", "score", "margin"]] = np.nan
     SymmetryMap(SymmetryMap.Params()).plot(found).canvas.draw()
+
+
+def test_every_kind_has_its_own_columns(around: Any, measured: Any) -> None:
+    """What a kind does not have holds the default in its rows, and is not read with them."""
+    defaults = {
+        field.name: field.default
+        for field in fields(SymmetryMap.Row)
+        if field.default is not MISSING and field.name != "trials"
+    }
+    table = measured(around("symmetry_map", Score(pixels), **SMALL))
+    assert set(table["kind"]) == set(symmetry_map_row.OWN_COLUMNS)
+    for kind, own in symmetry_map_row.OWN_COLUMNS.items():
+        rows = table[table["kind"] == kind]
+        foreign = defaults.keys() - set(own)
+        for name in foreign:
+            assert set(map(str, rows[name])) == {str(defaults[name])}, (kind, name)
+        for name in set(own) - {"a", "b", "prediction"}:
+            assert set(map(str, rows[name])) != {str(defaults[name])}, (kind, name)
+        assert set(symmetry_map_row.of_kind(table, kind)) == set(table) - foreign
+
+
+def test_tables_with_the_former_name_are_read(around: Any, measured: Any, tmp_path: Path) -> None:
+    found = measured(around("symmetry_map", Score(pixels), **SMALL)).drop(columns="run")
+    text = to_csv([SymmetryMap.Row(**row) for row in found.to_dict("records")], SymmetryMap.Row)
+    header, rest = text.split("\n", 1)
+    former = header.replace("error_probability", "deficit") + "\n" + rest
+    assert to_csv(from_csv(former, SymmetryMap.Row), SymmetryMap.Row) == text
+    (tmp_path / "table.csv").write_text(former)
+    assert list(read_frame(tmp_path / "table.csv", SymmetryMap.Row)) == header.split(",")
 
 
 def test_rows_survive_csv(around: Any, measured: Any) -> None:

@@ -10,12 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from advlab.experiments.aghdam2017 import linearised_measure
+from safetensors.numpy import load_file
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import pearsonr
 from torch import nn
 
 from advlab.config import components
+from advlab.probes import neighbourhood
 from advlab.probes.draws import Draws
+from advlab.store.atomic import StorageError
 from tests.helpers.networks import Linear
 
 Topology = components.EXPERIMENTS.load("topology")
@@ -136,11 +140,27 @@ def test_the_sweep_is_made_once_for_isotropy_topology_and_lipschitz(around: Any,
     assert other.forward.images == 3 * (2 * 3 * 21 + 1)
 
 
+def test_what_is_kept_has_the_names_that_earlier_versions_gave_it(around: Any, measured: Any) -> None:
+    """Sweeps that were kept before are found and read again."""
+    ctx = around("topology", Linear(torch.eye(36)[:9]))
+    table = measured(ctx)
+    (file,) = ctx.artifacts.root.glob("neighbourhood/*/arrays.safetensors")
+    arrays = load_file(file)
+    assert set(arrays) == {"clean", "deficit", "hit", "length", "moved", "inner", "outer", "width"}
+    around_samples = (2, 3, 3, 20)  # readings, samples, radii, trials
+    assert arrays["clean"].shape == (3,)
+    assert arrays["deficit"].shape == arrays["hit"].shape == arrays["length"].shape == around_samples
+    assert arrays["moved"].shape == (1, *around_samples)
+    assert arrays["inner"].shape == (*around_samples[:3], 190)
+    assert arrays["outer"].shape == (1, *around_samples[:3], 190)
+    assert arrays["width"].tolist() == [9]
+    again = around("topology", Linear(torch.eye(36)[:9]))
+    pd.testing.assert_frame_equal(measured(again), table)
+
+
 def test_a_full_cache_costs_no_result(
     around: Any, measured: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from advlab.store.atomic import StorageError
-
     network = Linear(torch.eye(36)[:9])
     kept = measured(around("isotropy", network))
     ctx = around("isotropy", network, trials=21)
@@ -167,12 +187,10 @@ def test_isotropy_needs_no_features(around: Any, measured: Any) -> None:
 def test_layers_that_are_swept_apart_give_the_same(
     around: Any, measured: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    from advlab.lab import neighbourhood
-
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 9), nn.Tanh(), nn.Linear(9, 5))
     together = measured(around("topology", network, layer=["all"], params={"test": "normal"}))
-    monkeypatch.setattr(neighbourhood, "WAITING", 20 * 70)
+    monkeypatch.setattr(neighbourhood, "FEATURE_VALUES_AT_ONCE", 20 * 70)
     assert neighbourhood.layer_groups([64, 64, 9, 9], 20) == [[0], [1], [2, 3]]
     ctx = around("topology", network, layer=["all"], params={"test": "normal"}, cache=tmp_path / "other", batch=7)
     apart = measured(ctx)
@@ -285,28 +303,26 @@ def test_the_figure_has_a_panel_a_run_and_reading(
 def test_the_linearisation_is_the_same_by_rows_and_by_products(
     around: Any, measured: Any, monkeypatch: pytest.MonkeyPatch, layers: list[str], clip: bool
 ) -> None:
-    from advlab.experiments.aghdam2017 import linearised  # type: ignore[import-not-found]
-
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(36, 20), nn.Tanh(), nn.Linear(20, 8), nn.Tanh(), nn.Linear(8, 3))
     ctx = around("topology", network, layer=layers, clip=clip)
-    assert linearised.by_rows(ctx, 20)
-    assert not linearised.by_rows(ctx, 1000)
+    assert linearised_measure.whole_jacobian_is_cheaper(ctx, 20)
+    assert not linearised_measure.whole_jacobian_is_cheaper(ctx, 1000)
     rows = measured(ctx)
-    monkeypatch.setattr(linearised, "by_rows", lambda *_: False)
+    monkeypatch.setattr(linearised_measure, "whole_jacobian_is_cheaper", lambda *_: False)
     calls: list[int] = []
-    real = linearised.Products.__call__
+    real = linearised_measure.TangentProducts.__call__
 
     def counted(self: Any, x: Any, v: Any) -> Any:
         calls.append(v.shape[1])
         return real(self, x, v)
 
-    monkeypatch.setattr(linearised.Products, "__call__", counted)
+    monkeypatch.setattr(linearised_measure.TangentProducts, "__call__", counted)
     products = measured(ctx)
     assert rows["mantel_r"].to_numpy() == pytest.approx(products["mantel_r"].to_numpy(), abs=1e-5)
     samples, probe = ctx.prepared["samples"], ctx.settings.probe
     assert len(calls) == len(samples) * len(probe.radii) * (len(probe.readings) if clip else 1)  # all layers at once
-    monkeypatch.setattr("advlab.lab.neighbourhood.WAITING", 1)
+    monkeypatch.setattr("advlab.probes.neighbourhood.FEATURE_VALUES_AT_ONCE", 1)
     apart = measured(ctx)
     assert len(calls) == len(samples) * len(probe.radii) * (len(probe.readings) if clip else 1) * (1 + len(layers))
     assert rows["mantel_r"].to_numpy() == pytest.approx(apart["mantel_r"].to_numpy(), abs=1e-5)

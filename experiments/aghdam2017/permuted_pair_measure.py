@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from .spheres import images_and_labels
+import torch
+from torch import Tensor
 
-if TYPE_CHECKING:
-    from torch import Tensor
+from advlab.lab import Context
+from advlab.metrics.error_probability import error_probability
+from advlab.probes.draws import norms
+from advlab.probes.permutations import Permutations
+from advlab.probes.sweep import Directions, sphere_batches
 
-    from advlab.lab.context import Context
-    from advlab.probes.sweep import Directions
+from .spheres_measure import images_and_labels
+
+#: `sample` (index in the split), `radius` (index in probe.radii), and the trials `kept` and `lost`: as plain JSON in the plan.
+Pair = dict[str, int]
 
 
-def first_pair(ctx: Context, sample: int, reading: int, *, below: int) -> dict[str, int] | None:
+def first_pair(ctx: Context, sample: int, reading: int, *, below: int) -> Pair | None:
     """The pair of one sample at the smallest radius that has one: the highest score that keeps, the lowest that loses.
 
     Args:
@@ -25,44 +30,37 @@ def first_pair(ctx: Context, sample: int, reading: int, *, below: int) -> dict[s
         below: only radii of an index below it are tried, in ascending order.
 
     Returns:
-        `sample`, the index `radius`, and the trials `kept` and `lost`; None where no radius has both.
+        None where no radius has both.
     """
-    import torch
-
-    from advlab.metrics.error_probability import error_probability
-    from advlab.probes.permutations import Permutations
-    from advlab.probes.sweep import sphere_batches
-
     probe, forward = ctx.settings.probe, ctx.forward
     assert forward is not None
     assert ctx.execution is not None
     chosen = probe.readings[reading]
     one = replace(probe, norm=[chosen.norm], pixel_scale=[chosen.pixel_scale])
-    q = torch.full((below, probe.trials), math.nan, dtype=torch.float64)
-    hit = torch.zeros(q.shape, dtype=torch.bool)
+    error = torch.full((below, probe.trials), math.nan, dtype=torch.float64)
+    correct = torch.zeros(error.shape, dtype=torch.bool)
     with torch.inference_mode():
         x, labels = images_and_labels(ctx, [sample])
         for batch in sphere_batches(x, [sample], one, Permutations(ctx.draws), ctx.execution, radii=range(below)):
             units = slice(batch.first, batch.first + batch.units)
             stop = batch.start + len(batch.images) // batch.units
-            deficit, correct = error_probability(forward(batch.images), labels)
-            q[units, batch.start : stop] = deficit.view(batch.units, -1).cpu()
-            hit[units, batch.start : stop] = correct.view(batch.units, -1).cpu()
-            for k in range(units.start, units.stop if stop == probe.trials else units.start):
-                finite = torch.isfinite(q[k])
-                if (hit[k] & finite).any() and (~hit[k] & finite).any():
-                    kept = q[k].where(hit[k] & finite, torch.inf).argmin()
-                    lost = q[k].where(~hit[k] & finite, -torch.inf).argmax()
+            of_batch, is_correct = error_probability(forward(batch.images), labels)
+            error[units, batch.start : stop] = of_batch.view(batch.units, -1).cpu()
+            correct[units, batch.start : stop] = is_correct.view(batch.units, -1).cpu()
+            if stop < probe.trials:  # the radius is not complete yet
+                continue
+            for k in range(units.start, units.stop):
+                finite = torch.isfinite(error[k])
+                keeps, loses = correct[k] & finite, ~correct[k] & finite
+                if keeps.any() and loses.any():
+                    kept = error[k].where(keeps, torch.inf).argmin()
+                    lost = error[k].where(loses, -torch.inf).argmax()
                     return {"sample": sample, "radius": k, "kept": int(kept), "lost": int(lost)}
     return None
 
 
 def perturbation(ctx: Context, draws: Directions, sample: int, radius: int, reading: int, trial: int = 0) -> Tensor:
     """(D,) float64 on the host: one direction of `draws` at a (sample, radius), scaled to it; pixels in [0, 1]."""
-    import torch
-
-    from advlab.probes.draws import norms
-
     probe = ctx.settings.probe
     v = torch.empty((1, 1, draws.size), device=ctx.device)
     draws.write_directions([(sample, radius)], v, trial)

@@ -1,0 +1,166 @@
+"""Measures figure 6: how far features move, the normalisers of eq 9, the Jacobian's norm, and the global bound."""
+
+from __future__ import annotations
+
+import logging
+import math
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from advlab.geometry.jacobian import spectral_norm
+from advlab.geometry.operator_norm import Known, lipschitz_bound
+from advlab.lab import Cell, Context
+from advlab.lab.layers import probed_layers
+from advlab.lab.neighbourhood import checked_layers, neighbourhood_of
+from advlab.models.classifier import frozen
+from advlab.probes.selection import order
+
+from .lipschitz import Lipschitz, LipschitzRow
+from .spheres import probed_spheres
+from .spheres_measure import features_of, images_and_labels
+
+log = logging.getLogger(__name__)
+
+
+def prepare(experiment: Lipschitz, ctx: Context) -> dict[str, Any]:
+    """The samples that qualify, and for each layer the normalisers and the global bound.
+
+    Returns:
+        samples; ranges: max - min of the pixels, then of each layer's features; bounds: one a layer. A dry run has the
+        samples alone.
+    """
+    layers = checked_layers(ctx)
+    facts: dict[str, Any] = {"samples": ctx.qualified()}
+    if ctx.settings.run.dry:
+        return facts
+    return {
+        **facts,
+        "ranges": value_ranges(ctx, layers, experiment.params.images),
+        "bounds": global_bounds(ctx, layers),
+    }
+
+
+def measure(experiment: Lipschitz, ctx: Context, cell: Cell) -> list[LipschitzRow]:
+    """Ratios from the shared sweep, and the Jacobian's norm at each image."""
+    probe, samples = ctx.settings.probe, cell.payload["samples"]
+    neighbourhood, layers = neighbourhood_of(ctx, samples), probed_layers(ctx)
+    x, labels = images_and_labels(ctx, samples)
+    pixel_range, *feature_ranges = ctx.prepared["ranges"]
+    rows = []
+    for depth, layer in enumerate(layers):
+        singular = jacobian_norms(experiment, ctx, layer, x)
+        normaliser = pixel_range / feature_ranges[depth] if feature_ranges[depth] > 0 else math.nan
+        bound = ctx.prepared["bounds"][depth]
+        numbers = over_trials(neighbourhood.lengths.double(), neighbourhood.feature_shifts[depth].double(), normaliser)
+        norms, converged = singular.value.tolist(), singular.converged.tolist()
+        for sphere in probed_spheres(probe, samples, labels.tolist()):
+            length, moved, least, largest, contracted, contracted_normalised, count = sphere.number(numbers)
+            sample = sphere.place[1]
+            rows.append(
+                LipschitzRow(
+                    **sphere.columns, layer=layer, depth=depth, features=int(neighbourhood.widths[depth]), length=length,
+                    moved=moved, least_ratio=least if count else math.nan, largest_ratio=largest if count else math.nan,
+                    contracted=int(contracted), contracted_normalised=int(contracted_normalised), normaliser=normaliser,
+                    pixel_range=pixel_range, jacobian_norm=norms[sample], jacobian_converged=converged[sample],
+                    global_bound=math.nan if bound is None else bound, nonfinite=probe.trials - int(count),
+                )
+            )  # fmt: skip
+    return rows
+
+
+def over_trials(length: Tensor, moved: Tensor, normaliser: float) -> list[Any]:
+    """Nested lists (readings, samples, radii) of seven numbers over the T trials that are finite.
+
+    Mean length, mean movement, smallest and largest ratio (infinite where no trial is finite), how many ratios are below 1,
+    raw and normalised, and how many trials are finite.
+
+    Args:
+        length: (readings, samples, radii, T) of ||v||.
+        moved: the same of ||Phi_L(x + v) - Phi_L(x)||.
+        normaliser: makes a raw ratio one of eq 9.
+    """
+    ratio = moved / length
+    finite = torch.isfinite(ratio)
+    counted = finite.sum(-1)
+    numbers: list[Any] = torch.stack(
+        [
+            torch.where(finite, length, 0).sum(-1) / counted,
+            torch.where(finite, moved, 0).sum(-1) / counted,
+            torch.where(finite, ratio, torch.inf).amin(-1),
+            torch.where(finite, ratio, -torch.inf).amax(-1),
+            (finite & (ratio < 1)).sum(-1),
+            (finite & (ratio * normaliser < 1)).sum(-1),
+            counted,
+        ],
+        -1,
+    ).tolist()
+    return numbers
+
+
+def jacobian_norms(experiment: Lipschitz, ctx: Context, layer: str, x: Tensor) -> Any:
+    """The largest singular value of the Jacobian of a layer at each of (n, C, H, W) images, as `spectral_norm` gives it.
+
+    The run's batch size was measured for forwards without derivatives: it is halved until these fit as well.
+    """
+    assert ctx.classifier is not None
+    p, phi = experiment.params, partial(features_of, ctx.classifier, layer)
+    singular = ctx.in_batches(
+        lambda batch: spectral_norm(phi, x, tol=p.tolerance, max_iter=p.iterations, batch_size=batch), images=0
+    )
+    ctx.count(forwards=len(x) * (1 + singular.iterations), backwards=len(x) * singular.iterations)
+    return singular
+
+
+def value_ranges(ctx: Context, layers: list[str], images: int) -> list[float]:
+    """max - min of the pixels, then of each layer's features, over the first `images` images of the order."""
+    data, forward, classifier, run = ctx.data, ctx.forward, ctx.classifier, ctx.settings.run
+    assert data is not None
+    assert forward is not None
+    assert classifier is not None
+    assert ctx.execution is not None
+    batch = ctx.execution.batch_size
+    chosen = order(data, run.seed)[:images]
+
+    def make() -> tuple[dict[str, Any], dict[str, Any]]:
+        extremes: Tensor | None = None  # (spaces, 2) of max and -min
+        with frozen(classifier), torch.inference_mode():
+            for start in range(0, len(chosen), batch):
+                x = data.images(torch.from_numpy(chosen[start : start + batch]))
+                spaces = [x, *forward.tapped(x, layers)[1]]
+                of_batch = torch.stack([torch.stack([space.amax(), -space.amin()]).double() for space in spaces])
+                extremes = of_batch if extremes is None else torch.maximum(extremes, of_batch)
+                ctx.report_progress("normalisers", min(start + batch, len(chosen)), len(chosen))
+        assert extremes is not None
+        return {"ranges": extremes.sum(1).cpu().numpy()}, {}
+
+    key = {
+        "version": 1, "weights": ctx.weights, "behaviour": classifier.behaviour, "data": data.digest,
+        "order": f"{data.name}/{data.split}/{run.seed}", "count": len(chosen), "layers": layers,
+        "precision": run.precision,
+    }  # fmt: skip
+    return list(np.asarray(ctx.artifacts.get("feature_ranges", key, make).arrays["ranges"], dtype=float))
+
+
+def global_bounds(ctx: Context, layers: list[str]) -> list[float | None]:
+    """The global Lipschitz bound of each layer; None, with the reason in the log, where the network cannot be followed."""
+    classifier = ctx.classifier
+    assert classifier is not None
+    bounds: list[float | None] = []
+    known: Known = {}
+    for layer in layers:
+
+        def make(layer: str = layer) -> tuple[dict[str, Any], dict[str, Any]]:
+            result = lipschitz_bound(classifier, layer, known=known)
+            return {"bound": np.array([result.bound])}, {"reason": result.reason}
+
+        key = {"version": 1, "weights": ctx.weights, "behaviour": classifier.behaviour, "layer": layer}
+        artifact = ctx.artifacts.get("lipschitz_bound", key, make)  # minutes for networks of ImageNet's size
+        if artifact.facts["reason"]:
+            log.warning("no global Lipschitz bound of the layer %s: %s", layer, artifact.facts["reason"])
+        bound = float(artifact.arrays["bound"][0])
+        bounds.append(None if math.isnan(bound) else bound)
+    return bounds
