@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torchvision.models import resnet50
 
 import advlab
 from advlab.attacks import FGS, PGD, UAP, DeepFool
@@ -259,8 +260,6 @@ def similarity(report: Report, work: Work, repeats: int) -> None:
 
 def large(report: Report, device: torch.device, count: int, size: int = 224, batch: int = 64) -> None:
     """DeepFool and UAP on resnet50 with random weights: images a second, and what is neither forward nor backward."""
-    from torchvision.models import resnet50
-
     torch.manual_seed(0)
     model = resnet50().to(device).eval().to(memory_format=torch.channels_last)
     x = torch.rand((count, 3, size, size), device=device).contiguous(memory_format=torch.channels_last)

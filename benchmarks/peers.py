@@ -19,6 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from advlab.store.sealed import sha256
+
 FOLDER = "PEERS_DIR"  # environment variable: the folder that holds peers which are repositories
 
 
@@ -236,8 +238,6 @@ def revision(path: Path) -> str:
     lines = done.stdout.split("\n")
     if done.returncode == 0 and len(lines) > 1 and not lines[0]:
         return lines[1]
-    from advlab.store.sealed import sha256
-
     sources = sorted(path.rglob("*.py"))
     return "sources " + sha256(b"".join(source.read_bytes() for source in sources))[:10]
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import torch
+
 
 @dataclass(frozen=True)
 class Ratio:
@@ -95,8 +97,6 @@ def ratio(seconds: dict[str, list[float]], over: str, under: str) -> tuple[float
 
 def machine() -> dict[str, Any]:
     """What the numbers were measured on."""
-    import torch
-
     found: dict[str, Any] = {"torch": torch.__version__, "cores": os.cpu_count(), "threads": torch.get_num_threads()}
     found["processor"] = processor()
     if torch.cuda.is_available():
@@ -115,8 +115,6 @@ def processor() -> str:
 
 def peak_flops(device: Any) -> float:
     """Floating-point operations a second of the fastest strict float32 matrix product found on the device."""
-    import torch
-
     best = 0.0
     for size in (1024, 2048, 4096):
         a, b = torch.rand(size, size, device=device), torch.rand(size, size, device=device)
@@ -133,7 +131,5 @@ def peak_flops(device: Any) -> float:
 
 def synchronise(device: Any) -> None:
     """Wait for the device."""
-    import torch
-
     if device.type == "cuda":
         torch.cuda.synchronize(device)

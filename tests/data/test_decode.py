@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision.models import ResNet18_Weights
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as tv
 
@@ -187,8 +188,6 @@ def test_crop_is_torchvisions_resize_and_centre_crop(tmp_path: Path, resample: s
 
 
 def test_imagenets_protocol_is_the_weights_own(tmp_path: Path) -> None:
-    from torchvision.models import ResNet18_Weights
-
     path = saved(noise(20, 26).resize((500, 375), Image.Resampling.BICUBIC), tmp_path / "x.jpg")
     transforms = ResNet18_Weights.IMAGENET1K_V1.transforms()
     found = decode(path, (3, 224, 224), 0.875, "crop", "bilinear").float() / 255

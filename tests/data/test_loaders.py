@@ -11,14 +11,13 @@ import pytest
 import torch
 
 from advlab.data.images import ImageData
+from advlab.data.plugin import plugin_source
 from advlab.data.source import LoadOptions
 from advlab.errors import ConfigError, DataError
 from advlab.store.artifacts import ArtifactStore
 
 
 def from_loader(loader: Callable[..., Any], **keys: Any) -> ImageData:
-    from advlab.data.plugin import plugin_source
-
     options = LoadOptions(Path("."), False, ArtifactStore(Path("."), writes=False), (3, 24, 24))
     return plugin_source("toy", loader)(**keys).load("test", "toy", options)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save_file, save_model
 from torch import Tensor, nn
 
 from advlab.config import components
@@ -99,8 +99,6 @@ class Tied(nn.Module):
 
 
 def test_tied_weights_may_be_stored_once(tmp_path: Path) -> None:
-    from safetensors.torch import save_model
-
     trained, path = Tied(), tmp_path / "x.safetensors"
     save_model(trained, str(path))
     assert len(read_state(path)) < len(trained.state_dict())

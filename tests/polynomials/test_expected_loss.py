@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
+from scipy.special import eval_chebyu
 
 from advlab.polynomials.bases import chebyshev_basis
 from advlab.polynomials.expected_loss import Hypotheses, expected_loss, hardest_points, mean_loss, sampled_loss
@@ -20,8 +22,6 @@ def test_the_closed_form_is_equation_12(n: int) -> None:
 
 @pytest.mark.parametrize("n", [1, 10, 15])
 def test_and_what_the_specification_says(n: int) -> None:
-    from scipy.special import eval_chebyu
-
     assert expected_loss(X, n) == pytest.approx(0.5 - (1 + eval_chebyu(2 * n, 2 * X - 1)) / (4 * (n + 1)), abs=1e-12)
     assert expected_loss(roots(n), n) == pytest.approx(np.full(n, 0.5), abs=1e-12)
     assert expected_loss(lobatto(n + 1)[1:-1], n) == pytest.approx(np.full(n - 1, n / (2 * (n + 1))), abs=1e-12)
@@ -49,8 +49,6 @@ def test_local_maxima_are_those_of_a_dense_grid_for_both_families(n: int, family
 
 @pytest.mark.parametrize("n", [1, 4, 10])
 def test_the_gaussian_form_is_its_integral(n: int) -> None:
-    from scipy.integrate import quad
-
     for x in (0.0, 0.07, 0.5, 0.9):
         s = float(np.sqrt((chebyshev_basis([x], n) ** 2).sum() / (n + 1)))
         expected, _ = quad(lambda h: (1 - h * h) * np.exp(-h * h / (2 * s * s)) / (s * np.sqrt(2 * np.pi)), -1, 1)  # noqa: B023

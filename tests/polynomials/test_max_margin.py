@@ -6,8 +6,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize, nnls
+from sklearn.svm import SVC
 
 from advlab.errors import MeasurementError
+from advlab.polynomials import max_margin as module
 from advlab.polynomials.bases import BASES, bernstein_basis, chebyshev_basis
 from advlab.polynomials.grids import equispaced, nearest_label, roots
 from advlab.polynomials.max_margin import max_margin, nonnegative_least_squares
@@ -42,8 +45,6 @@ def test_the_optimality_conditions_hold(seed: int, scale: float) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_it_is_what_slsqp_finds(seed: int) -> None:
-    from scipy.optimize import minimize
-
     features, labels = problem(seed, 15, 5)
     constraint = {
         "type": "ineq",
@@ -62,8 +63,6 @@ def test_it_is_what_slsqp_finds(seed: int) -> None:
 @pytest.mark.parametrize(("grid", "m"), [(equispaced, 10), (equispaced, 30), (roots, 20)])
 def test_it_is_what_libsvm_finds(grid: object, m: int) -> None:
     """A soft margin with a large penalty; its bias is 0 for these points, which mirror each other."""
-    from sklearn.svm import SVC
-
     x = grid(m)  # type: ignore[operator]
     features, labels = chebyshev_basis(x, 30), nearest_label(x)
     other = SVC(kernel="linear", C=1e6, tol=1e-9).fit(features, labels)
@@ -98,8 +97,6 @@ def test_what_has_no_solution_is_refused(features: object, labels: object, fault
 
 
 def test_a_solution_that_is_none_is_not_returned(monkeypatch: pytest.MonkeyPatch) -> None:
-    from advlab.polynomials import max_margin as module
-
     monkeypatch.setattr(module, "nonnegative_least_squares", lambda system, target: np.full(system.shape[1], 0.01))
     with pytest.raises(MeasurementError, match="ill-conditioned"):
         max_margin(*problem(0))
@@ -107,8 +104,6 @@ def test_a_solution_that_is_none_is_not_returned(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("seed", range(30))
 def test_nonnegative_least_squares_is_scipys(seed: int) -> None:
-    from scipy.optimize import nnls
-
     random = np.random.default_rng(seed)
     system = random.normal(size=(random.integers(2, 20), random.integers(1, 40)))
     target = random.normal(size=len(system))
