@@ -34,7 +34,7 @@ def make_network(shape: Shape, classes: int = 4, seed: int = 0) -> nn.Sequential
     return network.eval()
 
 
-class Linear(nn.Module):
+class LinearFeatures(nn.Module):
     """Features W x of the flattened image, then a head of two classes whose first is always the larger."""
 
     def __init__(self, weight: Tensor) -> None:

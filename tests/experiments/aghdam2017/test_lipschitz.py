@@ -15,7 +15,7 @@ from advlab.config import components
 from advlab.config.settings import resolve
 from advlab.errors import ConfigError
 from advlab.probes.draws import Draws
-from tests.helpers.networks import Linear
+from tests.helpers.networks import LinearFeatures
 
 Lipschitz = components.EXPERIMENTS.load("lipschitz")
 
@@ -23,7 +23,7 @@ Lipschitz = components.EXPERIMENTS.load("lipschitz")
 def test_a_scaled_rotation_has_one_ratio_everywhere(around: Any, measured: Any) -> None:
     torch.manual_seed(0)
     rotation, _ = torch.linalg.qr(torch.randn(36, 36))
-    found = measured(around("lipschitz", Linear(0.75 * rotation)))
+    found = measured(around("lipschitz", LinearFeatures(0.75 * rotation)))
     assert found["least_ratio"].to_numpy() == pytest.approx(0.75, rel=2e-3)
     assert found["largest_ratio"].to_numpy() == pytest.approx(0.75, rel=2e-3)
     assert found["jacobian_norm"].to_numpy() == pytest.approx(0.75, rel=1e-5)
@@ -35,7 +35,7 @@ def test_a_scaled_rotation_has_one_ratio_everywhere(around: Any, measured: Any) 
 def test_ratios_of_a_linear_map_lie_below_its_largest_singular_value(around: Any, measured: Any) -> None:
     torch.manual_seed(0)
     weight = 10 * torch.randn(8, 36)
-    found = measured(around("lipschitz", Linear(weight)))
+    found = measured(around("lipschitz", LinearFeatures(weight)))
     top = float(torch.linalg.svdvals(weight.double())[0])
     assert found["jacobian_norm"].to_numpy() == pytest.approx(top, rel=1e-4)
     assert (found["largest_ratio"] <= top * 1.002).all()
@@ -45,7 +45,7 @@ def test_ratios_of_a_linear_map_lie_below_its_largest_singular_value(around: Any
 
 
 def test_lengths_follow_the_reading(around: Any, measured: Any) -> None:
-    found = measured(around("lipschitz", Linear(torch.eye(36))))
+    found = measured(around("lipschitz", LinearFeatures(torch.eye(36))))
     l2 = found[found["norm"] == "l2"]
     assert l2["length"].to_numpy() == pytest.approx(l2["radius"].to_numpy(), rel=1e-5)
     linf = found[found["norm"] == "linf"]
@@ -57,7 +57,7 @@ def test_lengths_follow_the_reading(around: Any, measured: Any) -> None:
 def test_the_normaliser_is_the_ratio_of_the_ranges(around: Any, measured: Any) -> None:
     torch.manual_seed(0)
     weight = torch.randn(8, 36)
-    ctx = around("lipschitz", Linear(weight), count=5)
+    ctx = around("lipschitz", LinearFeatures(weight), count=5)
     found = measured(ctx)
     x = ctx.data.images(torch.arange(5)).flatten(1)
     features = x @ weight.T
@@ -66,7 +66,7 @@ def test_the_normaliser_is_the_ratio_of_the_ranges(around: Any, measured: Any) -
     assert found["pixel_range"].to_numpy() == pytest.approx(float(x.max() - x.min()), rel=1e-6)
     ratio = found["largest_ratio"] * expected
     assert ((found["contracted_normalised"] == 20) == (ratio < 1)).all()
-    fewer = around("lipschitz", Linear(weight), count=5, params={"images": 2})
+    fewer = around("lipschitz", LinearFeatures(weight), count=5, params={"images": 2})
     assert fewer.prepared["ranges"] != ctx.prepared["ranges"]
 
 
@@ -175,7 +175,9 @@ def test_offsets_of_the_features_cancel(around: Any, measured: Any) -> None:
 
 
 def test_one_radius_has_no_fit(around: Any, measured: Any) -> None:
-    found = measured(around("lipschitz", Linear(torch.randn(8, 36)), radii=[1], norm=["linf"], pixel_scale=[255]))
+    found = measured(
+        around("lipschitz", LinearFeatures(torch.randn(8, 36)), radii=[1], norm=["linf"], pixel_scale=[255])
+    )
     assert all(np.isnan(fit).all() for fit in fits(found))
 
 
@@ -190,7 +192,7 @@ def test_bfloat16_is_refused(experiment: str) -> None:
 
 
 def test_features_that_do_not_move_are_drawn(around: Any, measured: Any) -> None:
-    found = measured(around("lipschitz", Linear(torch.zeros(4, 36))))
+    found = measured(around("lipschitz", LinearFeatures(torch.zeros(4, 36))))
     assert (found["moved"] == 0).all()
     assert found["normaliser"].isna().all()
     Lipschitz(Lipschitz.Params()).plot(found).canvas.draw()
@@ -203,7 +205,7 @@ def test_features_that_do_not_move_are_drawn(around: Any, measured: Any) -> None
 @pytest.mark.parametrize("runs", [1, 3])
 def test_the_figure_has_a_panel_a_run_and_reading(around: Any, measured: Any, runs: int) -> None:
     torch.manual_seed(0)
-    found = measured(around("lipschitz", Linear(torch.randn(8, 36))))
+    found = measured(around("lipschitz", LinearFeatures(torch.randn(8, 36))))
     frames = [found.assign(run=f"network {n} $x$ <b>") for n in range(runs)]
     figure = Lipschitz(Lipschitz.Params()).plot(pd.concat(frames))
     figure.canvas.draw()
@@ -215,7 +217,7 @@ def test_the_figure_has_a_panel_a_run_and_reading(around: Any, measured: Any, ru
 def test_what_the_figure_shows_in_shares_of_the_ranges(around: Any, measured: Any) -> None:
     """Points, spread over T, and slopes, where pixels range over 1/4 and features over 1/(4 * 3)."""
     torch.manual_seed(0)
-    found = measured(around("lipschitz", Linear(torch.randn(8, 36)), norm=["l2"], pixel_scale=[1]))
+    found = measured(around("lipschitz", LinearFeatures(torch.randn(8, 36)), norm=["l2"], pixel_scale=[1]))
     found = found.assign(run="one", pixel_range=0.25, normaliser=3.0)
     axis: Any = Lipschitz(Lipschitz.Params()).plot(found).axes[0]
     (bars,), (points,) = (

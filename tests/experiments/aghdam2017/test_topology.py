@@ -20,7 +20,7 @@ from advlab.config import components
 from advlab.probes import neighbourhood
 from advlab.probes.draws import Draws
 from advlab.store.atomic import StorageError
-from tests.helpers.networks import Linear
+from tests.helpers.networks import LinearFeatures
 
 Topology = components.EXPERIMENTS.load("topology")
 
@@ -29,7 +29,7 @@ Topology = components.EXPERIMENTS.load("topology")
 def test_orthogonal_and_scaled_maps_keep_the_topology(around: Any, measured: Any, scale: float) -> None:
     torch.manual_seed(0)
     rotation, _ = torch.linalg.qr(torch.randn(36, 36))
-    found = measured(around("topology", Linear(scale * rotation)))
+    found = measured(around("topology", LinearFeatures(scale * rotation)))
     kept = found[found["source"] != "random map"]
     assert kept["mantel_r"].to_numpy() == pytest.approx(1, abs=2e-4)  # float32 features at radius .1 / 255
     assert kept["deviation"].max() < 1e-2
@@ -64,7 +64,7 @@ def test_p_is_that_of_permutations_one_by_one(around: Any, measured: Any) -> Non
     """A single feature keeps so little that p is anything."""
     torch.manual_seed(0)
     weight = torch.randn(1, 36)
-    ctx = around("topology", Linear(weight), params={"permutations": 999})
+    ctx = around("topology", LinearFeatures(weight), params={"permutations": 999})
     found = measured(ctx)
     source = Draws(seed=0, dataset="toy/test", size=36, device=torch.device("cpu"), portable=True)
     random, pairs = np.random.default_rng(7), []
@@ -95,7 +95,7 @@ def test_the_linearisation_is_the_networks_jacobian(around: Any, measured: Any) 
 
 @pytest.mark.parametrize("outputs", [5, 200])
 def test_the_random_map_is_as_correlated_as_theory_says(around: Any, measured: Any, outputs: int) -> None:
-    network = Linear(torch.eye(36)[torch.arange(outputs) % 36])
+    network = LinearFeatures(torch.eye(36)[torch.arange(outputs) % 36])
     found = measured(around("topology", network, count=8, trials=100, params={"linearisation": False}))
     r = found[(found["source"] == "random map") & (found["norm"] == "l2")]["mantel_r"]
     # independent maps: their mean is within a few standard errors of sqrt(R / (R + 2 D))
@@ -142,7 +142,7 @@ def test_the_sweep_is_made_once_for_isotropy_topology_and_lipschitz(around: Any,
 
 def test_what_is_kept_has_the_names_that_earlier_versions_gave_it(around: Any, measured: Any) -> None:
     """Sweeps that were kept before are found and read again."""
-    ctx = around("topology", Linear(torch.eye(36)[:9]))
+    ctx = around("topology", LinearFeatures(torch.eye(36)[:9]))
     table = measured(ctx)
     (file,) = ctx.artifacts.root.glob("neighbourhood/*/arrays.safetensors")
     arrays = load_file(file)
@@ -154,14 +154,14 @@ def test_what_is_kept_has_the_names_that_earlier_versions_gave_it(around: Any, m
     assert arrays["inner"].shape == (*around_samples[:3], 190)
     assert arrays["outer"].shape == (1, *around_samples[:3], 190)
     assert arrays["width"].tolist() == [9]
-    again = around("topology", Linear(torch.eye(36)[:9]))
+    again = around("topology", LinearFeatures(torch.eye(36)[:9]))
     pd.testing.assert_frame_equal(measured(again), table)
 
 
 def test_a_full_cache_costs_no_result(
     around: Any, measured: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    network = Linear(torch.eye(36)[:9])
+    network = LinearFeatures(torch.eye(36)[:9])
     kept = measured(around("isotropy", network))
     ctx = around("isotropy", network, trials=21)
 
@@ -179,7 +179,7 @@ def test_isotropy_needs_no_features(around: Any, measured: Any) -> None:
             return torch.stack([x.sum((1, 2, 3)), -x.sum((1, 2, 3))], 1)
 
     assert len(measured(around("isotropy", Bare()))) == 18
-    kept = around("isotropy", Linear(torch.eye(36)), keep=False, floor_samples=0)
+    kept = around("isotropy", LinearFeatures(torch.eye(36)), keep=False, floor_samples=0)
     measured(kept)
     assert not list(kept.artifacts.root.glob("neighbourhood/*"))
 
@@ -223,12 +223,12 @@ def test_every_layer_is_measured_in_its_order(around: Any, measured: Any) -> Non
 def test_clipping_is_seen_by_the_linearisation(around: Any, measured: Any) -> None:
     torch.manual_seed(0)
     rotation, _ = torch.linalg.qr(torch.randn(36, 36))
-    found = measured(around("topology", Linear(rotation), clip=True))
+    found = measured(around("topology", LinearFeatures(rotation), clip=True))
     assert found[found["source"] == "linearisation"]["mantel_r"].to_numpy() == pytest.approx(1, abs=2e-4)
 
 
 def test_features_that_do_not_move_have_no_correlation(around: Any, measured: Any) -> None:
-    found = measured(around("topology", Linear(torch.zeros(4, 36))))
+    found = measured(around("topology", LinearFeatures(torch.zeros(4, 36))))
     own = found[found["source"] == "network"]
     assert own["mantel_r"].isna().all()
     assert own["p_value"].isna().all()
@@ -238,7 +238,7 @@ def test_features_that_do_not_move_have_no_correlation(around: Any, measured: An
 
 def test_too_few_directions_are_refused(around: Any) -> None:
     with pytest.raises(Exception, match=r"probe\.trials: topology compares distances of at least 4 points"):
-        around("topology", Linear(torch.eye(36)), trials=3)
+        around("topology", LinearFeatures(torch.eye(36)), trials=3)
 
 
 def made_up(network: float, linear: float, random: float, n: int = 40) -> pd.DataFrame:
@@ -272,7 +272,7 @@ def test_claims_without_a_control_are_not_measured() -> None:
 
 
 def test_the_summary_has_a_row_for_each_source(around: Any, measured: Any) -> None:
-    found = measured(around("topology", Linear(torch.eye(36)[:9])))
+    found = measured(around("topology", LinearFeatures(torch.eye(36)[:9])))
     summary = Topology(Topology.Params()).summary(found)
     assert len(summary) == 2 * 3
     random = summary[summary["source"] == "random map"]
@@ -287,7 +287,7 @@ def test_the_summary_has_a_row_for_each_source(around: Any, measured: Any) -> No
 def test_the_figure_has_a_panel_a_run_and_reading(
     around: Any, measured: Callable[..., pd.DataFrame], runs: int
 ) -> None:
-    found = measured(around("topology", Linear(torch.eye(36)[:9])))
+    found = measured(around("topology", LinearFeatures(torch.eye(36)[:9])))
     frames = [found.assign(run=f"network {n} $x$ <b>") for n in range(runs)]
     figure = Topology(Topology.Params()).plot(pd.concat(frames))
     figure.canvas.draw()
@@ -331,4 +331,4 @@ def test_the_linearisation_is_the_same_by_rows_and_by_products(
 @pytest.mark.parametrize("experiment", ["topology", "lipschitz"])
 def test_a_layer_that_is_not_there_is_refused_before_a_run_is_begun(around: Any, experiment: str) -> None:
     with pytest.raises(Exception, match=r"toy has no layer 'nope'"):
-        around(experiment, Linear(torch.eye(36)), layer=["nope"])
+        around(experiment, LinearFeatures(torch.eye(36)), layer=["nope"])
