@@ -11,7 +11,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from advlab.plotting.style import LINES, PAGE, literal
 
-from .score_ranges import radius_label
+from .panels import radius_label
 
 FLOOR = 1e-12  # ranges of zero are drawn here, as in figure 1
 SCATTERED = {  # measures that are drawn against the range

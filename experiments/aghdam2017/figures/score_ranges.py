@@ -10,18 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from advlab.plotting.style import LINES, PAGE, SCORES, literal
+from advlab.plotting.style import LINES, SCORES
+
+from .panels import grid
 
 FLOOR = 1e-12  # ranges of zero are drawn here
-COLUMNS = 4  # panels beside each other, at most
 EDGE = "#333333"
-
-
-def radius_label(norm: str, pixel_scale: float) -> str:
-    """Axis label of one reading of the radius, with its unit."""
-    name = {"l2": r"$L_2$", "linf": r"$L_\infty$"}[norm]
-    unit = "grey levels" if pixel_scale == 255 else f"pixels in [0, {pixel_scale:g}]"
-    return f"radius $r$ ({name}, {unit})"
 
 
 def score_ranges(table: pd.DataFrame, *, over: str = "$T$ directions") -> Figure:
@@ -32,34 +26,20 @@ def score_ranges(table: pd.DataFrame, *, over: str = "$T$ directions") -> Figure
             run. A single run has its readings side by side.
         over: what the range is taken over.
     """
-    runs = list(dict.fromkeys(table["run"]))
-    readings = list(dict.fromkeys(zip(table["norm"], table["pixel_scale"], strict=True)))
-    depth = -(-len(runs) // COLUMNS)
-    columns = len(readings) if len(runs) == 1 else -(-len(runs) // depth)  # rows of panels a reading
-    rows = 1 if len(runs) == 1 else depth * len(readings)
-    figure = Figure(figsize=(PAGE if columns > 1 else PAGE / 2, 0.75 + 2.3 * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    figure, panels = grid(table, height=2.3, around=0.75)
     lowest = table[["range", "noise_floor"]].clip(lower=FLOOR).min().min()  # NaN where nothing is finite
     bottom = 10 ** (math.floor(math.log10(lowest)) - 0.3) if lowest > 0 else FLOOR / 2
-    for axis in axes.flat:
-        axis.set_axis_off()
     mappable: Any = None
-    for r, reading in enumerate(readings):
-        for n, run in enumerate(runs):
-            row, column = (0, r) if len(runs) == 1 else (r * depth + n // columns, n % columns)
-            axis = axes[row, column]
-            axis.set_axis_on()
-            part = table[(table["run"] == run) & (table["norm"] == reading[0]) & (table["pixel_scale"] == reading[1])]
-            mappable = _panel(axis, part)
-            axis.set_title(literal(str(run), {4: 24, 3: 30}.get(columns, 40)))
-            axis.set_xlabel(radius_label(*reading) if columns < 4 else radius_label(*reading).replace("radius ", ""))
-            axis.set_ylim(bottom, 2)
-            if column == 0:
-                axis.set_ylabel(f"range of score over {over}")
-    bar = figure.colorbar(mappable, ax=axes, fraction=0.05, pad=0.01, aspect=30)
+    for axis, rows, column in panels:
+        mappable = _panel(axis, rows)
+        axis.set_ylim(bottom, 2)
+        if column == 0:
+            axis.set_ylabel(f"range of score over {over}")
+    bar = figure.colorbar(mappable, ax=figure.axes, fraction=0.05, pad=0.01, aspect=30)
     bar.set_label("mean score of the true class")
+    single_column = all(column == 0 for _, _, column in panels)
     figure.legend(
-        handles=_legend(), loc="outside lower center", ncols=4 if columns > 1 else 1, frameon=False, columnspacing=1.2
+        handles=_legend(), loc="outside lower center", ncols=1 if single_column else 4, frameon=False, columnspacing=1.2
     )
     return figure
 
