@@ -86,7 +86,7 @@ def check_layers(ctx: Context) -> list[str]:
     layers, classifier = resolve_layers(ctx), ctx.classifier
     assert classifier is not None
     with frozen(classifier), torch.no_grad():
-        classifier.tapped(torch.zeros((2, *classifier.shape), device=classifier.device), layers)
+        classifier.layer_features(torch.zeros((2, *classifier.shape), device=classifier.device), layers)
     return layers
 
 
@@ -162,7 +162,7 @@ def _sweep(ctx: Context, samples: Sequence[int], layers: list[str], draws: Direc
     assert execution is not None
     index = torch.tensor(samples)
     x, labels = data.images(index), data.labels[index.to(data.device)]
-    logits, clean = forward.tapped(x, layers)
+    logits, clean = forward.layer_features(x, layers)
     deficit, _ = error_probability(logits, labels)
     shape = (len(probe.readings), len(samples), len(probe.radii), probe.trials)
     gathered = logits.new_empty(shape[0], shape[1] * shape[2], probe.trials, logits.shape[-1])
@@ -171,7 +171,7 @@ def _sweep(ctx: Context, samples: Sequence[int], layers: list[str], draws: Direc
         origins = [clean[layer] for layer in group]
         distances = _Distances(shape, [x.flatten(1), *origins] if n == 0 else origins) if layers else None
         for batch in sphere_batches(x, samples, probe, draws, execution):
-            out, features = forward.tapped(batch.images, [layers[layer] for layer in group])
+            out, features = forward.layer_features(batch.images, [layers[layer] for layer in group])
             out = out.view(batch.units, -1, out.shape[-1])
             units = slice(batch.first, batch.first + batch.units)
             gathered[batch.reading, units, batch.start : batch.start + out.shape[1]] = out

@@ -78,7 +78,7 @@ class Products:
         import torch
 
         assert self.ctx.classifier is not None
-        features = self.ctx.classifier.tapped(x, self.layers)[1]
+        features = self.ctx.classifier.layer_features(x, self.layers)[1]
         self.widths = [part.shape[1] for part in features]
         return torch.cat(features, 1)
 

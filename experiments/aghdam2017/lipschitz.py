@@ -139,7 +139,7 @@ class Lipschitz(SphereExperiment):
             with frozen(classifier), torch.inference_mode():
                 for start in range(0, len(chosen), batch):
                     x = data.images(torch.from_numpy(chosen[start : start + batch]))
-                    spaces = [x, *forward.tapped(x, layers)[1]]
+                    spaces = [x, *forward.layer_features(x, layers)[1]]
                     found = torch.stack([torch.stack([space.amax(), -space.amin()]).double() for space in spaces])
                     extremes = found if extremes is None else torch.maximum(extremes, found)
                     ctx.report_progress("normalisers", min(start + batch, len(chosen)), len(chosen))

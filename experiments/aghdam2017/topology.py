@@ -129,7 +129,7 @@ class Topology(SphereExperiment):
         import torch
 
         from advlab.lab.neighbourhood import neighbourhood, resolve_layers
-        from advlab.metrics.topology import Alpha
+        from advlab.metrics.topology import AlphaSolver
 
         probe, p, samples = ctx.settings.probe, self.params, cell.payload["samples"]
         found, layers = neighbourhood(ctx, samples), resolve_layers(ctx)
@@ -138,7 +138,7 @@ class Topology(SphereExperiment):
         rounding = self._rounding(ctx, cell, layers)
         bad = (~torch.isfinite(found.moved)).sum(-1).tolist()
         inner = found.inner.flatten(0, 2)
-        alpha = Alpha(inner, squared=p.squared)
+        alpha = AlphaSolver(inner, squared=p.squared)
         linear = linearised_distances(ctx, samples, layers, found) if p.linearisation else []
         rows = []
         for depth, layer in enumerate(layers):
@@ -222,7 +222,7 @@ class Topology(SphereExperiment):
                 (batch.images - x[batch.first]).flatten(1)[None]
             )  # one sample: the batch is whole
             for depth, layer in enumerate(layers):  # one by one: all layers of T images may not fit
-                taps = (ctx.forward.tapped, ctx.forward.double_tapped)
+                taps = (ctx.forward.layer_features, ctx.forward.double_layer_features)
                 r = [
                     float(mantel_r(inner, pairwise_distances(features[None]).to(inner), squared=self.params.squared))
                     for (features,) in (tap(batch.images, [layer])[1] for tap in taps)
