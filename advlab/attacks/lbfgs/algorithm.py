@@ -6,19 +6,15 @@ of as many images as there are left, each at its own step of its own run.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from advlab.attacks.lbfgs.box_lbfgs import BoxLBFGS, compact
+from advlab.attacks.lbfgs.params import LBFGS
 from advlab.attacks.logits import margin
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
-
-if TYPE_CHECKING:
-    from advlab.attacks.lbfgs.params import LBFGS
 
 SETTLED = 1.02  # the search over c ends when the largest success and the smallest failure are as near as this
 

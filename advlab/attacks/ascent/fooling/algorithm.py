@@ -5,20 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from advlab.attacks.ascent.fooling.params import Fooling
 from advlab.attacks.interface import examined, finish
 from advlab.attacks.logits import cross_entropy_cotangent
 from advlab.attacks.network import Model
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult, AttackResult
 from advlab.attacks.status import Status
-
-if TYPE_CHECKING:
-    from advlab.attacks.ascent.fooling.params import Fooling
 
 GREY = 255.0  # the cited step rule is in grey levels
 SLACK = 100.0  # rounding units by which a level is passed, so that it still holds when the image is classified again

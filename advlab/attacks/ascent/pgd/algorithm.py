@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from torch import Tensor
 
+from advlab.attacks.ascent.pgd.params import PGD
 from advlab.attacks.logits import margin
 from advlab.attacks.norms import norms_of_each
 from advlab.attacks.problem import Problem
 from advlab.attacks.random_numbers import generator, image_keys
 from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
-
-if TYPE_CHECKING:
-    from advlab.attacks.ascent.pgd.params import PGD
 
 
 def run(problem: Problem, params: PGD) -> AlgorithmResult:

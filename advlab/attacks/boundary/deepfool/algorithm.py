@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from advlab.attacks.boundary.deepfool.params import DeepFool
+from advlab.attacks.boundary.deepfool.refinement import refine
 from advlab.attacks.boundary.nearest_boundary import Gradients, nearest, nearest_at_once
 from advlab.attacks.network import Linearisation
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
-
-if TYPE_CHECKING:
-    from advlab.attacks.boundary.deepfool.params import DeepFool
 
 NUDGE = 1e-4  # of the extent, added to each step by the Python flavour
 AT_ONCE = {
@@ -40,8 +38,6 @@ def run(problem: Problem, params: DeepFool) -> AlgorithmResult:
     outcome = Stepper(problem, params).run()
     if not params.refine:
         return outcome
-    from advlab.attacks.boundary.deepfool.refinement import refine
-
     return refine(problem, params, outcome)
 
 

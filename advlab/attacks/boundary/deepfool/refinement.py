@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from advlab.attacks.boundary.box_step import box_step
+from advlab.attacks.boundary.deepfool.params import DeepFool
 from advlab.attacks.logits import margin, rounding_margin
 from advlab.attacks.norms import norms_of_each
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
-
-if TYPE_CHECKING:
-    from advlab.attacks.boundary.deepfool.params import DeepFool
 
 FIRST_PULL = 0.2  # how far an adversarial image is drawn back towards its original at the first step,
 DECAY = 0.85  # and the share of that at each later one

@@ -10,19 +10,17 @@ import io
 import logging
 import warnings
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from advlab.attacks.external.counted_module import CountedModule, accept, seeded
+from advlab.attacks.external.library.params import Library
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
 from advlab.errors import suggest
-
-if TYPE_CHECKING:
-    from advlab.attacks.external.library.params import Library
 
 Run = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # (images in [0, 1], labels, targets or None) -> images
 

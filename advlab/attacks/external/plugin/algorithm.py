@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from advlab.attacks.external.counted_module import CountedModule, accept, seeded
+from advlab.attacks.external.plugin.params import PluginAttack
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
-
-if TYPE_CHECKING:
-    from advlab.attacks.external.plugin.params import PluginAttack
 
 
 def run(problem: Problem, params: PluginAttack) -> AlgorithmResult:
