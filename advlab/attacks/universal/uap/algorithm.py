@@ -7,7 +7,7 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from advlab.attacks.boundary.deepfool.algorithm import Stepper
+from advlab.attacks.boundary.deepfool.algorithm import BatchedDeepFool
 from advlab.attacks.boundary.deepfool.params import DeepFool
 from advlab.attacks.boundary.one_image import OneImageDeepFool
 from advlab.attacks.norms import norms_of_each
@@ -127,7 +127,7 @@ def minimal_steps(problem: Problem, params: UAP, v: Tensor, index: Tensor, logit
     x = problem.x[index] + v
     inner = dataclasses.replace(problem, x=x, labels=problem.labels[index], targets=None, logits=logits, data={})
     steps = DeepFool(max_iter=params.max_iter, overshoot=params.overshoot, clip="none", candidates=params.candidates)
-    outcome = Stepper(inner, steps).run()
+    outcome = BatchedDeepFool(inner, steps).run()
     return outcome.adv - x, (outcome.status == Status.SUCCESS) & (outcome.steps < params.accept)
 
 
