@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from advlab.attacks.ascent.fooling.params import Fooling
-from advlab.attacks.interface import examined, finish
+from advlab.attacks.interface import checked_result, examined
 from advlab.attacks.logits import cross_entropy_cotangent
 from advlab.attacks.network import Model
 from advlab.attacks.problem import Problem
@@ -61,7 +61,10 @@ def fooling_levels(
     labels = torch.zeros(len(starts), dtype=torch.int64)
     with examined(attack, model, starts, labels, targets, bounds, batch_size, {}) as images:
         results = ascend_to_levels(images.problem, attack, list(attacks))
-        return {level: finish(attacks[level], images, result) for level, result in zip(attacks, results, strict=True)}
+        return {
+            level: checked_result(attacks[level], images, result)
+            for level, result in zip(attacks, results, strict=True)
+        }
 
 
 def ascend_to_levels(problem: Problem, attack: Fooling, levels: Sequence[float]) -> list[AlgorithmResult]:

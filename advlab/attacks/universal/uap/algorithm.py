@@ -63,7 +63,9 @@ def run(problem: Problem, params: UAP) -> AlgorithmResult:
         facts["held_out_fooling_rate"] = fooling_rate(problem, x, labels, universal)
         facts["held_out_fooling_rate_clipped"] = fooling_rate(problem, x, labels, universal, clip=True)
     adv = (problem.x + universal).clamp(*problem.bounds)
-    status = torch.full_like(problem.labels, int(Status.MAX_ITER))  # `interface.finish` sees which images are fooled
+    status = torch.full_like(
+        problem.labels, int(Status.MAX_ITER)
+    )  # `interface.checked_result` sees which images are fooled
     return AlgorithmResult(adv, status, torch.full_like(status, passes), universal=universal, facts=facts)
 
 
