@@ -1,4 +1,4 @@
-"""What all attacks share: their traits, the call, and what they cost; torch is imported only when one is called.
+"""What all attacks share: their traits, the call, and what they cost; torch is imported only when an attack is called.
 
 Every length among the hyperparameters (epsilon, step, resolution) is in units of the bounds' length: .1 is a tenth of the
 pixel range, whatever the pixel unit. Images are clipped to the bounds unless an attack says otherwise.
@@ -22,7 +22,7 @@ Norm = Literal["l2", "linf"]
 
 @dataclass(frozen=True, kw_only=True)
 class Attack:
-    """What all attacks share: traits that the contract suite and the experiments follow, and the call.
+    """What all attacks share: the call, and traits that the contract suite and the experiments follow.
 
     The algorithm of an attack whose hyperparameters stand in `params.py` is the function `run` of the `algorithm.py` beside
     it, which is imported, with torch, when the attack is called.
@@ -31,10 +31,10 @@ class Attack:
         targeted: never, optional or always takes targets.
         minimal: looks for the smallest perturbation in its norm; otherwise its length is given.
         set_level: finds one perturbation for all images together; otherwise each image's result is its own.
-        needs_correct: attacks only what is classified as its label.
-        extra_inputs: names of further tensors in the call.
-        needs_first_gradient: needs one gradient at each image itself, of what `first_cotangent` says: it comes from the
-            forward that checks the images (`Problem.first_gradients`).
+        needs_correct: attacks only images that are classified as their label.
+        extra_inputs: names of further tensors that the call takes.
+        needs_first_gradient: needs one gradient at each image itself, that of `first_cotangent` . logits. It is computed
+            by the same forward that checks the images (`Problem.first_gradients`).
     """
 
     targeted: ClassVar[Literal["never", "optional", "always"]] = "never"
@@ -55,9 +55,9 @@ class Attack:
         batch_size: int = 0,
         **data: Tensor,
     ) -> AttackResult:
-        """Attack (N, C, H, W) images inside `bounds`; see `advlab.attacks.interface.attack`."""
+        """Attack (N, C, H, W) images inside `bounds`; see `advlab.attacks.interface.run_attack`."""
         interface = importlib.import_module("advlab.attacks.interface")  # by name: it knows this class, and loads torch
-        result: AttackResult = interface.attack(
+        result: AttackResult = interface.run_attack(
             self, model, inputs, labels, targets=targets, bounds=bounds, batch_size=batch_size, **data
         )
         return result
@@ -81,7 +81,7 @@ class Attack:
         return result
 
     def first_cotangent(self, logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
-        """(n, K): `Problem.first_gradients` are those of first_cotangent . logits, for logits (n, K) at the images."""
+        """(n, K) what the logits (n, K) at the images are multiplied by in `Problem.first_gradients`."""
         cotangent: Tensor = self.algorithm().first_cotangent(logits, labels, targets)
         return cotangent
 
@@ -97,7 +97,7 @@ class Attack:
 
     def achieved(self, logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
         """(N,) bool: whether images with these logits are what the attack is after."""
-        from advlab.attacks.logits import margin
+        from advlab.attacks.logits import margin  # loads torch
 
         return margin(logits, labels, self.goal(targets)) > 0
 
@@ -113,16 +113,20 @@ class Attack:
         """
 
     def estimated_cost(self, classes: int) -> tuple[int, int]:
-        """Forwards and backwards an image, about, for the dry plan; the checks before and after not included."""
+        """About how many forwards and backwards an image takes, for the dry plan; without the checks before and after."""
         steps = int(getattr(self, "max_iter", getattr(self, "steps", 10))) * int(getattr(self, "restarts", 1))
         return steps, steps
 
 
 def positive(**values: float) -> None:
-    """Refuse what is not above 0.
+    """Refuse hyperparameters that are not above 0.
 
     Raises:
         ValueError: names the hyperparameter.
+
+    >>> positive(steps=1, epsilon=0.0)
+    Traceback (most recent call last):
+    ValueError: epsilon must be above 0, got 0.0
     """
     for name, value in values.items():
         if value <= 0:

@@ -1,4 +1,8 @@
-"""The one interface of all attacks: checks before, the algorithm, and every returned image classified again."""
+"""The call of every attack: checks, the algorithm on the images that can be attacked, and every returned image classified.
+
+Three objects follow each other: `ExaminedImages` (all N images, classified), the `Problem` in it (the eligible ones, handed
+to the algorithm) and the `AttackResult` (all N again). None of them changes.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +23,11 @@ from advlab.attacks.results import AlgorithmResult, AttackResult
 from advlab.attacks.status import Status
 from advlab.models.classifier import frozen
 
-BATCH = 256  # images a forward unless the caller says
+DEFAULT_BATCH_SIZE = 256  # images a forward
 
 
 @dataclass(frozen=True)
-class Examined:
+class ExaminedImages:
     """All images of a call, classified, and the problem of those that are attacked.
 
     Attributes:
@@ -43,7 +47,7 @@ class Examined:
     finite: Tensor
 
 
-def attack(
+def run_attack(
     attack: Attack,
     model: Model,
     inputs: Tensor,
@@ -54,7 +58,7 @@ def attack(
     batch_size: int = 0,
     **data: Tensor,
 ) -> AttackResult:
-    """Attack images; `Attack.__call__` leads here.
+    """Attack images; this is what calling an attack does.
 
     Args:
         attack: its hyperparameters.
@@ -70,9 +74,33 @@ def attack(
 
     Raises:
         ValueError: names the argument and the remedy.
+
+    Images of two pixels, classified by which pixel is the brighter:
+
+    >>> from advlab.attacks import PGD, DeepFool
+    >>> model = lambda x: 10 * x.flatten(1)
+    >>> x = torch.tensor([[[[0.8, 0.2]]], [[[0.4, 0.6]]]], dtype=torch.float64)
+    >>> labels = torch.tensor([0, 0])
+    >>> result = DeepFool()(model, x, labels)
+    >>> result.success.tolist(), result.eligible.tolist()  # the second image is not classified as its label
+    ([True, False], [True, False])
+    >>> [Status(status).name for status in result.status.tolist()]
+    ['SUCCESS', 'INELIGIBLE']
+    >>> torch.round(result.adv[0], decimals=3).tolist()  # just behind the boundary, which is 0.6 / sqrt(2) away in L2
+    [[[0.494, 0.506]]]
+    >>> round(float(result.distance[0]), 3), round(0.6 / 2**0.5, 3)
+    (0.433, 0.424)
+
+    The boundary is .3 away in the L-infinity norm: no perturbation shorter than that succeeds.
+
+    >>> for epsilon in (0.29, 0.31):
+    ...     result = PGD(epsilon=epsilon, random_start=False)(model, x[:1], labels[:1])
+    ...     print(torch.round(result.adv, decimals=2).flatten().tolist(), Status(int(result.status)).name)
+    [0.51, 0.49] MAX_ITER
+    [0.49, 0.51] SUCCESS
     """
     with examined(attack, model, inputs, labels, targets, bounds, batch_size, data) as images:
-        return finish(attack, images, attack.run(images.problem))
+        return checked_result(attack, images, attack.run(images.problem))
 
 
 @contextlib.contextmanager
@@ -85,36 +113,36 @@ def examined(
     bounds: tuple[float, float],
     batch_size: int,
     data: dict[str, Tensor],
-) -> Iterator[Examined]:
-    """Arguments checked, images classified and the eligible ones chosen; the model in evaluation mode meanwhile.
+) -> Iterator[ExaminedImages]:
+    """Check the arguments, classify the images and choose the eligible ones; meanwhile the model is in evaluation mode.
 
     Raises:
         ValueError: names the argument and the remedy.
     """
     if batch_size < 0:
-        raise ValueError(f"batch_size must be 0 ({BATCH} images) or more, got {batch_size}")
-    x, y, t = check_inputs(attack, inputs, labels, targets, bounds, data)
+        raise ValueError(f"batch_size must be 0 ({DEFAULT_BATCH_SIZE} images) or more, got {batch_size}")
+    x, labels, targets = check_inputs(attack, inputs, labels, targets, bounds, data)
     with evaluation_mode(model), torch.inference_mode(False):
-        network = CountedNetwork(model, batch_size or BATCH)
-        logits, gradients = first_look(attack, network, x, y, t)
-        check_logits(logits, x, y, t)
+        network = CountedNetwork(model, batch_size or DEFAULT_BATCH_SIZE)
+        logits, gradients = logits_and_first_gradients(attack, network, x, labels, targets)
+        check_logits(logits, x, labels, targets)
         finite = torch.isfinite(logits).all(1)  # nothing can be said of the others
         if attack.set_level and len(x):  # it is to change what the network says, right or wrong
-            y = torch.where(finite, logits.argmax(1), y)
-        eligible = finite & (margin(logits, y, None) < 0) if attack.needs_correct else finite.clone()
-        if t is not None and attack.needs_correct:  # a fooling image may start in its target's class
-            eligible &= ~attack.achieved(logits, y, t)
+            labels = torch.where(finite, logits.argmax(1), labels)
+        eligible = finite & (margin(logits, labels, None) < 0) if attack.needs_correct else finite.clone()
+        if targets is not None and attack.needs_correct:  # a fooling image may start in its target's class
+            eligible &= ~attack.achieved(logits, labels, targets)
         problem = Problem(
-            network, x[eligible], y[eligible], None if t is None else t[eligible], logits[eligible], bounds,
+            network, x[eligible], labels[eligible], None if targets is None else targets[eligible], logits[eligible], bounds,
             first_gradients=None if gradients is None else gradients[eligible], data=data,
         )  # fmt: skip
-        yield Examined(problem, x, y, t, eligible, finite)
+        yield ExaminedImages(problem, x, labels, targets, eligible, finite)
 
 
-def first_look(
-    attack: Attack, network: CountedNetwork, x: Tensor, y: Tensor, t: Tensor | None
+def logits_and_first_gradients(
+    attack: Attack, network: CountedNetwork, x: Tensor, labels: Tensor, targets: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
-    """Logits (N, K) of all images and, from the same forwards, the gradients of an attack that needs them here."""
+    """Logits (N, K) of all images and, from the same forwards, the gradients (N, C, H, W) of an attack that needs them."""
     logits, gradients = [], []
     for start in range(0, len(x), network.batch_size):
         rows = slice(start, start + network.batch_size)
@@ -122,40 +150,36 @@ def first_look(
             with torch.no_grad():
                 logits.append(network.logits(x[rows]))
             continue
-        at = network.linearise(x[rows])
-        targets = None if t is None else t[rows]
-        check_classes(at.logits.shape[1], y[rows], targets)
-        logits.append(at.logits)
-        gradients.append(at.vjp(attack.first_cotangent(at.logits, y[rows], targets), last=True))
+        linearisation = network.linearise(x[rows])
+        targets_of_batch = None if targets is None else targets[rows]
+        check_classes(linearisation.logits.shape[1], labels[rows], targets_of_batch)
+        cotangent = attack.first_cotangent(linearisation.logits, labels[rows], targets_of_batch)
+        logits.append(linearisation.logits)
+        gradients.append(linearisation.vjp(cotangent, last=True))
     return torch.cat(logits) if logits else x.flatten(1), torch.cat(gradients) if gradients else None
 
 
-def finish(attack: Attack, images: Examined, result: AlgorithmResult) -> AttackResult:
-    """Classify what is returned, and correct what the algorithm claims."""
-    network, x, y, t, eligible = images.problem.network, images.x, images.labels, images.targets, images.eligible
-    adv, index = x.clone(), eligible.nonzero()[:, 0]
+def checked_result(attack: Attack, images: ExaminedImages, result: AlgorithmResult) -> AttackResult:
+    """The result of all images: what the algorithm returned is classified, and its claims are corrected by that."""
+    network, x, labels, targets = images.problem.network, images.x, images.labels, images.targets
+    n, index = len(x), images.eligible.nonzero()[:, 0]
+    adv = x.clone()
     adv[index] = result.adv.detach().to(adv.dtype)
-    n = len(x)
     logits = network.forward(adv) if n else images.problem.logits
-    achieved = attack.achieved(logits, y, t) if n else eligible
-    status = torch.full((n,), int(Status.INELIGIBLE), dtype=torch.int64, device=x.device)
-    claimed = result.status.to(status)
-    claimed = torch.where((claimed == Status.SUCCESS) & ~achieved[index], int(Status.LOST), claimed)
-    # an attack with a fixed length does not look: what flips has succeeded
-    status[index] = torch.where((claimed != Status.SUCCESS) & achieved[index], int(Status.SUCCESS), claimed)
-    status[~images.finite] = int(Status.NONFINITE)
+    achieved = attack.achieved(logits, labels, targets) if n else images.eligible
     steps = torch.zeros(n, dtype=torch.int64, device=x.device)
     steps[index] = result.steps.to(steps)
     epsilon = torch.full((n,), torch.nan, device=x.device)
     if result.epsilon is not None:
         epsilon[index] = result.epsilon.to(epsilon)
+    status = checked_status(result.status, achieved, index, images.finite)
     return AttackResult(
         adv=adv,
         success=status == Status.SUCCESS,
-        eligible=eligible.clone(),
+        eligible=images.eligible.clone(),
         status=status,
-        prediction=logits.argmax(1) if n else y.clone(),
-        margin=margin(logits, y, attack.goal(t)) if n else adv.new_empty(0),
+        prediction=logits.argmax(1) if n else labels.clone(),
+        margin=margin(logits, labels, attack.goal(targets)) if n else adv.new_empty(0),
         distance=norms_of_each(adv - x, attack.norm_name) / images.problem.extent if n else adv.new_empty(0),
         steps=steps,
         epsilon=epsilon,
@@ -166,8 +190,31 @@ def finish(attack: Attack, images: Examined, result: AlgorithmResult) -> AttackR
     )
 
 
+def checked_status(claimed: Tensor, achieved: Tensor, index: Tensor, finite: Tensor) -> Tensor:
+    """(N,) int64 how each image ended.
+
+    Args:
+        claimed: (n,) what the algorithm says of the eligible images.
+        achieved: (N,) bool: whether the returned images are what the attack is after.
+        index: (n,) which images are eligible.
+        finite: (N,) bool: whether the logits of the images themselves are.
+
+    >>> claimed = torch.tensor([Status.SUCCESS, Status.SUCCESS, Status.MAX_ITER])
+    >>> status = checked_status(claimed, torch.tensor([True, False, True]), torch.arange(3), torch.ones(3).bool())
+    >>> [Status(value).name for value in status.tolist()]
+    ['SUCCESS', 'LOST', 'SUCCESS']
+    """
+    status = torch.full_like(finite, int(Status.INELIGIBLE), dtype=torch.int64)
+    claimed = claimed.to(status)
+    corrected = torch.where((claimed == Status.SUCCESS) & ~achieved[index], int(Status.LOST), claimed)
+    # an attack of fixed length does not look whether it has succeeded: what flips has
+    status[index] = torch.where((corrected != Status.SUCCESS) & achieved[index], int(Status.SUCCESS), corrected)
+    status[~finite] = int(Status.NONFINITE)
+    return status
+
+
 @contextlib.contextmanager
 def evaluation_mode(model: Model) -> Iterator[None]:
-    """Evaluation mode without parameter gradients for a module, restored afterwards; nothing for another callable."""
+    """A module is in evaluation mode and its parameters take no gradients, and is restored after; other callables stay."""
     with frozen(model) if isinstance(model, nn.Module) else contextlib.nullcontext():
         yield

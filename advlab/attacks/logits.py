@@ -1,18 +1,22 @@
-"""What logits say of an attack: by how much it has succeeded, what rounding may change, and gradients of losses."""
+"""What logits say of an attack: by how much it has succeeded, what rounding may change, and a loss's gradient."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-ROUNDING = 32.0  # units in the last place of the logits, by which they may differ from batch to batch
+ROUNDING = 32.0  # units in the last place by which logits may differ from batch to batch
 
 
 def as_logits(output: object, n: int) -> Tensor:
-    """What a model gives for n images, as logits (n, K).
+    """What a model gives for n images, checked to be logits (n, K) of at least two classes.
 
     Raises:
         ValueError: says what it gives instead.
+
+    >>> as_logits(torch.zeros(5, 3), 2)
+    Traceback (most recent call last):
+    ValueError: the model must give logits of shape (N, classes), it gives (5, 3) for 2 images
     """
     if not isinstance(output, Tensor):
         raise ValueError(
@@ -26,7 +30,10 @@ def as_logits(output: object, n: int) -> Tensor:
 
 
 def rounding_margin(logits: Tensor) -> Tensor:
-    """(n,) below it, a margin may have the other sign in another batch; NaN where a logit is not finite.
+    """(n,) size below which a margin may have the other sign in another batch; NaN where a logit is not finite.
+
+    Sums of a network's layers depend on the batch in their last bits. Attacks call an image adversarial only if its margin
+    is larger than this.
 
     >>> bool(rounding_margin(torch.tensor([[8.0, 2.0]])) < 1e-4)
     True
@@ -36,24 +43,29 @@ def rounding_margin(logits: Tensor) -> Tensor:
 
 
 def margin(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
-    """(n,) by how much an attack has succeeded; above 0: it has.
+    """(n,) by how much an attack has succeeded, in logits; it has where this is above 0.
 
-    Untargeted: the largest logit of another class less the label's. Targeted: the target's logit less the largest of
+    Untargeted: the largest logit of another class minus the label's. Targeted: the target's logit minus the largest of
     another class. A tie is no success. NaN or infinite logits give -inf.
+
+    Args:
+        logits: (n, K).
+        labels: (n,) classes to leave.
+        targets: (n,) classes to reach, or None: any but the label.
 
     >>> logits, labels = torch.tensor([[3.0, 1.0, 0.0], [0.0, 2.0, 1.0]]), torch.tensor([0, 0])
     >>> margin(logits, labels, None).tolist(), margin(logits, labels, torch.tensor([2, 2])).tolist()
     ([-2.0, 2.0], [-3.0, -1.0])
     """
-    wanted = (labels if targets is None else targets)[:, None]
-    own = logits.gather(1, wanted)[:, 0]
-    others = logits.scatter(1, wanted, -torch.inf).amax(1)
+    own_class = (labels if targets is None else targets)[:, None]
+    own = logits.gather(1, own_class)[:, 0]
+    others = logits.scatter(1, own_class, -torch.inf).amax(1)
     value = others - own if targets is None else own - others
     return torch.where(torch.isfinite(logits).all(1), value, -torch.inf)
 
 
 def cross_entropy_cotangent(logits: Tensor, labels: Tensor) -> Tensor:
-    """(n, K) gradient of the cross-entropy with respect to the logits: softmax - one-hot.
+    """(n, K) gradient of the labels' (n,) cross-entropy with respect to the logits (n, K): softmax - one-hot.
 
     >>> cross_entropy_cotangent(torch.zeros(1, 4), torch.tensor([1])).tolist()
     [[0.25, -0.75, 0.25, 0.25]]

@@ -13,7 +13,7 @@ Model = Callable[[Tensor], Tensor]
 
 
 def memory_format(model: Model) -> torch.memory_format:
-    """The format of the model's convolutions, which its input is brought into."""
+    """The memory format of the model's convolutions, into which its input is brought."""
     if isinstance(model, nn.Module):
         for parameter in model.parameters():
             if parameter.ndim == 4 and not parameter.is_contiguous():
@@ -29,7 +29,7 @@ class CountedNetwork:
         batch_size: images a forward, at most.
 
     Attributes:
-        forwards, backwards: images that went through so far.
+        forwards, backwards: number of images that went through the model, and back through it, so far.
     """
 
     def __init__(self, model: Model, batch_size: int) -> None:
@@ -38,7 +38,7 @@ class CountedNetwork:
         self._format = memory_format(model)
 
     def logits(self, x: Tensor) -> Tensor:
-        """(n, K) logits of one batch, with a graph where the caller's mode has one.
+        """(n, K) logits of one batch, with an autograd graph if the caller's mode records one.
 
         Raises:
             ValueError: the model gives something else than logits.
@@ -59,7 +59,7 @@ class CountedNetwork:
 
 
 class Linearisation:
-    """Logits at some images, and as many vector-Jacobian products as are asked for, from one forward.
+    """Logits at some images and, from the same forward, as many vector-Jacobian products as are asked for.
 
     Attributes:
         logits: (n, K), detached.
@@ -72,13 +72,13 @@ class Linearisation:
         self._network = network
         with torch.enable_grad():
             self._x = x.detach().clone(memory_format=torch.preserve_format).requires_grad_()
-            self._out = network.logits(self._x)
-        if not self._out.requires_grad:
+            self._logits = network.logits(self._x)
+        if not self._logits.requires_grad:
             raise ValueError(
                 "the model's logits have no gradient with respect to the images: it must be differentiable, and call "
                 "neither detach nor torch.no_grad"
             )
-        self.logits = self._out.detach()
+        self.logits = self._logits.detach()
 
     def vjp(self, cotangent: Tensor, *, last: bool = False) -> Tensor:
         """(n, C, H, W) gradients of sum_k cotangent[i, k] logits[i, k] with respect to image i.
@@ -88,5 +88,5 @@ class Linearisation:
             last: no further product will be asked for; frees the graph.
         """
         self._network.backwards += len(self._x)
-        (gradient,) = torch.autograd.grad(self._out, self._x, cotangent, retain_graph=not last)
+        (gradient,) = torch.autograd.grad(self._logits, self._x, cotangent, retain_graph=not last)
         return gradient

@@ -1,4 +1,4 @@
-"""What an algorithm is handed: the images to attack, and logits and gradients of the network there; nothing changes in it."""
+"""What an algorithm is handed: the images to attack and the network's logits and gradients; nothing in it changes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Problem:
         targets: (N,) int64 classes to reach, or None: any other class will do.
         logits: (N, K) at `x`.
         bounds: lowest and highest pixel value.
-        first_gradients: (N, C, H, W) of what an attack differentiates at the images themselves; None where it did not ask
-            for them (`Attack.needs_first_gradient`), or there are no images.
-        data: what some attacks take besides: `basis`, `held_out`.
+        first_gradients: (N, C, H, W) gradients at the images themselves, of `Attack.first_cotangent` . logits; None where
+            the attack does not ask for them (`Attack.needs_first_gradient`), or there are no images.
+        data: further tensors of some attacks: `basis`, `held_out`.
     """
 
     network: CountedNetwork
@@ -44,7 +44,7 @@ class Problem:
 
     @property
     def classes(self) -> int:
-        """K."""
+        """Number of classes, K."""
         return self.logits.shape[1]
 
     @property
@@ -73,14 +73,19 @@ class Problem:
         logits, gradients = [], []
         for start in range(0, len(x), self.batch_size):
             rows = slice(start, min(start + self.batch_size, len(x)))
-            at = self.linearise(x[rows])
-            logits.append(at.logits)
-            gradients.append(at.vjp(cotangent(at.logits, rows), last=True))
+            linearisation = self.linearise(x[rows])
+            logits.append(linearisation.logits)
+            gradients.append(linearisation.vjp(cotangent(linearisation.logits, rows), last=True))
         if not logits:
             return x.new_empty(0, self.classes), torch.empty_like(x)
         return torch.cat(logits), torch.cat(gradients)
 
     def flipped(self, logits: Tensor, index: Tensor | slice = slice(None)) -> Tensor:
-        """(n,) bool: which logits, of the images `index`, are those of an adversarial image in any batch."""
+        """(n,) bool: which images are adversarial, judging by their logits, and would be in any other batch.
+
+        Args:
+            logits: (n, K) at the perturbed images.
+            index: (n,) which images of the problem they were made from.
+        """
         targets = None if self.targets is None else self.targets[index]
         return margin(logits, self.labels[index], targets) > rounding_margin(logits)

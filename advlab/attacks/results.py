@@ -1,4 +1,4 @@
-"""What an algorithm gives back, and what a user gets."""
+"""The result of an algorithm for the eligible images, and the result that a user gets for all images."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class AlgorithmResult:
     """What an algorithm gives back for the eligible images.
 
     Attributes:
-        adv: (N, C, H, W) the best image for each, successful or not.
+        adv: (N, C, H, W) the image to return for each, adversarial or not.
         status: (N,) int64 of `Status`; what claims SUCCESS is checked again.
         steps: (N,) int64 iterations.
-        epsilon: (N,) the weight w of the direction that a search found, in units of the bounds' length; NaN where
-            there is none. None: the attack has no such weight.
+        epsilon: (N,) the weight w of the direction in x + w eta, in units of the bounds' length; NaN where there is none.
+            None: the attack has no such weight.
         universal: (C, H, W) the one perturbation of a set-level attack.
         facts: further numbers of the whole call, for tables and benchmarks.
     """
@@ -45,7 +45,8 @@ class AttackResult:
         distance: (N,) norm of adv - inputs in the attack's own norm, in units of the bounds' length.
         steps: (N,) int64 iterations.
         epsilon: (N,) weight of the direction, NaN where there is none.
-        forwards, backwards: images, of the whole call (the checks before and after included).
+        forwards, backwards: images that went through the network and back, in the whole call with the checks before and
+            after.
         universal: (C, H, W) of a set-level attack.
         facts: further numbers of the whole call.
     """

@@ -6,7 +6,11 @@ from enum import IntEnum
 
 
 class Status(IntEnum):
-    """The cause, counted by the experiments; only SUCCESS is a success."""
+    """The cause, counted by the experiments; only SUCCESS is a success.
+
+    >>> Status(4).name, int(Status.SUCCESS)  # results hold the numbers
+    ('MAX_ITER', 0)
+    """
 
     SUCCESS = 0  # the returned image is adversarial: classified again after everything else
     INELIGIBLE = 1  # not attacked: misclassified as it is, or in the target class already

@@ -1,4 +1,10 @@
-"""The nearest linearised class boundary, with gradients of only those rivals that can be the nearest."""
+"""The nearest linearised class boundary of each image: its rivals one after the other, or all of them in one batch.
+
+At a point x, the boundary between the class `reference` and a rival k lies, linearised, at the distance |gap| / ||w|| with
+gap = z_k - z_reference and w its gradient (Moosavi-Dezfooli et al. 2016, section 3.2); the norm of w is dual to that of the
+step. Logits are known for all rivals at once, a gradient costs a backward for each rival: so the search asks for as few
+gradients as it can.
+"""
 
 from __future__ import annotations
 
@@ -12,142 +18,162 @@ from advlab.attacks.network import Linearisation
 from advlab.attacks.norms import norms_of_each
 from advlab.attacks.problem import Problem
 
-RESERVE = 1.5  # by how much the norm of a rival's gradient may exceed its own at the step before,
-FIRST_RESERVE = 3.0  # and before there is one, the largest norm of the others
+RESERVE = 1.5  # largest ratio that is reckoned with between the norm of a rival's gradient now and at the step before
+FIRST_RESERVE = 3.0  # the same for a rival without a step before: between its norm and the largest one of the others
 
-#: rows (m,) and their rivals (m,) to the norms (m,) of the gradients and, where wanted, the gradients (m, C, H, W)
-Look = Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
+Projection = Callable[[Tensor], Tensor]  # of gradients (n, C, H, W) into the subspace in which steps are confined
+
+#: rows (m,) of a batch and one rival of each (m,) to the norms (m,) of their gradients, and these (m, C, H, W) or None
+GradientsOfRivals = Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
 
 
 @dataclass
-class Boundary:
-    """The nearest rival of each of n images.
+class NearestBoundary:
+    """The nearest linearised boundary of each of n images.
 
     Attributes:
-        distance: (n,) |z_k - z_ref| / ||w||; infinite where no rival has a gradient, NaN where one is not finite.
-        norm: (n,) of w, dual to the attack's norm.
+        distance: (n,) |z_k - z_reference| / ||w||; infinite where no rival has a gradient, NaN where one is not finite.
+        gradient_norm: (n,) ||w||, in the norm dual to the step's.
         rival: (n,) int64 class k.
-        w: (n, C, H, W) gradient of z_k - z_ref.
+        gradient: (n, C, H, W) w, the gradient of z_k - z_reference.
     """
 
     distance: Tensor
-    norm: Tensor
+    gradient_norm: Tensor
     rival: Tensor
-    w: Tensor
+    gradient: Tensor
 
 
-class Gradients:
-    """Looks at a rival of each of some images: one vector-Jacobian product.
+class RivalGradients:
+    """Gives gradients of z_rival - z_reference, one vector-Jacobian product for one rival of each of some images.
 
     Args:
         problem: counts the products.
-        at: of the points `x`.
-        x: (n, C, H, W).
+        linearisation: of the network at `x`.
+        x: (n, C, H, W) points.
         reference: (n,) class whose boundary is sought.
-        project: gradients into the subspace of a confined attack.
-        dual: the norm of gradients.
+        project: into the subspace of a confined attack.
+        dual_norm: the norm of gradients.
     """
 
     def __init__(
         self,
         problem: Problem,
-        at: Linearisation,
+        linearisation: Linearisation,
         x: Tensor,
         reference: Tensor,
         *,
-        project: Callable[[Tensor], Tensor],
-        dual: str,
+        project: Projection,
+        dual_norm: str,
     ) -> None:
-        self._problem, self._at, self._x, self._reference = problem, at, x, reference
-        self._project, self._dual = project, dual
-        self._held = torch.arange(len(x), device=x.device)  # rows that `at` holds
-        self._place = self._held.clone()  # where
+        self._problem, self._linearisation, self._x, self._reference = problem, linearisation, x, reference
+        self._project, self._dual_norm = project, dual_norm
+        self._linearised_rows = torch.arange(len(x), device=x.device)
+        self._place_of_row = self._linearised_rows.clone()  # where the linearisation holds a row
 
     def __call__(self, rows: Tensor, rival: Tensor) -> tuple[Tensor, Tensor]:
-        """Norms (m,) and gradients (m, C, H, W) of z_rival - z_reference at the rows."""
-        if 2 * len(rows) <= len(self._held):  # a forward of these alone costs less than a backward of all
-            self._at, self._held = self._problem.linearise(self._x[rows]), rows
-            self._place[rows] = torch.arange(len(rows), device=rows.device)
-        place = self._place[rows]
-        cotangent = torch.zeros_like(self._at.logits)
+        """Norms (m,) and gradients (m, C, H, W) of z_rival - z_reference at the rows (m,)."""
+        if 2 * len(rows) <= len(self._linearised_rows):  # a forward of these alone costs less than a backward of all
+            self._linearisation, self._linearised_rows = self._problem.linearise(self._x[rows]), rows
+            self._place_of_row[rows] = torch.arange(len(rows), device=rows.device)
+        place = self._place_of_row[rows]
+        cotangent = torch.zeros_like(self._linearisation.logits)
         cotangent[place, rival] = 1.0
         cotangent[place, self._reference[rows]] = -1.0
-        w = self._project(self._at.vjp(cotangent)[place])
-        return norms_of_each(w, self._dual), w
+        gradient = self._project(self._linearisation.vjp(cotangent)[place])
+        return norms_of_each(gradient, self._dual_norm), gradient
 
 
-def nearest(
-    gaps: Tensor, allowed: Tensor, known: Tensor, look: Look, *, exact: bool, like: Tensor | None = None
-) -> Boundary:
+def nearest_boundary(
+    gaps: Tensor,
+    allowed: Tensor,
+    norms: Tensor,
+    gradients_of: GradientsOfRivals,
+    *,
+    exact: bool,
+    like: Tensor | None = None,
+) -> NearestBoundary:
     """Search the rivals of each image, the most promising first.
 
-    A rival is passed over when its boundary would lie behind the nearest one found even if its gradient's norm were
-    `RESERVE` times its own at the step before, or else `FIRST_RESERVE` times the largest that this image has shown.
+    A rival is passed over when its boundary would lie behind the nearest one so far even if its gradient were as long as
+    `largest_norms` reckons with.
 
     Args:
-        gaps: (n, K) |z_k - z_ref|.
-        allowed: (n, K) bool: rivals of each image; none: the image is passed over.
-        known: (n, K) norms by rival from the step before, 0 where there is none; updated in place.
-        look: at one rival of each of some rows.
-        exact: look at all that are allowed.
+        gaps: (n, K) |z_k - z_reference|.
+        allowed: (n, K) bool: rivals of each image; an image without any is passed over.
+        norms: (n, K) norms of the gradients at the step before, by rival, 0 where there is none; updated in place.
+        gradients_of: gives the gradients of one rival of each of some rows.
+        exact: ask for the gradients of all allowed rivals.
         like: (n, C, H, W): keep the nearest rival's gradient as well, in this shape.
     """
     n = len(gaps)
-    w = gaps[:, :0] if like is None else torch.zeros_like(like)
-    found = Boundary(gaps.new_full((n,), torch.inf), gaps.new_ones(n), gaps.new_zeros(n, dtype=torch.int64), w)
-    waiting = allowed.clone()
+    gradient = gaps[:, :0] if like is None else torch.zeros_like(like)
+    rival = gaps.new_zeros(n, dtype=torch.int64)
+    nearest = NearestBoundary(gaps.new_full((n,), torch.inf), gaps.new_ones(n), rival, gradient)
+    unseen = allowed.clone()
     while True:
-        most = torch.where(known > 0, RESERVE * known, FIRST_RESERVE * known.amax(1, keepdim=True))
-        # before anything is known, the smallest gap is the most promising
-        least = torch.where(most > 0, gaps / most, gaps * torch.finfo(gaps.dtype).tiny)
-        least, rival = torch.where(waiting, gaps if exact else least, torch.inf).min(1)
-        rows = (least < torch.inf if exact else least < found.distance).nonzero()[:, 0]
+        possible = gaps if exact else least_distances(gaps, norms)
+        possible, rival = torch.where(unseen, possible, torch.inf).min(1)
+        rows = (possible < torch.inf if exact else possible < nearest.distance).nonzero()[:, 0]
         if not len(rows):
-            return found
+            return nearest
         rival = rival[rows]
-        norm, gradient = look(rows, rival)
-        waiting[rows, rival] = False
-        known[rows, rival] = norm
+        norm, gradients = gradients_of(rows, rival)
+        unseen[rows, rival] = False
+        norms[rows, rival] = norm
         distance = torch.where(norm > 0, gaps[rows, rival] / norm, torch.inf)
-        found.distance[rows[~torch.isfinite(norm)]] = torch.nan  # nothing is nearer than that, and the search ends
-        nearer = distance < found.distance[rows]
-        better = rows[nearer]
-        found.distance[better], found.norm[better], found.rival[better] = distance[nearer], norm[nearer], rival[nearer]
-        if like is not None and gradient is not None:
-            found.w[better] = gradient[nearer]
+        nearest.distance[rows[~torch.isfinite(norm)]] = torch.nan  # no distance is smaller: the search of this row ends
+        nearer = distance < nearest.distance[rows]
+        changed = rows[nearer]
+        nearest.distance[changed], nearest.rival[changed] = distance[nearer], rival[nearer]
+        nearest.gradient_norm[changed] = norm[nearer]
+        if like is not None and gradients is not None:
+            nearest.gradient[changed] = gradients[nearer]
 
 
-def nearest_at_once(
-    problem: Problem,
-    x: Tensor,
-    reference: Tensor,
-    allowed: Tensor,
-    *,
-    project: Callable[[Tensor], Tensor],
-    dual: str,
-) -> Boundary:
-    """As `nearest` with `exact`, in one forward and one backward of a row for each image and rival: for few of them.
+def least_distances(gaps: Tensor, norms: Tensor) -> Tensor:
+    """(n, K) the smallest distance that a rival's boundary can have, should no gradient exceed its reserve.
+
+    The reserve is `RESERVE` times the norm of the same rival at the step before, or, for a rival that was not looked at,
+    `FIRST_RESERVE` times the largest norm that this image has shown. An image that has shown none gets its gaps, scaled to
+    almost nothing: the smallest gap is the most promising then, and no rival is passed over.
+
+    >>> gaps = torch.tensor([[0.0, 1.0, 3.0], [0.0, 2.0, 1.0]])
+    >>> norms = torch.tensor([[0.0, 2.0, 0.0], [0.0, 0.0, 0.0]])  # rival 1 of the first image alone is known
+    >>> least_distances(gaps, norms)[0]
+    tensor([0.0000, 0.3333, 0.5000])
+    >>> bool((least_distances(gaps, norms)[1] < 1e-30).all())
+    True
+    """
+    largest = torch.where(norms > 0, RESERVE * norms, FIRST_RESERVE * norms.amax(1, keepdim=True))
+    return torch.where(largest > 0, gaps / largest, gaps * torch.finfo(gaps.dtype).tiny)
+
+
+def nearest_boundary_in_one_batch(
+    problem: Problem, x: Tensor, reference: Tensor, allowed: Tensor, *, project: Projection, dual_norm: str
+) -> NearestBoundary:
+    """As `nearest_boundary` with `exact`, by one forward and one backward of a row for each image and rival: for few rivals.
 
     Args:
-        problem: counts them.
+        problem: counts forwards and backwards.
         x: (n, C, H, W) points.
         reference: (n,) class whose boundary is sought.
         allowed: (n, K) bool: rivals of each image.
         project: gradients into the subspace of a confined attack.
-        dual: the norm of gradients.
+        dual_norm: the norm of gradients.
     """
-    n = len(x)
-    rows, rivals = allowed.nonzero(as_tuple=True)
-    each, own = torch.arange(len(rows), device=x.device), reference[rows]
-    at = problem.linearise(x[rows])
-    cotangent = torch.zeros_like(at.logits)
-    cotangent[each, rivals], cotangent[each, own] = 1.0, -1.0
-    w = project(at.vjp(cotangent, last=True))
-    norm, gap = norms_of_each(w, dual), (at.logits[each, rivals] - at.logits[each, own]).abs()
+    image, rivals = allowed.nonzero(as_tuple=True)  # of each row of the batch
+    row, own = torch.arange(len(image), device=x.device), reference[image]
+    linearisation = problem.linearise(x[image])
+    logits = linearisation.logits
+    cotangent = torch.zeros_like(logits)
+    cotangent[row, rivals], cotangent[row, own] = 1.0, -1.0
+    gradients = project(linearisation.vjp(cotangent, last=True))
+    norms, gaps = norms_of_each(gradients, dual_norm), (logits[row, rivals] - logits[row, own]).abs()
     distances = allowed.new_full(allowed.shape, torch.inf, dtype=x.dtype)
-    distances[rows, rivals] = torch.where(norm == 0, torch.inf, gap / norm)
+    distances[image, rivals] = torch.where(norms == 0, torch.inf, gaps / norms)
     distance, rival = distances.min(1)  # NaN where there is one
-    place = torch.zeros_like(allowed, dtype=torch.int64)
-    place[rows, rivals] = each
-    chosen = place[torch.arange(n, device=x.device), rival]
-    return Boundary(distance, norm[chosen], rival, w[chosen])
+    row_of_rival = torch.zeros_like(allowed, dtype=torch.int64)
+    row_of_rival[image, rivals] = row
+    chosen = row_of_rival[torch.arange(len(x), device=x.device), rival]
+    return NearestBoundary(distance, norms[chosen], rival, gradients[chosen])

@@ -1,4 +1,4 @@
-"""A network as code from elsewhere wants it: a module in [0, 1] (or any other unit) whose forwards are counted."""
+"""What an attack from elsewhere is called with and checked by: a counted network, seeded random numbers, images inside bounds."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from advlab.attacks.random_numbers import image_keys
 
 
 class CountedModule(nn.Module):
-    """The model of a problem behind `problem.call`; whatever is done to this module does not reach the model itself.
+    """The network of a problem as a module; whatever is done to this module does not reach the network itself.
 
     It has one empty parameter, which tells its device, and no submodules: modes that a library sets, gradients that it
-    leaves behind and hooks that it adds stay here.
+    leaves behind and hooks that it adds stay here. Forwards are counted, and those backwards that reach the images.
 
     Args:
-        problem: counts forwards, and backwards that reach the image.
+        problem: its network is called.
         unit: images come in [0, 1] instead of the units of the problem's bounds.
     """
 
@@ -40,7 +40,7 @@ class CountedModule(nn.Module):
         if (self._low, self._extent) != (0.0, 1.0):
             x = x * self._extent + self._low
         if x.requires_grad:
-            x = x.view_as(x)  # a node of its own, whose hook leaves the caller's tensor alone
+            x = x.view_as(x)  # the hook is put on this view, so that the caller's tensor gets none
             x.register_hook(self._count)
         return problem.network.logits(x)
 
@@ -50,34 +50,46 @@ class CountedModule(nn.Module):
 
 @contextlib.contextmanager
 def seeded(seed: int, x: Tensor, bounds: tuple[float, float]) -> Iterator[None]:
-    """Global random numbers (torch, numpy, random) as a function of `seed` and of the images `x`; as before afterwards."""
-    keys = image_keys("elsewhere", seed, x, bounds)  # of the whole batch: what draws for it draws from one stream
-    start = int.from_bytes(hashlib.sha256(b"".join(keys)).digest()[:4], "big")
-    numbers, others = np.random.get_state(), random.getstate()  # noqa: NPY002 - what other libraries draw from
+    """Set the global random numbers (torch, numpy, random) by `seed` and the images `x`; afterwards they are as before.
+
+    Args:
+        seed: of the attack.
+        x: (n, C, H, W) all images of the batch, since what draws for them draws from one stream.
+        bounds: lowest and highest pixel value.
+    """
+    keys = image_keys("elsewhere", seed, x, bounds)
+    seed_of_batch = int.from_bytes(hashlib.sha256(b"".join(keys)).digest()[:4], "big")
+    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002 - what other libraries draw from
     devices = [x.device] if x.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(start)
-        np.random.seed(start)  # noqa: NPY002 - likewise
-        random.seed(start)
+        torch.manual_seed(seed_of_batch)
+        np.random.seed(seed_of_batch)  # noqa: NPY002 - likewise
+        random.seed(seed_of_batch)
         try:
             yield
         finally:
-            np.random.set_state(numbers)  # noqa: NPY002 - likewise
-            random.setstate(others)
+            np.random.set_state(numpy_state)  # noqa: NPY002 - likewise
+            random.setstate(python_state)
 
 
-def accept(problem: Problem, index: slice, found: Tensor, source: str) -> tuple[Tensor, Tensor]:
-    """What foreign code returned for images `index`, as images inside the bounds, and (n,) bool which are finite.
+def images_inside(problem: Problem, rows: slice, returned: object, source: str) -> tuple[Tensor, Tensor]:
+    """What an attack from elsewhere returned, as images (n, C, H, W) inside the bounds, and (n,) bool which are finite.
 
     Images with NaN or infinite values become the originals.
+
+    Args:
+        problem: its images and bounds.
+        rows: which images the attack was given.
+        returned: what it gave back.
+        source: its name in the message.
 
     Raises:
         ValueError: it is not a tensor of the images' shape.
     """
-    x = problem.x[index]
-    if not isinstance(found, Tensor) or found.shape != x.shape:
-        what = f"a tensor of shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
-        raise ValueError(f"{source} must return images of shape {tuple(x.shape)}, it returned {what}")
-    found = found.detach().to(x)
-    finite = torch.isfinite(found).flatten(1).all(1)
-    return torch.where(finite[:, None, None, None], found, x).clamp(*problem.bounds), finite
+    x = problem.x[rows]
+    if not isinstance(returned, Tensor) or returned.shape != x.shape:
+        kind = f"a tensor of shape {tuple(returned.shape)}" if isinstance(returned, Tensor) else type(returned).__name__
+        raise ValueError(f"{source} must return images of shape {tuple(x.shape)}, it returned {kind}")
+    images = returned.detach().to(x)
+    finite = torch.isfinite(images).flatten(1).all(1)
+    return torch.where(finite[:, None, None, None], images, x).clamp(*problem.bounds), finite

@@ -16,28 +16,32 @@ from advlab.attacks.status import Status
 
 
 def run(problem: Problem, params: Noise) -> AlgorithmResult:
-    """Add one random direction after the other until one flips; status MAX_ITER where none of the trials does."""
+    """Try one random direction after the other until one flips the class; status MAX_ITER where none of the trials does."""
     low, high = problem.bounds
     adv, status = problem.x.clone(), torch.full_like(problem.labels, int(Status.MAX_ITER))
     steps = torch.zeros_like(problem.labels)
     keys = image_keys("noise", params.seed, problem.x, problem.bounds)
-    rows = torch.arange(len(problem), device=problem.x.device)
+    length = params.epsilon * problem.extent
+    unsuccessful = torch.arange(len(problem), device=problem.x.device)
     for trial in range(params.trials):
-        last = trial + 1 == params.trials  # classified by `attack`, like every returned image
-        going = []
-        for part in rows.split(problem.batch_size) if len(rows) else ():
-            drawn = torch.stack([random_direction(keys[i], trial, params.norm, adv[i].shape) for i in part.tolist()])
-            length = params.epsilon * problem.extent
-            adv[part] = (problem.x[part] + (drawn * length).to(adv)).clamp_(low, high)
-            steps[part] += 1
-            if last:
+        last_trial = (
+            trial + 1 == params.trials
+        )  # what it gives is classified by `interface.checked_result`, like all results
+        still_unsuccessful = []
+        for index in unsuccessful.split(problem.batch_size) if len(unsuccessful) else ():
+            directions = torch.stack(
+                [random_direction(keys[i], trial, params.norm, adv[i].shape) for i in index.tolist()]
+            )
+            adv[index] = (problem.x[index] + (directions * length).to(adv)).clamp_(low, high)
+            steps[index] += 1
+            if last_trial:
                 continue
-            logits = problem.forward(adv[part])
-            flips, finite = problem.flipped(logits, part), torch.isfinite(logits).all(1)
-            status[part[flips]] = int(Status.SUCCESS)
-            status[part[~finite]] = int(Status.NONFINITE)
-            going.append(part[finite & ~flips])
-        rows = torch.cat(going) if going else rows[:0]
+            logits = problem.forward(adv[index])
+            flips, finite = problem.flipped(logits, index), torch.isfinite(logits).all(1)
+            status[index[flips]] = int(Status.SUCCESS)
+            status[index[~finite]] = int(Status.NONFINITE)
+            still_unsuccessful.append(index[finite & ~flips])
+        unsuccessful = torch.cat(still_unsuccessful) if still_unsuccessful else unsuccessful[:0]
     return AlgorithmResult(adv=adv, status=status, steps=steps)
 
 
@@ -46,9 +50,14 @@ def random_direction(key: bytes, trial: int, norm: str, shape: tuple[int, ...]) 
 
     Args:
         key: of the image (`image_keys`).
-        trial: number of the direction.
+        trial: number of the direction, from 0.
         norm: l2 or linf.
         shape: (C, H, W).
+
+    >>> random_direction(b"key of an image", 0, "linf", (1, 1, 4)).flatten().tolist()
+    [-1.0, -1.0, -1.0, 1.0]
+    >>> round(float(random_direction(b"key of an image", 0, "l2", (3, 4, 4)).norm()), 12)
+    1.0
     """
     rng, size = generator(key, trial), math.prod(shape)
     if norm == "linf":

@@ -1,14 +1,10 @@
-"""Attacks whose length or goal is given: noise, a ball, one perturbation for a whole set, a level of confidence."""
+"""Hyperparameters of random directions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from advlab.attacks.base import Attack, Norm
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -217,7 +217,7 @@ def test_all_rivals_in_one_batch_give_the_same(monkeypatch: pytest.MonkeyPatch, 
     target = (predictions(network, x) + 1) % 6
     apart = [attacked(network, x, flavour=flavour, norm=norm, clip="none", exact=True)]
     apart.append(attacked(network, x, flavour=flavour, norm=norm, clip="none", targets=target))
-    monkeypatch.setattr("advlab.attacks.boundary.deepfool.algorithm.AT_ONCE", {"cpu": 32})
+    monkeypatch.setattr("advlab.attacks.boundary.deepfool.rival_search.RIVALS_IN_ONE_BATCH", {"cpu": 32})
     together = [attacked(network, x, flavour=flavour, norm=norm, clip="none")]
     together.append(attacked(network, x, flavour=flavour, norm=norm, clip="none", targets=target))
     for one, other in zip(apart, together, strict=True):

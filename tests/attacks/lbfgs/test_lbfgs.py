@@ -11,8 +11,8 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor, nn
 
-from advlab.attacks.lbfgs.algorithm import objective
 from advlab.attacks.lbfgs.box_lbfgs import BoxLBFGS
+from advlab.attacks.lbfgs.objective import objective
 from advlab.attacks.lbfgs.params import LBFGS
 
 Function = Callable[[Tensor], tuple[Tensor, Tensor]]

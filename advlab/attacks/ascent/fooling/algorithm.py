@@ -5,23 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from advlab.attacks.interface import examined, finish
+from advlab.attacks.ascent.fooling.params import Fooling
+from advlab.attacks.interface import checked_result, examined
 from advlab.attacks.logits import cross_entropy_cotangent
 from advlab.attacks.network import Model
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult, AttackResult
 from advlab.attacks.status import Status
 
-if TYPE_CHECKING:
-    from advlab.attacks.ascent.fooling.params import Fooling
-
-GREY = 255.0  # the cited step rule is in grey levels
+GREY_LEVELS = 255.0  # the cited step rule is in units of one grey level of an 8-bit image
 SLACK = 100.0  # rounding units by which a level is passed, so that it still holds when the image is classified again
+GOES_ON = -1  # in place of a `Status`: the ascent does not end here
 
 
 def run(problem: Problem, attack: Fooling) -> AlgorithmResult:
@@ -39,11 +37,11 @@ def fooling_levels(
     bounds: tuple[float, float] = (0.0, 1.0),
     batch_size: int = 0,
 ) -> dict[float, AttackResult]:
-    """Several levels of the same trajectories (F50, F90 and F99 of gunther2017, figures 2 and 4) from one ascent.
+    """Fooling images of several levels (F50, F90 and F99 of gunther2017, figures 2 and 4) from one ascent of each start.
 
     Args:
         attack: its hyperparameters; `level` is not used.
-        model: as in `attack`.
+        model: gives logits (N, K) for images (N, C, H, W) in the units of `bounds`.
         starts: (N, C, H, W) images inside `bounds`.
         targets: (N,) classes to reach; a start appears once for each of its targets.
         levels: probabilities between 0 and 1.
@@ -57,106 +55,155 @@ def fooling_levels(
     Raises:
         ValueError: names the argument and the remedy.
     """
-    stops = {level: replace(attack, level=level) for level in sorted(levels)}
-    if not stops:
+    attacks = {level: replace(attack, level=level) for level in sorted(levels)}
+    if not attacks:
         raise ValueError("levels is empty: give the probabilities to reach")
     labels = torch.zeros(len(starts), dtype=torch.int64)
     with examined(attack, model, starts, labels, targets, bounds, batch_size, {}) as images:
-        outcomes = ascend_to_levels(images.problem, attack, list(stops))
-        return {level: finish(stops[level], images, outcome) for level, outcome in zip(stops, outcomes, strict=True)}
+        results = ascend_to_levels(images.problem, attack, list(attacks))
+        return {
+            level: checked_result(attacks[level], images, result)
+            for level, result in zip(attacks, results, strict=True)
+        }
 
 
 def ascend_to_levels(problem: Problem, attack: Fooling, levels: Sequence[float]) -> list[AlgorithmResult]:
     """One ascent of each image, with its first point at or above each of the ascending levels.
 
     An image leaves when it reaches the last level, when a step no longer changes it (ZERO_GRADIENT: the step vanishes;
-    NO_FLIP_AT_SATURATION: every pixel that moves is held by the bounds) or when it is not finite; what is missing
-    then is the point of highest probability.
+    NO_FLIP_AT_SATURATION: every pixel that moves is held by the bounds) or when it is not finite. The result of a level
+    that it has not reached then is its point of highest probability.
     """
     assert problem.targets is not None
-    low, high = problem.bounds
-    x, t = problem.x, problem.targets
-    n, device = len(x), x.device
-    eps = torch.finfo(x.dtype).eps
-    thresholds = torch.tensor([v + SLACK * eps * (1 - v) for v in levels], dtype=torch.float64, device=device)[:, None]
-    adv = [x.clone() for _ in levels]
-    status = torch.full((len(levels), n), int(Status.MAX_ITER), device=device)
-    steps = torch.zeros_like(status)
-    reached = torch.zeros_like(status, dtype=torch.bool)
-
-    live, best, peak = (
-        torch.arange(n, device=device),
-        x,
-        torch.full((n,), -torch.inf, dtype=torch.float64, device=device),
-    )
+    records = LevelRecords(problem, levels)
+    x, targets = problem.x, problem.targets
+    image = torch.arange(len(x), device=x.device)  # of the problem, for each row that is still ascending
+    likeliest = x  # of the points of each row so far, the one of highest probability
+    highest_log_p = torch.full((len(x),), -torch.inf, dtype=torch.float64, device=x.device)
     for step in range(attack.max_iter + 1):
-        if not len(live):
+        if not len(image):
             break
-        last = step == attack.max_iter
-        if last:
-            logits = problem.forward(x)
-            ended = torch.full_like(live, int(Status.MAX_ITER))
-            after = x
+        if step < attack.max_iter:
+            logits, slope = problem.gradient(x, log_probability_cotangent(targets))
+            log_p = log_probability(logits, targets)
+            next_x, ended = step_from(x, slope, log_p, attack, problem.bounds)
         else:
-            logits, slope = problem.gradient(x, ascent_of(t))
-        log_p = torch.log_softmax(logits.double(), 1).gather(1, t[:, None])[:, 0]
-        if not last:
-            after, ended = step_from(x, slope, log_p, attack, low, high)
+            logits = problem.forward(x)
+            log_p = log_probability(logits, targets)
+            next_x, ended = x, torch.full_like(image, int(Status.MAX_ITER))
         ended = torch.where(torch.isfinite(logits).all(1), ended, int(Status.NONFINITE))
         p = log_p.exp()
-        ended = torch.where(p >= thresholds[-1], int(Status.SUCCESS), ended)
-        first = (p >= thresholds) & ~reached[:, live]
-        higher = log_p > peak
-        best = torch.where(higher[:, None, None, None], x, best)
-        peak = torch.where(higher, log_p, peak)
-        over = ended >= 0
-        if bool(first.any() | over.any()):  # the only look at the device in a step
-            for k in range(len(levels)):
-                index = live[first[k]]
-                adv[k][index], steps[k, index], status[k, index] = x[first[k]], step, int(Status.SUCCESS)
-                reached[k, index] = True
-                missing = over & ~reached[k, live]
-                index = live[missing]
-                adv[k][index], steps[k, index], status[k, index] = best[missing], step, ended[missing]
-            keep = ~over
-            live, after, t, best, peak = live[keep], after[keep], t[keep], best[keep], peak[keep]
-        x = after
-    return [AlgorithmResult(adv=adv[k], status=status[k], steps=steps[k]) for k in range(len(levels))]
+        ended = torch.where(p >= records.thresholds[-1], int(Status.SUCCESS), ended)
+        higher = log_p > highest_log_p
+        likeliest = torch.where(higher[:, None, None, None], x, likeliest)
+        highest_log_p = torch.where(higher, log_p, highest_log_p)
+        over = ended != GOES_ON
+        newly = records.newly_reached(p, image)
+        if bool(newly.any() | over.any()):  # the only time in a step that the host waits for the device
+            records.write_reached(newly, image, x, step)
+            records.write_missed(over, image, likeliest, step, ended)
+            left = ~over
+            image, next_x, targets = image[left], next_x[left], targets[left]
+            likeliest, highest_log_p = likeliest[left], highest_log_p[left]
+        x = next_x
+    return records.results()
+
+
+class LevelRecords:
+    """What an ascent gives for each of L ascending levels.
+
+    Attributes:
+        thresholds: (L, 1) float64 probabilities, so far above the levels that rounding cannot undo them.
+        adv: L tensors (N, C, H, W).
+        status, steps: (L, N) int64.
+        reached: (L, N) bool.
+    """
+
+    def __init__(self, problem: Problem, levels: Sequence[float]) -> None:
+        x = problem.x
+        eps = torch.finfo(x.dtype).eps
+        raised = [level + SLACK * eps * (1 - level) for level in levels]
+        self.thresholds = torch.tensor(raised, dtype=torch.float64, device=x.device)[:, None]
+        self.adv = [x.clone() for _ in levels]
+        self.status = torch.full((len(levels), len(x)), int(Status.MAX_ITER), device=x.device)
+        self.steps = torch.zeros_like(self.status)
+        self.reached = torch.zeros_like(self.status, dtype=torch.bool)
+
+    def newly_reached(self, p: Tensor, image: Tensor) -> Tensor:
+        """(L, n) bool: which levels the probabilities `p` (n,) of the images `image` (n,) reach for the first time."""
+        return (p >= self.thresholds) & ~self.reached[:, image]
+
+    def write_reached(self, newly: Tensor, image: Tensor, x: Tensor, step: int) -> None:
+        """Points `x` (n, C, H, W) of the images `image` (n,) are the results of the levels `newly` (L, n)."""
+        for level in range(len(self.adv)):
+            rows = newly[level]
+            index = image[rows]
+            self.adv[level][index], self.steps[level, index] = x[rows], step
+            self.status[level, index] = int(Status.SUCCESS)
+            self.reached[level, index] = True
+
+    def write_missed(self, over: Tensor, image: Tensor, likeliest: Tensor, step: int, ended: Tensor) -> None:
+        """For the rows `over` (n,) that end here, the results of the levels that they have not reached.
+
+        Args:
+            over: (n,) bool.
+            image: (n,) which image of the problem each row is.
+            likeliest: (n, C, H, W) the point of highest probability.
+            step: number of steps so far.
+            ended: (n,) the `Status` that says why.
+        """
+        for level in range(len(self.adv)):
+            rows = over & ~self.reached[level, image]
+            index = image[rows]
+            self.adv[level][index], self.steps[level, index] = likeliest[rows], step
+            self.status[level, index] = ended[rows]
+
+    def results(self) -> list[AlgorithmResult]:
+        """One result a level."""
+        return [
+            AlgorithmResult(adv=adv, status=status, steps=steps)
+            for adv, status, steps in zip(self.adv, self.status, self.steps, strict=True)
+        ]
 
 
 def step_from(
-    x: Tensor, slope: Tensor, log_p: Tensor, attack: Fooling, low: float, high: float
+    x: Tensor, slope: Tensor, log_p: Tensor, attack: Fooling, bounds: tuple[float, float]
 ) -> tuple[Tensor, Tensor]:
-    """The images one step on, inside the bounds, and why an ascent ends here (a `Status`; -1: it does not).
+    """The images one step on, inside the bounds, and why an ascent ends here (a `Status`, or GOES_ON).
 
-    With g = dp/dx in grey levels, x + min(max_lr, min(early, late (1 - p)) / ||g||^2) g. The gradient comes as that of
-    log p and is scaled by p in float64: p itself underflows in float32 far from the target.
+    With g = dp/dx in grey levels, the step is min(max_lr, min(early, late (1 - p)) / ||g||^2) g. The gradient comes as that
+    of log p and is scaled by p in float64: p itself underflows in float32 far from the target.
 
     Args:
         x: (n, C, H, W) images.
         slope: (n, C, H, W) gradient of log p, overwritten.
         log_p: (n,) float64.
         attack: its step rule.
-        low: lowest pixel value.
-        high: highest pixel value.
+        bounds: lowest and highest pixel value.
     """
-    grey = (high - low) / GREY
+    low, high = bounds
+    grey_level = (high - low) / GREY_LEVELS
     norm = torch.linalg.vector_norm(slope.flatten(1), dim=1, dtype=torch.float64)
     p = log_p.exp()
     progress = (-attack.late * torch.expm1(log_p)).clamp(max=attack.early)
-    square = (norm * grey).square()
-    weight = torch.minimum(attack.max_lr * p, progress / (p * square)) * grey**2
+    square = (norm * grey_level).square()
+    weight = torch.minimum(attack.max_lr * p, progress / (p * square)) * grey_level**2
     weight = weight.clamp(max=torch.finfo(x.dtype).max)  # infinity times a pixel without a slope would be NaN
-    moved = slope.mul_(weight.to(x.dtype)[:, None, None, None]).add_(x)
-    vanished = (moved == x).flatten(1).all(1)
-    after = moved.clamp(low, high)
-    held = (after == x).flatten(1).all(1)
-    ended = torch.where(held, int(Status.NO_FLIP_AT_SATURATION), -1)
+    unclipped = slope.mul_(weight.to(x.dtype)[:, None, None, None]).add_(x)
+    vanished = (unclipped == x).flatten(1).all(1)
+    clipped = unclipped.clamp(low, high)
+    held = (clipped == x).flatten(1).all(1)
+    ended = torch.where(held, int(Status.NO_FLIP_AT_SATURATION), GOES_ON)
     ended = torch.where(vanished, int(Status.ZERO_GRADIENT), ended)
-    return after, torch.where(torch.isfinite(norm), ended, int(Status.NONFINITE))
+    return clipped, torch.where(torch.isfinite(norm), ended, int(Status.NONFINITE))
 
 
-def ascent_of(targets: Tensor) -> Callable[[Tensor, slice], Tensor]:
+def log_probability(logits: Tensor, targets: Tensor) -> Tensor:
+    """(n,) float64 logarithms of the targets' (n,) probabilities."""
+    return torch.log_softmax(logits.double(), 1).gather(1, targets[:, None])[:, 0]
+
+
+def log_probability_cotangent(targets: Tensor) -> Callable[[Tensor, slice], Tensor]:
     """Gives, for a batch of logits (b, K), the gradient of the targets' log-probabilities: one-hot - softmax."""
 
     def cotangent(logits: Tensor, rows: slice) -> Tensor:
@@ -168,14 +215,21 @@ def ascent_of(targets: Tensor) -> Callable[[Tensor, slice], Tensor]:
 def random_starts(count: int, shape: Sequence[int], seed: int = 0) -> Tensor:
     """(count, C, H, W) float32 images in [0, 1] of independent whole grey levels, uniform on 0..255.
 
-    Image i is a function of (seed, i) alone: the bytes of SHAKE-256.
+    Image i is a function of (seed, i) alone: the bytes that SHAKE-256 gives for them.
 
     Args:
         count: images.
         shape: (C, H, W).
         seed: of the draws.
+
+    >>> (random_starts(1, (1, 1, 3)) * 255).round().int().tolist()
+    [[[[55, 105, 165]]]]
+    >>> torch.equal(random_starts(3, (1, 1, 3))[:1], random_starts(1, (1, 1, 3)))  # the first image is the same
+    True
     """
     size = torch.Size(shape).numel()
     stream = b"".join(hashlib.shake_256(f"advlab start/{seed}/{i}".encode()).digest(size) for i in range(count))
-    values = torch.frombuffer(bytearray(stream), dtype=torch.uint8) if stream else torch.empty(0, dtype=torch.uint8)
-    return (values.double() / GREY).float().reshape(count, *shape)
+    grey_levels = (
+        torch.frombuffer(bytearray(stream), dtype=torch.uint8) if stream else torch.empty(0, dtype=torch.uint8)
+    )
+    return (grey_levels.double() / GREY_LEVELS).float().reshape(count, *shape)

@@ -44,7 +44,5 @@ class Fooling(Attack):
 
     def achieved(self, logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
         """(N,) bool: the target's probability reaches the level."""
-        import torch
-
         assert targets is not None
-        return torch.softmax(logits, 1).gather(1, targets[:, None])[:, 0] >= self.level
+        return logits.softmax(1).gather(1, targets[:, None])[:, 0] >= self.level

@@ -2,164 +2,169 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
-from advlab.attacks.boundary.nearest_boundary import Gradients, nearest, nearest_at_once
+from advlab.attacks.boundary.deepfool.params import DeepFool
+from advlab.attacks.boundary.deepfool.refinement import refine
+from advlab.attacks.boundary.deepfool.rival_search import choose_search
+from advlab.attacks.boundary.nearest_boundary import Projection
 from advlab.attacks.network import Linearisation
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
 
-if TYPE_CHECKING:
-    from advlab.attacks.boundary.deepfool.params import DeepFool
-
-NUDGE = 1e-4  # of the extent, added to each step by the Python flavour
-AT_ONCE = {
-    "cpu": 0
-}  # up to so many rivals an image they are looked at in one batch, elsewhere up to 32: for a CPU a row
-# more costs as much as a row later, for an accelerator it does not
-REPACK = 0.25  # share of finished images from which on those that are left are worth a forward of their own
+EXTRA_LENGTH = 1e-4  # added to each step by the Python flavour, in units of the bounds' length
+REPACKED_SHARE = 0.25  # a batch with a larger share of finished images is filled up before it goes on
 
 
 def run(problem: Problem, params: DeepFool) -> AlgorithmResult:
     """Step to the nearest linearised boundary until the class changes (Moosavi-Dezfooli et al. 2016, algorithms 1 and 2).
 
-    Each step costs one forward, which tells whether an image is finished and linearises it where it is not (two in the
-    flavour matlab), and the gradients that `nearest` asks for. What comes out is checked after the last step.
+    Each step costs one forward, which tells whether an image is finished and linearises the network there where it is not
+    (two in the flavour matlab), and the gradients that the search of the nearest boundary asks for. What is returned is
+    classified once more after the last step.
 
-    With `exact`, `facts["rival_differs"]` is the share of steps at which the economical choice, taking the same steps,
+    With `exact`, `facts["rival_differs"]` is the share of steps at which the economical search, taking the same steps,
     would have chosen another rival (not where all rivals are looked at in one batch: there is no economy to judge).
 
     Raises:
         ValueError: a basis of the wrong shape, that is not orthonormal, or together with clipping or another norm.
     """
-    outcome = Stepper(problem, params).run()
-    if not params.refine:
-        return outcome
-    from advlab.attacks.boundary.deepfool.refinement import refine
-
-    return refine(problem, params, outcome)
+    result = BatchedDeepFool(problem, params).run()
+    return refine(problem, params, result) if params.refine else result
 
 
-class Stepper:
-    """The images in work: `index` into the problem, perturbation `r` before the overshoot, steps `count`, norms `known`."""
+class BatchedDeepFool:
+    """DeepFool's steps on all images of a problem: as many as fit into a batch are in work, the others wait for a place.
+
+    Of each row of the batch three tensors tell: `image` (n,), which image of the problem it is, `perturbation`
+    (n, C, H, W), the sum of its steps without the overshoot, and `steps_taken` (n,). `adv`, `status` and `steps` are the
+    results of all N images.
+    """
 
     def __init__(self, problem: Problem, params: DeepFool) -> None:
         self.problem, self.params = problem, params
         x = problem.x
-        self.project = confinement(problem, params)
-        self.factor = 1 + params.overshoot
         self.adv = x.clone()
         self.status = torch.full((len(x),), int(Status.MAX_ITER), dtype=torch.int64, device=x.device)
         self.steps = torch.zeros_like(self.status)
-        self.allowed = candidates(problem, params.candidates)
-        self.index, self.count = self.status[:0], self.status[:0]
-        self.r, self.known, self.shadow = x[:0], problem.logits[:0], problem.logits[:0]
-        rivals = int(self.allowed.sum(1).max()) if len(x) and problem.targets is None else 1
-        self.at_once = rivals <= AT_ONCE.get(x.device.type, 32)
-        self.places = max(1, problem.batch_size // rivals if self.at_once else problem.batch_size)
-        self.next = self.looks = 0
-        self.differing = x.new_zeros(())
+        self.rivals = rivals_of_labels(problem, params.candidates)
+        most_rivals = int(self.rivals.sum(1).max()) if len(x) and problem.targets is None else 1
+        self.search = choose_search(problem, params, projection(problem, params), most_rivals)
+        self.image, self.steps_taken, self.perturbation = self.status[:0], self.status[:0], x[:0]
+        self.next_image = 0
+        self.lengthening = 1 + params.overshoot
 
     def run(self) -> AlgorithmResult:
-        """Until no image is left."""
-        problem, python = self.problem, self.params.flavour == "python"
-        while self._refill():
-            point = self._clipped(problem.x[self.index] + self.factor * self.r)
-            at = problem.linearise(point) if python and not self.at_once else None
-            if at is not None:
-                logits = at.logits
-            else:  # before the first step they are known
-                logits = problem.forward(point) if bool(self.count.any()) else problem.logits[self.index]
-            done = self._retire(point, logits)
-            if at is None or float(done.float().mean()) > REPACK:
-                self._keep(~done)
-                if at is not None or not len(self.index):
-                    continue
-                logits, point, done = logits[~done], point[~done], done[~done]
-                if not python:
-                    point = problem.x[self.index] + self.r
-                at = None if self.at_once else problem.linearise(point)
-            self._step(point, at, logits, ~done)
-        facts = {"rival_differs": float(self.differing) / self.looks} if self.looks else None
-        return AlgorithmResult(self.adv, self.status, self.steps, facts=facts)
+        """Step until no image is left."""
+        shared = self.params.flavour == "python" and self.search.uses_linearisation
+        advance = self._advance_by_one_forward if shared else self._advance_by_two_forwards
+        while self._fill_places():
+            advance()
+        return AlgorithmResult(self.adv, self.status, self.steps, facts=self.search.facts())
 
-    def _refill(self) -> bool:
-        """New images into the free places; whether any image is in work."""
-        last = min(len(self.problem), self.next + self.places - len(self.index))
-        fresh = torch.arange(self.next, last, device=self.index.device)
-        if len(fresh):
-            self.next = last
-            nothing = torch.zeros_like(self.problem.logits[fresh])
-            self.index = torch.cat([self.index, fresh])
-            self.count = torch.cat([self.count, torch.zeros_like(fresh)])
-            self.r = torch.cat([self.r, torch.zeros_like(self.problem.x[fresh])])
-            self.known, self.shadow = torch.cat([self.known, nothing]), torch.cat([self.shadow, nothing])
-        return len(self.index) > 0
+    def _fill_places(self) -> bool:
+        """Take waiting images into the free places of the batch; gives whether any image is in work."""
+        last = min(len(self.problem), self.next_image + self.search.batch_size - len(self.image))
+        new = torch.arange(self.next_image, last, device=self.image.device)
+        if len(new):
+            self.next_image = last
+            self.image = torch.cat([self.image, new])
+            self.steps_taken = torch.cat([self.steps_taken, torch.zeros_like(new)])
+            self.perturbation = torch.cat([self.perturbation, torch.zeros_like(self.problem.x[new])])
+        return len(self.image) > 0
 
-    def _keep(self, rows: Tensor) -> None:
-        if not bool(rows.all()):
-            self.index, self.count, self.r = self.index[rows], self.count[rows], self.r[rows]
-            self.known, self.shadow = self.known[rows], self.shadow[rows]
+    def _advance_by_one_forward(self) -> None:
+        """Classify and linearise the lengthened images by the same forward; step, unless too many are finished."""
+        point = self._lengthened()
+        linearisation = self.problem.linearise(point)
+        finished = self._write_finished(point, linearisation.logits)
+        if float(finished.float().mean()) > REPACKED_SHARE:
+            self._keep(~finished)
+        else:
+            self._step(point, linearisation.logits, ~finished, linearisation)
+
+    def _advance_by_two_forwards(self) -> None:
+        """Classify the lengthened images; step where they are not finished, from these or, in the flavour matlab, from x + r."""
+        point = self._lengthened()
+        # before any step the logits are those of the images themselves
+        logits = self.problem.forward(point) if bool(self.steps_taken.any()) else self.problem.logits[self.image]
+        finished = self._write_finished(point, logits)
+        self._keep(~finished)
+        if not len(self.image):
+            return
+        matlab = self.params.flavour == "matlab"
+        start = self.problem.x[self.image] + self.perturbation if matlab else point[~finished]
+        self._step(start, logits[~finished], torch.ones_like(self.image, dtype=torch.bool))
+
+    def _lengthened(self) -> Tensor:
+        """(n, C, H, W) x + (1 + overshoot) r of the rows, clipped if every step is."""
+        return self._clipped(self.problem.x[self.image] + self.lengthening * self.perturbation)
 
     def _clipped(self, point: Tensor) -> Tensor:
         return point.clamp(*self.problem.bounds) if self.params.clip == "each" else point
 
-    def _retire(self, point: Tensor, logits: Tensor) -> Tensor:
-        """(n,) bool of the images that are finished; what they have become is written down."""
-        flipped = self.problem.flipped(logits, self.index)
+    def _write_finished(self, point: Tensor, logits: Tensor) -> Tensor:
+        """(n,) bool: rows that are adversarial, not finite or out of steps, whose results are written."""
+        flipped = self.problem.flipped(logits, self.image)
         broken = ~torch.isfinite(logits).all(1)
-        done = flipped | broken | (self.count >= self.params.max_iter)
+        finished = flipped | broken | (self.steps_taken >= self.params.max_iter)
         status = torch.where(flipped, int(Status.SUCCESS), int(Status.MAX_ITER))
-        self._write(done, point, torch.where(broken, int(Status.NONFINITE), status))
-        return done
+        self._write(finished, point, torch.where(broken, int(Status.NONFINITE), status))
+        return finished
 
     def _write(self, rows: Tensor, point: Tensor, status: Tensor) -> None:
-        where, final = self.index[rows], point[rows]
-        self.adv[where] = final if self.params.clip == "none" else final.clamp(*self.problem.bounds)
-        self.status[where], self.steps[where] = status[rows], self.count[rows]
+        """Write the results of the rows that `rows` (n,) bool names."""
+        image, final = self.image[rows], point[rows]
+        self.adv[image] = final if self.params.clip == "none" else final.clamp(*self.problem.bounds)
+        self.status[image], self.steps[image] = status[rows], self.steps_taken[rows]
 
-    def _step(self, point: Tensor, at: Linearisation | None, logits: Tensor, active: Tensor) -> None:
-        """One step of the active images; the others, and those with no boundary in sight, leave."""
+    def _keep(self, rows: Tensor) -> None:
+        """Drop all rows but those that `rows` (n,) bool names."""
+        if not bool(rows.all()):
+            self.image, self.steps_taken = self.image[rows], self.steps_taken[rows]
+            self.perturbation = self.perturbation[rows]
+
+    def _step(self, point: Tensor, logits: Tensor, active: Tensor, linearisation: Linearisation | None = None) -> None:
+        """One step of the rows `active` (n,) bool; the other rows, and those with no boundary in sight, leave the batch.
+
+        Args:
+            point: (n, C, H, W) where the network is linearised.
+            logits: (n, K) that tell the current classes of the rows.
+            active: (n,) bool.
+            linearisation: of the network at `point`, if there is one already.
+        """
         problem, params = self.problem, self.params
-        dual = DUAL[params.norm]
-        if problem.targets is None:
-            reference, allowed = problem.labels[self.index], self.allowed[self.index] & active[:, None]
-        else:  # one rival: the boundary between the current class and the target (jetley2018, algorithm 1)
-            reference, allowed = logits.argmax(1), torch.zeros_like(logits, dtype=torch.bool)
-            allowed.scatter_(1, problem.targets[self.index][:, None], active[:, None])
-        if at is None:
-            found = nearest_at_once(problem, point, reference, allowed, project=self.project, dual=dual)
+        reference, allowed = self._reference_and_rivals(logits, active)
+        boundary = self.search.nearest(self.image, point, reference, allowed, linearisation)
+        moving = active & torch.isfinite(boundary.distance)
+        status = torch.where(torch.isnan(boundary.distance), int(Status.NONFINITE), int(Status.ZERO_GRADIENT))
+        self._write(active & ~moving, point, status)
+        length = boundary.distance + (EXTRA_LENGTH * problem.extent if params.flavour == "python" else 0.0)
+        if params.norm == "linf":
+            direction = boundary.gradient.sign()
         else:
-            gaps = (at.logits - at.logits.gather(1, reference[:, None])).abs()
-            gradients = Gradients(problem, at, point, reference, project=self.project, dual=dual)
-            found = nearest(gaps, allowed, self.known, gradients, exact=params.exact, like=point)
-            if params.exact:
-                economical = nearest(gaps, allowed, self.shadow, lambda i, k: (self.known[i, k], None), exact=False)
-                self.differing += (active & (economical.rival != found.rival)).sum()
-                self.looks += int(active.sum())
-        going = active & torch.isfinite(found.distance)
-        status = torch.where(torch.isnan(found.distance), int(Status.NONFINITE), int(Status.ZERO_GRADIENT))
-        self._write(active & ~going, point, status)
-        length = found.distance + (NUDGE * problem.extent if params.flavour == "python" else 0.0)
-        direction = found.w.sign() if params.norm == "linf" else found.w / found.norm.view(-1, 1, 1, 1)
-        self.r = self.r + length.view(-1, 1, 1, 1) * direction
-        self.count = self.count + 1
-        self._keep(going)
-        if params.clip == "each":
-            x = problem.x[self.index]
-            self.r = (self._clipped(x + self.factor * self.r) - x) / self.factor
+            direction = boundary.gradient / boundary.gradient_norm.view(-1, 1, 1, 1)
+        self.perturbation = self.perturbation + length.view(-1, 1, 1, 1) * direction
+        self.steps_taken = self.steps_taken + 1
+        self._keep(moving)
+        if params.clip == "each":  # what clipping takes away is no part of the perturbation
+            x = problem.x[self.image]
+            self.perturbation = (self._lengthened() - x) / self.lengthening
+
+    def _reference_and_rivals(self, logits: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
+        """(n,) class that each row is to leave, and (n, K) bool the classes that it may go to; none where not `active`."""
+        targets = self.problem.targets
+        if targets is None:
+            return self.problem.labels[self.image], self.rivals[self.image] & active[:, None]
+        # the boundary between the current class and the target (jetley2018, algorithm 1)
+        allowed = torch.zeros_like(logits, dtype=torch.bool)
+        return logits.argmax(1), allowed.scatter_(1, targets[self.image][:, None], active[:, None])
 
 
-DUAL = {"l2": "l2", "linf": "l1"}
-
-
-def candidates(problem: Problem, count: int) -> Tensor:
-    """(N, K) bool: the rivals of each label, all or the `count` with the largest logits at the clean image."""
+def rivals_of_labels(problem: Problem, count: int) -> Tensor:
+    """(N, K) bool: the rivals of each label, all (`count` 0) or the `count` with the largest logits at the image itself."""
     logits = problem.logits.scatter(1, problem.labels[:, None], -torch.inf)
     if not count or count >= problem.classes - 1:
         return logits > -torch.inf
@@ -167,15 +172,15 @@ def candidates(problem: Problem, count: int) -> Tensor:
     return chosen.scatter_(1, logits.topk(count, dim=1).indices, True)
 
 
-def confinement(problem: Problem, params: DeepFool) -> Callable[[Tensor], Tensor]:
-    """The orthogonal projection of gradients (n, C, H, W) onto the span of `basis` (D, d), or nothing.
+def projection(problem: Problem, params: DeepFool) -> Projection:
+    """The orthogonal projection of gradients (n, C, H, W) onto the span of `basis` (D, d), or the identity without one.
 
     Raises:
-        ValueError: see `deepfool`.
+        ValueError: a basis of the wrong shape, that is not orthonormal, or together with clipping or another norm.
     """
     basis = problem.data.get("basis")
     if basis is None:
-        return lambda w: w
+        return lambda gradients: gradients
     size = problem.x[0].numel() if len(problem) else basis.shape[0]
     if basis.ndim != 2 or basis.shape[0] != size or not 0 < basis.shape[1] <= size:
         raise ValueError(f"basis must be of shape (D, d) with D = {size} and d at most D, got {tuple(basis.shape)}")
@@ -190,4 +195,4 @@ def confinement(problem: Problem, params: DeepFool) -> Callable[[Tensor], Tensor
             f"the columns of basis must be orthonormal, they are off by {error:.2g}: take torch.linalg.qr of it"
         )
     q = basis.to(problem.x)
-    return lambda w: ((w.flatten(1) @ q) @ q.T).view_as(w)
+    return lambda gradients: ((gradients.flatten(1) @ q) @ q.T).view_as(gradients)

@@ -1,4 +1,4 @@
-"""Attacks from elsewhere: those of other libraries by name, and a user's own function."""
+"""Hyperparameters of an attack of foolbox, torchattacks or ART, called by its name there."""
 
 from __future__ import annotations
 

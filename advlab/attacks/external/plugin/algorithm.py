@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
-from advlab.attacks.external.counted_module import CountedModule, accept, seeded
+from advlab.attacks.external.counted_module import CountedModule, images_inside, seeded
+from advlab.attacks.external.plugin.params import PluginAttack
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
-
-if TYPE_CHECKING:
-    from advlab.attacks.external.plugin.params import PluginAttack
 
 
 def run(problem: Problem, params: PluginAttack) -> AlgorithmResult:
@@ -29,13 +27,13 @@ def run(problem: Problem, params: PluginAttack) -> AlgorithmResult:
     for start in range(0, len(problem), problem.batch_size):
         rows = slice(start, min(start + problem.batch_size, len(problem)))
         x = problem.x[rows].clone()
-        extra: dict[str, Any] = {}
+        arguments: dict[str, Any] = dict(params.options)
         if "bounds" in params.passes:
-            extra["bounds"] = problem.bounds
+            arguments["bounds"] = problem.bounds
         if "targets" in params.passes:
-            extra["targets"] = None if problem.targets is None else problem.targets[rows].clone()
+            arguments["targets"] = None if problem.targets is None else problem.targets[rows].clone()
         with seeded(seed if isinstance(seed, int) else 0, x, problem.bounds), torch.enable_grad():
-            found = params.function(model, x, problem.labels[rows].clone(), **extra, **params.options)
-        adv[rows], finite = accept(problem, rows, found, f"the attack {params.label}")
+            returned = params.function(model, x, problem.labels[rows].clone(), **arguments)
+        adv[rows], finite = images_inside(problem, rows, returned, f"the attack {params.label}")
         status[rows] = torch.where(finite, int(Status.MAX_ITER), int(Status.NONFINITE))
     return AlgorithmResult(adv, status, torch.zeros_like(status))

@@ -1,4 +1,4 @@
-"""What a user's own attack declares."""
+"""What the attack that a user registers declares."""
 
 from __future__ import annotations
 

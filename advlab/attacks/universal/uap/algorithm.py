@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from advlab.attacks.boundary.deepfool.algorithm import Stepper
+from advlab.attacks.boundary.deepfool.algorithm import BatchedDeepFool
 from advlab.attacks.boundary.deepfool.params import DeepFool
 from advlab.attacks.boundary.one_image import OneImageDeepFool
 from advlab.attacks.norms import norms_of_each
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
-
-if TYPE_CHECKING:
-    from advlab.attacks.universal.uap.params import UAP
+from advlab.attacks.universal.uap.params import UAP
 
 
 def run(problem: Problem, params: UAP) -> AlgorithmResult:
     """Aggregate DeepFool steps over the images (Moosavi-Dezfooli et al. 2017, algorithm 1).
 
-    exact: the next image, in a shuffled order, that v does not fool is found by looking at several at once; the minimal
-    step that fools it is added to v, and v is projected onto the ball. The outcome is the sequential algorithm's.
-    minibatch (not the paper's): the mean of the steps of `images` images at a time.
+    The mode exact goes through the images in a shuffled order: to v it adds the smallest step that fools the next image
+    that v does not fool, and projects v onto the ball. Several images are classified at once to find that image; the
+    result is the sequential algorithm's. The mode minibatch, which is not the paper's, adds the mean step of `images`
+    images at a time.
 
-    After each pass the fooling rate, the share of images whose prediction changes, is measured; the best v is kept.
-    Within the algorithm x + v may leave the bounds, as in the authors' code; `adv` is clipped. `facts` holds
+    After each pass the fooling rate is measured, the share of images whose prediction changes; the v with the highest is
+    kept. Within the algorithm x + v may leave the bounds, as in the authors' code; `adv` is clipped. `facts` holds
     `fooling_rate` and `fooling_rate_clipped`, the same with `held_out_` before, `passes` and `updates`.
 
     Raises:
@@ -41,32 +39,34 @@ def run(problem: Problem, params: UAP) -> AlgorithmResult:
     if not len(problem):
         return AlgorithmResult(problem.x.clone(), problem.labels.clone(), problem.labels.clone(), universal=v, facts={})
     generator = torch.Generator().manual_seed(params.seed)
-    best, best_rate, passes, updates = v, 0.0, 0, 0
-    single = OneImageDeepFool(
+    universal, highest_rate, passes, updates = v, 0.0, 0, 0
+    deepfool = OneImageDeepFool(
         problem, max_iter=params.max_iter, overshoot=params.overshoot, candidates=params.candidates
     )
-    while passes < params.passes and best_rate < params.fooling:
+    while passes < params.passes and highest_rate < params.fooling:
         order = torch.randperm(len(problem), generator=generator).to(problem.x.device)
         if params.mode == "exact":
-            v, count = exact_pass(problem, params, v, order, single)
+            v, updates_of_pass = exact_pass(problem, params, v, order, deepfool)
         else:
-            v, count = minibatch_pass(problem, params, v, order)
-        passes, updates = passes + 1, updates + count
+            v, updates_of_pass = minibatch_pass(problem, params, v, order)
+        passes, updates = passes + 1, updates + updates_of_pass
         rate = fooling_rate(problem, problem.x, problem.labels, v)
-        if rate > best_rate or passes == 1:
-            best, best_rate = v, rate
-        if not count:
+        if rate > highest_rate or passes == 1:
+            universal, highest_rate = v, rate
+        if not updates_of_pass:
             break
-    facts = {"fooling_rate": best_rate, "passes": passes, "updates": updates}
-    facts["fooling_rate_clipped"] = fooling_rate(problem, problem.x, problem.labels, best, clip=True)
+    facts = {"fooling_rate": highest_rate, "passes": passes, "updates": updates}
+    facts["fooling_rate_clipped"] = fooling_rate(problem, problem.x, problem.labels, universal, clip=True)
     if held_out is not None:
         x = held_out.to(problem.x)
         labels = problem.forward(x).argmax(1)
-        facts["held_out_fooling_rate"] = fooling_rate(problem, x, labels, best)
-        facts["held_out_fooling_rate_clipped"] = fooling_rate(problem, x, labels, best, clip=True)
-    adv = (problem.x + best).clamp(*problem.bounds)
-    status = torch.full_like(problem.labels, int(Status.MAX_ITER))  # success is what the check of `adv` finds
-    return AlgorithmResult(adv, status, torch.full_like(status, passes), universal=best, facts=facts)
+        facts["held_out_fooling_rate"] = fooling_rate(problem, x, labels, universal)
+        facts["held_out_fooling_rate_clipped"] = fooling_rate(problem, x, labels, universal, clip=True)
+    adv = (problem.x + universal).clamp(*problem.bounds)
+    status = torch.full_like(
+        problem.labels, int(Status.MAX_ITER)
+    )  # `interface.checked_result` sees which images are fooled
+    return AlgorithmResult(adv, status, torch.full_like(status, passes), universal=universal, facts=facts)
 
 
 def check_held_out(problem: Problem, held_out: Tensor) -> None:
@@ -89,53 +89,69 @@ def check_held_out(problem: Problem, held_out: Tensor) -> None:
         )
 
 
-def exact_pass(problem: Problem, params: UAP, v: Tensor, order: Tensor, single: OneImageDeepFool) -> tuple[Tensor, int]:
-    """One pass over the images in `order`; v (C, H, W) after it, and how often it was changed."""
-    images, start, look, updates = order.tolist(), 0, 1, 0
+def exact_pass(
+    problem: Problem, params: UAP, v: Tensor, order: Tensor, deepfool: OneImageDeepFool
+) -> tuple[Tensor, int]:
+    """One pass over the images in `order` (n,); gives v (C, H, W) after it, and how often it was changed.
+
+    The next image that v does not fool is looked for among several images at once. Their number doubles as long as all are
+    fooled, and is otherwise that which would have been enough.
+    """
+    images, start, lookahead, updates = order.tolist(), 0, 1, 0
     while start < len(images):
-        index = order[start : start + min(look, problem.batch_size)]
+        index = order[start : start + min(lookahead, problem.batch_size)]
         points = problem.x[index] + v
-        at = problem.linearise(points) if len(index) == 1 else None  # one alone will often need its gradients as well
-        logits = problem.forward(points) if at is None else at.logits
+        # one image alone will often need its gradients as well
+        linearisation = problem.linearise(points) if len(index) == 1 else None
+        logits = problem.forward(points) if linearisation is None else linearisation.logits
         unfooled = (logits.argmax(1) == problem.labels[index]).tolist()
         if not any(unfooled):
-            start, look = start + len(index), 2 * look
+            start, lookahead = start + len(index), 2 * lookahead
             continue
         first = unfooled.index(True)
-        step, count = single(images[start + first], points[first : first + 1], at)
-        if 0 <= count < params.accept:
-            v, updates = project(v + step[0], params, problem.extent), updates + 1
-        start, look = start + first + 1, first + 1
+        perturbation, steps = deepfool(images[start + first], points[first : first + 1], linearisation)
+        if 0 <= steps < params.accept:
+            v, updates = project(v + perturbation[0], params, problem.extent), updates + 1
+        start, lookahead = start + first + 1, first + 1
     return v, updates
 
 
 def minibatch_pass(problem: Problem, params: UAP, v: Tensor, order: Tensor) -> tuple[Tensor, int]:
-    """As `exact_pass`, with the mean step of each mini-batch's images that are not yet fooled."""
+    """As `exact_pass`, but v changes by the mean step of those images of a mini-batch that it does not fool yet."""
     updates = 0
     for index in order.split(params.images):
         logits = problem.forward(problem.x[index] + v)
         unfooled = logits.argmax(1) == problem.labels[index]
         if bool(unfooled.any()):
-            steps, good = minimal_steps(problem, params, v, index[unfooled], logits[unfooled])
-            if bool(good.any()):
-                v, updates = project(v + steps[good].mean(0), params, problem.extent), updates + 1
+            perturbations, accepted = minimal_perturbations(problem, params, v, index[unfooled], logits[unfooled])
+            if bool(accepted.any()):
+                v, updates = project(v + perturbations[accepted].mean(0), params, problem.extent), updates + 1
     return v, updates
 
 
-def minimal_steps(problem: Problem, params: UAP, v: Tensor, index: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
-    """(n, C, H, W) what DeepFool adds to x + v, and (n,) bool whether it took fewer than `accept` steps.
+def minimal_perturbations(
+    problem: Problem, params: UAP, v: Tensor, index: Tensor, logits: Tensor
+) -> tuple[Tensor, Tensor]:
+    """(n, C, H, W) what DeepFool adds to x + v, and (n,) bool whether it succeeded in fewer than `accept` steps.
 
-    `logits` (n, K) are those at x + v.
+    Args:
+        problem: the images x.
+        params: the inner DeepFool's hyperparameters.
+        v: (C, H, W) the perturbation so far.
+        index: (n,) which images.
+        logits: (n, K) at x + v.
     """
-    x = problem.x[index] + v
-    inner = dataclasses.replace(problem, x=x, labels=problem.labels[index], targets=None, logits=logits, data={})
-    steps = DeepFool(max_iter=params.max_iter, overshoot=params.overshoot, clip="none", candidates=params.candidates)
-    outcome = Stepper(inner, steps).run()
-    return outcome.adv - x, (outcome.status == Status.SUCCESS) & (outcome.steps < params.accept)
+    moved = problem.x[index] + v
+    problem_at_v = dataclasses.replace(
+        problem, x=moved, labels=problem.labels[index], targets=None, logits=logits, data={}
+    )
+    inner = DeepFool(max_iter=params.max_iter, overshoot=params.overshoot, clip="none", candidates=params.candidates)
+    result = BatchedDeepFool(problem_at_v, inner).run()
+    return result.adv - moved, (result.status == Status.SUCCESS) & (result.steps < params.accept)
 
 
 def project(v: Tensor, params: UAP, extent: float) -> Tensor:
-    """v (C, H, W) in the ball of radius epsilon: its nearest point there in both norms."""
+    """(C, H, W) the point of the ball of radius epsilon, around 0, that is nearest to v in the L2 norm."""
     radius = params.epsilon * extent
     if params.norm == "linf":
         return v.clamp(-radius, radius)
@@ -143,7 +159,15 @@ def project(v: Tensor, params: UAP, extent: float) -> Tensor:
 
 
 def fooling_rate(problem: Problem, x: Tensor, labels: Tensor, v: Tensor, *, clip: bool = False) -> float:
-    """Share of images (n, C, H, W) whose prediction under v is not `labels`, their prediction without it."""
+    """Share of images whose prediction changes by v.
+
+    Args:
+        problem: the network, and the bounds.
+        x: (n, C, H, W) images.
+        labels: (n,) their predictions without v.
+        v: (C, H, W).
+        clip: classify x + v clipped to the bounds.
+    """
     changed = 0
     for part, own in zip(x.split(problem.batch_size), labels.split(problem.batch_size), strict=True):
         moved = part + v

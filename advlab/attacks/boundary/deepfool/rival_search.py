@@ -1,0 +1,156 @@
+"""The three ways in which DeepFool finds the nearest boundary of a step, behind one interface, and the choice among them."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from advlab.attacks.boundary.deepfool.params import DeepFool
+from advlab.attacks.boundary.nearest_boundary import (
+    NearestBoundary,
+    Projection,
+    RivalGradients,
+    nearest_boundary,
+    nearest_boundary_in_one_batch,
+)
+from advlab.attacks.network import Linearisation
+from advlab.attacks.problem import Problem
+
+#: Up to so many rivals an image, all are looked at in one batch. On an accelerator the additional rows of such a batch cost
+#: next to nothing; on a CPU a row costs the same now or later, so that looking at fewer rivals always wins.
+RIVALS_IN_ONE_BATCH = {"cpu": 0}
+RIVALS_IN_ONE_BATCH_ELSEWHERE = 32
+
+DUAL_NORM = {"l2": "l2", "linf": "l1"}
+
+
+class RivalSearch(Protocol):
+    """Finds the nearest linearised boundary of each image in a batch.
+
+    Attributes:
+        batch_size: images a batch, at most.
+        uses_linearisation: whether it begins with a linearisation at the points themselves, so that it can share the
+            forward that classifies them.
+    """
+
+    batch_size: int
+    uses_linearisation: bool
+
+    def nearest(
+        self, images: Tensor, x: Tensor, reference: Tensor, allowed: Tensor, linearisation: Linearisation | None
+    ) -> NearestBoundary:
+        """The nearest boundaries at the points `x`.
+
+        Args:
+            images: (n,) which images of the problem they belong to.
+            x: (n, C, H, W) points.
+            reference: (n,) class whose boundary is sought.
+            allowed: (n, K) bool: rivals of each image.
+            linearisation: of the network at `x`, if there is one already.
+        """
+
+    def facts(self) -> dict[str, Any] | None:
+        """What it has to say about the whole run (`AlgorithmResult.facts`)."""
+
+
+class AllRivalsInOneBatch:
+    """The gradients of all rivals by one forward and one backward of a row for each image and rival."""
+
+    uses_linearisation = False
+
+    def __init__(self, problem: Problem, project: Projection, dual_norm: str, rivals: int) -> None:
+        self._problem, self._project, self._dual_norm = problem, project, dual_norm
+        self.batch_size = max(1, problem.batch_size // rivals)
+
+    def nearest(
+        self, images: Tensor, x: Tensor, reference: Tensor, allowed: Tensor, linearisation: Linearisation | None
+    ) -> NearestBoundary:
+        """See `RivalSearch.nearest`."""
+        return nearest_boundary_in_one_batch(
+            self._problem, x, reference, allowed, project=self._project, dual_norm=self._dual_norm
+        )
+
+    def facts(self) -> dict[str, Any] | None:
+        """Nothing: there is no economy to judge."""
+        return None
+
+
+class MostPromisingRivals:
+    """The gradients of only those rivals that can be the nearest, judging by the norms at the image's step before.
+
+    Its memory is `_norms` (N, K), the norms of each image's gradients by rival as they were last seen, 0 where they never
+    were.
+    """
+
+    uses_linearisation = True
+
+    def __init__(self, problem: Problem, project: Projection, dual_norm: str) -> None:
+        self._problem, self._project, self._dual_norm = problem, project, dual_norm
+        self._norms = torch.zeros_like(problem.logits)
+        self.batch_size = problem.batch_size
+
+    def nearest(
+        self, images: Tensor, x: Tensor, reference: Tensor, allowed: Tensor, linearisation: Linearisation | None
+    ) -> NearestBoundary:
+        """See `RivalSearch.nearest`."""
+        gaps, gradients = self._gaps_and_gradients(x, reference, linearisation)
+        norms = self._norms[images]
+        nearest = nearest_boundary(gaps, allowed, norms, gradients, exact=False, like=x)
+        self._norms[images] = norms
+        return nearest
+
+    def _gaps_and_gradients(
+        self, x: Tensor, reference: Tensor, linearisation: Linearisation | None
+    ) -> tuple[Tensor, RivalGradients]:
+        """(n, K) |z_k - z_reference| at `x`, and what gives the gradients there."""
+        linearisation = linearisation or self._problem.linearise(x)
+        gaps = (linearisation.logits - linearisation.logits.gather(1, reference[:, None])).abs()
+        gradients = RivalGradients(
+            self._problem, linearisation, x, reference, project=self._project, dual_norm=self._dual_norm
+        )
+        return gaps, gradients
+
+    def facts(self) -> dict[str, Any] | None:
+        """Nothing."""
+        return None
+
+
+class AllRivalsInTurn(MostPromisingRivals):
+    """The gradients of all rivals one after the other; counts the steps at which `MostPromisingRivals` would have erred.
+
+    For that it repeats the economical search on the norms that it has just seen, with a memory (`_norms`) that holds only
+    what the economical search would have looked at.
+    """
+
+    def __init__(self, problem: Problem, project: Projection, dual_norm: str) -> None:
+        super().__init__(problem, project, dual_norm)
+        self._searches = 0
+        self._errors = problem.x.new_zeros(())
+
+    def nearest(
+        self, images: Tensor, x: Tensor, reference: Tensor, allowed: Tensor, linearisation: Linearisation | None
+    ) -> NearestBoundary:
+        """See `RivalSearch.nearest`."""
+        gaps, gradients = self._gaps_and_gradients(x, reference, linearisation)
+        seen = torch.zeros_like(gaps)
+        nearest = nearest_boundary(gaps, allowed, seen, gradients, exact=True, like=x)
+        norms = self._norms[images]
+        economical = nearest_boundary(gaps, allowed, norms, lambda rows, rival: (seen[rows, rival], None), exact=False)
+        self._norms[images] = norms
+        self._errors += (economical.rival != nearest.rival).sum()
+        self._searches += int(allowed.any(1).sum())
+        return nearest
+
+    def facts(self) -> dict[str, Any] | None:
+        """`rival_differs`: the share of steps at which the economical search would have chosen another rival."""
+        return {"rival_differs": float(self._errors) / self._searches} if self._searches else None
+
+
+def choose_search(problem: Problem, params: DeepFool, project: Projection, rivals: int) -> RivalSearch:
+    """The way of searching that `params.exact` and the device ask for; `rivals`: of an image, at most."""
+    dual_norm = DUAL_NORM[params.norm]
+    if rivals <= RIVALS_IN_ONE_BATCH.get(problem.x.device.type, RIVALS_IN_ONE_BATCH_ELSEWHERE):
+        return AllRivalsInOneBatch(problem, project, dual_norm, rivals)
+    return (AllRivalsInTurn if params.exact else MostPromisingRivals)(problem, project, dual_norm)
