@@ -51,9 +51,9 @@ def suggest(name: str, known: Iterable[str], limit: int = 12) -> str:
     if not names:
         return "There are none."
     lowered: dict[str, str] = {known_name.lower(): known_name for known_name in names}
-    typed = name.lower()[:100]
-    same_letters = [known_name for known_name in names if sorted(known_name.lower()) == sorted(typed)]
-    close = [lowered[match] for match in difflib.get_close_matches(typed, lowered, n=3, cutoff=0.5)]
+    lowered_name = name.lower()[:100]
+    same_letters = [known_name for known_name in names if sorted(known_name.lower()) == sorted(lowered_name)]
+    close = [lowered[match] for match in difflib.get_close_matches(lowered_name, lowered, n=3, cutoff=0.5)]
     near = list(dict.fromkeys([*same_letters, *close]))[:3]
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
@@ -61,5 +61,5 @@ def suggest(name: str, known: Iterable[str], limit: int = 12) -> str:
 
 
 def shorten(text: str, limit: int = 3000) -> str:
-    """`text`, or its beginning and its end (which holds the remedy) when it is longer than `limit` characters."""
+    """`text`, or its beginning and its end, which holds the remedy, when it is longer than `limit` characters."""
     return text if len(text) <= limit else f"{text[: limit // 2]} [...] {text[-limit // 2 :]}"

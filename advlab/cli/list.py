@@ -11,6 +11,7 @@ from advlab.config.choices import group_choices, registered_name
 from advlab.config.folder import config_folder
 from advlab.errors import ConfigError, suggest
 
+#: what `advlab list` takes -> the group of the configuration
 PLURALS = {
     "experiments": "experiment", "models": "model", "datasets": "dataset", "attacks": "attack", "probes": "probe",
     "recipes": "recipe",
@@ -25,10 +26,10 @@ def run(arguments: Sequence[str]) -> None:
     """
     parser = Parser(prog="advlab list", description="List the choices of every family, or of one.")
     parser.add_argument("family", nargs="?", help=", ".join(PLURALS))
-    typed = parser.parse_args(list(arguments)).family
-    if typed is not None and typed not in PLURALS and typed not in PLURALS.values():
-        raise ConfigError(f"there is no family {typed!r}. {suggest(typed, PLURALS)}")
-    groups = list(PLURALS.values()) if typed is None else [PLURALS.get(typed, typed)]
+    family = parser.parse_args(list(arguments)).family
+    if family is not None and family not in PLURALS and family not in PLURALS.values():
+        raise ConfigError(f"there is no family {family!r}. {suggest(family, PLURALS)}")
+    groups = list(PLURALS.values()) if family is None else [PLURALS.get(family, family)]
     for number, group in enumerate(groups):
         print(("\n" if number else "") + f"{group}=")
         print_choices(group)

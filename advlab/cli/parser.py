@@ -1,4 +1,4 @@
-"""argparse with this project's errors."""
+"""The parser of a command's own arguments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from advlab.errors import ConfigError
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with our errors."""
+    """A command's parser, whose errors are messages with a remedy instead of an exit."""
 
     def error(self, message: str) -> Any:
         """Raise what argparse would print.

@@ -93,18 +93,18 @@ def run_job(config: Any) -> str:
     hydra = HydraConfig.get()
     number = int(hydra.job.num)
     overrides = list(hydra.overrides.task)
-    typed = [text.lstrip("+") for text in overrides]  # as the user typed them
+    as_typed = [text.lstrip("+") for text in overrides]
     path = Path(hydra.sweep.dir) / f"outcome-{number}.json"
 
     def write_outcome(status: str, detail: str) -> None:
-        content = {"status": status, "detail": detail, "overrides": typed}
+        content = {"status": status, "detail": detail, "overrides": as_typed}
         write_atomic(path, json.dumps(content, ensure_ascii=False).encode())
 
     try:
         load_plugins()
         content = OmegaConf.to_container(config, resolve=True)
         assert isinstance(content, dict)
-        print(f"[{number}] {' '.join(typed)}", file=sys.stderr, flush=True)
+        print(f"[{number}] {' '.join(as_typed)}", file=sys.stderr, flush=True)
         nodes = {str(key): value for key, value in content.items()}
         outcome = execute(resolve(nodes, explicit_keys(overrides), dict(hydra.runtime.choices)))
         write_outcome(outcome.status, str(outcome.path))

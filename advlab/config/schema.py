@@ -1,4 +1,4 @@
-"""Typed configuration: turns plain mappings into components and refuses what no signature knows, without torch."""
+"""From mappings to components: keys and values are checked against a signature and its annotations, without torch."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any, Literal
 
 from advlab.errors import ConfigError, suggest
 
-KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+TYPE_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
 def parameters(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """The configurable parameters of a component, by name, with annotations resolved."""
-    plain = inspect.isclass(factory) and not dataclasses.is_dataclass(factory)
+    # the annotations of a class that is no dataclass stand at its constructor
     # mypy: a subclass may have another __init__; here it is that of this very class which is asked for
-    target = factory.__init__ if plain else factory  # type: ignore[misc]
-    hints = typing.get_type_hints(target)
+    by_constructor = inspect.isclass(factory) and not dataclasses.is_dataclass(factory)
+    hints = typing.get_type_hints(factory.__init__ if by_constructor else factory)  # type: ignore[misc]
     skipped = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return {
         name: parameter.replace(annotation=hints.get(name, Any))
@@ -108,13 +108,13 @@ def convert(value: Any, hint: Any, where: str) -> Any:
                 continue
     number = isinstance(value, int | float) and not isinstance(value, bool)
     finite = number and abs(value) <= sys.float_info.max
-    fits = {
+    is_of_type = {
         bool: isinstance(value, bool),
         int: finite and value == int(value),
         float: finite,
         str: isinstance(value, str | int | float) and not isinstance(value, bool),
     }
-    if not fits.get(hint, False):
-        wanted = KINDS.get(hint, str(hint))
+    if not is_of_type.get(hint, False):
+        wanted = TYPE_WORDS.get(hint, str(hint))
         raise ConfigError(f"{where}: expected {wanted}, got {value!r} ({type(value).__name__})")
     return hint(value)

@@ -76,8 +76,8 @@ def resolve(
             apply_presets(nodes, presets, explicit)
         built[group], nodes[group] = build_component(group, nodes[group])
     nodes["run"] = archived_parameters(run)
-    typed = {group: name for group, name in (choices or {}).items() if f"{group}.name" not in explicit}
-    settings = Settings(**built, run=run, nodes=nodes, choices=typed)
+    chosen = {group: name for group, name in (choices or {}).items() if f"{group}.name" not in explicit}
+    settings = Settings(**built, run=run, nodes=nodes, choices=chosen)
     settings.experiment.check(settings)
     return settings
 

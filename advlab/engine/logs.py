@@ -13,14 +13,18 @@ logger = logging.getLogger("advlab")
 
 
 class _Console(logging.Handler):
+    """Standard error as it is now: a test or a notebook may have replaced it since the program began."""
+
     def emit(self, record: logging.LogRecord) -> None:
         mark = "warning: " if record.levelno >= logging.WARNING else ""
         print(f"{mark}{record.getMessage()}", file=sys.stderr, flush=True)
 
 
 class _File(logging.FileHandler):
+    """The run's log.txt."""
+
     def handleError(self, record: logging.LogRecord) -> None:
-        """A disk that is full must not hide what the run says on standard error."""
+        """Do nothing: a disk that is full must not hide what the run says on standard error."""
 
 
 class RunLog:

@@ -26,7 +26,7 @@ def build_context(settings: Settings, plan: dict[str, Any] | None, report_progre
     """
     artifacts = ArtifactStore(settings.run.path("cache_root"), writes=not settings.run.dry)
     if not settings.experiment.torch:
-        no_device: Any = None
+        no_device: Any = None  # an experiment that runs without torch asks for none
         return Context(settings, artifacts, no_device, report_progress, facts={"device": "cpu"})
     from advlab.engine.torch_setup import build_torch_context
 

@@ -15,7 +15,7 @@ from advlab.store.tables import Frame
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-else:  # an experiment is listed and described without matplotlib
+else:  # matplotlib takes half a second to import, and an experiment is listed and described without it
     Figure = Any
 
 __all__ = ["Cell", "Context", "Cost", "Experiment", "Figure", "Frame"]
@@ -29,16 +29,23 @@ class Experiment(ABC):
     directories, resuming, batching policy, manifest, claims.
     """
 
-    name: ClassVar[str]
+    name: ClassVar[str]  # as in `experiment=NAME`
     paper: ClassVar[str]  # bibkey and figure or table
     title: ClassVar[str]  # one line
-    uses: ClassVar[tuple[str, ...]] = ("dataset", "model", "probe")  # groups; the others compose to none
+    uses: ClassVar[tuple[str, ...]] = (
+        "dataset",
+        "model",
+        "probe",
+    )  # groups of the configuration; the others are `none`
     gradients: ClassVar[bool] = False  # whether `measure` takes gradients; otherwise it runs under inference_mode
-    trains: ClassVar[bool] = False  # whether `measure` trains the run's model in variants: none is loaded before
+    trains: ClassVar[bool] = (
+        False  # whether `measure` trains variants of the run's model; then no network is loaded before
+    )
     torch: ClassVar[bool] = True  # False: `measure` needs numpy alone; torch is not loaded, and the device is the CPU
     Params: ClassVar[type]  # dataclass of its own parameters, the paper's values as defaults
-    Row: ClassVar[type]  # dataclass of one line of the table, identity columns first; NaN are counted in `nonfinite`,
-    # of `trials`, for a `sample`: the runner sums those three columns where they exist
+    #: Dataclass of one line of the table, identity columns first. Rows with the columns `sample`, `trials` and `nonfinite` say
+    #: how many of their scores are NaN or infinite: the runner adds them up, and refuses a run in which too many are.
+    Row: ClassVar[type]
 
     def __init__(self, params: Any) -> None:
         self.params = params
