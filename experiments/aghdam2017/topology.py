@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from advlab.errors import ConfigError
 from advlab.lab import Cell, Context, Cost, Figure, Frame
 from advlab.lab.layers import probed_layers
+from advlab.metrics.expected_mantel_r import expected_r
 from advlab.statistics.claims import Claim, judge
 from advlab.statistics.intervals import mean_interval, median_interval
 from advlab.store.tables import frame_of
@@ -118,8 +119,6 @@ class Topology(SphereExperiment):
 
     def summary(self, table: Frame) -> Frame:
         """Median and quartiles of r, shares inside the band and significant, rounding, and the random map's expected r."""
-        from advlab.metrics.random_map import expected_r
-
         keys = ["run", "layer", "norm", "pixel_scale", "direction", "source"]
         lines = []
         for values, rows in table.groupby(keys, sort=False):

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from advlab.metrics.distances import pairwise_distances
+from advlab.metrics.expected_mantel_r import expected_r
 from advlab.metrics.mantel import mantel_r
-from advlab.metrics.random_map import expected_r, mapped_points
+from advlab.metrics.random_map import mapped_points
 
 
 def sphere(count: int, trials: int, size: int, seed: int = 0) -> Tensor:
