@@ -48,8 +48,8 @@ def real_roots(coefficients: ArrayLike) -> Values:
     They are the real parts of all roots, which are the eigenvalues of the colleague matrix (Good 1961). Rounding turns a
     double root into a pair of complex ones, which is not lost in this way; on the other hand, some points may be no roots.
     """
-    kept = chebyshev.chebtrim(coefficients, tol=1e-14 * np.abs(coefficients).max())
-    real = (np.real(chebyshev.chebroots(kept)) + 1) / 2
+    trimmed = chebyshev.chebtrim(coefficients, tol=1e-14 * np.abs(coefficients).max())
+    real = (np.real(chebyshev.chebroots(trimmed)) + 1) / 2
     return np.sort(real[(real > 0) & (real < 1)])
 
 

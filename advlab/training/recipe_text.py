@@ -1,4 +1,4 @@
-"""The entries of a recipe that are text: augmentations with their numbers, and steps of the learning rate."""
+"""Parses the entries of a recipe that are text: augmentations with their numbers, and phases of the learning rate."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ AUGMENTATIONS: dict[str, tuple[str, ...]] = {
     "flip": (),
     "affine": ("rotation in degrees", "translation as a fraction of the size", "scaling as a fraction"),
 }
-#: what adds a moved copy of every image to its batch -> its parameters; L2 norms of images in [0, 1] (`advlab.training.adversary`)
+#: what adds a moved copy of every image to its batch (`advlab.training.adversary`) -> its parameters; lengths are L2 norms of
+#: images in [0, 1]
 ADVERSARIES: dict[str, tuple[str, ...]] = {
     "hard": ("steps", "length of a step"),
     "adversarial": ("steps", "length of a step"),

@@ -119,8 +119,8 @@ class HardPoints(Experiment):
     def claims(self, table: Frame) -> list[Claim]:
         """What section IV.A says of figure 3, for each family of hypotheses."""
         p, claims = self.params, []
-        for family, part in table.groupby("hypotheses", sort=False):
-            loss, x = by_quantity(part, "value"), by_quantity(part, "x")
+        for family, rows in table.groupby("hypotheses", sort=False):
+            loss, x = by_quantity(rows, "value"), by_quantity(rows, "x")
             mean = float(loss["mean"][0])
             claims += [
                 judge(

@@ -32,22 +32,22 @@ def summarise(rows: Frame) -> dict[str, Any]:
     own = rows[rows["victim"] == SELF]
     eligible, successes = own[own["eligible"]], own[own["success"]]
     rate, of_all = share_interval(eligible["success"]), share_interval(own["success"])
-    line: dict[str, Any] = {
+    summary: dict[str, Any] = {
         "run": rows["run"].iloc[0], "attack": rows["attack"].iloc[0],
         "images": len(own), "eligible": len(eligible), "successes": len(successes),
         "success_rate": rate.estimate, "success_low": rate.low, "success_high": rate.high,
         "success_of_all": of_all.estimate, "of_all_low": of_all.low, "of_all_high": of_all.high,
     }  # fmt: skip
     for column in ("l1", "l2", "linf", "pass_score", "ssim"):
-        line |= {f"mean_{column}": successes[column].mean(), f"median_{column}": successes[column].median()}
-    line["mean_steps"] = eligible["steps"].mean()
-    line |= {f"{price}_per_image": own[price].mean() for price in ("forwards", "backwards")}
+        summary |= {f"mean_{column}": successes[column].mean(), f"median_{column}": successes[column].median()}
+    summary["mean_steps"] = eligible["steps"].mean()
+    summary |= {f"{price}_per_image": own[price].mean() for price in ("forwards", "backwards")}
     failures = eligible.loc[~eligible["success"], "status"].value_counts().sort_index()
-    line["failures"] = ", ".join(f"{images} {cause}" for cause, images in failures.items()) or "none"
+    summary["failures"] = ", ".join(f"{images} {cause}" for cause, images in failures.items()) or "none"
     for victim, transferred in rows[rows["victim"] != SELF].groupby("victim", sort=False):
         share = share_interval(transferred.loc[transferred["eligible"], "success"])
-        line |= {
+        summary |= {
             f"transfer_{victim}": share.estimate, f"transfer_{victim}_low": share.low,
             f"transfer_{victim}_high": share.high, f"transfer_{victim}_eligible": share.samples,
         }  # fmt: skip
-    return line
+    return summary

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -18,31 +20,15 @@ def two_point_curves(table: pd.DataFrame) -> Figure:
     Args:
         table: rows of `bernstein_chebyshev` with a `run` column; the panels of each run follow those of the one before.
     """
-    panels: list[tuple[str, int, bool]] = []
-    for run, part in table.groupby("run", sort=False):
-        degrees = list(dict.fromkeys(part["degree"]))
+    panels: list[tuple[str, int, bool]] = []  # run, n, whether on a logarithmic axis
+    for run, rows in table.groupby("run", sort=False):
+        degrees = list(dict.fromkeys(rows["degree"]))
         panels += [(str(run), n, False) for n in degrees] + [(str(run), max(degrees), True)]
     several = table["run"].nunique() > 1
     figure, axes = panel_grid(len(panels), several)
     for axis, (run, n, logarithmic) in zip(axes, panels, strict=False):
-        part = table[(table["run"] == run) & (table["degree"] == n)]
-        f, g = (curve(part[part["basis"] == basis]) for basis in ("bernstein", "chebyshev"))
-        title = f"$n = {n}$"
-        if logarithmic:
-            g = g[g.abs() > 1e-6]  # some points of the curve are roots, and most roots none of its points
-            axis.semilogy(f.index, f.abs(), color=BLUE)
-            axis.semilogy(g.index, g.abs(), color=RED, linestyle="--")
-            smallest = min(values.abs().quantile(0.02) for values in (f, g))
-            axis.set_ylim(max(smallest, 1e-300) / 3, 3)
-            title += f": $|f_{{{n}}}|$ and $|g_{{{n}}}|$"
-        else:
-            shade_wrong_signs(axis, g, f)
-            axis.plot(f.index, f, color=BLUE)
-            axis.plot(g.index, g, color=RED, linestyle="--")
-            axis.plot([0, 1], [-1, 1], linestyle="none", marker="o", color="black", markersize=4, zorder=3)
-            axis.set_ylim(-1.12, 1.12)
-            wrong = part[(part["basis"] == "chebyshev") & (part["quantity"] == "wrong_share")]["value"].iloc[0]
-            title += f": signs agree on {100 * (1 - wrong):.1f} %"
+        rows = table[(table["run"] == run) & (table["degree"] == n)]
+        title = draw_sizes(axis, rows, n) if logarithmic else draw_signs(axis, rows, n)
         axis.set_title(f"{literal(run, 36)}\n{title}" if several else title)
         axis.set_xlim(*X_LIMITS)
         axis.set_xlabel("$x$")
@@ -56,3 +42,32 @@ def two_point_curves(table: pd.DataFrame) -> Figure:
         loc="outside lower center", ncols=4, frameon=False,
     )  # fmt: skip
     return figure
+
+
+def draw_signs(axis: Any, rows: pd.DataFrame, n: int) -> str:
+    """f_n and g_n, shaded where their signs differ, and the training set; gives the title."""
+    f, g = both_curves(rows)
+    shade_wrong_signs(axis, g, f)
+    axis.plot(f.index, f, color=BLUE)
+    axis.plot(g.index, g, color=RED, linestyle="--")
+    axis.plot([0, 1], [-1, 1], linestyle="none", marker="o", color="black", markersize=4, zorder=3)
+    axis.set_ylim(-1.12, 1.12)
+    differ = rows[(rows["basis"] == "chebyshev") & (rows["quantity"] == "wrong_share")]["value"].iloc[0]
+    return f"$n = {n}$: signs agree on {100 * (1 - differ):.1f} %"
+
+
+def draw_sizes(axis: Any, rows: pd.DataFrame, n: int) -> str:
+    """|f_n| and |g_n| on a logarithmic axis; gives the title."""
+    f, g = both_curves(rows)
+    g = g[g.abs() > 1e-6]  # some roots are points of the curve and most are not: none is drawn
+    axis.semilogy(f.index, f.abs(), color=BLUE)
+    axis.semilogy(g.index, g.abs(), color=RED, linestyle="--")
+    smallest = min(values.abs().quantile(0.02) for values in (f, g))
+    axis.set_ylim(max(smallest, 1e-300) / 3, 3)
+    return f"$n = {n}$: $|f_{{{n}}}|$ and $|g_{{{n}}}|$"
+
+
+def both_curves(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """f_n and g_n, indexed by x."""
+    f, g = (curve(rows[rows["basis"] == basis]) for basis in ("bernstein", "chebyshev"))
+    return f, g

@@ -27,7 +27,8 @@ LABELS = {
     "pgd": "PGD training, a third",
     "adversarial": "adversarial points, a third",
 }
-FOUR = (
+#: (victim, source, line style) of the four curves that the paper draws
+PAPERS_CURVES = (
     ("hard", "hard", "-"),
     ("hard", "reference", "--"),
     ("reference", "reference", "-"),
@@ -47,44 +48,51 @@ def robustness_panels(table: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(PAGE, 0.75 + 2.05 * len(runs)), layout="constrained")
     axes = figure.subplots(len(runs), 3, squeeze=False, sharey=True, sharex="row")
     networks = [name for name in LABELS if name in set(table["victim"])]
-    for row, rows in zip(axes, runs, strict=True):
-        for victim, source, dash in FOUR:
-            line(row[0], rows, victim, source, "one_step", color=COLOURS[victim], linestyle=dash)
-        for axis, attack in ((row[1], "one_step"), (row[2], "pgd")):
-            for name in networks:
-                line(axis, rows, name, name, attack, color=COLOURS[name])
-        for name in networks:
-            line(row[2], rows, name, name, "one_step_clipped", color=COLOURS[name], linestyle="--", linewidth=0.8)
-        line(row[1], rows, "reference", "none", "noise", color=COLOURS["reference"], linestyle=":")
-        if not (rows["attack"] == "pgd").any():
-            row[2].text(0.5, 0.5, "not measured", transform=row[2].transAxes, ha="center")
-        name = literal(str(rows["run"].iloc[0]), 24)
-        row[0].set_title(f"{name}, ascent {rows['ascent'].iloc[0]}")
-        row[1].set_title("on their own images, one step")
-        row[2].set_title("on their own images, clipped, PGD")
-        row[0].set_ylabel("test accuracy")
-        row[0].yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-        row[0].set_ylim(-0.03, 1.03)
-        row[0].set_xlim(0, rows["epsilon"].max())
-    for axis in axes[-1]:
-        axis.set_xlabel(r"$L_2$ norm $\varepsilon$, pixels in [0, 1]")
+    for panels, rows in zip(axes, runs, strict=True):
+        draw_run(panels, rows, networks)
+    for panel in axes[-1]:
+        panel.set_xlabel(r"$L_2$ norm $\varepsilon$, pixels in [0, 1]")
     handles: list[Any] = [Line2D([], [], color=COLOURS[name], label=LABELS[name]) for name in networks]
-    for dash, label in (
+    for style, label in (
         ("--", "left: on the other's images"),
         ("--", "right: one step, clipped"),
         (":", "reference under noise"),
     ):
-        handles.append(Line2D([], [], color="#777777", linestyle=dash, label=label))
+        handles.append(Line2D([], [], color="#777777", linestyle=style, label=label))
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, columnspacing=1.2)
     return figure
 
 
-def line(axis: Any, rows: pd.DataFrame, victim: str, source: str, attack: str, **look: Any) -> None:
-    """One curve, where there is one: the median over seeds and their range."""
-    part = rows[(rows["victim"] == victim) & (rows["source"] == source) & (rows["attack"] == attack)]
-    if not len(part):
+def draw_run(panels: Any, rows: pd.DataFrame, networks: list[str]) -> None:
+    """The three panels of one run."""
+    transfer, one_step, clipped = panels
+    for victim, source, style in PAPERS_CURVES:
+        draw_accuracy(transfer, rows, victim, source, "one_step", color=COLOURS[victim], linestyle=style)
+    for name in networks:
+        draw_accuracy(one_step, rows, name, name, "one_step", color=COLOURS[name])
+    for name in networks:
+        draw_accuracy(clipped, rows, name, name, "pgd", color=COLOURS[name])
+    for name in networks:
+        draw_accuracy(clipped, rows, name, name, "one_step_clipped", color=COLOURS[name], linestyle="--", linewidth=0.8)
+    draw_accuracy(one_step, rows, "reference", "none", "noise", color=COLOURS["reference"], linestyle=":")
+    if not (rows["attack"] == "pgd").any():
+        clipped.text(0.5, 0.5, "not measured", transform=clipped.transAxes, ha="center")
+    run = literal(str(rows["run"].iloc[0]), 24)
+    transfer.set_title(f"{run}, ascent {rows['ascent'].iloc[0]}")
+    one_step.set_title("on their own images, one step")
+    clipped.set_title("on their own images, clipped, PGD")
+    transfer.set_ylabel("test accuracy")
+    transfer.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    transfer.set_ylim(-0.03, 1.03)
+    transfer.set_xlim(0, rows["epsilon"].max())
+
+
+def draw_accuracy(axis: Any, rows: pd.DataFrame, victim: str, source: str, attack: str, **look: Any) -> None:
+    """Draw the accuracy of a victim on the images of a source against epsilon, if measured: median and range over seeds."""
+    measured = rows[(rows["victim"] == victim) & (rows["source"] == source) & (rows["attack"] == attack)]
+    if not len(measured):
         return
-    groups = (part["correct"] / part["images"]).groupby(part["epsilon"])
-    middle, low, high = groups.median(), groups.min(), groups.max()
-    axis.fill_between(middle.index, low, high, color=look["color"], alpha=0.15, linewidth=0)
-    axis.plot(middle.index, middle, **look)
+    by_epsilon = (measured["correct"] / measured["images"]).groupby(measured["epsilon"])
+    median, low, high = by_epsilon.median(), by_epsilon.min(), by_epsilon.max()
+    axis.fill_between(median.index, low, high, color=look["color"], alpha=0.15, linewidth=0)
+    axis.plot(median.index, median, **look)

@@ -21,20 +21,19 @@ def loss_curves(table: pd.DataFrame) -> Figure:
     several = table["run"].nunique() > 1
     figure, axes = panel_grid(len(panels), several, columns=2, height=2.3)
     for axis, (run, family, n) in zip(axes, panels, strict=False):
-        part = table[(table["run"] == run) & (table["hypotheses"] == family)]
-        at = dict(list(part.groupby("quantity")))
-        if "sampled" in at:
-            low, high = (at["sampled"]["value"] + sign * 3 * at["sampled"]["standard_error"] for sign in (-1, 1))
-            axis.fill_between(at["sampled"]["x"], low, high, color="#999999", alpha=0.5, linewidth=0)
-        axis.plot(at["curve"]["x"], at["curve"]["value"], color=BLUE, linewidth=1)
-        axis.scatter(at["node"]["x"], at["node"]["value"], s=16, color=RED, zorder=3)
-        axis.scatter(at["end"]["x"], at["end"]["value"], s=18, facecolors="white", edgecolors=RED, zorder=3)
-        axis.scatter(
-            at["maximum"]["x"], at["maximum"]["value"], s=22, marker="|", color="black", zorder=4, linewidths=0.9
-        )
-        who = f"$T^*_0 \\ldots T^*_{{{n}}}$"
-        who = f"{who} (eq 12)" if family == "basis" else f"Gaussian sums of {who} (eq 11)"
-        axis.set_title(f"{literal(str(run), 36)}\n$H$: {who}" if several else f"$H$: {who}")
+        rows = table[(table["run"] == run) & (table["hypotheses"] == family)]
+        loss = {str(quantity): points for quantity, points in rows.groupby("quantity")}
+        if "sampled" in loss:
+            low, high = (loss["sampled"]["value"] + sign * 3 * loss["sampled"]["standard_error"] for sign in (-1, 1))
+            axis.fill_between(loss["sampled"]["x"], low, high, color="#999999", alpha=0.5, linewidth=0)
+        axis.plot(loss["curve"]["x"], loss["curve"]["value"], color=BLUE, linewidth=1)
+        axis.scatter(loss["node"]["x"], loss["node"]["value"], s=16, color=RED, zorder=3)
+        axis.scatter(loss["end"]["x"], loss["end"]["value"], s=18, facecolors="white", edgecolors=RED, zorder=3)
+        maxima = loss["maximum"]
+        axis.scatter(maxima["x"], maxima["value"], s=22, marker="|", color="black", zorder=4, linewidths=0.9)
+        basis = f"$T^*_0 \\ldots T^*_{{{n}}}$"
+        hypotheses = f"{basis} (eq 12)" if family == "basis" else f"Gaussian sums of {basis} (eq 11)"
+        axis.set_title(f"{literal(str(run), 36)}\n$H$: {hypotheses}" if several else f"$H$: {hypotheses}")
         axis.set_xlim(*X_LIMITS)
         axis.set_ylim(bottom=-0.01)
         axis.set_xlabel("$x$")

@@ -34,10 +34,9 @@ def panel_grid(panels: int, several: bool, *, columns: int = 3, height: float = 
     return figure, axes[:panels]
 
 
-def curve(part: pd.DataFrame) -> pd.Series:
-    """The values of one curve, indexed by x."""
-    rows = part[part["quantity"] == "curve"]
-    return rows.set_index("x")["value"]
+def curve(rows: pd.DataFrame) -> pd.Series:
+    """The values of the one curve among some rows, indexed by x."""
+    return rows[rows["quantity"] == "curve"].set_index("x")["value"]
 
 
 def shade_wrong_signs(axis: Any, f: pd.Series, reference: pd.Series) -> None:

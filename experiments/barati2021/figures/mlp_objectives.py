@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from advlab.plotting.style import LINES, PAGE
 
-OBJECTIVES = "cividis"  # sequential, monotone in lightness, the same to the colour-blind
+COLOUR_MAP = "cividis"  # sequential, monotone in lightness, the same to the colour-blind
 TITLES = {"output": "class", "adversarial": "adversarial objective", "hard": "hard objective"}
 LOSSES = {
     "label": r"$-\log\,\max\,\mathrm{softmax}$",
@@ -44,7 +44,7 @@ def objective_panels(table: pd.DataFrame) -> Figure:
                 bar.ax.tick_params(length=0)
             else:
                 low, high = (float(q) for q in first[column].quantile([0.01, 0.99]))
-                drawn = axis.imshow(square, cmap=OBJECTIVES, vmin=low, vmax=max(high, low + 1e-9), **look)
+                drawn = axis.imshow(square, cmap=COLOUR_MAP, vmin=low, vmax=max(high, low + 1e-9), **look)
                 figure.colorbar(drawn, ax=axis, fraction=0.046, pad=0.03, extend="both")
             axis.grid(visible=False)
             axis.set_xticks([-1, 0, 1])

@@ -8,12 +8,14 @@ from matplotlib.ticker import NullLocator, PercentFormatter, ScalarFormatter
 
 from advlab.plotting.style import LINES, PAGE, literal
 
+#: density -> colour, marker, label
 LOOKS = {
     "uniform": (LINES[6], "o", "uniform"),
     "adversarial": (LINES[1], "s", "adversarial objective"),
     "hard": (LINES[0], "^", "hard objective"),
     "expected": (LINES[2], "D", "expected loss of random networks"),
 }
+#: column -> title
 PANELS = {
     "agreement": "on the square",
     "at_boundary": "where the objective is largest",
@@ -33,10 +35,10 @@ def agreement_panels(table: pd.DataFrame) -> Figure:
     for row, rows in zip(axes, runs, strict=True):
         for axis, (column, title) in zip(row, PANELS.items(), strict=True):
             for density, (colour, marker, label) in LOOKS.items():
-                groups = rows[rows["density"] == density].groupby("points")[column]
-                middle, low, high = groups.median(), groups.min(), groups.max()
-                axis.fill_between(middle.index, low, high, color=colour, alpha=0.13, linewidth=0)
-                axis.plot(middle.index, middle, color=colour, marker=marker, markersize=3, label=label)
+                by_points = rows[rows["density"] == density].groupby("points")[column]
+                median, low, high = by_points.median(), by_points.min(), by_points.max()
+                axis.fill_between(median.index, low, high, color=colour, alpha=0.13, linewidth=0)
+                axis.plot(median.index, median, color=colour, marker=marker, markersize=3, label=label)
             axis.set_xscale("log")
             axis.set_xticks(sorted(rows["points"].unique()))
             axis.xaxis.set_major_formatter(ScalarFormatter())

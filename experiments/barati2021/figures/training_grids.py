@@ -28,49 +28,51 @@ def trained_curves(table: pd.DataFrame, grids: Iterable[str], sizes: Iterable[in
         grids: those drawn as rows, from the top, where they are measured; the first two measured ones if none is.
         sizes: the m that are drawn, where they are measured; the first four measured ones if none is.
     """
-    measured = list(dict.fromkeys(table["m"]))
-    shown = [m for m in sizes if m in measured] or measured[:4]
-    there = list(dict.fromkeys(table["grid"]))
-    rows = [
-        (run, grid)
-        for run in dict.fromkeys(table["run"])
-        for grid in [g for g in grids if g in there] or there[:2]
-        if ((table["run"] == run) & (table["grid"] == grid)).any()
-    ]
     runs = list(dict.fromkeys(table["run"]))
+    measured_sizes, measured_grids = (list(dict.fromkeys(table[key])) for key in ("m", "grid"))
+    drawn_sizes = [m for m in sizes if m in measured_sizes] or measured_sizes[:4]
+    drawn_grids = [grid for grid in grids if grid in measured_grids] or measured_grids[:2]
+    rows = [
+        (run, grid) for run in runs for grid in drawn_grids if ((table["run"] == run) & (table["grid"] == grid)).any()
+    ]
     heights = [0.4 + 1.45 * len(rows), 2.2]
     figure = Figure(figsize=(PAGE, sum(heights)), layout="constrained")
-    parts: Any = figure.subfigures(2, 1, height_ratios=heights)
-    upper, lower = parts
-    axes = upper.subplots(len(rows), len(shown), squeeze=False, sharex=True, sharey=True)
-    for line, (run, grid) in zip(axes, rows, strict=True):
-        for axis, m in zip(line, shown, strict=True):
-            part = table[(table["run"] == run) & (table["grid"] == grid) & (table["m"] == m)]
-            if part.empty:
-                axis.set_axis_off()
-                continue
-            trained_panel(axis, part, m)
-        line[0].set_ylabel(GRID_NAMES.get(grid, grid).replace(", ", "\n") + "\n$f(x)$")
+    subfigures: Any = figure.subfigures(2, 1, height_ratios=heights)
+    upper, lower = subfigures
+    axes = upper.subplots(len(rows), len(drawn_sizes), squeeze=False, sharex=True, sharey=True)
+    for panels, (run, grid) in zip(axes, rows, strict=True):
+        classifiers = table[(table["run"] == run) & (table["grid"] == grid)]
+        for panel, m in zip(panels, drawn_sizes, strict=True):
+            classifier = classifiers[classifiers["m"] == m]
+            if classifier.empty:
+                panel.set_axis_off()
+            else:
+                trained_panel(panel, classifier, m)
+        panels[0].set_ylabel(GRID_NAMES.get(grid, grid).replace(", ", "\n") + "\n$f(x)$")
         if len(runs) > 1:
-            first = table[table["run"] == run].iloc[0]
-            what = f"{literal(str(run), 24)}: {first['basis']}, $n = {first['degree']}$"
-            title = line[0].get_title()
-            line[0].set_title("")
-            line[0].set_title(f"{what}\n{title}", loc="left")
-    for axis in axes[-1]:
-        axis.set_xlabel("$x$")
-    first = table.iloc[0]
+            name_run(panels[0], classifiers)
+    for panel in axes[-1]:
+        panel.set_xlabel("$x$")
     if len(runs) == 1:
+        first = table.iloc[0]
         upper.suptitle(f"{str(first['basis']).capitalize()} features of degree {first['degree']}", fontsize=8)
     size_panels(lower, table, runs)
     return figure
 
 
-def trained_panel(axis: Any, part: pd.DataFrame, m: int) -> None:
+def name_run(panel: Any, rows: pd.DataFrame) -> None:
+    """Write the run of some rows, with its basis and degree, above the title of a panel."""
+    first, title = rows.iloc[0], panel.get_title()
+    panel.set_title("")
+    run = f"{literal(str(first['run']), 24)}: {first['basis']}, $n = {first['degree']}$"
+    panel.set_title(f"{run}\n{title}", loc="left")
+
+
+def trained_panel(axis: Any, rows: pd.DataFrame, m: int) -> None:
     """One trained classifier, its training points and where its sign is wrong."""
-    f = curve(part)
-    labels = part[part["quantity"] == "label"]
-    wrong = float(part[part["quantity"] == "wrong_share"]["value"].iloc[0])
+    f = curve(rows)
+    labels = rows[rows["quantity"] == "label"]
+    wrong = float(rows[rows["quantity"] == "wrong_share"]["value"].iloc[0])
     shade_wrong_signs(axis, f, f.index.to_series() - 0.5)
     axis.axvline(0.5, color="#777777", linewidth=0.6, linestyle=":")
     axis.plot(f.index, f, color=RED)
