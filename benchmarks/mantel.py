@@ -16,7 +16,7 @@ import advlab
 from advlab.metrics.distances import pairwise_distances, square
 from advlab.metrics.mantel import mantel_test
 from advlab.metrics.mantel_moments import mantel_normal
-from advlab.metrics.topology import Alpha
+from advlab.metrics.topology import AlphaSolver
 from benchmarks.report import Ratio, Report
 
 POINTS, PERMUTATIONS, FIGURE, SECONDS = 100, 999, 300 * 21, 60.0  # of the figure: samples x radii, and its time
@@ -71,7 +71,7 @@ def run(report: Report, *, repeats: int, images: int) -> None:
 
 def both(d_in: Tensor, d_out: Tensor) -> None:
     """As topology does for the network and the random map: D_in factorised once."""
-    alpha = Alpha(d_in)
+    alpha = AlphaSolver(d_in)
     alpha(d_out)
     alpha(d_out)
 

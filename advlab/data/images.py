@@ -125,7 +125,7 @@ def tensor_digest(*tensors: Tensor) -> str:
     return digest.hexdigest()
 
 
-def fit_tensor(pixels: Tensor, shape: Shape) -> Tensor:
+def resized(pixels: Tensor, shape: Shape) -> Tensor:
     """uint8 (N, C', H', W') images as (N, C, H, W): antialiased bilinear resize, grey repeated or ITU-R 601 grey."""
     channels, height, width = shape
     if pixels.shape[2:] != (height, width):

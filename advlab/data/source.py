@@ -88,11 +88,11 @@ class Source(ABC):
         import numpy as np
         import torch
 
-        from advlab.data.images import ImageData, fit_tensor, tensor_digest
+        from advlab.data.images import ImageData, resized, tensor_digest
 
         tensor = torch.from_numpy(np.array(pixels, dtype=np.uint8))  # a copy: strides may be negative, arrays read-only
         tensor = tensor[:, None] if tensor.ndim == 3 else tensor.permute(0, 3, 1, 2)
-        tensor = fit_tensor(tensor, self.shape(options.model_shape))
+        tensor = resized(tensor, self.shape(options.model_shape))
         targets = torch.from_numpy(np.array(labels, dtype=np.int64))
         shape = (tensor.shape[1], tensor.shape[2], tensor.shape[3])
         return ImageData(name, split, tuple(classes), targets, shape, tensor_digest(tensor, targets), tensor)

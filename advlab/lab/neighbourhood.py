@@ -46,7 +46,7 @@ def checked_layers(ctx: Context) -> list[str]:
     layers, classifier = probed_layers(ctx), ctx.classifier
     assert classifier is not None
     with frozen(classifier), torch.no_grad():
-        classifier.tapped(torch.zeros((2, *classifier.shape), device=classifier.device), layers)
+        classifier.layer_features(torch.zeros((2, *classifier.shape), device=classifier.device), layers)
     return layers
 
 

@@ -27,7 +27,7 @@ class Preservation(NamedTuple):
     residual: Tensor
 
 
-class Alpha:
+class AlphaSolver:
     """alpha = D_in^-1 D_out (eq 7) of one D_in and any D_out, "diagonal with identical values" where the topology is kept.
 
     The paper scores alpha no further; c, deviation and residual are our summary of it. D_in is factorised once, and solved

@@ -67,11 +67,11 @@ class Classifier(nn.Module):
         return logits
 
     def features(self, x: Tensor, layer: str = "auto") -> tuple[Tensor, Tensor]:
-        """Logits (N, classes) and features (N, R) of (N, C, H, W) images; `tapped` for one layer."""
-        logits, (found,) = self.tapped(x, [layer])
+        """Logits (N, classes) and features (N, R) of (N, C, H, W) images; `layer_features` for one layer."""
+        logits, (found,) = self.layer_features(x, [layer])
         return logits, found
 
-    def tapped(self, x: Tensor, layers: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
+    def layer_features(self, x: Tensor, layers: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
         """Logits (N, classes) of (N, C, H, W) images, and the features (N, R) of each layer, from one forward.
 
         Args:

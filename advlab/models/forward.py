@@ -76,12 +76,12 @@ class Forward:
         """
         return self._halving(x, lambda part: (self.classifier_logits(part),))[0]
 
-    def tapped(self, x: Tensor, layers: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
-        """(N, K) logits and the (N, R) features of each layer, float32 (see `Classifier.tapped`)."""
+    def layer_features(self, x: Tensor, layers: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
+        """(N, K) logits and the (N, R) features of each layer, float32 (see `Classifier.layer_features`)."""
 
         def call(part: Tensor) -> tuple[Tensor, ...]:
             with self._autocast():
-                logits, features = self.classifier.tapped(self._laid_out(part), layers)
+                logits, features = self.classifier.layer_features(self._laid_out(part), layers)
             return logits.float(), *(found.float() for found in features)
 
         logits, *features = self._halving(x, call)
@@ -145,10 +145,10 @@ class Forward:
 
     def double(self, x: Tensor) -> Tensor:
         """(N, K) float64 logits of the same images by the same weights in float64 (on the CPU where the device has none)."""
-        return self.double_tapped(x, [])[0]
+        return self.double_layer_features(x, [])[0]
 
-    def double_tapped(self, x: Tensor, layers: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
-        """(N, K) logits and (N, R) features of each layer in float64; see `double` and `Classifier.tapped`."""
+    def double_layer_features(self, x: Tensor, layers: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
+        """(N, K) logits and (N, R) features of each layer in float64; see `double` and `Classifier.layer_features`."""
         if self._double is None:
             with torch.inference_mode(False):  # the copy must serve gradients as well
                 double = self.classifier.double_copy(self.double_device)
@@ -156,7 +156,7 @@ class Forward:
         exact, device = self._double, self.double_device
 
         def call(part: Tensor) -> tuple[Tensor, ...]:
-            logits, features = exact.tapped(part.to(device).double().contiguous(), layers)
+            logits, features = exact.layer_features(part.to(device).double().contiguous(), layers)
             return logits, *features
 
         parts = [self._halving(part, call) for part in x.split(max(1, self.limit // 2))]

@@ -83,10 +83,10 @@ class PerturbedImages:
 
 def sweep_scores(perturbed: PerturbedImages) -> Scores:
     """Forwards of all perturbed images, for their scores alone."""
-    clean_logits, _ = perturbed.network.tapped(perturbed.x, [])
+    clean_logits, _ = perturbed.network.layer_features(perturbed.x, [])
     logits = _GatheredLogits(perturbed.shape, clean_logits)
     for batch in _batches(perturbed):
-        logits.add(batch, perturbed.network.tapped(batch.images, [])[0])
+        logits.add(batch, perturbed.network.layer_features(batch.images, [])[0])
     return Scores(*logits.scores(perturbed.labels))
 
 
@@ -98,7 +98,7 @@ def sweep_neighbourhood(perturbed: PerturbedImages, layers: Sequence[str]) -> Ne
         layers: whose outputs are Phi_L; one at least.
     """
     x, shape = perturbed.x, perturbed.shape
-    clean_logits, clean_features = perturbed.network.tapped(x, layers)
+    clean_logits, clean_features = perturbed.network.layer_features(x, layers)
     logits = _GatheredLogits(shape, clean_logits)
     widths = [features.shape[1] for features in clean_features]
     spaces: list[tuple[Tensor, Tensor]] = []  # norms and distances: of the images, then of each layer's features
@@ -107,7 +107,7 @@ def sweep_neighbourhood(perturbed: PerturbedImages, layers: Sequence[str]) -> Ne
         clean = [clean_features[layer] for layer in group]
         distances = _GatheredDistances(shape, [x.flatten(1), *clean] if with_images else clean)
         for batch in _batches(perturbed):
-            out, features = perturbed.network.tapped(batch.images, [layers[layer] for layer in group])
+            out, features = perturbed.network.layer_features(batch.images, [layers[layer] for layer in group])
             logits.add(batch, out)
             distances.add(batch, [batch.images.flatten(1), *features] if with_images else features)
         spaces += zip(distances.norms, distances.pairs, strict=True)

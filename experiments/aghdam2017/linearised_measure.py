@@ -78,7 +78,7 @@ class TangentProducts:
 
     def _features(self, x: Tensor) -> Tensor:
         assert self.ctx.classifier is not None
-        features = self.ctx.classifier.tapped(x, self.layers)[1]
+        features = self.ctx.classifier.layer_features(x, self.layers)[1]
         self.widths = [of_layer.shape[1] for of_layer in features]
         return torch.cat(features, 1)
 

@@ -130,7 +130,7 @@ def value_ranges(ctx: Context, layers: list[str], images: int) -> list[float]:
         with frozen(classifier), torch.inference_mode():
             for start in range(0, len(chosen), batch):
                 x = data.images(torch.from_numpy(chosen[start : start + batch]))
-                spaces = [x, *forward.tapped(x, layers)[1]]
+                spaces = [x, *forward.layer_features(x, layers)[1]]
                 of_batch = torch.stack([torch.stack([space.amax(), -space.amin()]).double() for space in spaces])
                 extremes = of_batch if extremes is None else torch.maximum(extremes, of_batch)
                 ctx.report_progress("normalisers", min(start + batch, len(chosen)), len(chosen))

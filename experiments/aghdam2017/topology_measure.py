@@ -15,7 +15,7 @@ from advlab.metrics.distances import norms_and_distances, pairwise_distances
 from advlab.metrics.mantel import mantel_r, mantel_test
 from advlab.metrics.mantel_moments import mantel_normal
 from advlab.metrics.random_map import mapped_points
-from advlab.metrics.topology import Alpha
+from advlab.metrics.topology import AlphaSolver
 from advlab.probes.neighbourhood import Neighbourhood
 from advlab.probes.sweep import sphere_batches
 
@@ -39,7 +39,7 @@ def measure(experiment: Topology, ctx: Context, cell: Cell) -> list[TopologyRow]
     rounding = measure_rounding(experiment, ctx, cell, layers)
     nonfinite = (~torch.isfinite(neighbourhood.feature_shifts)).sum(-1).tolist()
     image_distances = neighbourhood.image_distances.flatten(0, 2)
-    alpha = Alpha(image_distances, squared=p.squared)
+    alpha = AlphaSolver(image_distances, squared=p.squared)
     linearised = linearised_distances(ctx, samples, layers, neighbourhood) if p.linearisation else []
     rows = []
     for depth, layer in enumerate(layers):
@@ -129,7 +129,7 @@ def measure_rounding(
                     )
                 )
                 for (features,) in (
-                    forward(batch.images, [layer])[1] for forward in (ctx.forward.tapped, ctx.forward.double_tapped)
+                    forward(batch.images, [layer])[1] for forward in (ctx.forward.layer_features, ctx.forward.double_layer_features)
                 )
             ]  # fmt: skip
             rounding[batch.reading, sample, 0, depth] = abs(r[0] - r[1])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from advlab.metrics.distances import pairwise_distances, square
-from advlab.metrics.topology import Alpha, Preservation
+from advlab.metrics.topology import AlphaSolver, Preservation
 
 
 def sphere(batch: int, count: int, size: int, seed: int = 0) -> Tensor:
@@ -18,7 +18,7 @@ def sphere(batch: int, count: int, size: int, seed: int = 0) -> Tensor:
 
 
 def preservation(d_in: Tensor, d_out: Tensor, *, squared: bool = False) -> Preservation:
-    return Alpha(d_in, squared=squared)(d_out)
+    return AlphaSolver(d_in, squared=squared)(d_out)
 
 
 def mapped(v: Tensor, outputs: int) -> Tensor:
@@ -76,7 +76,7 @@ def test_points_that_nearly_coincide_cost_the_digits_of_their_condition_number(g
     d_in = pairwise_distances(v)
     condition = float(torch.linalg.cond(square(d_in))[0])
     assert condition > 10 / gap
-    found = Alpha(d_in)(0.3 * d_in)
+    found = AlphaSolver(d_in)(0.3 * d_in)
     assert float(found.deviation[0]) < 1e-16 * 30 * condition
     assert float(found.c[0]) == pytest.approx(0.3, rel=1e-15 * condition)
 

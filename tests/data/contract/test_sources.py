@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from advlab.config import components
-from advlab.data.images import fit_tensor
+from advlab.data.images import resized
 from advlab.data.source import LoadOptions
 from advlab.errors import DataError
 from advlab.store.artifacts import ArtifactStore
@@ -42,7 +42,7 @@ def test_digits_are_split_once_and_for_all() -> None:
     rows = [image.numpy().tobytes() for data in (train, test) for image in data.bytes(torch.arange(len(data)))]
     assert len(set(rows[: len(train)]) & set(rows[len(train) :])) == 0
     bunch = load_digits()
-    wanted = fit_tensor(torch.from_numpy(np.rint(bunch.images * 255 / 16).astype(np.uint8))[:, None], (1, 28, 28))
+    wanted = resized(torch.from_numpy(np.rint(bunch.images * 255 / 16).astype(np.uint8))[:, None], (1, 28, 28))
     assert sorted(rows) == sorted(image.numpy().tobytes() for image in wanted)
     assert min(torch.bincount(test.labels, minlength=10).tolist()) > 20
     assert components.DATASETS.load("digits")().load("test", "digits", options).digest == test.digest
