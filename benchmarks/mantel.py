@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 import advlab
-from advlab.metrics.distances import pairwise_distances, square
+from advlab.metrics.distances import pairwise_distances, squareform
 from advlab.metrics.mantel import mantel_test
 from advlab.metrics.mantel_moments import mantel_normal
 from advlab.metrics.topology import AlphaSolver
@@ -42,7 +42,7 @@ def run(report: Report, *, repeats: int, images: int) -> None:
     few = min(THEIRS, count)
     try:
         version = f"{advlab.__version__}; scikit-bio {importlib.metadata.version('scikit-bio')}"
-        matrices = [[square(d[:few])[i].numpy() for d in (d_in, d_out)] for i in range(few)]
+        matrices = [[squareform(d[:few])[i].numpy() for d in (d_in, d_out)] for i in range(few)]
         sides["scikit-bio"] = (few, theirs(matrices))
     except ImportError as error:
         version = f"{advlab.__version__}; scikit-bio not run: {error}"

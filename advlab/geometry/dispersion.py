@@ -9,10 +9,16 @@ from torch import Tensor
 def mean_pairwise_difference(values: Tensor) -> Tensor:
     """(n,) float64 mean of |g_i - g_j| over the pairs i < j of each row of (n, D) values.
 
-    From the sorted row: sum_k (2k - D - 1) g_(k) / C(D, 2), which takes D log D instead of D^2.
+    Computed from the sorted row as sum_k (2k - D - 1) g_(k) / C(D, 2), which takes O(D log D) instead of O(D^2).
 
     Raises:
-        ValueError: there are fewer than two values a row.
+        ValueError: there are fewer than two values in a row.
+
+    Examples:
+        The differences of 1, 2 and 4 are 1, 3 and 2.
+
+        >>> mean_pairwise_difference(torch.tensor([[1.0, 4.0, 2.0]])).tolist()
+        [2.0]
     """
     size = values.shape[-1]
     if values.ndim != 2 or size < 2:

@@ -1,4 +1,4 @@
-"""How far the Hessian of a score is from c I and from a I + b 11', by products with random signs (section 2.1)."""
+"""How far the Hessian of a score is from c I and from a I + b 11' (aghdam2017, section 2.1), by products with random signs."""
 
 from __future__ import annotations
 
@@ -33,27 +33,46 @@ class HessianSpread(NamedTuple):
 
 
 def random_signs(count: int, size: int, *, seed: int = 0) -> Tensor:
-    """(count, size) Rademacher directions, on the CPU: the same ones for every image, so that batches do not matter."""
+    """(count, size) int8 entries +1 and -1 (Rademacher), on the CPU.
+
+    All images share these directions, so that results do not depend on how images are batched.
+
+    Examples:
+        >>> signs = random_signs(4, 10, seed=1)
+        >>> signs.shape, signs.unique().tolist()
+        (torch.Size([4, 10]), [-1, 1])
+    """
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(0, 2, (count, size), generator=generator, dtype=torch.int8) * 2 - 1
 
 
 def hessian_spread(function: Function, x: Tensor, directions: Tensor, *, step: float = 0.0) -> HessianSpread:
-    """Estimates from H z for the given directions and from H 1, without forming H.
+    """Gradient and norms of the Hessian H at each image, from products H z with m directions and H 1; H is not formed.
 
-    With q = 1 / sqrt(D) and P = I - qq', ||H||_F^2 = ||Hq||^2 + E ||HPz||^2 and tr H = q'Hq + E z'PHPz over Rademacher z
-    (Hutchinson 1990); HPz = Hz - Hq (q'z) needs no further product. Both distances are those of the parts: what remains
-    of Hq is exact, and of HP it is E ||HPz - c Pz||^2. So c I and a I + b 11' give 0 whatever the draws.
+    With q = 1 / sqrt(D), the unit vector along 11', and P = I - qq', ||H||_F^2 = ||Hq||^2 + E ||HPz||^2 and
+    tr H = q'Hq + E z'PHPz over Rademacher z (Hutchinson 1990). HPz = Hz - Hq (q'z) needs no product of its own. The squared
+    distance to c I is ||Hq - c q||^2, which is exact, plus E ||HPz - c Pz||^2; that to a I + b 11' likewise. So Hessians
+    c I and a I + b 11' give the distance 0 whichever directions are drawn.
 
     Args:
         function: (n, C, H, W) to (n,), each value a function of its image alone.
-        x: (n, C, H, W), as many as fit at a time; what else is in the batch does not matter.
-        directions: (m, D) entries of +1 and -1, m at least 2.
-        step: 0: exact products, by differentiating twice. Otherwise the length in x of a central difference of
-            gradients: for functions that are piecewise linear, whose exact Hessian is 0 almost everywhere.
+        x: (n, C, H, W), all evaluated in one batch; a result does not depend on the other images.
+        directions: (m, D) entries +1 and -1, m at least 2.
+        step: 0: exact products, by differentiating twice. Above 0: the length in x of a central difference of gradients,
+            for piecewise linear functions, whose exact Hessian is 0 almost everywhere.
 
     Raises:
         ValueError: the shapes do not fit, or the step is negative.
+
+    Examples:
+        ||x||^2 / 2 has the Hessian I: of D = 4 values, its norm is 2, its trace 4, and its distance from c I is 0.
+
+        >>> x = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+        >>> spread = hessian_spread(lambda x: x.square().sum((1, 2, 3)) / 2, x, random_signs(2, 4))
+        >>> spread.gradient.tolist(), round(spread.norm.item(), 6), round(spread.trace.item(), 6)
+        ([[1.0, 2.0, 3.0, 4.0]], 2.0, 4.0)
+        >>> round(spread.isotropic.item(), 3)
+        0.0
     """
     size = math.prod(x.shape[1:])
     if directions.ndim != 2 or directions.shape[1] != size or len(directions) < 2 or size < 2 or step < 0:
@@ -63,74 +82,78 @@ def hessian_spread(function: Function, x: Tensor, directions: Tensor, *, step: f
         )
     with torch.inference_mode(False):
         gradient, product = _products(function, x.clone(), step)
-        along = product(torch.full((size,), size**-0.5, dtype=torch.float64))  # Hq
-        sums = torch.empty(3, len(x), len(directions), dtype=torch.float64)
+        h_q = product(torch.full((size,), size**-0.5, dtype=torch.float64))
+        terms = torch.empty(3, len(x), len(directions), dtype=torch.float64)  # ||HPz||^2, z'PHPz and ||Pz||^2 of each z
         for k, signs in enumerate(directions):
-            z = signs.to(along.device).double()
+            z = signs.to(h_q.device).double()
             mean = z.mean()  # q'z q = mean(z) 1
-            across = product(z) - along * (mean * size**0.5)  # HPz
-            projected = z - mean  # Pz
-            sums[:, :, k] = torch.stack(
-                [across.square().sum(1), across @ projected, projected.square().sum().expand(len(x))]
-            ).cpu()
-    fixed = torch.stack([along.square().sum(1), along.sum(1) * size**-0.5]).cpu()[..., None]  # ||Hq||^2, q'Hq
-    norm, trace, isotropic, symmetric = _statistics(fixed, sums.sum(2, keepdim=True), size)[..., 0]
+            h_pz = product(z) - h_q * (mean * size**0.5)
+            pz = z - mean
+            terms[:, :, k] = torch.stack([h_pz.square().sum(1), h_pz @ pz, pz.square().sum().expand(len(x))]).cpu()
+    exact = torch.stack([h_q.square().sum(1), h_q.sum(1) * size**-0.5]).cpu()[..., None]  # ||Hq||^2 and q'Hq
+    norm, trace, isotropic, symmetric = _statistics(exact, terms.sum(2, keepdim=True), size)[..., 0]
     count = len(directions)
-    without = _statistics(fixed, sums.sum(2, keepdim=True) - sums, size)  # each direction left out in turn
-    spread = (without - without.mean(-1, keepdim=True)).square().sum(-1)
-    errors = (spread * ((count - 1) / count)).sqrt().T
+    jackknife = _statistics(exact, terms.sum(2, keepdim=True) - terms, size)  # each direction left out in turn
+    squared_deviations = (jackknife - jackknife.mean(-1, keepdim=True)).square().sum(-1)
+    errors = (squared_deviations * ((count - 1) / count)).sqrt().T
     return HessianSpread(gradient.cpu(), norm, trace, isotropic, symmetric, errors)
 
 
-def _statistics(fixed: Tensor, sums: Tensor, size: int) -> Tensor:
-    """(4, n, k) norm, trace and the two distances from sums of ||HPz||^2, z'PHPz and ||Pz||^2 over the directions."""
-    length, own = fixed
-    squares, products, weights = sums
-    scale = (size - 1) / weights.clamp_min(1e-300)  # E ||Pz||^2 = D - 1
-    square, inner = squares * scale, products * scale  # ||HP||_F^2 and tr PHP
-    norm, trace = (length + square).clamp_min(0), own + inner
+def _statistics(exact: Tensor, sums: Tensor, size: int) -> Tensor:
+    """(4, n, k) norm, trace and the two relative distances of Hessians of `size` D.
+
+    Args:
+        exact: ||Hq||^2 and q'Hq, (n, 1) each.
+        sums: of ||HPz||^2, z'PHPz and ||Pz||^2 over the directions of each of k estimates, (n, k) each.
+        size: D.
+    """
+    hq_squared, q_hq = exact
+    hpz_squared, z_phpz, pz_squared = sums
+    scale = (size - 1) / pz_squared.clamp_min(1e-300)  # E ||Pz||^2 = D - 1
+    hp_squared, trace_php = hpz_squared * scale, z_phpz * scale  # ||HP||_F^2 and tr PHP
+    h_squared, trace = (hq_squared + hp_squared).clamp_min(0), q_hq + trace_php
     c = trace / size
-    isotropic = length - 2 * c * own + c * c + square - 2 * c * inner + c * c * (size - 1)
-    symmetric = length - own * own + square - inner * inner / (size - 1)
-    distances = [(part.clamp_min(0) / norm).sqrt() for part in (isotropic, symmetric)]  # 0 / 0 is NaN
-    return torch.stack([norm.sqrt(), trace, *distances])
+    isotropic = hq_squared - 2 * c * q_hq + c * c + hp_squared - 2 * c * trace_php + c * c * (size - 1)
+    symmetric = hq_squared - q_hq * q_hq + hp_squared - trace_php * trace_php / (size - 1)
+    distances = [(squared.clamp_min(0) / h_squared).sqrt() for squared in (isotropic, symmetric)]  # 0 / 0 is NaN
+    return torch.stack([h_squared.sqrt(), trace, *distances])
 
 
 def _products(function: Function, x: Tensor, step: float) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-    """(n, D) float64 gradients, and the function that takes (D,) directions to (n, D) products."""
+    """(n, D) float64 gradients, and the function that takes (D,) directions z to (n, D) products H z."""
 
-    def double(found: Tensor) -> Tensor:
-        return (found.cpu() if x.device.type == "mps" else found).double().flatten(1)  # it has no float64
+    def double_rows(values: Tensor) -> Tensor:
+        return (values.cpu() if x.device.type == "mps" else values).double().flatten(1)  # MPS has no float64
 
-    def placed(z: Tensor) -> Tensor:
+    def as_image(z: Tensor) -> Tensor:
         return z.to(x.dtype).to(x.device).view(x.shape[1:])
 
     if step:
 
         def difference(z: Tensor) -> Tensor:
             length = float(z.norm())
-            v = placed(z * (step / length))
+            v = as_image(z * (step / length))
             ahead, behind = (_gradient(function, x + sign * v, False)[1] for sign in (1, -1))
-            return (double(ahead) - double(behind)) * (length / (2 * step))
+            return (double_rows(ahead) - double_rows(behind)) * (length / (2 * step))
 
-        return double(_gradient(function, x, False)[1]), difference
+        return double_rows(_gradient(function, x, False)[1]), difference
     leaf, gradient = _gradient(function, x, True)
 
     def exact(z: Tensor) -> Tensor:
-        if not gradient.requires_grad:  # linear
-            return torch.zeros_like(double(gradient))
-        v = placed(z).expand_as(gradient)
+        if not gradient.requires_grad:  # the function is linear
+            return torch.zeros_like(double_rows(gradient))
+        v = as_image(z).expand_as(gradient)
         (product,) = torch.autograd.grad(gradient, leaf, v, retain_graph=True, materialize_grads=True)
-        return double(product)
+        return double_rows(product)
 
-    return double(gradient.detach()), exact
+    return double_rows(gradient.detach()), exact
 
 
 def _gradient(function: Function, x: Tensor, twice: bool) -> tuple[Tensor, Tensor]:
-    """The leaf, and (n, C, H, W) gradients at it."""
+    """The leaf of the graph, a copy of x, and the (n, C, H, W) gradients with respect to it; `twice`: with their own graph."""
     with torch.enable_grad():
         leaf = x.detach().clone().requires_grad_()
-        value = function(leaf.clone())  # a network may write to its input
+        value = function(leaf.clone())  # a copy, for a network may write to its input
         if value.shape != x.shape[:1]:
             raise ValueError(f"the function must give one value an image, got {tuple(value.shape)} for {len(x)}")
         (gradient,) = torch.autograd.grad(value.sum(), leaf, create_graph=twice)

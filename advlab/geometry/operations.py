@@ -1,4 +1,4 @@
-"""Lipschitz constants (L2 to L2) of the single operations that networks are made of."""
+"""Lipschitz constants (L2 to L2) of the single operations that networks consist of."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from advlab.geometry.singular import largest_singular_value
 
-TOLERANCE = 1e-6  # relative residual of a measured norm; the residual is added, so that a bound stays one
-MAX_ITER = 2000
+TOLERANCE = 1e-6  # relative residual at which measuring a norm ends; the residual is added, so that the sum is a bound
+MAX_ITER = 2000  # of measuring a norm
 
-# affine in their one input: their norm is measured at the size at hand, with strides, padding and groups
+# Affine in their one input: their norm is measured at the size of that input, with strides, padding and groups.
 AFFINE_MODULES: frozenset[type[nn.Module]] = frozenset(
     {
         nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d,
@@ -26,7 +26,7 @@ AFFINE_MODULES: frozenset[type[nn.Module]] = frozenset(
         nn.PixelUnshuffle, nn.ChannelShuffle,
     }
 )  # fmt: skip
-AFFINE_FUNCTIONS: frozenset[Any] = frozenset(  # in the first argument
+AFFINE_FUNCTIONS: frozenset[Any] = frozenset(  # affine in the first argument
     {
         operator.neg, operator.pos, operator.getitem, operator.truediv, torch.neg, torch.div, torch.true_divide,
         torch.flatten, torch.reshape, torch.permute, torch.transpose, torch.squeeze, torch.unsqueeze, torch.mean,
@@ -42,7 +42,7 @@ BILINEAR: frozenset[Any] = frozenset(  # affine in either argument, where the ot
      "add", "sub", "mul", "matmul"}
 )  # fmt: skip
 
-# the largest slope of activations that work element by element, by their module or the arguments of their function
+# The largest slope of activations that work element by element, from their module or from the arguments of their function.
 SLOPE_MODULES: dict[type[nn.Module], Callable[[Any], float]] = {
     nn.LeakyReLU: lambda m: max(1.0, abs(m.negative_slope)),
     nn.PReLU: lambda m: max(1.0, float(m.weight.detach().abs().max())),
@@ -84,12 +84,20 @@ DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropou
 
 
 def module_constant(module: nn.Module, kind: type[nn.Module], x: Tensor) -> float | None:
-    """Constant of a torch.nn module in evaluation mode on inputs of the shape of `x`; None where none is known.
+    """Lipschitz constant of a torch.nn module in evaluation mode on inputs of the shape of `x`; None where none is known.
 
     Args:
-        module: the module.
-        kind: its type, exactly: a subclass may compute anything.
-        x: its input, of which only the shape counts.
+        module: the module; an affine one is converted to float64 in place.
+        kind: its exact type, because a subclass may compute anything.
+        x: its input, of which only the shape and the device count.
+
+    Examples:
+        >>> module_constant(nn.ReLU(), nn.ReLU, torch.zeros(1, 4)), module_constant(nn.Softmax(), nn.Softmax, torch.zeros(1, 4))
+        (1.0, None)
+        >>> half = nn.Linear(3, 3)
+        >>> half.weight.data = torch.eye(3) / 2
+        >>> round(module_constant(half, nn.Linear, torch.zeros(1, 3)), 4)
+        0.5
     """
     if kind in AFFINE_MODULES:
         return affine_norm(module.to(torch.float64), x)
@@ -98,7 +106,7 @@ def module_constant(module: nn.Module, kind: type[nn.Module], x: Tensor) -> floa
     if kind in DROPOUTS and not module.training:
         return 1.0
     if isinstance(module, NORMALISATIONS) and kind in NORMALISATIONS and not module.training:
-        if module.running_var is None:  # it normalises by the batch at hand
+        if module.running_var is None:  # it normalises by the statistics of each batch
             return None
         scale = (module.running_var.double() + module.eps).rsqrt()
         return float((scale if module.weight is None else module.weight.double().abs() * scale).max())
@@ -110,13 +118,18 @@ def module_constant(module: nn.Module, kind: type[nn.Module], x: Tensor) -> floa
 
 
 def function_constant(function: Any, args: Any, kwargs: Any, x: Tensor) -> float | None:
-    """Constant of a function, or a tensor's method by its name, that is neither affine nor a module's; None: not known.
+    """Lipschitz constant of a function that is not affine; None where none is known.
 
     Args:
-        function: as torch.fx records it.
-        args: as it is called; the first depends on the network's input, the others do not.
-        kwargs: likewise.
+        function: as torch.fx records it: a function, or the name of a tensor's method.
+        args: the arguments of the call; only the first depends on the network's input.
+        kwargs: the keyword arguments of the call.
         x: the first argument.
+
+    Examples:
+        >>> x = torch.zeros(1, 4)
+        >>> function_constant(F.leaky_relu, (x, -3.0), {}, x), function_constant("sigmoid", (x,), {}, x)
+        (3.0, 0.25)
     """
     if function in SLOPE_FUNCTIONS:
         return SLOPE_FUNCTIONS[function](*args, **kwargs)
@@ -124,29 +137,47 @@ def function_constant(function: Any, args: Any, kwargs: Any, x: Tensor) -> float
         return None if kwargs.get("training", args[2] if len(args) > 2 else True) else 1.0
     if function in MAX_POOLS.values() and not kwargs.get("return_indices"):
         names = ("kernel_size", "stride", "padding", "dilation")
-        given = dict(zip(names, args[1:], strict=False)) | {k: v for k, v in kwargs.items() if k in names}
-        given.pop("padding", None)
-        return max_pool_constant(x.ndim - 2, **given)
+        options = dict(zip(names, args[1:], strict=False)) | {k: v for k, v in kwargs.items() if k in names}
+        options.pop("padding", None)
+        return max_pool_constant(x.ndim - 2, **options)
     return None
 
 
 def max_pool_constant(dimensions: int, kernel_size: Any, stride: Any = None, dilation: Any = 1) -> float:
-    """sqrt of the number of windows that one input can lie in: 1 where they do not overlap.
+    """sqrt of the largest number of windows that share an input: 1 where windows do not overlap.
 
-    The maximum of a window moves by no more than its inputs do, and an input in c windows counts c times.
+    The maximum of a window changes by at most the norm of the changes of its inputs, and an input that lies in c windows
+    counts c times in the sum of squares.
+
+    Examples:
+        Windows of 3 x 3 at a stride of 2 overlap by one pixel in each direction, so that a pixel lies in up to 4 of them.
+
+        >>> max_pool_constant(2, kernel_size=2), max_pool_constant(2, kernel_size=3, stride=2)
+        (1.0, 2.0)
     """
     count = 1
     stride = stride or kernel_size
     for axis in range(dimensions):
-        k, s, d = (v if isinstance(v, int) else v[axis] for v in (kernel_size, stride, dilation))
-        count *= math.ceil(k / (s // math.gcd(s, d)))
+        size, step, spacing = (v if isinstance(v, int) else v[axis] for v in (kernel_size, stride, dilation))
+        count *= math.ceil(size / (step // math.gcd(step, spacing)))
     return math.sqrt(count)
 
 
 def affine_norm(function: Callable[[Tensor], Tensor], x: Tensor) -> float | None:
-    """Operator norm of the linear part of an affine function of float64 tensors of the shape of `x`.
+    """Upper bound, to a relative 2e-6, of the operator norm of the linear part of an affine function.
 
-    Measured by Lanczos; None where that did not converge, or the function proves not to be affine.
+    Args:
+        function: of a float64 tensor.
+        x: a tensor of the shape and on the device of that argument.
+
+    Returns:
+        The norm measured by Lanczos bidiagonalisation plus its residual; None where the iteration did not converge, or the
+        function turns out not to be affine.
+
+    Examples:
+        >>> x = torch.zeros(1, 3)
+        >>> round(affine_norm(lambda x: 4 - 2 * x, x), 4), affine_norm(torch.square, x)
+        (2.0, None)
     """
     with torch.enable_grad():
         zero = torch.zeros(x.shape, dtype=torch.float64, device=x.device, requires_grad=True)
@@ -165,5 +196,5 @@ def affine_norm(function: Callable[[Tensor], Tensor], x: Tensor) -> float | None
     start = torch.randn(1, x.numel(), generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(x.device)
     if not torch.allclose(matvec(-2 * start), -2 * matvec(start), rtol=1e-6, atol=1e-9):
         return None
-    found = largest_singular_value(matvec, rmatvec, start, tol=TOLERANCE, max_iter=MAX_ITER)
-    return float((found.value + found.residual)[0]) if bool(found.converged[0]) else None
+    norm = largest_singular_value(matvec, rmatvec, start, tol=TOLERANCE, max_iter=MAX_ITER)
+    return float((norm.value + norm.residual)[0]) if bool(norm.converged[0]) else None

@@ -1,17 +1,17 @@
-"""The global Lipschitz bound of a network up to a layer: products, sums and roots of sums of its layers' norms."""
+"""The global Lipschitz bound of a network up to a layer, composed of the Lipschitz constants of its operations."""
 
 from __future__ import annotations
 
 import copy
 import math
 import operator
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
+from advlab.geometry.marked_graph import MarkingTracer
 from advlab.geometry.operations import AFFINE_FUNCTIONS, BILINEAR, affine_norm, function_constant, module_constant
 from advlab.models.classifier import Classifier, frozen
 
@@ -19,10 +19,9 @@ IN_PLACE = {operator.iadd: operator.add, operator.isub: operator.sub, operator.i
             operator.itruediv: operator.truediv}  # fmt: skip
 SUMS = frozenset({operator.add, operator.sub, torch.add, torch.sub, "add", "sub"})
 JOINS = frozenset({torch.cat, torch.concat, torch.concatenate, torch.stack})
-PIECES = frozenset(
-    {torch.chunk, torch.split, torch.unbind, "chunk", "split", "unbind"}
-)  # together as long as the whole
-FACTS = frozenset({"size", "dim", "numel", "get_device", "is_floating_point"})  # of a tensor, whatever its values are
+# the pieces together have the norm of the whole
+SPLITS = frozenset({torch.chunk, torch.split, torch.unbind, "chunk", "split", "unbind"})
+CONSTANTS = frozenset({"size", "dim", "numel", "get_device", "is_floating_point"})  # do not depend on a tensor's values
 
 
 class Lipschitz(NamedTuple):
@@ -31,7 +30,7 @@ class Lipschitz(NamedTuple):
     Attributes:
         bound: ||Phi(x) - Phi(y)|| <= bound ||x - y|| for all x and y, L2, pixels in [0, 1]; NaN where none is known.
         reason: why it is NaN, with the name of the module; empty otherwise.
-        norms: constant of each operation that was met, by the name of its module or of its node in the graph.
+        norms: Lipschitz constant of each operation on the way, by the name of its module or of its node in the graph.
     """
 
     bound: float
@@ -39,29 +38,41 @@ class Lipschitz(NamedTuple):
     norms: dict[str, float]
 
 
-Known = dict[tuple[str, tuple[int, ...]], float | None]  # (module, shape of its input) -> its constant
+Known = dict[tuple[str, tuple[int, ...]], float | None]  # (module, shape of its input) -> its constant, None: unknown
 
 
 def lipschitz_bound(classifier: Classifier, layer: str = "auto", *, known: Known | None = None) -> Lipschitz:
     """The bound of Szegedy et al. (2014, section 4.3) on Phi_L, which aghdam2017 contrasts with the local constant.
 
-    The network's graph is followed by torch.fx. A layer multiplies by its operator norm at the size of its input; the
-    bounds of branches add where the branches do, and add in squares where they are concatenated. What is not known to
-    have a bound (attention, the product of two activations, a graph that fx cannot trace) gives NaN, never a guess.
+    torch.fx traces the network's graph. The bound after a layer is the bound before it times the layer's Lipschitz constant
+    for the size of its input; where branches are added their bounds are added, and where they are concatenated the result is
+    the root of the sum of squared bounds. An operation without a known bound (attention, the product of two activations, a
+    graph that fx cannot trace) gives NaN, never a guess.
 
     Args:
         classifier: its normalisation counts as the first layer.
         layer: as for `Classifier.features`: a module whose output is Phi_L, or "auto" for the classification layer's
             input.
-        known: constants of modules of this classifier, which are not computed again; what is, is added. Functions in the
-            graph are always computed.
+        known: constants of modules of this classifier from earlier calls, which are not computed again; those computed now
+            are added. Functions in the graph are always computed.
+
+    Examples:
+        A linear map by 3, a ReLU, and the images' normalisation by a standard deviation of 1/2:
+
+        >>> triple = nn.Linear(2, 2)
+        >>> triple.weight.data = 3 * torch.eye(2)
+        >>> network = nn.Sequential(nn.Flatten(), triple, nn.ReLU(), nn.Linear(2, 2))
+        >>> std = torch.full((1, 1, 1), 0.5)
+        >>> classifier = Classifier(network, name="triple", shape=(1, 1, 2), mean=None, std=std)
+        >>> round(lipschitz_bound(classifier).bound, 4)
+        6.0
     """
     network = classifier.network
     name = classifier.head if layer == "auto" else layer
     module = dict(network.named_modules()).get(name) if name else None
     if module is None:
         return Lipschitz(math.nan, f"{classifier.name} has no layer {name!r}", {})
-    tracer = _Tracer(module, before=layer == "auto")
+    tracer = MarkingTracer(module, before=layer == "auto")
     with frozen(classifier), torch.inference_mode(False), torch.no_grad():
         try:
             graph = tracer.trace(network)
@@ -69,75 +80,73 @@ def lipschitz_bound(classifier: Classifier, layer: str = "auto", *, known: Known
             return Lipschitz(math.nan, f"torch.fx cannot follow {classifier.name}: {str(error).splitlines()[0]}", {})
         if tracer.mark is None:
             return Lipschitz(math.nan, f"the layer {name!r} of {classifier.name} does not give one tensor", {})
-        first = float(classifier.scale.double().abs().max()) if classifier.normalises else 1.0
-        follower = _Follower(network, graph, first, tracer.mark, {} if known is None else known)
-        follower.run(torch.zeros((1, *classifier.shape), device=classifier.device, dtype=classifier.scale.dtype))
-    return Lipschitz(follower.bounds[tracer.mark], follower.reasons.get(tracer.mark, ""), follower.norms)
+        normalisation = float(classifier.scale.double().abs().max()) if classifier.normalises else 1.0
+        interpreter = _BoundInterpreter(network, graph, normalisation, tracer.mark, {} if known is None else known)
+        interpreter.run(torch.zeros((1, *classifier.shape), device=classifier.device, dtype=classifier.scale.dtype))
+    return Lipschitz(interpreter.bounds[tracer.mark], interpreter.reasons.get(tracer.mark, ""), interpreter.norms)
 
 
-class _Tracer(fx.Tracer):
-    """Marks Phi_L by a copy of the input or output of one module: of its last use, as it is at that moment."""
+class _BoundInterpreter(fx.Interpreter):
+    """Runs the graph on one image, which gives the shapes, and keeps a Lipschitz bound of every node up to the mark.
 
-    def __init__(self, module: nn.Module, *, before: bool) -> None:
-        super().__init__()
-        self.module, self.before = module, before
-        self.mark: fx.Node | None = None
+    Args:
+        network: whose graph it is.
+        graph: as traced by `MarkingTracer`.
+        normalisation: Lipschitz constant of the normalisation before the network.
+        mark: the node at which it stops.
+        known: see `lipschitz_bound`.
 
-    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """As fx does, with the mark."""
-        if m is self.module and self.before:
-            self._set(args[0] if args else None)
-        out = super().call_module(m, forward, args, kwargs)
-        if m is self.module and not self.before:
-            self._set(out)
-        return out
+    Attributes:
+        bounds: of every node: 0 where it does not depend on the image, NaN where no bound is known.
+        reasons: why a bound is NaN.
+        norms: Lipschitz constant of each operation.
+    """
 
-    def _set(self, value: Any) -> None:
-        found = isinstance(value, fx.Proxy)
-        self.mark = self.create_proxy("call_method", "clone", (value,), {}).node if found else None
-
-
-class _Follower(fx.Interpreter):
-    """Runs the graph on one image for the shapes, and keeps a Lipschitz bound of every node; stops at the mark."""
-
-    def __init__(self, network: nn.Module, graph: fx.Graph, first: float, mark: fx.Node, known: Known) -> None:
+    def __init__(self, network: nn.Module, graph: fx.Graph, normalisation: float, mark: fx.Node, known: Known) -> None:
         super().__init__(network, graph=graph)
         self.mark, self.known = mark, known
-        self.first = first
+        self.normalisation = normalisation
         self.bounds: dict[fx.Node, float] = {}
         self.reasons: dict[fx.Node, str] = {}
-        self.norms: dict[str, float] = {} if first == 1 else {"normalisation": first}
+        self.norms: dict[str, float] = {} if normalisation == 1 else {"normalisation": normalisation}
 
     def run_node(self, n: fx.Node) -> Any:
-        """The node's value; its bound goes to `bounds`."""
+        """The node's value; its bound is put into `bounds`."""
         if self.mark in self.bounds:
             return None
-        inputs = [m for m in n.all_input_nodes if self.bounds[m] != 0]  # NaN too; 0: constants
-        lost = [m for m in inputs if math.isnan(self.bounds[m])]
+        self._set_bound(n)
+        versions = {earlier: value._version for earlier, value in self.env.items() if isinstance(value, Tensor)}
+        result = super().run_node(n)
+        for earlier, version in versions.items():
+            if self.env[earlier]._version != version:
+                self._set_bound_after_write(earlier, n, whole=self.env[earlier] is result)
+        return result
+
+    def _set_bound(self, n: fx.Node) -> None:
+        """The bound of a node from those of its inputs."""
+        inputs = [m for m in n.all_input_nodes if self.bounds[m] != 0]  # those that depend on the image, NaN too
+        unbounded = [m for m in inputs if math.isnan(self.bounds[m])]
         if n.op == "placeholder":
-            self.bounds[n] = self.first
+            self.bounds[n] = self.normalisation
         elif not inputs:
             self.bounds[n] = 0.0
-        elif lost:
-            self.bounds[n], self.reasons[n] = math.nan, self.reasons[lost[0]]
+        elif unbounded:
+            self.bounds[n], self.reasons[n] = math.nan, self.reasons[unbounded[0]]
         else:
             bound = self._bound(n)
             self.bounds[n] = math.nan if bound is None else bound
             if bound is None:
                 self.reasons[n] = f"no Lipschitz bound is known for {self._describe(n)}"
-        versions = {m: v._version for m, v in self.env.items() if isinstance(v, Tensor)}
-        value = super().run_node(n)
-        for m, version in versions.items():
-            if self.env[m]._version != version:  # written in place: all of it, or perhaps a part
-                same = self.env[m] is value
-                self.bounds[m] = self.bounds[n] if same else math.hypot(self.bounds[m], self.bounds[n])
-                if math.isnan(self.bounds[m]):
-                    self.reasons.setdefault(m, self.reasons.get(n, ""))
-        return value
+
+    def _set_bound_after_write(self, earlier: fx.Node, n: fx.Node, *, whole: bool) -> None:
+        """The new bound of an earlier node whose tensor the node n has written to in place, as a whole or in part."""
+        self.bounds[earlier] = self.bounds[n] if whole else math.hypot(self.bounds[earlier], self.bounds[n])
+        if math.isnan(self.bounds[earlier]):
+            self.reasons.setdefault(earlier, self.reasons.get(n, ""))
 
     def _bound(self, n: fx.Node) -> float | None:
-        """Bound of a node that depends on the input; None where none is known."""
-        uses: list[fx.Node] = []  # each as often as it is used: x * x is not affine
+        """Bound of a node that depends on the image; None where none is known."""
+        uses: list[fx.Node] = []  # inputs that depend on the image, each as often as it is used: x * x is not affine
         fx.node.map_arg((n.args, n.kwargs), lambda m: uses.append(m) if self.bounds[m] != 0 else None)
         target: Any = IN_PLACE.get(n.target, n.target) if callable(n.target) else n.target
         if n.op == "call_method" and target.endswith("_") and not target.endswith("__"):
@@ -152,18 +161,18 @@ class _Follower(fx.Interpreter):
         value = None if one is None else self.env[one]
         if one is None or (n.args[0] is not one and (n.op == "call_module" or target not in BILINEAR)):
             return None
-        if not isinstance(value, Tensor):  # the pieces of a tensor
+        if not isinstance(value, Tensor):  # the pieces of a split tensor
             return self.bounds[one] if target is operator.getitem else None
         if n.op == "call_module":
             module = self.fetch_attr(str(target))
-            hooked = module._forward_hooks or module._forward_pre_hooks  # they may do anything
+            hooked = module._forward_hooks or module._forward_pre_hooks  # a hook may compute anything
             kind, key = type_before_parametrizations(module), (str(target), tuple(value.shape))
             if key not in self.known:
                 self.known[key] = None if hooked else module_constant(copy.deepcopy(module), kind, value)
             constant = self.known[key]
-        elif target in FACTS or (target is getattr and n.args[1] in ("shape", "ndim", "device", "dtype")):
+        elif target in CONSTANTS or (target is getattr and n.args[1] in ("shape", "ndim", "device", "dtype")):
             return 0.0
-        elif target in PIECES:
+        elif target in SPLITS:
             return self.bounds[one]
         elif target in AFFINE_FUNCTIONS | BILINEAR:
             constant = affine_norm(lambda z: self._call(n, target, one, z), value)
@@ -175,7 +184,7 @@ class _Follower(fx.Interpreter):
         return self.bounds[one] * constant
 
     def _call(self, n: fx.Node, target: Any, one: fx.Node, z: Tensor) -> Tensor:
-        """The node's function of z in the place of one of its inputs, with its constants in float64."""
+        """The node's function evaluated with z in place of its input `one`, and with its constants in float64."""
         args: Any
         kwargs: Any
         args, kwargs = fx.node.map_arg((n.args, n.kwargs), lambda m: z if m is one else _double(self.env[m]))
@@ -185,14 +194,14 @@ class _Follower(fx.Interpreter):
         return out
 
     def _sum(self, terms: list[fx.Node]) -> float | None:
-        """a + b or a - b, one of which may be repeated along the other."""
+        """Bound of a + b or a - b; where one is broadcast, its norm grows by the root of the number of copies."""
         if not all(isinstance(self.env[m], Tensor) for m in terms):
             return None
         size = math.prod(torch.broadcast_shapes(*(self.env[m].shape for m in terms)))
         return sum(self.bounds[m] * math.sqrt(size / self.env[m].numel()) for m in terms)
 
     def _describe(self, n: fx.Node) -> str:
-        """An operation, and the module that it is in."""
+        """The operation in words, with the module that it belongs to."""
         if n.op == "call_module":
             return f"{n.target} ({type(self.fetch_attr(str(n.target))).__name__})"
         stack = n.meta.get("nn_module_stack") or {}
@@ -201,5 +210,5 @@ class _Follower(fx.Interpreter):
 
 
 def _double(value: Any) -> Any:
-    """Constants in the precision of the measurement."""
+    """A constant of the graph in float64, in which norms are measured."""
     return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value

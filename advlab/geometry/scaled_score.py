@@ -1,4 +1,4 @@
-"""The softmax score as a function whose derivatives survive float32, however near to 1 it is."""
+"""The softmax score, scaled so that its derivatives are accurate in float32 however near to 1 the score is."""
 
 from __future__ import annotations
 
@@ -10,14 +10,29 @@ from torch.nn.functional import logsigmoid
 
 
 def scaled_score(
-    network: Callable[[Tensor], Tensor], x: Tensor, labels: Tensor, of: str
+    network: Callable[[Tensor], Tensor], x: Tensor, labels: Tensor, quantity: str
 ) -> tuple[Callable[[Tensor], Tensor], Tensor]:
-    """s / scale as a function of images, (n, C, H, W) to (n,) float64, and the (n,) scale: 1 - score at x, or 1.
+    """s / scale as a function of images, (n, C, H, W) to (n,) float64, and the (n,) scale, for a score or logit s.
 
-    Scores sit within 1e-15 of 1; so scaled, their derivatives are of order 1 and pass through float32 unharmed.
+    Scores lie within 1e-15 of 1. Divided by 1 - score at x they have derivatives of order 1, which float32 represents.
+
+    Args:
+        network: (n, C, H, W) to logits (n, K).
+        x: (n, C, H, W) images around which the score is differentiated.
+        labels: (n,) classes whose score it is.
+        quantity: "logit": s is log(score / (1 - score)), and the scale is 1. Otherwise s is the score less 1, and the scale
+            is 1 - score at x.
+
+    Examples:
+        Two logits x and 0: the score is 1 / (1 + e^-x), so that (score - 1) / (1 - score(x)) is -1 at x itself.
+
+        >>> network = lambda x: torch.cat([x.flatten(1), 0 * x.flatten(1)], dim=1)
+        >>> function, scale = scaled_score(network, torch.full((1, 1, 1, 1), 40.0), torch.tensor([0]), "score")
+        >>> f"{scale.item():.4e}", round(function(torch.full((1, 1, 1, 1), 40.0)).item(), 6)
+        ('4.2484e-18', -1.0)
     """
 
-    def against(z: Tensor) -> Tensor:
+    def log_odds_of_error(z: Tensor) -> Tensor:
         """(n,) log((1 - score) / score)."""
         logits = network(z)
         logits = (logits.cpu() if logits.device.type == "mps" else logits).double()
@@ -25,8 +40,8 @@ def scaled_score(
         others: Tensor = logits.scatter(1, index, -torch.inf).logsumexp(1)
         return others - logits.gather(1, index)[:, 0]
 
-    if of == "logit":
-        return lambda z: -against(z), torch.ones(len(x), dtype=torch.float64)
+    if quantity == "logit":
+        return lambda z: -log_odds_of_error(z), torch.ones(len(x), dtype=torch.float64)
     with torch.no_grad():
-        clean = logsigmoid(against(x))
-    return lambda z: -(logsigmoid(against(z)) - clean).exp(), clean.exp()
+        clean = logsigmoid(log_odds_of_error(x))
+    return lambda z: -(logsigmoid(log_odds_of_error(z)) - clean).exp(), clean.exp()

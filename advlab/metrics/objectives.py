@@ -1,4 +1,4 @@
-"""What a network loses against its own output: the adversarial and the hard objective (barati2021, eqs 9 to 12)."""
+"""Losses of a network against its own output: the adversarial and the hard objective (barati2021, eqs 9 to 12)."""
 
 from __future__ import annotations
 
@@ -16,38 +16,53 @@ Which = Literal["adversarial", "hard"]
 
 
 def cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
-    """(N,) -log softmax of the (N,) `labels`, from outputs (N, K).
+    """(N,) cross-entropy -log softmax(outputs)[label] of outputs (N, K) and labels (N,).
 
-    Computed from the others' logits less the label's, so that neither it nor its gradient rounds to zero where a network
-    is sure.
+    Computed from the differences between the other logits and the label's, so that neither the loss nor its gradient rounds
+    to zero where a network is almost certain.
+
+    Examples:
+        A logit of 40 against one of 0: log(1 + e^-40), which torch's cross-entropy rounds to 0 in float32.
+
+        >>> f"{cross_entropy(torch.tensor([[40.0, 0.0]]), torch.tensor([0])).item():.4e}"
+        '4.2484e-18'
     """
-    outputs = at_least_single(outputs)
-    own = labels[:, None]
-    others = outputs.scatter(1, own, -torch.inf).logsumexp(1)
-    return F.softplus(others - outputs.gather(1, own)[:, 0])
+    outputs = _at_least_float32(outputs)
+    label = labels[:, None]
+    others = outputs.scatter(1, label, -torch.inf).logsumexp(1)
+    return F.softplus(others - outputs.gather(1, label)[:, 0])
 
 
-def at_least_single(outputs: Tensor) -> Tensor:
-    """What autocast gives in 16 bits as float32; other types as they are."""
+def _at_least_float32(outputs: Tensor) -> Tensor:
+    """16-bit outputs, as autocast gives them, in float32; other types as they are."""
     return outputs.float() if outputs.dtype.itemsize < 4 else outputs
 
 
 def own_loss(outputs: Tensor, loss: OwnLoss = "label") -> Tensor:
-    """(N,) L(h(x), h(x)) of outputs h(x) (N, K): how far a hypothesis is from being sure of what it says.
+    """(N,) L(h(x), h(x)) of outputs h(x) (N, K): how far a hypothesis h is from being certain of its own answer.
 
     Args:
-        outputs: logits, or the features that stand for hypotheses.
+        outputs: (N, K) logits, or the features that stand for hypotheses.
         loss: label, the cross-entropy against the output's own argmax, -log max softmax(h); entropy, the literal
             cross-entropy of softmax(h) with itself; margin, mean_k max(0, 1 - h_k^2) (eq 11); square, the same without
             max(0, .), as in eq 12, whose hypotheses lie in [-1, 1].
 
     Raises:
         ValueError: there is no such loss, or it needs more than one output.
+
+    Examples:
+        An output that cannot decide between two classes, and one that can:
+
+        >>> outputs = torch.tensor([[0.0, 0.0], [1.0, -1.0]], dtype=torch.float64)
+        >>> own_loss(outputs, "label").exp().round(decimals=4).tolist()  # 1 / max softmax: 2, and 1 + e^-2
+        [2.0, 1.1353]
+        >>> own_loss(outputs, "margin").tolist()
+        [1.0, 0.0]
     """
-    outputs = at_least_single(outputs)
+    outputs = _at_least_float32(outputs)
     if loss in ("margin", "square"):
-        left = 1 - outputs.square()
-        return (left.clamp_min(0) if loss == "margin" else left).mean(1)
+        squares_left = 1 - outputs.square()
+        return (squares_left.clamp_min(0) if loss == "margin" else squares_left).mean(1)
     if loss not in ("label", "entropy"):
         raise ValueError(f"loss must be label, entropy, margin or square, got {loss!r}")
     if outputs.shape[1] < 2:
@@ -64,16 +79,25 @@ def objective(
     """(N,) objective of images or points x (N, C, H, W), to be maximised over x.
 
     Args:
-        classifier: any network; its mode, its parameters and their gradients are left alone.
-        x: in the units that the classifier takes.
+        classifier: any network; its mode, its parameters and their gradients stay as they are.
+        x: (N, C, H, W), in the units that the classifier takes.
         which: adversarial, the loss of the logits (eq 10); hard, the loss of the features, each neuron a hypothesis, as
             if the last layer were the identity (eq 9, section IV-B).
-        loss: see `own_loss`.
-        layer: of the features: see `Classifier.features`.
+        loss: as in `own_loss`.
+        layer: whose features are taken, as in `Classifier.features`.
 
     Raises:
         ValueError: there is no such objective or loss.
         ModelError: there is no such layer.
+
+    Examples:
+        A linear network without bias: at x = 0 its logits say nothing, so that the adversarial objective is log(2).
+
+        >>> from torch import nn
+        >>> linear = nn.Sequential(nn.Flatten(), nn.Linear(3, 2, bias=False))
+        >>> classifier = Classifier(linear, name="linear", shape=(3, 1, 1), mean=None, std=None)
+        >>> objective(classifier, torch.zeros(1, 3, 1, 1), "adversarial").exp().round(decimals=4).tolist()
+        [2.0]
     """
     if which == "adversarial":
         return own_loss(classifier(x), loss)
@@ -86,12 +110,18 @@ def expected_loss(hypotheses: Iterable[Callable[[Tensor], Tensor]], x: Tensor, l
     """(N,) mean over hypotheses h of L(h(x), h(x)): the expectation of eqs 9 and 11 by Monte Carlo.
 
     Args:
-        hypotheses: drawn from H; each gives outputs (N, K).
-        x: points.
-        loss: see `own_loss`; margin is that of eq 11.
+        hypotheses: functions drawn from H; each gives outputs (N, K).
+        x: N points.
+        loss: as in `own_loss`; margin is that of eq 11.
 
     Raises:
         ValueError: there is no hypothesis.
+
+    Examples:
+        Two hypotheses, of which one is certain at x = 1 and the other is not:
+
+        >>> expected_loss([lambda x: x, lambda x: 0 * x], torch.tensor([[1.0]]), "margin").tolist()
+        [0.5]
     """
     losses = [own_loss(h(x), loss) for h in hypotheses]
     if not losses:

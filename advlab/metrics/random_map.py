@@ -1,4 +1,4 @@
-"""Distances after a random linear map: the control of figure 4 of aghdam2017 that knows no network."""
+"""Distances after a random linear map: the control for figure 4 of aghdam2017, which involves no network."""
 
 from __future__ import annotations
 
@@ -9,54 +9,67 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advlab.metrics.distances import square
+from advlab.metrics.distances import squareform
 
 
 def expected_r(inputs: int, outputs: int) -> float:
-    """Mantel's r to expect of a random Gaussian linear map of random directions of one length: sqrt(R / (R + 2 D)).
+    """Mantel's r expected for random directions of one length under a random Gaussian linear map: sqrt(R / (R + 2 D)).
 
     On a sphere of radius r, d_in^2 = 2 r^2 - 2 v_i . v_j has the relative variance 1 / D. Given d_in, d_out^2 / d_in^2 is
-    chi^2_R / R, of variance 2 / R: the share (1 / D) / (1 / D + 2 / R) of d_out's variance comes from d_in, and r is its
-    root, to first order in 1 / D and 1 / R and alike for d and d^2.
+    distributed as chi^2_R / R, of variance 2 / R. So the share (1 / D) / (1 / D + 2 / R) of the variance of d_out comes from
+    d_in, and r is its square root, to first order in 1 / D and 1 / R; the same holds for distances and their squares.
 
     Args:
         inputs: D, dimension of the points.
         outputs: R, dimension of their images.
+
+    Examples:
+        >>> expected_r(inputs=100, outputs=200) == math.sqrt(1 / 2)
+        True
     """
     return math.sqrt(outputs / (outputs + 2 * inputs))
 
 
 def mapped_points(inner: Tensor, lengths: Tensor, outputs: int, seeds: list[int]) -> Tensor:
-    """Points whose distances are those of v W, with W (D, R) of independent N(0, 1) entries, drawn anew for each set.
+    """Points whose distances have the distribution of those of v W, where W (D, R) has N(0, 1) entries, anew for each set.
 
-    W need not be made: the distances depend on v only through the Gram matrix G = v v', and v W W' v' is Wishart(R, G).
-    With G = L L' it is (L A)(L A)' where A is Bartlett's (1933) lower triangle, or R columns of N(0, 1) when R < T.
+    W itself is not needed: the distances depend on v only through the Gram matrix G = v v', and v W W' v' has the
+    distribution Wishart(R, G). With G = L L' a draw of it is (L A)(L A)', where A is Bartlett's (1933) lower triangular
+    matrix, or R columns of N(0, 1) entries when R <= T.
 
     Args:
         inner: (B, T (T - 1) / 2) Euclidean distances of the points v of each set.
-        lengths: (B, T) their norms.
-        outputs: R.
-        seeds: (B,) one for each set.
+        lengths: (B, T) norms of the points.
+        outputs: R, dimension of the images.
+        seeds: B seeds, one for each set.
 
     Returns:
         (B, T, min(R, T)) float64.
+
+    Examples:
+        The squared norms of the images are R times those of the points in the mean: here two orthogonal unit vectors.
+
+        >>> inner, lengths = torch.full((500, 1), math.sqrt(2)), torch.ones(500, 2)
+        >>> images = mapped_points(inner, lengths, outputs=40, seeds=list(range(500)))
+        >>> images.shape, abs(images.square().sum(-1).mean().item() / 40 - 1) < 0.05
+        (torch.Size([500, 2, 2]), True)
     """
     trials = lengths.shape[-1]
     squares = lengths.double() ** 2
-    gram = square(inner.double() ** 2).neg_().add_(squares[:, None]).add_(squares[:, :, None]).div_(2)
+    gram = squareform(inner.double() ** 2).neg_().add_(squares[:, None]).add_(squares[:, :, None]).div_(2)
     root = _square_root(gram)
     return root @ torch.from_numpy(np.stack([_factor(trials, outputs, seed) for seed in seeds])).to(root)
 
 
 def _square_root(gram: Tensor) -> Tensor:
-    """(B, T, T) L with L L' = gram; negative eigenvalues, which rounding brings where T > D, count as zero."""
+    """(B, T, T) L with L L' = gram; where T > D rounding makes eigenvalues negative, which are taken for zero."""
     finite = torch.isfinite(gram).all(-1).all(-1)[:, None, None]
     gram = torch.where(finite, gram, torch.eye(gram.shape[-1]).to(gram))
-    root, failed = torch.linalg.cholesky_ex(gram)
-    bad = failed > 0
-    if bool(bad.any()):
-        values, vectors = torch.linalg.eigh(gram[bad])
-        root[bad] = vectors * values.clamp_min(0).sqrt()[:, None]
+    root, failing_minor = torch.linalg.cholesky_ex(gram)
+    indefinite = failing_minor > 0
+    if bool(indefinite.any()):
+        values, vectors = torch.linalg.eigh(gram[indefinite])
+        root[indefinite] = vectors * values.clamp_min(0).sqrt()[:, None]
     return torch.where(finite, root, torch.nan)
 
 

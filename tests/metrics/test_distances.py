@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy.spatial.distance import pdist, squareform
+from scipy.spatial import distance as scipy_distance
 from torch import Tensor
 
 from advlab.metrics import distances as module
-from advlab.metrics.distances import norms_and_distances, pairwise_distances, points_of, square
+from advlab.metrics.distances import norms_and_distances, pairwise_distances, point_count, squareform
 
 
 def cloud(batch: int, count: int, size: int, radius: float, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -22,7 +22,7 @@ def cloud(batch: int, count: int, size: int, radius: float, seed: int = 0) -> tu
 
 def brute(points: Tensor) -> Tensor:
     """Every pair subtracted in float64."""
-    return torch.from_numpy(np.stack([pdist(part) for part in points.double().numpy()]))
+    return torch.from_numpy(np.stack([scipy_distance.pdist(part) for part in points.double().numpy()]))
 
 
 @pytest.mark.parametrize("size", [2, 784, 3000, 150528])
@@ -62,8 +62,8 @@ def test_the_pieces_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     _, v = cloud(7, 10, 50, 1.0)
     v[:, 3] = v[:, 8]
     whole = pairwise_distances(v)
-    monkeypatch.setattr(module, "BLOCK", 7)
-    monkeypatch.setattr(module, "CHUNK", 150)
+    monkeypatch.setattr(module, "COORDINATES_AT_ONCE", 7)
+    monkeypatch.setattr(module, "VALUES_AT_ONCE", 150)
     torch.testing.assert_close(pairwise_distances(v), whole, rtol=1e-13, atol=0)
 
 
@@ -87,13 +87,13 @@ def test_the_shapes_at_the_edge() -> None:
 
 def test_condensed_and_square_are_scipys() -> None:
     condensed = torch.rand(3, 15, dtype=torch.float64)
-    for mine, given in zip(square(condensed), condensed, strict=True):
-        np.testing.assert_array_equal(mine.numpy(), squareform(given.numpy()))
-    assert [points_of(torch.rand(1, t * (t - 1) // 2)) for t in (1, 2, 3, 100, 2000)] == [1, 2, 3, 100, 2000]
+    for mine, given in zip(squareform(condensed), condensed, strict=True):
+        np.testing.assert_array_equal(mine.numpy(), scipy_distance.squareform(given.numpy()))
+    assert [point_count(torch.rand(1, t * (t - 1) // 2)) for t in (1, 2, 3, 100, 2000)] == [1, 2, 3, 100, 2000]
     with pytest.raises(ValueError, match="7 is no number"):
-        square(torch.rand(1, 7))
+        squareform(torch.rand(1, 7))
     with pytest.raises(ValueError, match="condensed distances are"):
-        square(torch.rand(6))
+        squareform(torch.rand(6))
 
 
 def test_float32_is_right_to_what_it_says() -> None:

@@ -13,7 +13,7 @@ from scipy.spatial.distance import squareform
 from scipy.stats import pearsonr
 from torch import Tensor
 
-from advlab.metrics import mantel as module
+from advlab.metrics import mantel, mantel_permutations
 from advlab.metrics.distances import pairwise_distances
 from advlab.metrics.mantel import mantel_r, mantel_test
 from advlab.metrics.mantel_moments import mantel_moments, mantel_normal
@@ -124,7 +124,7 @@ def test_p_is_that_of_a_plain_loop(count: int, squared: bool) -> None:
 
 def test_what_is_nearer_than_single_precision_is_decided_in_double(monkeypatch: pytest.MonkeyPatch) -> None:
     """Swapping two points changes r by a few 1e-8 up or down: a decision in float32 alone would toss a coin."""
-    monkeypatch.setattr(module, "LANES", 16)
+    monkeypatch.setattr(mantel_permutations, "MATRICES_AT_ONCE", 16)
     generator = torch.Generator().manual_seed(0)
     a = torch.rand(40, 6, generator=generator, dtype=torch.float64)
     b = torch.rand(40, 6, generator=generator, dtype=torch.float64)
@@ -158,8 +158,9 @@ def test_neither_the_batch_nor_the_threads_nor_the_pieces_change_p(monkeypatch: 
     assert torch.equal(torch.cat([part.p for part in parts]), whole.p)
     single = [mantel_test(a[i : i + 1], b[i : i + 1], permutations=99).p for i in range(5)]
     assert torch.equal(torch.cat(single), whole.p[:5])
-    monkeypatch.setattr(module, "CHUNK", 500)
-    monkeypatch.setattr(module, "LANES", 3)
+    for module in (mantel, mantel_permutations):
+        monkeypatch.setattr(module, "ENTRIES_AT_ONCE", 500)
+    monkeypatch.setattr(mantel_permutations, "MATRICES_AT_ONCE", 3)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     assert torch.equal(mantel_test(a, b, permutations=99).p, whole.p)
     assert not torch.equal(mantel_test(a, b, permutations=99, seed=1).p, whole.p)

@@ -99,7 +99,7 @@ def test_neither_the_batch_nor_its_parts_change_a_pair(monkeypatch: pytest.Monke
     x, y = pairs((2, 20, 14), n=5)
     whole = ssim(x, y)
     torch.testing.assert_close(torch.cat([ssim(x[i : i + 1], y[i : i + 1]) for i in range(5)]), whole)
-    monkeypatch.setattr(module, "CHUNK", 2 * 2 * 20 * 14)
+    monkeypatch.setattr(module, "PIXELS_AT_ONCE", 2 * 2 * 20 * 14)
     torch.testing.assert_close(ssim(x, y), whole)
     assert ssim(x[:0], y[:0]).shape == (0,)
 

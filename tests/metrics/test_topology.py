@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from advlab.metrics.distances import pairwise_distances, square
-from advlab.metrics.topology import AlphaSolver, Preservation
+from advlab.metrics.distances import pairwise_distances, squareform
+from advlab.metrics.topology import AlphaSolver, TopologyPreservation
 
 
 def sphere(batch: int, count: int, size: int, seed: int = 0) -> Tensor:
@@ -17,7 +17,7 @@ def sphere(batch: int, count: int, size: int, seed: int = 0) -> Tensor:
     return v / v.norm(dim=-1, keepdim=True)
 
 
-def preservation(d_in: Tensor, d_out: Tensor, *, squared: bool = False) -> Preservation:
+def preservation(d_in: Tensor, d_out: Tensor, *, squared: bool = False) -> TopologyPreservation:
     return AlphaSolver(d_in, squared=squared)(d_out)
 
 
@@ -43,7 +43,7 @@ def test_alpha_is_numpys(squared: bool) -> None:
     a, b = pairwise_distances(v), pairwise_distances(mapped(v, 7).relu())
     found = preservation(a, b, squared=squared)
     for i in range(4):
-        d_in, d_out = (square(m)[i].numpy() ** (2 if squared else 1) for m in (a, b))
+        d_in, d_out = (squareform(m)[i].numpy() ** (2 if squared else 1) for m in (a, b))
         alpha = np.linalg.inv(d_in) @ d_out
         c = np.trace(alpha) / 20
         assert float(found.c[i]) == pytest.approx(c, rel=1e-10)
@@ -58,9 +58,9 @@ def test_alpha_is_numpys(squared: bool) -> None:
 def test_the_condition_number_of_a_simplex_is_its_number_of_points_less_one() -> None:
     """The docstring's word, and eq 7 where alpha is known: J - I maps to D_out by J / (T - 1) - I."""
     d_in = torch.ones(1, 4950, dtype=torch.float64)
-    assert float(torch.linalg.cond(square(d_in))[0]) == pytest.approx(99)
+    assert float(torch.linalg.cond(squareform(d_in))[0]) == pytest.approx(99)
     d_out = torch.rand(1, 4950, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    alpha = (torch.ones(100, 100, dtype=torch.float64) / 99 - torch.eye(100)) @ square(d_out)[0]
+    alpha = (torch.ones(100, 100, dtype=torch.float64) / 99 - torch.eye(100)) @ squareform(d_out)[0]
     c = float(alpha.trace()) / 100
     found = preservation(d_in, d_out)
     assert float(found.c[0]) == pytest.approx(c, rel=1e-12)
@@ -74,7 +74,7 @@ def test_points_that_nearly_coincide_cost_the_digits_of_their_condition_number(g
     v = sphere(1, 30, 50).double()
     v[0, :10] = v[0, 10:20] + gap * sphere(1, 10, 50, seed=3).double()[0]
     d_in = pairwise_distances(v)
-    condition = float(torch.linalg.cond(square(d_in))[0])
+    condition = float(torch.linalg.cond(squareform(d_in))[0])
     assert condition > 10 / gap
     found = AlphaSolver(d_in)(0.3 * d_in)
     assert float(found.deviation[0]) < 1e-16 * 30 * condition
