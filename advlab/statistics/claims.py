@@ -68,6 +68,12 @@ def judge(
         quantity: what is measured.
         of_samples: the statement is about the samples at hand ("in at least 95 % of the samples"): it holds when the
             estimate itself reaches the threshold, which an interval's bound could not with fewer than 73 samples.
+
+    Examples:
+        >>> interval = Interval(estimate=0.9, low=0.8, high=1.0, samples=30)
+        >>> words = {"subset": "", "statement": "", "quantity": ""}
+        >>> [judge("", interval, ">", threshold, **words).verdict for threshold in (0.7, 0.85, 1.0)]
+        ['holds', 'undecided', 'does not hold']
     """
     if relation == ">":  # a claim of "<" is judged as one of ">" about the negative numbers
         low, high, limit = interval.low, interval.high, threshold

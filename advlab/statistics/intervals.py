@@ -23,7 +23,12 @@ NOT_MEASURED = Interval(math.nan, math.nan, math.nan, 0)
 
 
 def exact(value: float) -> Interval:
-    """A number that follows from a formula and not from samples: its bounds are itself, and its samples are 0."""
+    """A number that follows from a formula and not from samples: its bounds are itself, and its samples are 0.
+
+    Examples:
+        >>> exact(2.0)
+        Interval(estimate=2.0, low=2.0, high=2.0, samples=0)
+    """
     return Interval(value, value, value, 0)
 
 
@@ -35,6 +40,11 @@ def median_interval(values: Any, *, confidence: float = 0.95, resamples: int = 4
         confidence: coverage of the interval.
         resamples: bootstrap draws.
         seed: of the draws; the same values give the same interval.
+
+    Examples:
+        >>> interval = median_interval([1.0, 2.0, 3.0, 4.0, 100.0, float("nan")])
+        >>> interval.estimate, interval.samples, interval.low <= 3.0 <= interval.high
+        (3.0, 5, True)
     """
     return _bootstrap(values, np.median, confidence, resamples, seed)
 
@@ -44,6 +54,11 @@ def mean_interval(values: Any, *, confidence: float = 0.95, resamples: int = 400
 
     For shares within a sample, such as the share of its directions: whole samples are drawn, so that what one sample
     gives many times does not count as many samples.
+
+    Examples:
+        >>> interval = mean_interval([0.0, 1.0] * 5)
+        >>> interval.estimate, interval.samples, interval.low < 0.4 < 0.6 < interval.high
+        (0.5, 10, True)
     """
     return _bootstrap(values, np.mean, confidence, resamples, seed)
 
@@ -71,6 +86,13 @@ def share_interval(hits: Any, *, confidence: float = 0.95) -> Interval:
     Args:
         hits: (N,) booleans, one a sample.
         confidence: coverage of the interval.
+
+    Examples:
+        Ten of ten: the lower bound is 1 / (1 + z^2 / 10) with z = 1.96.
+
+        >>> interval = share_interval([True] * 10)
+        >>> interval.estimate, round(interval.low, 4), interval.high
+        (1.0, 0.7225, 1.0)
     """
     array = np.asarray(hits, dtype=bool)
     n = int(array.size)
