@@ -1,4 +1,4 @@
-"""The models that a configuration can name, as parameters; torch is imported only when one is built."""
+"""What every model of a configuration has: parameters of its weights and its input. Imports no torch."""
 
 from __future__ import annotations
 

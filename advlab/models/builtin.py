@@ -1,8 +1,11 @@
-"""The networks that are defined here, as parameters; torch is imported only when one is built."""
+"""The networks that are defined in this project, as parameters of a configuration.
+
+This file is imported to list and describe models, which must be quick; torch is imported when a network is built.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from advlab.models.base import Model, Shape
@@ -13,7 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltIn(Model):
-    """A network defined here.
+    """A network defined here: the class of the same name in `advlab.models.networks`.
+
+    Fields that a subclass adds are keyword arguments of that class.
 
     Attributes:
         input: channels, height and width of the images.
@@ -45,6 +50,17 @@ class BuiltIn(Model):
         """Number of logits."""
         return self.classes
 
+    def network(self) -> nn.Module:
+        """See `Model.network`."""
+        from advlab.models import networks  # torch
+
+        common = {parameter.name for parameter in fields(BuiltIn)}
+        options = {p.name: getattr(self, p.name) for p in fields(self) if p.name not in common}
+        network: nn.Module = getattr(networks, type(self).__name__)(
+            input_shape=self.shape, classes=self.classes, **options
+        )
+        return network
+
 
 @dataclass(frozen=True, kw_only=True)
 class LeNet(BuiltIn):
@@ -53,24 +69,12 @@ class LeNet(BuiltIn):
     input: list[int] = field(default_factory=lambda: [1, 28, 28])
     hidden: int = 500  # units of ip1
 
-    def network(self) -> nn.Module:
-        """See `Model.network`."""
-        from advlab.models.networks.lenet import LeNet as Network
-
-        return Network(input_shape=self.shape or (1, 28, 28), classes=self.classes, hidden=self.hidden)
-
 
 @dataclass(frozen=True, kw_only=True)
 class NiN(BuiltIn):
     """Network-in-Network (Lin et al. 2014; jetley2018)."""
 
     dropout: float = 0.5
-
-    def network(self) -> nn.Module:
-        """See `Model.network`."""
-        from advlab.models.networks.nin import NiN as Network
-
-        return Network(input_shape=self.shape or (3, 32, 32), classes=self.classes, dropout=self.dropout)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,22 +84,10 @@ class Ciresan(BuiltIn):
     input: list[int] = field(default_factory=lambda: [3, 48, 48])
     classes: int = 43
 
-    def network(self) -> nn.Module:
-        """See `Model.network`."""
-        from advlab.models.networks.ciresan import Ciresan as Network
-
-        return Network(input_shape=self.shape or (3, 48, 48), classes=self.classes)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Aghdam(Ciresan):
     """Aghdam et al. 2015: Ciresan's column with Leaky ReLU and two groups; 1,123,443 parameters (aghdam2017)."""
-
-    def network(self) -> nn.Module:
-        """See `Model.network`."""
-        from advlab.models.networks.ciresan import Aghdam as Network
-
-        return Network(input_shape=self.shape or (3, 48, 48), classes=self.classes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,14 +98,6 @@ class MLP(BuiltIn):
     hidden: list[int] = field(default_factory=lambda: [512, 512])
     activation: str = "relu"  # or tanh
 
-    def network(self) -> nn.Module:
-        """See `Model.network`."""
-        from advlab.models.networks.mlp import MLP as Network
-
-        return Network(
-            input_shape=self.shape or (1, 28, 28), classes=self.classes, hidden=self.hidden, activation=self.activation
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
 class CifarAlexNet(BuiltIn):
@@ -121,21 +105,9 @@ class CifarAlexNet(BuiltIn):
 
     dropout: float = 0.0
 
-    def network(self) -> nn.Module:
-        """See `Model.network`."""
-        from advlab.models.networks.cifar import CifarAlexNet as Network
-
-        return Network(input_shape=self.shape or (3, 32, 32), classes=self.classes, dropout=self.dropout)
-
 
 @dataclass(frozen=True, kw_only=True)
 class CifarVGG(BuiltIn):
     """Three blocks of two convolutions with batch norm: the CIFAR network for machines without a GPU."""
 
     widths: list[int] = field(default_factory=lambda: [32, 64, 128])  # channels of the blocks
-
-    def network(self) -> nn.Module:
-        """See `Model.network`."""
-        from advlab.models.networks.cifar import CifarVGG as Network
-
-        return Network(input_shape=self.shape or (3, 32, 32), classes=self.classes, widths=self.widths)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from advlab.errors import ModelError
@@ -29,13 +30,13 @@ def read_state(path: Path, sha256: str = "") -> State:
     if not path.is_file():
         raise ModelError(f"{path} does not exist: model.checkpoint must name a file of weights")
     if sha256:
-        found = sha256_file(path)
-        if found != sha256.lower():
-            raise ModelError(f"{path} has the SHA-256 {found}, not {sha256.lower()}: it is not the file that was meant")
+        digest = sha256_file(path)
+        if digest != sha256.lower():
+            raise ModelError(
+                f"{path} has the SHA-256 {digest}, not {sha256.lower()}: it is not the file that was meant"
+            )
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
             state: Any = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
@@ -59,44 +60,52 @@ def reason(error: Exception) -> str:
     return next(iter(telling + lines), type(error).__name__).split(". Please use")[0]
 
 
-def unwrapped(state: Mapping[str, Tensor], own: Collection[str]) -> Mapping[str, Tensor]:
+def unwrapped(state: Mapping[str, Tensor], network_names: Collection[str]) -> Mapping[str, Tensor]:
     """`state` without the prefix that DataParallel and torch.compile put before all names, unless the network has it."""
     for prefix in ("module.", "_orig_mod.", "module."):
-        if all(name.startswith(prefix) for name in state) and not any(name.startswith(prefix) for name in own):
+        if all(name.startswith(prefix) for name in state) and not any(
+            name.startswith(prefix) for name in network_names
+        ):
             state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
     return state
 
 
 def load_state(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
-    """Put `state` into `network`, all of it; tied tensors may come under one of their names.
+    """Put all tensors of `state` into `network`; of tied tensors one name is enough.
 
     Raises:
         ModelError: tensors are missing, unknown, of another shape or hold NaN or infinity; each kind is named.
     """
-    own = network.state_dict()
-    state = unwrapped(state, own)
-    given = {own[name].data_ptr() for name in own.keys() & state.keys()}
-    optional = {name for name in own if name.endswith("num_batches_tracked") or own[name].data_ptr() in given}
-    missing = sorted(own.keys() - state.keys() - optional)
-    unknown = sorted(state.keys() - own.keys())
-    wrong = [
-        f"{name} is {tuple(state[name].shape)}, not {tuple(own[name].shape)}"
-        for name in sorted(own.keys() & state.keys())
-        if state[name].shape != own[name].shape
+    current = network.state_dict()
+    state = unwrapped(state, current)
+    misfits = _misfits(current, state)
+    if misfits:
+        raise ModelError(
+            f"{origin} does not fit the network: {'; '.join(misfits)}. Is it of another architecture or size?"
+        )
+    not_finite = sorted(name for name, tensor in state.items() if not tensor.isfinite().all())
+    if not_finite:
+        raise ModelError(f"{origin} is of no use: NaN or infinity in {', '.join(not_finite[:6])}")
+    network.load_state_dict(dict(state), strict=False)
+
+
+def _misfits(current: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:
+    """Which tensors of `state` are missing, unknown or of another shape than in the `current` state of the network."""
+    common = sorted(current.keys() & state.keys())
+    tied = {current[name].data_ptr() for name in common}  # a tied tensor lies at the same address under all its names
+    optional = {name for name in current if name.endswith("num_batches_tracked") or current[name].data_ptr() in tied}
+    missing = sorted(current.keys() - state.keys() - optional)
+    unknown = sorted(state.keys() - current.keys())
+    misshapen = [
+        f"{name} is {tuple(state[name].shape)}, not {tuple(current[name].shape)}"
+        for name in common
+        if state[name].shape != current[name].shape
     ]
-    faults = [
+    return [
         f"{text}: {', '.join(names[:6])}{f' and {len(names) - 6} more' if len(names) > 6 else ''}"
-        for text, names in (("missing", missing), ("unknown", unknown), ("of another shape", wrong))
+        for text, names in (("missing", missing), ("unknown", unknown), ("of another shape", misshapen))
         if names
     ]
-    if faults:
-        raise ModelError(
-            f"{origin} does not fit the network: {'; '.join(faults)}. Is it of another architecture or size?"
-        )
-    broken = sorted(name for name, tensor in state.items() if not tensor.isfinite().all())
-    if broken:
-        raise ModelError(f"{origin} is of no use: NaN or infinity in {', '.join(broken[:6])}")
-    network.load_state_dict(dict(state), strict=False)
 
 
 def published_state(model: Torchvision, download: bool) -> tuple[State, str]:

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from advlab.data.images import Shape, tensor_digest
-from advlab.errors import ModelError, suggest
+from advlab.errors import ModelError
+from advlab.models.inspection import inspect_network
+from advlab.models.layer_outputs import features, layers_in_order, recorded_outputs
 
 
 class Classifier(nn.Module):
@@ -22,18 +24,23 @@ class Classifier(nn.Module):
         name: as on the command line.
         shape: (C, H, W) of the images.
         classes: number of logits; 0: found by a forward pass.
-        mean: broadcastable to (C, H, W), in [0, 1] units.
-        std: likewise.
+        mean: broadcastable to (C, H, W), in [0, 1] units; None: 0.
+        std: broadcastable to (C, H, W), in [0, 1] units; None: 1.
 
     Raises:
         ModelError: the network does not take such images, does not give (N, classes) logits, or gives probabilities; or
             mean or std are not one number, one a channel or an image.
+
+    Attributes:
+        scale: (C or 1, H or 1, W or 1) float32; the network takes scale * image + shift.
+        shift: likewise.
+        normalises: whether that changes the image.
+        head, writes_to_input, behaviour: see `advlab.models.inspection.Inspection`.
     """
 
     scale: Tensor
     shift: Tensor
-    overwrites: bool = False  # whether the network works in place on its input, which the caller still needs
-    behaviour: list[str]  # a few logits of one fixed image, rounded: tells networks apart that differ in code alone
+    writes_to_input: bool = False  # until it is inspected
 
     def __init__(
         self, network: nn.Module, *, name: str, shape: Shape, classes: int = 0, mean: Tensor | None, std: Tensor | None
@@ -55,107 +62,55 @@ class Classifier(nn.Module):
         scale, shift = 1 / std.double(), -mean.double() / std.double()
         self.register_buffer("scale", (scale + torch.zeros_like(zero, dtype=scale.dtype)).float())
         self.register_buffer("shift", (shift + torch.zeros_like(scale)).float())
-        self.classes, self._head = self._probe(classes)
+        # no_grad, not inference_mode: a tensor that the network keeps from this pass must serve gradients later
+        with frozen(self), torch.no_grad():
+            inspection = inspect_network(self, network, name=name, shape=shape, classes=classes)
+        self.classes, self.head, self.writes_to_input, self.behaviour = inspection
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, classes) logits of (N, C, H, W) images in [0, 1]."""
         if self.normalises:
             x = torch.addcmul(self.shift, x, self.scale)
-        elif self.overwrites:
+        elif self.writes_to_input:
             x = x.clone()
         logits: Tensor = self.network(x)
         return logits
 
     def features(self, x: Tensor, layer: str = "auto") -> tuple[Tensor, Tensor]:
-        """Logits (N, classes) and features (N, R) of (N, C, H, W) images; `layer_features` for one layer."""
-        logits, (found,) = self.layer_features(x, [layer])
-        return logits, found
+        """Logits (N, classes) and features (N, R) of one layer; see `layer_features`."""
+        logits, (layer_features,) = self.layer_features(x, [layer])
+        return logits, layer_features
 
     def layer_features(self, x: Tensor, layers: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
-        """Logits (N, classes) of (N, C, H, W) images, and the features (N, R) of each layer, from one forward.
+        """Logits (N, classes) of (N, C, H, W) images, and the features (N, R) of each layer, from one forward pass.
 
         Args:
             x: images in [0, 1].
-            layers: names of modules whose output (the last one, if it is used several times) is taken, flattened;
-                "auto": the input of the classification layer, which is the last linear or convolutional module that
-                gives `classes` channels.
+            layers: names of modules whose output (of their last use, if there are several) is taken, flattened; "auto":
+                the input of the classification layer, which is the last linear or convolutional module that gives
+                `classes` channels.
 
         Raises:
-            ModelError: there is no such module, or it gives no tensor, or no module can be told to be the classification
-                layer.
+            ModelError: there is no such module, or it gives no tensor with a row for each image, or there is no
+                classification layer for "auto".
         """
-        modules = dict(self.network.named_modules())
-        kept: dict[str, object] = {}
-        with contextlib.ExitStack() as hooks:
-            for layer in layers:
-                if layer == "auto":
-                    if not self._head:
-                        raise ModelError(
-                            f"{self.name} has no linear or convolutional layer: name its feature layer by probe.layer=..."
-                        )
-                    handle = modules[self._head].register_forward_pre_hook(
-                        lambda _, inputs: kept.__setitem__("auto", inputs[0])
-                    )
-                elif layer not in modules or not layer:
-                    raise ModelError(
-                        f"{self.name} has no layer {layer!r}. {suggest(layer, [name for name in modules if name])}"
-                    )
-                else:
-                    handle = modules[layer].register_forward_hook(  # a copy: what follows may work in place
-                        lambda _, __, out, layer=layer: kept.__setitem__(
-                            layer, out.clone() if isinstance(out, Tensor) else out
-                        )
-                    )
-                hooks.callback(handle.remove)
+        with recorded_outputs(self.network, layers, head=self.head, name=self.name) as outputs:
             logits = self(x)
-        found = []
-        for layer in layers:
-            out = kept.get(layer)
-            if not isinstance(out, Tensor) or out.ndim < 2 or len(out) != len(x):
-                what = (
-                    "is not used by a forward pass"
-                    if layer not in kept
-                    else "does not give one tensor with a row an image"
-                )
-                raise ModelError(f"the layer {layer!r} of {self.name} {what}: name another by probe.layer=...")
-            found.append(out.flatten(1))
-        return logits, found
+        return logits, [features(outputs, layer, len(x), name=self.name) for layer in layers]
 
     def layers(self) -> list[str]:
         """Names of the modules without children in the order in which a forward uses them, up to the classification layer.
 
-        Those that pass their input on in evaluation (dropout, identity, flatten), or do not give a row an image, are
-        left out; one that is used several times stands where it is used last.
+        See `advlab.models.layer_outputs.layers_in_order` for those that are left out.
         """
-        passing = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.Identity, nn.Flatten)
-        leaves = {
-            name: module
-            for name, module in self.network.named_modules()
-            if name and not any(True for _ in module.children()) and not isinstance(module, passing)
-        }
-        used: list[str] = []
-
-        def note(name: str, out: object) -> None:
-            if isinstance(out, Tensor) and out.ndim >= 2 and len(out) == 2:
-                used.append(name)
-
-        with contextlib.ExitStack() as hooks:
-            for name, module in leaves.items():
-                handle = module.register_forward_hook(lambda _, __, out, name=name: note(name, out))
-                hooks.callback(handle.remove)
-            with frozen(self), torch.no_grad():
-                self(torch.zeros((2, *self.shape), device=self.device, dtype=self.scale.dtype))
-        order = [name for i, name in enumerate(used) if name not in used[i + 1 :]]
-        return order[: order.index(self._head)] if self._head in order else order
-
-    @property
-    def head(self) -> str:
-        """Name of the classification layer; empty when the network has no linear or convolutional module."""
-        return self._head
+        x = torch.zeros((2, *self.shape), device=self.device, dtype=self.scale.dtype)
+        with frozen(self), torch.no_grad():
+            order = layers_in_order(self.network, lambda: self(x))
+        return order[: order.index(self.head)] if self.head in order else order
 
     @property
     def device(self) -> torch.device:
-        """Where its parameters live."""
+        """Where its parameters are."""
         return self.scale.device
 
     def digest(self) -> str:
@@ -169,62 +124,12 @@ class Classifier(nn.Module):
         """A copy that computes in float64, to measure what float32 loses; on `device`, or where this one is."""
         return copy.deepcopy(self).to(device or self.device).double()
 
-    def _probe(self, classes: int) -> tuple[int, str]:
-        """Number of logits and name of the classification layer, from one forward pass on two images."""
-        calls: list[tuple[str, int]] = []
-        widths = {
-            name: module.out_features if isinstance(module, nn.Linear) else module.out_channels
-            for name, module in self.network.named_modules()
-            if isinstance(module, nn.Linear | nn.Conv2d)
-        }
-        handles = [
-            self.network.get_submodule(name).register_forward_hook(
-                lambda _, __, ___, name=name, width=width: calls.append((name, width))
-            )
-            for name, width in widths.items()
-        ]
-        x = torch.rand((2, *self.shape), generator=torch.Generator().manual_seed(0))
-        size = "x".join(map(str, self.shape))
-        before, version = x.clone(), writes(x)
-        try:
-            with frozen(self), torch.no_grad():  # not inference_mode: what a network keeps must serve gradients later
-                logits = self(x)
-        except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
-            raise ModelError(
-                f"{self.name} does not take images of {size}: {error}. Give their size by model.input=[C,H,W], "
-                "dataset.size=... and dataset.channels=..., or input_shape where a plug-in registers it"
-            ) from error
-        finally:
-            for handle in handles:
-                handle.remove()
-        if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[0] != 2 or logits.shape[1] < 2:
-            what = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-            raise ModelError(
-                f"{self.name} must give logits of shape (N, classes), at least 2 classes; it gives {what} for 2 images of "
-                f"{size}"
-            )
-        if classes and logits.shape[1] != classes:
-            raise ModelError(f"{self.name} gives {logits.shape[1]} logits, {classes} are declared")
-        if bool((logits >= 0).all()) and torch.allclose(
-            logits.double().sum(1), torch.ones(2, dtype=torch.float64), atol=1e-4
-        ):
-            raise ModelError(f"{self.name} gives probabilities; logits are needed: take away its final softmax")
-        self.overwrites = writes(x) != version or not torch.equal(x, before)
-        self.behaviour = [f"{value:.2e}" for value in logits[0, :16].tolist()]
-        heads = [name for name, width in calls if width == logits.shape[1]] or [name for name, _ in calls]
-        return int(logits.shape[1]), heads[-1] if heads else ""
-
-
-def writes(x: Tensor) -> int:
-    """How often `x` was written to in place, through itself or a view; 0 for a tensor of inference mode, which keeps no count."""
-    return 0 if x.is_inference() else x._version
-
 
 @contextlib.contextmanager
 def frozen(network: nn.Module) -> Iterator[nn.Module]:
-    """Evaluation mode without parameter gradients while the block runs; every module's mode is restored after it."""
+    """Evaluation mode without parameter gradients while the block runs; both are restored after it, module by module."""
     modes = [(module, module.training) for module in network.modules()]
-    wanted = [(parameter, parameter.requires_grad) for parameter in network.parameters()]
+    requirements = [(parameter, parameter.requires_grad) for parameter in network.parameters()]
     network.eval()
     network.requires_grad_(False)
     try:
@@ -232,5 +137,5 @@ def frozen(network: nn.Module) -> Iterator[nn.Module]:
     finally:
         for module, mode in modes:
             module.training = mode
-        for parameter, grad in wanted:
-            parameter.requires_grad_(grad)
+        for parameter, requires_grad in requirements:
+            parameter.requires_grad_(requires_grad)

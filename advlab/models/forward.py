@@ -22,9 +22,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Execution:
-    """How forwards are batched; kept in the plan, so that a resumed run repeats the bits."""
+    """How forward passes are made; kept in the plan, so that a resumed run gives the same bits."""
 
-    batch_size: int  # images a forward
+    batch_size: int  # images in one forward pass
     memory_format: MemoryFormat
     precision: str  # float32, tf32 or bf16
 
@@ -35,7 +35,7 @@ class Execution:
 
 
 def set_precision(precision: str) -> None:
-    """Strict float32 (TF32 off), or TF32 where it is asked for; bf16 is a matter of each forward."""
+    """Sets torch to strict float32 (TF32 off), or to TF32 for "tf32"; `Forward` itself handles "bf16"."""
     allowed = precision == "tf32"
     torch.set_float32_matmul_precision("high" if allowed else "highest")
     torch.backends.cudnn.allow_tf32 = allowed
@@ -51,20 +51,28 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 class Forward:
-    """Images to logits.
+    """Images to logits and features, in a run's precision and memory format.
+
+    A batch that does not fit into memory is halved, and so are those after it.
 
     Args:
         classifier: moved to the memory format of `execution`.
         execution: precision, memory format and batch size.
+
+    Attributes:
+        limit: largest number of images that one forward pass takes: the batch size, or less after memory ran out.
+        images: how many images went through so far.
+        halvings: sizes of the batches that did not fit.
+        double_device: where float64 is computed: the classifier's device, or the CPU where that has no float64.
     """
 
     def __init__(self, classifier: Classifier, execution: Execution) -> None:
-        # torch's stubs have no overload for a memory format alone, here and below
+        # torch's type stubs have no overload for a memory format alone, here and below
         self.classifier = classifier.to(memory_format=execution.torch_format)  # type: ignore[call-overload]
         self.execution = execution
         self.limit = execution.batch_size
-        self.images = 0  # forwards made so far
-        self.halvings: list[int] = []  # batch sizes that did not fit
+        self.images = 0
+        self.halvings: list[int] = []
         self.double_device = torch.device("cpu") if classifier.device.type == "mps" else classifier.device
         self._double: Classifier | None = None
 
@@ -82,17 +90,18 @@ class Forward:
         def call(part: Tensor) -> tuple[Tensor, ...]:
             with self._autocast():
                 logits, features = self.classifier.layer_features(self._laid_out(part), layers)
-            return logits.float(), *(found.float() for found in features)
+            return logits.float(), *(values.float() for values in features)
 
         logits, *features = self._halving(x, call)
         return logits, features
 
     def _halving(self, x: Tensor, call: Callable[[Tensor], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        """What `call` gives for x, at once where it fits, else in parts of at most `limit` images."""
         if len(x) <= self.limit or not self.halvings:
             try:
-                found = call(x)
+                outputs = call(x)
                 self.images += len(x)
-                return found
+                return outputs
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error) or len(x) == 1:
                     raise
@@ -123,7 +132,7 @@ class Forward:
             self.halve(self.limit)
 
     def halve(self, size: int) -> None:
-        """Go on with half of a batch that did not fit; the manifest says so."""
+        """Limit forward passes to half of a batch that did not fit, and note it for the manifest."""
         self.halvings.append(size)
         self.limit = (size + 1) // 2
         log.warning("out of memory with %d images a forward: going on with %d", size, self.limit)
@@ -131,7 +140,7 @@ class Forward:
             torch.cuda.empty_cache()
 
     def classifier_logits(self, x: Tensor) -> Tensor:
-        """The logits of one batch that fits, not counted: out of memory is the caller's."""
+        """(N, K) float32 logits of one batch, neither counted nor halved: the caller handles running out of memory."""
         with self._autocast():
             return self.classifier(self._laid_out(x)).float()
 
@@ -144,19 +153,19 @@ class Forward:
         return x.contiguous(memory_format=self.execution.torch_format)
 
     def double(self, x: Tensor) -> Tensor:
-        """(N, K) float64 logits of the same images by the same weights in float64 (on the CPU where the device has none)."""
+        """(N, K) float64 logits of images, with the same weights in float64, on `double_device`."""
         return self.double_layer_features(x, [])[0]
 
     def double_layer_features(self, x: Tensor, layers: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
         """(N, K) logits and (N, R) features of each layer in float64; see `double` and `Classifier.layer_features`."""
         if self._double is None:
-            with torch.inference_mode(False):  # the copy must serve gradients as well
-                double = self.classifier.double_copy(self.double_device)
-            self._double = double.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        exact, device = self._double, self.double_device
+            with torch.inference_mode(False):  # the copy must allow gradients as well
+                double_copy = self.classifier.double_copy(self.double_device)
+            self._double = double_copy.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        double_classifier, device = self._double, self.double_device
 
         def call(part: Tensor) -> tuple[Tensor, ...]:
-            logits, features = exact.layer_features(part.to(device).double().contiguous(), layers)
+            logits, features = double_classifier.layer_features(part.to(device).double().contiguous(), layers)
             return logits, *features
 
         parts = [self._halving(part, call) for part in x.split(max(1, self.limit // 2))]

@@ -1,4 +1,4 @@
-"""A user's own network, registered by a plug-in."""
+"""A user's own network, registered by a plug-in, as parameters of a configuration."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from advlab.errors import ModelError
 from advlab.models.base import Model, Shape
 
 if TYPE_CHECKING:
@@ -52,11 +53,9 @@ class PluginModel(Model):
         """What the user's factory returns.
 
         Raises:
-            ModelError: it is no torch module.
+            ModelError: it is not a torch module.
         """
-        from torch import nn
-
-        from advlab.errors import ModelError
+        from torch import nn  # describing a model must not wait for torch
 
         network = self.build()
         if not isinstance(network, nn.Module):

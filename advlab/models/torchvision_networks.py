@@ -13,7 +13,7 @@ from advlab.models.base import Model, Shape
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-# evaluation protocol of the first weights: (crop size, resize size), 224 of 256 where nothing is said
+# Evaluation protocol of the first published weights: (crop size, resize size) in pixels; 224 of 256 for all others.
 PROTOCOLS: dict[str, tuple[int, int]] = {
     "convnext_base": (224, 232), "convnext_large": (224, 232), "convnext_small": (224, 230), "convnext_tiny": (224, 236),
     "efficientnet_b1": (240, 256), "efficientnet_b2": (288, 288), "efficientnet_b3": (300, 320),
@@ -26,7 +26,8 @@ PROTOCOLS: dict[str, tuple[int, int]] = {
     "vit_h_14": (518, 518), "vit_l_16": (224, 242),
 }  # fmt: skip
 
-# the first weights resized bicubically, as all that are called SWAG; the others bilinearly
+# Networks whose first published weights are evaluated on bicubically resized images, as are all weights named SWAG; images
+# of the others are resized bilinearly.
 BICUBIC = (
     "efficientnet_b0", "efficientnet_b1", "efficientnet_b2", "efficientnet_b3", "efficientnet_b4", "efficientnet_b5",
     "efficientnet_b6", "efficientnet_b7", "efficientnet_v2_l", "maxvit_t", "regnet_y_128gf", "swin_b", "swin_s",
@@ -36,14 +37,14 @@ BICUBIC = (
 
 def protocol(arch: str, weights: str) -> tuple[int, int, str]:
     """(crop size, resize size, interpolation) of the evaluation of published weights, known without torchvision."""
-    first = PROTOCOLS.get(arch, (224, 256))
+    crop, resize = PROTOCOLS.get(arch, (224, 256))
     if "SWAG" in weights:
         sizes = {"vit_l_16": 512, "vit_h_14": 518} if "E2E" in weights else {}
         size = sizes.get(arch, 384 if "E2E" in weights else 224)
         return size, size, "bicubic"
     if weights == "IMAGENET1K_V2":
-        return (240, 255, "bilinear") if arch == "efficientnet_b1" else (first[0], 232, "bilinear")
-    return *first, "bicubic" if arch in BICUBIC else "bilinear"
+        return (240, 255, "bilinear") if arch == "efficientnet_b1" else (crop, 232, "bilinear")
+    return crop, resize, "bicubic" if arch in BICUBIC else "bilinear"
 
 
 OTHERS = (
@@ -132,26 +133,27 @@ class Torchvision(Model):
         Raises:
             ModelError: there are none of that name; those that exist are listed.
         """
-        from torchvision.models import get_model_weights
+        from torchvision.models import get_model_weights  # with torch, which describing a model must not wait for
 
-        known = {entry.name: entry for entry in get_model_weights(self.arch)}
+        published = {entry.name: entry for entry in get_model_weights(self.arch)}
         default = "IMAGENET1K_V1"
-        if self.weights == default and default not in known:
+        if self.weights == default and default not in published:
             return get_model_weights(self.arch).DEFAULT
-        if self.weights not in known:
-            raise ModelError(f"{self.arch} has no weights {self.weights!r}. {suggest(self.weights, [*known, 'none'])}")
-        return known[self.weights]
+        if self.weights not in published:
+            suggestion = suggest(self.weights, [*published, "none"])
+            raise ModelError(f"{self.arch} has no weights {self.weights!r}. {suggestion}")
+        return published[self.weights]
 
     def network(self) -> nn.Module:
         """The network without weights, built as its published weights want it."""
-        from torchvision.models import get_model
+        from torchvision.models import get_model  # with torch, as above
 
-        extra: dict[str, Any] = {"num_classes": self.classes}
+        options: dict[str, Any] = {"num_classes": self.classes}
         if self.arch in ("googlenet", "inception_v3"):  # their builders set these only along with weights
-            extra.update(init_weights=self.trainable, transform_input=self.weights != "none", aux_logits=False)
+            options.update(init_weights=self.trainable, transform_input=self.weights != "none", aux_logits=False)
         if self.arch.startswith("vit"):
-            extra["image_size"] = self.size or protocol(self.arch, self.weights)[0]
-        network: nn.Module = get_model(self.arch, weights=None, **extra)
+            options["image_size"] = self.size or protocol(self.arch, self.weights)[0]
+        network: nn.Module = get_model(self.arch, weights=None, **options)
         return network
 
     def fitted(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

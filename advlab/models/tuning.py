@@ -1,4 +1,4 @@
-"""Which memory format and batch size are as fast as any: a short measurement, remembered per model and device."""
+"""The fastest memory format and batch size of a model on a device: a short measurement, remembered for later runs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from advlab.store.artifacts import Arrays, ArtifactStore
 log = logging.getLogger(__name__)
 
 BUDGET = 3.0  # seconds for each memory format
-WORSE = 0.9  # of the best speed: below it a larger batch no longer helps; above it, it may be the measurement
-CLOSE = 0.95  # of the best speed: the largest batch among these costs a sweep the fewest other operations
-SIZES = (10, 25, 50, 100, 200, 300, 400, 800, 1600, 3200, 6400, 12800)  # whole trials of a radius, or parts
+# Share of the best speed below which a larger batch is taken to be slower; above it the difference may be noise.
+WORSE = 0.9
+# Share of the best speed at which a batch counts as fast: the largest of these causes the fewest calls in a run.
+CLOSE = 0.95
+SIZES = (10, 25, 50, 100, 200, 300, 400, 800, 1600, 3200, 6400, 12800)  # that divide, or are multiples of, usual trials
 
 
 def device_name(device: torch.device) -> str:
-    """The device in words, as a key of what was measured on it."""
+    """The device in words, by which measurements on it are remembered."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{device.type} {platform.machine()} {platform.processor()} {torch.get_num_threads()} threads"
@@ -39,7 +41,7 @@ def tune(
         device: where it runs.
         precision: of the run.
         artifacts: remembers the measurement for this architecture, device and version of torch.
-        batch_size: taken as it is when not 0; then only the memory format is measured.
+        batch_size: used as it is when not 0, so that only the memory format is measured.
     """
     layout = [[name, list(tensor.shape)] for name, tensor in classifier.state_dict().items()]
     fields = {
@@ -49,7 +51,7 @@ def tune(
 
     def make() -> tuple[Arrays, dict[str, Any]]:
         speeds = measure(classifier, device, precision, (batch_size,) if batch_size else SIZES)
-        if not speeds:  # not even the smallest batch fits: it is halved as the run goes
+        if not speeds:  # not even the smallest batch fits: `Forward` halves it during the run
             return {}, {"best": {"batch_size": batch_size or SIZES[0], "memory_format": "contiguous"}, "speeds": []}
         return {}, {"best": choose(speeds), "speeds": speeds}
 
@@ -58,7 +60,7 @@ def tune(
 
 
 def choose(speeds: list[dict[str, Any]]) -> dict[str, Any]:
-    """Of entries as `measure` gives them: the largest batch in the fastest format that is as fast as any, about."""
+    """Of entries as `measure` gives them: in the fastest format, the largest batch within 5 % of the fastest."""
     best = max(speeds, key=lambda entry: float(entry["images_per_second"]))
     close = [
         entry
@@ -72,7 +74,7 @@ def choose(speeds: list[dict[str, Any]]) -> dict[str, Any]:
 def measure(
     classifier: Classifier, device: torch.device, precision: str, sizes: tuple[int, ...]
 ) -> list[dict[str, Any]]:
-    """Images a second for each memory format and batch size, growing until it no longer helps."""
+    """Images a second for each memory format and batch size; sizes grow until two are slower or the time is used up."""
     speeds = []
     formats: tuple[MemoryFormat, ...] = ("contiguous", "channels_last")
     for memory_format in formats:
@@ -82,7 +84,7 @@ def measure(
             try:
                 speed = throughput(Forward(classifier, execution), device)
             except (RuntimeError, MemoryError) as error:
-                # a network that calls `view`, or has parameters of five dimensions, takes contiguous tensors alone
+                # a network that calls `view`, or has parameters of five dimensions, takes contiguous tensors only
                 if not out_of_memory(error) and memory_format == "contiguous":
                     raise
                 break
@@ -115,7 +117,7 @@ def throughput(forward: Forward, device: torch.device, seconds: float = 0.1) -> 
 
     with frozen(forward.classifier), torch.inference_mode():
         first = timed(1)
-        if first > 1.0:  # a slow network: its first forward has told enough
+        if first > 1.0:  # seconds: so slow that one forward pass is a good measurement
             return size / first
         once = timed(1)
         calls = max(1, round(seconds / 3 / max(once, 1e-6)))
