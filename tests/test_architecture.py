@@ -49,6 +49,8 @@ RANK = {part: rank for rank, parts in enumerate(LEVELS) for part in parts}
 #: importable without torch: what lists, describes, plots and refuses, and every experiment but its `_measure` and what that imports
 TORCHLESS = (
     "advlab", "advlab.attacks", "advlab.attacks.status", "advlab.cli", "advlab.config", "advlab.data.plugin", "advlab.data.source",
+    "advlab.data.content", "advlab.data.digits", "advlab.data.file_sources", "advlab.data.folders",
+    "advlab.data.torchvision_sources",
     "advlab.engine.compatibility", "advlab.engine.datasets", "advlab.engine.dry_run", "advlab.engine.manifest",
     "advlab.engine.measuring", "advlab.engine.outputs", "advlab.engine.plan", "advlab.engine.resumption",
     "advlab.engine.runner", "advlab.engine.setup", "advlab.lab.cells", "advlab.lab.context",

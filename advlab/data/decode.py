@@ -16,30 +16,29 @@ from torch import Tensor
 
 from advlab.errors import DataError
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".pbm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
-# by content, whatever the name says: a renamed EPS would start Ghostscript
+# recognised by content, whatever the file's name says: Pillow would start Ghostscript for a renamed EPS file
 FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
 RESAMPLE = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 Fit = Literal["crop", "squash"]
 
-Image.init()  # registers every format now: from several threads at once, as Pillow would at the first image, it is a race
+Image.init()  # registers the formats now: Pillow would do so at the first image, and not safely from several threads
 
 
 def decode(path: Path, shape: tuple[int, int, int], crop: float, fit: Fit, resample: str) -> Tensor:
     """One image as (C, H, W) uint8.
 
     Args:
-        path: the file; palette, grey, 16-bit, CMYK and alpha images are converted (alpha is dropped, as torchvision),
+        path: the file; palette, grey, 16-bit, CMYK and alpha images are converted (alpha is dropped, as torchvision does),
             and turned upright as their EXIF orientation says.
-        shape: (C, H, W) wanted; C is 1 or 3.
+        shape: (C, H, W) of the result; C is 1 or 3.
         crop: with fit "crop", the share of the resized image's tighter side that the centre crop keeps (.875 is
             ImageNet's).
         fit: "crop" keeps the aspect ratio and crops the centre, "squash" resizes both sides.
         resample: "bilinear" or "bicubic", antialiased.
 
     Raises:
-        DataError: the file is corrupt, no image, or has no fixed range of values (floating point, 32 bit).
+        DataError: the file is corrupt, is not an image, or has no fixed range of values (floating point, 32 bit).
     """
     channels, height, width = shape
     try:
@@ -51,8 +50,8 @@ def decode(path: Path, shape: tuple[int, int, int], crop: float, fit: Fit, resam
             image = image.resize((width, height), RESAMPLE[resample])
         else:
             scale = max(width / image.width, height / image.height) / crop
-            wide, high = int(image.width * scale + 1e-6), int(image.height * scale + 1e-6)
-            image = image.resize((max(wide, width), max(high, height)), RESAMPLE[resample])
+            resized_width, resized_height = int(image.width * scale + 1e-6), int(image.height * scale + 1e-6)
+            image = image.resize((max(resized_width, width), max(resized_height, height)), RESAMPLE[resample])
             left, top = round((image.width - width) / 2), round((image.height - height) / 2)
             image = image.crop((left, top, left + width, top + height))
         array = np.array(image, dtype=np.uint8)
@@ -62,11 +61,11 @@ def decode(path: Path, shape: tuple[int, int, int], crop: float, fit: Fit, resam
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """The image turned as its EXIF orientation says; EXIF data that cannot be read are passed over."""
+    """The image turned as its EXIF orientation says; EXIF data that cannot be read are ignored."""
     image.load()
     try:
         return ImageOps.exif_transpose(image)
-    except Exception:  # the pixels are whole
+    except Exception:  # only the orientation is damaged, not the pixels
         return image
 
 

@@ -1,14 +1,14 @@
-"""scikit-learn's embedded digits."""
+"""scikit-learn's embedded digits, which need no download."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from advlab.data.source import LoadOptions, Shape, Source
+import numpy as np
 
-if TYPE_CHECKING:
-    from advlab.data.images import ImageData
+from advlab.data.content import Arrays, Shape
+from advlab.data.source import LoadOptions, Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,14 +18,15 @@ class Digits(Source):
     native: ClassVar[Shape | None] = (1, 28, 28)
     class_count: ClassVar[int] = 10
 
-    def load(self, split: str, name: str, options: LoadOptions) -> ImageData:
-        """See `Source.load`."""
-        import numpy as np
-        from sklearn.datasets import load_digits
+    def read(self, split: str, name: str, options: LoadOptions) -> Arrays:
+        """See `Source.read`."""
+        from sklearn.datasets import load_digits  # takes a second to import, which describing must not wait for
 
         bunch = load_digits()
         order = np.random.default_rng(0).permutation(len(bunch.target))
         cut = len(order) * 4 // 5
         chosen = order[:cut] if split == "train" else order[cut:]
         pixels = np.rint(bunch.images[chosen] * (255 / 16)).astype(np.uint8)
-        return self.image_data(name, split, map(str, range(10)), pixels, bunch.target[chosen], options)
+        return Arrays(
+            [str(digit) for digit in range(10)], pixels, bunch.target[chosen], self.shape(options.model_shape)
+        )

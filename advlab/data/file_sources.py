@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
+from advlab.data.content import Files, Preprocessing
+from advlab.data.folders import list_images
 from advlab.data.source import LoadOptions, Source
 from advlab.errors import DataError
-
-if TYPE_CHECKING:
-    from advlab.data.images import ImageData
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,16 +51,14 @@ class FileSource(Source):
             raise DataError("no image folder is named: type dataset.root=/path/to/images (class folders, one a class)")
         return Path(self.root).expanduser()
 
-    def load(self, split: str, name: str, options: LoadOptions) -> ImageData:
-        """See `Source.load`."""
-        from advlab.data.files import file_data, list_images
-
+    def read(self, split: str, name: str, options: LoadOptions) -> Files:
+        """See `Source.read`."""
         root = self.folder(options)
         classes, paths, labels = list_images(root, split)
         shape = self.shape(options.model_shape)
         resample = options.model_resample if self.resample == "auto" else self.resample
-        treatment = (self.crop or options.model_crop, self.fit, resample)
-        return file_data(name, split, classes, root, paths, labels, shape, treatment, options.artifacts)
+        preprocessing = Preprocessing(self.crop or options.model_crop, self.fit, resample)
+        return Files(classes, root, paths, labels, shape, preprocessing)
 
 
 @dataclass(frozen=True, kw_only=True)

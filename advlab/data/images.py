@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from advlab.data.content import Arrays
 from advlab.data.decode import decode_all
 from advlab.errors import DataError
 
@@ -115,6 +117,17 @@ class ImageData:
         return replace(self, labels=self.labels.to(device), pixels=pixels)
 
 
+def data_from_arrays(name: str, split: str, arrays: Arrays) -> ImageData:
+    """`ImageData` of arrays, resized to the shape that is wanted."""
+    # copies: torch takes neither negative strides nor read-only arrays
+    tensor = torch.from_numpy(np.array(arrays.pixels, dtype=np.uint8))
+    tensor = tensor[:, None] if tensor.ndim == 3 else tensor.permute(0, 3, 1, 2)
+    tensor = resized(tensor, arrays.shape)
+    labels = torch.from_numpy(np.array(arrays.labels, dtype=np.int64))
+    shape = (tensor.shape[1], tensor.shape[2], tensor.shape[3])
+    return ImageData(name, split, tuple(arrays.classes), labels, shape, tensor_digest(tensor, labels), tensor)
+
+
 def tensor_digest(*tensors: Tensor) -> str:
     """SHA-256 over the types, shapes and bytes of `tensors`."""
     digest = hashlib.sha256()
@@ -126,14 +139,17 @@ def tensor_digest(*tensors: Tensor) -> str:
 
 
 def resized(pixels: Tensor, shape: Shape) -> Tensor:
-    """uint8 (N, C', H', W') images as (N, C, H, W): antialiased bilinear resize, grey repeated or ITU-R 601 grey."""
+    """uint8 (N, C', H', W') images as (N, C, H, W), resized bilinearly with antialiasing.
+
+    Grey images are repeated for three channels; colour images become grey by the weights of ITU-R BT.601.
+    """
     channels, height, width = shape
     if pixels.shape[2:] != (height, width):
-        resized = [
+        parts = [
             torch.nn.functional.interpolate(part.float(), (height, width), mode="bilinear", antialias=True)
             for part in pixels.split(2000)
         ]
-        pixels = torch.cat([part.round_().clamp_(0, 255).to(torch.uint8) for part in resized])
+        pixels = torch.cat([part.round_().clamp_(0, 255).to(torch.uint8) for part in parts])
     if pixels.shape[1] == channels:
         return pixels.contiguous()
     if pixels.shape[1] == 1:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from advlab.config.schema import keyword_parameters
+from advlab.data.content import Arrays
 from advlab.data.source import LoadOptions, Source
 from advlab.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    from advlab.data.images import ImageData
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,17 +26,15 @@ class PluginSource(Source):
         """What is archived."""
         return {**self.options, "size": self.size, "channels": self.channels, "split": self.split}
 
-    def load(self, split: str, name: str, options: LoadOptions) -> ImageData:
-        """See `Source.load`.
+    def read(self, split: str, name: str, options: LoadOptions) -> Arrays:
+        """See `Source.read`.
 
         Raises:
             DataError: the loader's arrays have the wrong shapes, types or ranges.
         """
-        import numpy as np
-
-        found = self.loader(split=split, **self.options)
+        returned = self.loader(split=split, **self.options)
         try:
-            images, labels, classes = found
+            images, labels, classes = returned
             array, targets = np.asarray(images), np.asarray(labels)
         except (TypeError, ValueError) as error:
             raise DataError(f"{name}: its loader must return (images, labels, class names), arrays: {error}") from error
@@ -55,8 +53,8 @@ class PluginSource(Source):
             array = np.rint(values * 255).astype(np.uint8)
         if targets.ndim != 1 or not np.issubdtype(targets.dtype, np.integer):
             raise DataError(f"{name}: labels must be (N,) integers, got {targets.dtype} {targets.shape}")
-        own = (array.shape[3] if array.ndim == 4 else 1, array.shape[1], array.shape[2])
-        return self.image_data(name, split, map(str, classes), array, targets, replace(options, model_shape=own))
+        loaded_shape = (array.shape[3] if array.ndim == 4 else 1, array.shape[1], array.shape[2])
+        return Arrays([str(label) for label in classes], array, targets, self.shape(loaded_shape))
 
 
 def plugin_source(name: str, load: Callable[..., Any]) -> Callable[..., PluginSource]:
@@ -66,22 +64,22 @@ def plugin_source(name: str, load: Callable[..., Any]) -> Callable[..., PluginSo
         ConfigError: the loader takes no `split`, or it has a parameter that every dataset has.
     """
     keyword = inspect.Parameter.KEYWORD_ONLY
-    every = keyword_parameters("dataset", name, load, ("name", "size", "channels"))
-    own = [p for p in every if p.name != "split"]
+    parameters = keyword_parameters("dataset", name, load, ("name", "size", "channels"))
+    of_loader = [p for p in parameters if p.name != "split"]
     variadic = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(load).parameters.values())
-    if len(own) == len(every) and not variadic:
+    if len(of_loader) == len(parameters) and not variadic:
         raise ConfigError(f"the dataset {name}: its loader must take split ('train' or 'test')")
     common = {"size": (int, 0), "channels": (int, 0), "split": (str, "test")}
 
     def make(**options: Any) -> PluginSource:
         values = {key: options.pop(key, default) for key, (_, default) in common.items()}
-        options = {p.name: p.default for p in own if p.default is not p.empty} | options  # archived, defaults too
+        options = {p.name: p.default for p in of_loader if p.default is not p.empty} | options  # archived, defaults too
         return PluginSource(loader=load, options=options, **values)
 
-    extra = [inspect.Parameter(key, keyword, default=d, annotation=kind) for key, (kind, d) in common.items()]
-    make.__signature__ = inspect.Signature(own + extra)  # type: ignore[attr-defined]  # inspect reads it
+    of_all = [inspect.Parameter(key, keyword, default=d, annotation=kind) for key, (kind, d) in common.items()]
+    make.__signature__ = inspect.Signature(of_loader + of_all)  # type: ignore[attr-defined]  # inspect reads it
     make.__annotations__ = {
-        **{p.name: p.annotation for p in own}, **{key: kind for key, (kind, _) in common.items()}
+        **{p.name: p.annotation for p in of_loader}, **{key: kind for key, (kind, _) in common.items()}
     }  # fmt: skip
     make.__doc__ = load.__doc__ or f"{name}: a plug-in dataset."
     return make

@@ -1,24 +1,23 @@
-"""The datasets that a configuration can name, as parameters; torch is imported only when one is loaded."""
+"""What every dataset of a configuration has: parameters, and how one of its splits is read. Imports no torch."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from advlab.data.content import Arrays, Files, Shape
 from advlab.errors import DataError, suggest
+from advlab.store.artifacts import ArtifactStore
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # it imports torch
     from advlab.data.images import ImageData
-    from advlab.store.artifacts import ArtifactStore
-
-Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """Where data lie and how they are wanted: the run's side of loading."""
+    """Where a run keeps data, and what images its model takes."""
 
     root: Path  # run.data_root
     download: bool
@@ -65,34 +64,38 @@ class Source(ABC):
         Raises:
             DataError: neither dataset nor model has a size.
         """
-        own = self.native or model_shape
-        if own is None and not (self.size and self.channels):
+        default = self.native or model_shape
+        if default is None and not (self.size and self.channels):
             raise DataError(
                 "neither the dataset nor the model has an image size: type dataset.size=... dataset.channels=..."
             )
-        channels, height, width = own or (0, 0, 0)
+        channels, height, width = default or (0, 0, 0)
         return self.channels or channels, self.size or height, self.size or width
 
     @abstractmethod
-    def load(self, split: str, name: str, options: LoadOptions) -> ImageData:
-        """Load one split under the name that seeds and output paths carry.
+    def read(self, split: str, name: str, options: LoadOptions) -> Arrays | Files:
+        """One split: its images as arrays, or the files that hold them.
+
+        Args:
+            split: one of `splits`.
+            name: of the dataset, for messages.
+            options: where the data are, and the images that the model takes.
 
         Raises:
             DataError: the data are missing (the message says how to get them) or damaged.
         """
 
-    def image_data(
-        self, name: str, split: str, classes: Any, pixels: Any, labels: Any, options: LoadOptions
-    ) -> ImageData:
-        """Wrap arrays: `pixels` (N, H, W) or (N, H, W, C) uint8, `labels` (N,)."""
-        import numpy as np
-        import torch
+    def load(self, split: str, name: str, options: LoadOptions) -> ImageData:
+        """One split as `ImageData`, under the name that seeds and output paths carry.
 
-        from advlab.data.images import ImageData, resized, tensor_digest
+        Raises:
+            DataError: the data are missing (the message says how to get them) or damaged.
+        """
+        # with torch, which describing a dataset must not wait for
+        from advlab.data.files import data_from_files
+        from advlab.data.images import data_from_arrays
 
-        tensor = torch.from_numpy(np.array(pixels, dtype=np.uint8))  # a copy: strides may be negative, arrays read-only
-        tensor = tensor[:, None] if tensor.ndim == 3 else tensor.permute(0, 3, 1, 2)
-        tensor = resized(tensor, self.shape(options.model_shape))
-        targets = torch.from_numpy(np.array(labels, dtype=np.int64))
-        shape = (tensor.shape[1], tensor.shape[2], tensor.shape[3])
-        return ImageData(name, split, tuple(classes), targets, shape, tensor_digest(tensor, targets), tensor)
+        content = self.read(split, name, options)
+        if isinstance(content, Files):
+            return data_from_files(name, split, content, options.artifacts)
+        return data_from_arrays(name, split, content)

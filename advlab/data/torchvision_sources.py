@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from advlab.data.source import LoadOptions, Shape, Source
+from advlab.data.content import Arrays, Files, Preprocessing, Shape
+from advlab.data.source import LoadOptions, Source
 from advlab.errors import DataError
-
-if TYPE_CHECKING:
-    from advlab.data.images import ImageData
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,18 +18,18 @@ class TorchvisionSource(Source):
     torchvision_class: ClassVar[str]
     layout: ClassVar[str]  # what lies below run.data_root, for the message
 
-    def open(self, split: str, options: LoadOptions, **extra: Any) -> Any:
+    def open(self, split: str, options: LoadOptions) -> Any:
         """The torchvision dataset.
 
         Raises:
             DataError: it is not there and cannot be fetched, or it is damaged.
         """
-        from torchvision import datasets
+        from torchvision import datasets  # with torch, which describing a dataset must not wait for
 
         factory = getattr(datasets, self.torchvision_class)
-        choose = {"split": split} if self.torchvision_class == "GTSRB" else {"train": split == "train"}
+        choice = {"split": split} if self.torchvision_class == "GTSRB" else {"train": split == "train"}
         try:
-            return factory(str(options.root), download=False, **choose, **extra)
+            return factory(str(options.root), download=False, **choice)
         except Exception as error:  # torchvision raises many classes for a damaged file
             if not isinstance(error, RuntimeError) or "not found" not in str(error):
                 raise DataError(
@@ -47,14 +45,14 @@ class TorchvisionSource(Source):
             raise DataError(f"{missing}: {remedy}, or allow the download with run.download=true")
         try:
             options.root.mkdir(parents=True, exist_ok=True)
-            return factory(str(options.root), download=True, **choose, **extra)
+            return factory(str(options.root), download=True, **choice)
         except Exception as error:  # network, disk, checksum: torchvision raises many classes
             raise DataError(f"{missing} and could not be downloaded ({error}): {remedy}") from error
 
-    def load(self, split: str, name: str, options: LoadOptions) -> ImageData:
-        """See `Source.load`."""
+    def read(self, split: str, name: str, options: LoadOptions) -> Arrays | Files:
+        """See `Source.read`."""
         data = self.open(split, options)
-        return self.image_data(name, split, data.classes, data.data, data.targets, options)
+        return Arrays(data.classes, data.data, data.targets, self.shape(options.model_shape))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,10 +108,8 @@ class Gtsrb(TorchvisionSource):
     torchvision_class: ClassVar[str] = "GTSRB"
     layout: ClassVar[str] = "gtsrb"
 
-    def load(self, split: str, name: str, options: LoadOptions) -> ImageData:
-        """See `Source.load`."""
-        from advlab.data.files import file_data
-
+    def read(self, split: str, name: str, options: LoadOptions) -> Files:
+        """See `Source.read`."""
         listed = self.open(split, options)._samples
         paths, labels = [Path(path) for path, _ in listed], [label for _, label in listed]
         if split == "train":  # torchvision counts the folders that are there; their names are the classes
@@ -125,7 +121,4 @@ class Gtsrb(TorchvisionSource):
             labels = [int(class_name) for class_name in names]
         shape = self.shape(options.model_shape or (3, 48, 48))
         classes = [f"{i:05d}" for i in range(43)]
-        root = options.root / "gtsrb"
-        return file_data(
-            name, split, classes, root, paths, labels, shape, (1.0, "squash", "bilinear"), options.artifacts
-        )
+        return Files(classes, options.root / "gtsrb", paths, labels, shape, Preprocessing(1.0, "squash", "bilinear"))

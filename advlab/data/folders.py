@@ -1,0 +1,106 @@
+"""Which image files a folder holds for a split, and which classes their folders are. Imports no torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from advlab.errors import DataError
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".pbm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
+SPLITS = {"train": ("train", "training"), "test": ("test", "val", "validation", "valid")}  # names of their folders
+
+
+def hidden(name: str) -> bool:
+    """Whether a file or folder was left by an operating system and is not data."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def visible_folders(folder: Path) -> list[Path]:
+    """The sub-folders of `folder` that are not hidden, sorted by name."""
+    return sorted((path for path in folder.iterdir() if path.is_dir() and not hidden(path.name)), key=lambda p: p.name)
+
+
+def split_folder(root: Path, split: str) -> Path:
+    """The folder that holds the class folders of `split`.
+
+    Raises:
+        DataError: there is no such folder.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root} is no folder: name one that holds a folder of images per class by dataset.root=...")
+    inner = {path.name.lower(): path for path in visible_folders(root)}
+    present = {  # folders of images first: ImageNet's `test` holds loose images, `val` stands before it
+        name: sorted(
+            (inner[alias] for alias in aliases if alias in inner), key=lambda folder: not visible_folders(folder)
+        )
+        for name, aliases in SPLITS.items()
+    }
+    named = [folder for folders in present.values() for folder in folders]
+    if (not any(map(visible_folders, named)) and len(named) < len(inner)) or not named:
+        if split == "train":
+            raise DataError(
+                f"{root} holds no folder `train`, which training needs: arrange the images as "
+                f"{root}/train/<class>/* and {root}/test/<class>/*, or give a trained model by model.checkpoint=..."
+            )
+        return root
+    if split == "all":
+        raise DataError(
+            f"{root} is divided into {', '.join(path.name for path in named)}: type dataset.split=train or dataset.split=test"
+        )
+    if not present[split]:
+        raise DataError(f"{root} holds no folder {' or '.join(SPLITS[split])}: choose another dataset.split")
+    same_classes([folders[0] for folders in present.values() if folders])
+    return present[split][0]
+
+
+def same_classes(splits: Sequence[Path]) -> None:
+    """Check that the folders of all splits hold the same classes: labels are positions in their sorted names.
+
+    Raises:
+        DataError: they differ; the message names classes that only one of them has.
+    """
+    names = [{path.name for path in visible_folders(folder)} for folder in splits]
+    for folder, classes in zip(splits, names, strict=True):
+        lacking = sorted(classes.union(*names) - classes)
+        if lacking and classes:  # a folder without any classes is reported when that split is read
+            shown = ", ".join(map(repr, lacking[:6])) + (f" and {len(lacking) - 6} more" if len(lacking) > 6 else "")
+            raise DataError(
+                f"{folder} lacks classes that another split of {folder.parent} has ({shown}), so that labels would mean "
+                f"different classes: add empty folders for them, or name one split alone by dataset.root={folder}"
+            )
+
+
+def list_images(root: Path, split: str) -> tuple[list[str], list[Path], list[int]]:
+    """Class names, image files and labels of a folder, in sorted order.
+
+    The classes are the sub-folders' names, sorted; an empty class keeps its label. Hidden files and folders and other
+    file types are passed over; a folder that symbolic links reach twice within its class is listed once.
+
+    Raises:
+        DataError: the folder does not have that layout.
+    """
+    folder = split_folder(root, split)
+    folders = visible_folders(folder)
+    paths, labels = [], []
+    for label, class_folder in enumerate(folders):
+        seen = set()
+        for current, inner, names in os.walk(class_folder, followlinks=True):
+            seen.add(os.path.realpath(current))
+            inner[:] = sorted(n for n in inner if not hidden(n) and os.path.realpath(f"{current}/{n}") not in seen)
+            chosen = [n for n in sorted(names) if n.lower().endswith(EXTENSIONS) and not hidden(n)]
+            paths += [Path(current) / name for name in chosen]
+            labels += [label] * len(chosen)
+    if not paths:
+        loose = any(path.suffix.lower() in EXTENSIONS and not hidden(path.name) for path in folder.iterdir())
+        reason = "its images lie loose" if loose else "it holds no images"
+        raise DataError(
+            f"{folder} holds no folders of images ({reason}): make one folder a class, {folder}/<class>/*.png"
+        )
+    return [text(path.name) for path in folders], paths, labels
+
+
+def text(name: str) -> str:
+    """A file's name as text that can be written: bytes that are not UTF-8 become escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
