@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from advlab.config.schema import keyword_parameters
 from advlab.data.content import Arrays
 from advlab.data.source import LoadOptions, Source
@@ -32,6 +30,8 @@ class PluginSource(Source):
         Raises:
             DataError: the loader's arrays have the wrong shapes, types or ranges.
         """
+        import numpy as np  # a tenth of a second, which `advlab help` and a mistyped name must not wait for
+
         returned = self.loader(split=split, **self.options)
         try:
             images, labels, classes = returned
