@@ -162,9 +162,9 @@ def workload(
     def floor() -> None:
         for _ in range(count // execution.batch_size):
             classifier(batch)
-        rest = count % execution.batch_size
-        if rest:
-            classifier(batch[:rest])
+        remainder = count % execution.batch_size
+        if remainder:
+            classifier(batch[:remainder])
         synchronise(device)
 
     plain: Classifier = copy.deepcopy(classifier).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
@@ -194,7 +194,7 @@ def workload(
 def plain_loop(
     classifier: Classifier, ctx: Context, radii: list[float], trials: int, device: torch.device
 ) -> list[float]:
-    """What one writes first: a numpy batch of noise for every image and radius, then the range of the scores."""
+    """The plain implementation: a numpy batch of noise for every image and radius, then the range of the scores."""
     assert ctx.data is not None
     generator = np.random.default_rng(0)
     ranges = []

@@ -97,11 +97,11 @@ def ratio(seconds: dict[str, list[float]], over: str, under: str) -> tuple[float
 
 def machine() -> dict[str, Any]:
     """What the numbers were measured on."""
-    found: dict[str, Any] = {"torch": torch.__version__, "cores": os.cpu_count(), "threads": torch.get_num_threads()}
-    found["processor"] = processor()
+    facts: dict[str, Any] = {"torch": torch.__version__, "cores": os.cpu_count(), "threads": torch.get_num_threads()}
+    facts["processor"] = processor()
     if torch.cuda.is_available():
-        found["gpu"] = torch.cuda.get_device_name()
-    return found
+        facts["gpu"] = torch.cuda.get_device_name()
+    return facts
 
 
 def processor() -> str:

@@ -47,7 +47,7 @@ def workload(
     y = torch.randint(0, 10, (len(x),), device=device)
     if device.type == "cpu":  # as ours
         x = x.contiguous(memory_format=torch.channels_last)
-    kept: list[Tensor] = []
+    head_inputs: list[Tensor] = []
 
     def ours() -> None:
         train(network, pixels, labels, recipe, mean=mean, std=std, device=device, seed=0)
@@ -57,17 +57,17 @@ def workload(
         if device.type == "cpu":
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         head = next(module for module in reversed(list(network.modules())) if isinstance(module, nn.Linear))
-        handle = head.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0]))
+        handle = head.register_forward_pre_hook(lambda _, inputs: head_inputs.append(inputs[0]))
         optimizer = torch.optim.Adam(network.parameters(), lr=1e-4, fused=True)
         for _ in range(len(pixels) // BATCH):
-            at = x[:BATCH].requires_grad_()
+            x_hard = x[:BATCH].requires_grad_()
             network.requires_grad_(False)
             for _ in range(STEPS if points else 0):
-                kept.clear()
-                network(at)
-                torch.autograd.grad(own_loss(kept[0]).sum(), at)
+                head_inputs.clear()
+                network(x_hard)
+                torch.autograd.grad(own_loss(head_inputs[0]).sum(), x_hard)
             network.requires_grad_(True)
-            kept.clear()
+            head_inputs.clear()
             optimizer.zero_grad()
             F.cross_entropy(network(x.detach()), y).backward()  # type: ignore[no-untyped-call]
             optimizer.step()

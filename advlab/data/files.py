@@ -13,7 +13,7 @@ import torch
 
 from advlab.data.content import Files
 from advlab.data.decode import decode_all, decoder
-from advlab.data.folders import text
+from advlab.data.folders import printable
 from advlab.data.images import FilePixels, ImageData
 from advlab.errors import DataError
 from advlab.store.artifacts import ArtifactStore
@@ -28,7 +28,7 @@ def content_digest(root: Path, paths: Sequence[Path], labels: Sequence[int], art
     Raises:
         DataError: a file is gone, a broken link or not readable (named).
     """
-    names = [text(os.path.relpath(path, root)) for path in paths]
+    names = [printable(os.path.relpath(path, root)) for path in paths]
 
     def compute() -> tuple[dict[str, Any], dict[str, Any]]:
         with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
@@ -37,7 +37,7 @@ def content_digest(root: Path, paths: Sequence[Path], labels: Sequence[int], art
 
     try:
         stats = [[stat.st_size, stat.st_mtime_ns] for stat in map(os.stat, paths)]
-        listing = sha256(canonical([text(str(root.resolve())), names, list(labels), stats]))
+        listing = sha256(canonical([printable(str(root.resolve())), names, list(labels), stats]))
         return str(artifacts.get("content-digest", {"listing": listing}, compute).facts["digest"])
     except OSError as error:
         raise DataError(f"{error.filename} cannot be read ({error.strerror}): replace or remove it") from error

@@ -12,14 +12,16 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".pbm", ".bmp", ".tif", "
 SPLITS = {"train": ("train", "training"), "test": ("test", "val", "validation", "valid")}  # names of their folders
 
 
-def hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
     """Whether a file or folder was left by an operating system and is not data."""
     return name.startswith(".") or name == "__MACOSX"
 
 
 def visible_folders(folder: Path) -> list[Path]:
     """The sub-folders of `folder` that are not hidden, sorted by name."""
-    return sorted((path for path in folder.iterdir() if path.is_dir() and not hidden(path.name)), key=lambda p: p.name)
+    return sorted(
+        (path for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name)), key=lambda p: p.name
+    )
 
 
 def split_folder(root: Path, split: str) -> Path:
@@ -30,15 +32,15 @@ def split_folder(root: Path, split: str) -> Path:
     """
     if not root.is_dir():
         raise DataError(f"{root} is no folder: name one that holds a folder of images per class by dataset.root=...")
-    inner = {path.name.lower(): path for path in visible_folders(root)}
-    present = {  # folders of images first: ImageNet's `test` holds loose images, `val` stands before it
+    folders = {path.name.lower(): path for path in visible_folders(root)}
+    candidates = {  # of each split; ImageNet's `test`, which holds loose images, comes after `val`
         name: sorted(
-            (inner[alias] for alias in aliases if alias in inner), key=lambda folder: not visible_folders(folder)
+            (folders[alias] for alias in aliases if alias in folders), key=lambda folder: not visible_folders(folder)
         )
         for name, aliases in SPLITS.items()
     }
-    named = [folder for folders in present.values() for folder in folders]
-    if (not any(map(visible_folders, named)) and len(named) < len(inner)) or not named:
+    split_folders = [folder for alternatives in candidates.values() for folder in alternatives]
+    if (not any(map(visible_folders, split_folders)) and len(split_folders) < len(folders)) or not split_folders:
         if split == "train":
             raise DataError(
                 f"{root} holds no folder `train`, which training needs: arrange the images as "
@@ -47,12 +49,13 @@ def split_folder(root: Path, split: str) -> Path:
         return root
     if split == "all":
         raise DataError(
-            f"{root} is divided into {', '.join(path.name for path in named)}: type dataset.split=train or dataset.split=test"
+            f"{root} is divided into {', '.join(path.name for path in split_folders)}: type dataset.split=train or "
+            "dataset.split=test"
         )
-    if not present[split]:
+    if not candidates[split]:
         raise DataError(f"{root} holds no folder {' or '.join(SPLITS[split])}: choose another dataset.split")
-    same_classes([folders[0] for folders in present.values() if folders])
-    return present[split][0]
+    same_classes([alternatives[0] for alternatives in candidates.values() if alternatives])
+    return candidates[split][0]
 
 
 def same_classes(splits: Sequence[Path]) -> None:
@@ -88,19 +91,19 @@ def list_images(root: Path, split: str) -> tuple[list[str], list[Path], list[int
         seen = set()
         for current, inner, names in os.walk(class_folder, followlinks=True):
             seen.add(os.path.realpath(current))
-            inner[:] = sorted(n for n in inner if not hidden(n) and os.path.realpath(f"{current}/{n}") not in seen)
-            chosen = [n for n in sorted(names) if n.lower().endswith(EXTENSIONS) and not hidden(n)]
+            inner[:] = sorted(n for n in inner if not is_hidden(n) and os.path.realpath(f"{current}/{n}") not in seen)
+            chosen = [n for n in sorted(names) if n.lower().endswith(EXTENSIONS) and not is_hidden(n)]
             paths += [Path(current) / name for name in chosen]
             labels += [label] * len(chosen)
     if not paths:
-        loose = any(path.suffix.lower() in EXTENSIONS and not hidden(path.name) for path in folder.iterdir())
+        loose = any(path.suffix.lower() in EXTENSIONS and not is_hidden(path.name) for path in folder.iterdir())
         reason = "its images lie loose" if loose else "it holds no images"
         raise DataError(
             f"{folder} holds no folders of images ({reason}): make one folder a class, {folder}/<class>/*.png"
         )
-    return [text(path.name) for path in folders], paths, labels
+    return [printable(path.name) for path in folders], paths, labels
 
 
-def text(name: str) -> str:
+def printable(name: str) -> str:
     """A file's name as text that can be written: bytes that are not UTF-8 become escapes."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

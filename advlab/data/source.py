@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from advlab.data.content import Arrays, Files, Shape
 from advlab.errors import DataError, suggest
-from advlab.store.artifacts import ArtifactStore
 
-if TYPE_CHECKING:  # it imports torch
+if TYPE_CHECKING:  # they import torch and numpy
     from advlab.data.images import ImageData
+    from advlab.store.artifacts import ArtifactStore
 
 
 @dataclass(frozen=True)

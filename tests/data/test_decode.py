@@ -59,9 +59,9 @@ def test_grey_is_repeated_and_colour_becomes_grey(tmp_path: Path) -> None:
     assert np.array_equal(whole(path, 8, 8), np.repeat(np.asarray(grey)[..., None], 3, 2))
     assert np.array_equal(whole(path, 8, 8, 1)[..., 0], np.asarray(grey))
     colour = noise(8, 8)
-    found = whole(saved(colour, tmp_path / "colour.png"), 8, 8, 1)[..., 0]
+    decoded = whole(saved(colour, tmp_path / "colour.png"), 8, 8, 1)[..., 0]
     weighted = np.asarray(colour) @ np.array([0.299, 0.587, 0.114])
-    assert np.abs(found - weighted).max() <= 1
+    assert np.abs(decoded - weighted).max() <= 1
 
 
 @pytest.mark.parametrize("transparency", [None, 3, bytes(range(256))])
@@ -85,9 +85,9 @@ def test_alpha_is_dropped(tmp_path: Path, mode: str) -> None:
 def test_one_bit(tmp_path: Path) -> None:
     image = noise(10, 10, 1).point(lambda v: 255 * (v > 100)).convert("1")
     for extension in ("png", "pbm", "tif"):
-        found = whole(saved(image, tmp_path / f"x.{extension}"), 10, 10, 1)
-        assert set(np.unique(found)) == {0, 255}
-        assert np.array_equal(found[..., 0] == 255, np.asarray(image))
+        decoded = whole(saved(image, tmp_path / f"x.{extension}"), 10, 10, 1)
+        assert set(np.unique(decoded)) == {0, 255}
+        assert np.array_equal(decoded[..., 0] == 255, np.asarray(image))
 
 
 def write_pgm16(values: Array, path: Path) -> Path:
@@ -105,9 +105,9 @@ def test_sixteen_bit_has_one_scale_whatever_an_image_holds(tmp_path: Path, exten
         write_pgm16(values, path)
     else:
         Image.fromarray(values).save(path)
-    found = whole(path, 16, 16, 1)[..., 0]
-    assert np.abs(found - values / 257).max() <= 0.5
-    assert found.max() == round(highest / 257)
+    decoded = whole(path, 16, 16, 1)[..., 0]
+    assert np.abs(decoded - values / 257).max() <= 0.5
+    assert decoded.max() == round(highest / 257)
 
 
 def test_values_without_a_fixed_range_are_refused(tmp_path: Path) -> None:
@@ -120,9 +120,9 @@ def test_values_without_a_fixed_range_are_refused(tmp_path: Path) -> None:
 
 def test_cmyk_jpeg(tmp_path: Path) -> None:
     image = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
-    found = whole(saved(image, tmp_path / "x.jpg", quality=95), 16, 16)
-    assert found[..., 0].min() > 240
-    assert found[..., 1:].max() < 15
+    decoded = whole(saved(image, tmp_path / "x.jpg", quality=95), 16, 16)
+    assert decoded[..., 0].min() > 240
+    assert decoded[..., 1:].max() < 15
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -136,9 +136,9 @@ def test_exif_orientation(tmp_path: Path, orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored = Image.fromarray(np.ascontiguousarray(undo[orientation]))
-    found = whole(saved(stored, tmp_path / "x.jpg", exif=exif, quality=100, subsampling=0), 24, 16).astype(int)
-    assert np.abs(found - upright).max() < 40
-    assert np.abs(found - upright).mean() < 4
+    decoded = whole(saved(stored, tmp_path / "x.jpg", exif=exif, quality=100, subsampling=0), 24, 16).astype(int)
+    assert np.abs(decoded - upright).max() < 40
+    assert np.abs(decoded - upright).mean() < 4
 
 
 def test_unreadable_exif_does_not_cost_the_image(tmp_path: Path) -> None:
@@ -175,31 +175,31 @@ def test_crop_is_torchvisions_resize_and_centre_crop(tmp_path: Path, resample: s
     for size, resized, height, width in protocols():
         smooth = noise(max(2, height // 9), max(2, width // 9)).resize((width, height), Image.Resampling.BICUBIC)
         path = saved(smooth, tmp_path / "x.png")
-        found = decode(path, (3, size, size), size / resized, "crop", resample)
+        decoded = decode(path, (3, size, size), size / resized, "crop", resample)
         with Image.open(path) as file:
             picture = file.convert("RGB")
         by_pillow = tv.pil_to_tensor(tv.center_crop(tv.resize(picture, [resized], modes[resample]), [size, size]))
-        assert torch.equal(found, by_pillow), (size, resized, height, width)
+        assert torch.equal(decoded, by_pillow), (size, resized, height, width)
         if resample == "bicubic":  # torchvision's own two ways differ by 2 there
             continue
         tensor = tv.resize(tv.pil_to_tensor(picture), [resized], modes[resample], antialias=True)
         by_tensor = tv.center_crop(tensor, [size, size])
-        assert (found.int() - by_tensor.int()).abs().max() <= 1, (size, resized, height, width)
+        assert (decoded.int() - by_tensor.int()).abs().max() <= 1, (size, resized, height, width)
 
 
 def test_imagenets_protocol_is_the_weights_own(tmp_path: Path) -> None:
     path = saved(noise(20, 26).resize((500, 375), Image.Resampling.BICUBIC), tmp_path / "x.jpg")
     transforms = ResNet18_Weights.IMAGENET1K_V1.transforms()
-    found = decode(path, (3, 224, 224), 0.875, "crop", "bilinear").float() / 255
+    decoded = decode(path, (3, 224, 224), 0.875, "crop", "bilinear").float() / 255
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (transforms.mean, transforms.std))
     with Image.open(path) as file:
-        torch.testing.assert_close((found - mean) / std, transforms(file.convert("RGB")))
+        torch.testing.assert_close((decoded - mean) / std, transforms(file.convert("RGB")))
 
 
 def test_squash_resizes_both_sides(tmp_path: Path) -> None:
     picture = noise(30, 70)
-    found = decode(saved(picture, tmp_path / "x.png"), (3, 20, 24), 0.5, "squash", "bilinear")
-    assert np.array_equal(found.permute(1, 2, 0), np.asarray(picture.resize((24, 20), RESAMPLE["bilinear"])))
+    decoded = decode(saved(picture, tmp_path / "x.png"), (3, 20, 24), 0.5, "squash", "bilinear")
+    assert np.array_equal(decoded.permute(1, 2, 0), np.asarray(picture.resize((24, 20), RESAMPLE["bilinear"])))
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 48), (48, 32), (7, 50)])

@@ -44,26 +44,26 @@ def dense(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 def distances(hessian: Tensor) -> tuple[float, float]:
     """min_c ||H - c I|| / ||H|| and min_{a, b} ||H - a I - b 11'|| / ||H||, by least squares over the elements."""
-    found = []
+    distances = []
     for basis in ([EYE], [EYE, ONES]):
         design = torch.stack([b.flatten() for b in basis], 1)
         rest = hessian.flatten() - design @ torch.linalg.lstsq(design, hessian.flatten()[:, None]).solution[:, 0]
-        found.append(float(rest.norm() / hessian.norm()))
-    return found[0], found[1]
+        distances.append(float(rest.norm() / hessian.norm()))
+    return distances[0], distances[1]
 
 
 def test_all_directions_give_the_dense_hessian_of_a_network() -> None:
     function, x = network(), images()
-    found = hessian_spread(function, x, EVERY)
+    spread = hessian_spread(function, x, EVERY)
     for i, hessian in enumerate(dense(function, x)):
         isotropic, symmetric = distances(hessian)
-        assert float(found.norm[i]) == pytest.approx(float(hessian.norm()), rel=1e-10)
-        assert float(found.trace[i]) == pytest.approx(float(hessian.trace()), rel=1e-10)
-        assert float(found.isotropic[i]) == pytest.approx(isotropic, rel=1e-10)
-        assert float(found.symmetric[i]) == pytest.approx(symmetric, rel=1e-10)
+        assert float(spread.norm[i]) == pytest.approx(float(hessian.norm()), rel=1e-10)
+        assert float(spread.trace[i]) == pytest.approx(float(hessian.trace()), rel=1e-10)
+        assert float(spread.isotropic[i]) == pytest.approx(isotropic, rel=1e-10)
+        assert float(spread.symmetric[i]) == pytest.approx(symmetric, rel=1e-10)
         assert symmetric < isotropic < 1
         gradient = torch.autograd.functional.jacobian(lambda z: function(z[None])[0], x[i]).flatten()  # type: ignore[arg-type, union-attr]
-        assert torch.allclose(found.gradient[i], gradient, atol=1e-14)
+        assert torch.allclose(spread.gradient[i], gradient, atol=1e-14)
 
 
 def test_few_directions_come_within_their_standard_errors() -> None:
@@ -71,9 +71,9 @@ def test_few_directions_come_within_their_standard_errors() -> None:
     exact = hessian_spread(function, x, EVERY)
     estimates, errors = [], []
     for seed in range(60):
-        found = hessian_spread(function, x, random_signs(16, D, seed=seed))
-        estimates.append([float(found.norm), float(found.trace), float(found.isotropic), float(found.symmetric)])
-        errors.append(found.errors[0].tolist())
+        spread = hessian_spread(function, x, random_signs(16, D, seed=seed))
+        estimates.append([float(spread.norm), float(spread.trace), float(spread.isotropic), float(spread.symmetric)])
+        errors.append(spread.errors[0].tolist())
     truth = [float(exact.norm), float(exact.trace), float(exact.isotropic), float(exact.symmetric)]
     for column, true in enumerate(truth):
         values = torch.tensor([row[column] for row in estimates])
@@ -96,25 +96,25 @@ def test_few_directions_come_within_their_standard_errors() -> None:
 def test_closed_forms_hold_whatever_the_directions(
     hessian: Tensor, isotropic: float | None, symmetric: float, step: float
 ) -> None:
-    found = hessian_spread(quadratic(hessian), images(), random_signs(3, D, seed=9), step=step)
+    spread = hessian_spread(quadratic(hessian), images(), random_signs(3, D, seed=9), step=step)
     isotropic = distances(hessian)[0] if isotropic is None else isotropic
     if symmetric == 0:  # of a saddle, three directions say what they can
-        assert found.norm.tolist() == pytest.approx([float(hessian.norm())] * 3, rel=1e-9)
-        assert found.isotropic.tolist() == pytest.approx([isotropic] * 3, abs=1e-6)
-        assert found.symmetric.tolist() == pytest.approx([0] * 3, abs=1e-6)
-        assert found.errors.abs().max() < 1e-6
+        assert spread.norm.tolist() == pytest.approx([float(hessian.norm())] * 3, rel=1e-9)
+        assert spread.isotropic.tolist() == pytest.approx([isotropic] * 3, abs=1e-6)
+        assert spread.symmetric.tolist() == pytest.approx([0] * 3, abs=1e-6)
+        assert spread.errors.abs().max() < 1e-6
     every = hessian_spread(quadratic(hessian), images(), EVERY, step=step)
     assert every.isotropic.tolist() == pytest.approx([isotropic] * 3, abs=1e-6)
     assert every.symmetric.tolist() == pytest.approx([symmetric] * 3, abs=1e-6)
 
 
 def test_a_product_of_two_pixels() -> None:
-    found = hessian_spread(lambda x: x[:, 0, 0, 0] * x[:, 0, 0, 1], images(1), EVERY)
-    assert float(found.norm) == pytest.approx(math.sqrt(2))
-    assert float(found.trace) == pytest.approx(0, abs=1e-12)
-    assert float(found.isotropic) == pytest.approx(1)
+    spread = hessian_spread(lambda x: x[:, 0, 0, 0] * x[:, 0, 0, 1], images(1), EVERY)
+    assert float(spread.norm) == pytest.approx(math.sqrt(2))
+    assert float(spread.trace) == pytest.approx(0, abs=1e-12)
+    assert float(spread.isotropic) == pytest.approx(1)
     # its projection on 11' - I: 2 / sqrt(D (D - 1)) of a norm of sqrt(2)
-    assert float(found.symmetric) == pytest.approx(math.sqrt(1 - 2 / (D * (D - 1))))
+    assert float(spread.symmetric) == pytest.approx(math.sqrt(1 - 2 / (D * (D - 1))))
 
 
 def test_piecewise_linear_functions_need_a_step() -> None:
@@ -125,15 +125,15 @@ def test_piecewise_linear_functions_need_a_step() -> None:
     assert math.isnan(float(flat.isotropic))
     # each coordinate's slope goes from -1 to 1 within a step of h / sqrt(D) per coordinate: H = I / (that step)
     step = 0.8
-    found = hessian_spread(function, x, EVERY, step=step)
-    assert float(found.isotropic) == pytest.approx(0, abs=1e-6)
-    assert float(found.trace) == pytest.approx(D / (step / math.sqrt(D)), rel=1e-9)
+    spread = hessian_spread(function, x, EVERY, step=step)
+    assert float(spread.isotropic) == pytest.approx(0, abs=1e-6)
+    assert float(spread.trace) == pytest.approx(D / (step / math.sqrt(D)), rel=1e-9)
 
 
 def test_a_linear_function_has_no_hessian() -> None:
-    found = hessian_spread(lambda x: x.flatten(1) @ MATRIX[0], images(), EVERY)
-    assert (found.norm == 0).all()
-    assert torch.allclose(found.gradient, MATRIX[0].expand(3, D))
+    spread = hessian_spread(lambda x: x.flatten(1) @ MATRIX[0], images(), EVERY)
+    assert (spread.norm == 0).all()
+    assert torch.allclose(spread.gradient, MATRIX[0].expand(3, D))
 
 
 def test_batches_inference_mode_and_writing_functions_do_not_matter() -> None:

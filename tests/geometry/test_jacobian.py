@@ -111,14 +111,14 @@ def test_products_and_singular_values_are_those_of_the_dense_jacobian(kind: str)
         assert torch.allclose(at.jvp(v[:, 0]), (matrix @ v[:, 0].flatten(1)[..., None])[..., 0], atol=1e-12)
         assert torch.allclose(at.vjp(u).flatten(1), (u[:, None] @ matrix)[:, 0], atol=1e-12)
         assert torch.equal(at.value, call(x.clone()))
-        found = spectral_norm(call, x, tol=1e-8)
+        norm = spectral_norm(call, x, tol=1e-8)
         rough = spectral_norm(call, x, tol=1e-2)
     exact = np.linalg.svd(matrix.numpy(), compute_uv=False)[:, 0]
-    assert found.converged.all()
-    assert found.value.numpy() == pytest.approx(exact, rel=1e-8)
+    assert norm.converged.all()
+    assert norm.value.numpy() == pytest.approx(exact, rel=1e-8)
     assert rough.value.numpy() == pytest.approx(exact, rel=1e-2)
     assert (rough.value.numpy() <= exact * (1 + 1e-12)).all()
-    assert rough.iterations <= found.iterations
+    assert rough.iterations <= norm.iterations
     assert all(parameter.grad is None for parameter in classifier.parameters())
 
 
@@ -165,9 +165,9 @@ def linear(singular: list[float], *, dtype: torch.dtype = torch.float64) -> Call
     ids=str,
 )
 def test_near_degenerate_and_deficient_maps(singular: list[float]) -> None:
-    found = spectral_norm(linear(singular), images(2), tol=1e-7)
-    assert found.converged.all()
-    assert found.value.numpy() == pytest.approx(singular[0], rel=1e-7)
+    norm = spectral_norm(linear(singular), images(2), tol=1e-7)
+    assert norm.converged.all()
+    assert norm.value.numpy() == pytest.approx(singular[0], rel=1e-7)
 
 
 def test_a_constant_has_the_norm_zero_and_too_few_iterations_are_said() -> None:
@@ -184,12 +184,12 @@ def test_a_constant_has_the_norm_zero_and_too_few_iterations_are_said() -> None:
 
 def test_the_residual_bounds_the_error_and_stops_the_iteration() -> None:
     spectrum = [3.0, *np.geomspace(1, 0.01, 19)]
-    found = spectral_norm(linear(spectrum), images(), tol=1e-2)
-    assert found.converged.all()
-    assert found.iterations < 8  # of the 20 that an exact answer takes
-    assert (found.residual <= 1e-2 * found.value).all()
-    assert ((3 - found.value).abs() <= found.residual).all()
-    assert (found.residual > 0).all()
+    norm = spectral_norm(linear(spectrum), images(), tol=1e-2)
+    assert norm.converged.all()
+    assert norm.iterations < 8  # of the 20 that an exact answer takes
+    assert (norm.residual <= 1e-2 * norm.value).all()
+    assert ((3 - norm.value).abs() <= norm.residual).all()
+    assert (norm.residual > 0).all()
 
 
 def test_functions_that_write_to_their_input() -> None:
@@ -207,10 +207,10 @@ def test_an_image_without_numbers_spoils_no_other() -> None:
     x = images()
     x[1] = torch.nan
     call = features(network("relu"))
-    found, alone = spectral_norm(call, x), spectral_norm(call, images())
-    assert found.converged.tolist() == [True, False, True]
-    assert torch.isnan(found.value[1])
-    assert found.value[[0, 2]].tolist() == alone.value[[0, 2]].tolist()
+    norm, alone = spectral_norm(call, x), spectral_norm(call, images())
+    assert norm.converged.tolist() == [True, False, True]
+    assert torch.isnan(norm.value[1])
+    assert norm.value[[0, 2]].tolist() == alone.value[[0, 2]].tolist()
 
 
 def test_batches_do_not_matter_and_inference_mode_is_no_obstacle() -> None:

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from advlab.geometry import operator_norm
 from advlab.geometry.jacobian import spectral_norm
 from advlab.geometry.operations import SLOPE_FUNCTIONS, SLOPE_MODULES, max_pool_constant, module_constant
 from advlab.geometry.operator_norm import Lipschitz, lipschitz_bound
@@ -130,11 +131,11 @@ AFFINE: dict[str, Callable[[], nn.Module]] = {
 def test_one_layer_gives_its_exact_norm(kind: str) -> None:
     torch.manual_seed(1)
     body = AFFINE[kind]()
-    found = bound(body, std=0.5)
+    lipschitz = bound(body, std=0.5)
     exact = float(torch.linalg.matrix_norm(dense(body), 2)) / 0.5
-    assert exact * (1 - 1e-9) <= found.bound <= exact * (1 + 2e-6)
-    assert found.reason == ""
-    assert found.norms["normalisation"] == 2
+    assert exact * (1 - 1e-9) <= lipschitz.bound <= exact * (1 + 2e-6)
+    assert lipschitz.reason == ""
+    assert lipschitz.norms["normalisation"] == 2
 
 
 def pieces(y: Tensor) -> Tensor:
@@ -160,16 +161,16 @@ BODIES: dict[str, Callable[[], nn.Module]] = {
 def test_the_bound_exceeds_every_local_constant(kind: str) -> None:
     torch.manual_seed(2)
     classifier = classify(BODIES[kind]())
-    found = lipschitz_bound(classifier)
-    assert found.reason == ""
+    lipschitz = lipschitz_bound(classifier)
+    assert lipschitz.reason == ""
     x = (
         torch.randn(40, *SHAPE, generator=torch.Generator().manual_seed(0))
         * torch.linspace(0.01, 5, 40)[:, None, None, None]
     )
     with frozen(classifier):
         local = spectral_norm(lambda z: classifier.features(z)[1], x, tol=1e-4).value
-    assert local.max() <= found.bound * (1 + 1e-6)
-    assert local.max() >= found.bound / 20  # it is no bound for the sake of it
+    assert local.max() <= lipschitz.bound * (1 + 1e-6)
+    assert local.max() >= lipschitz.bound / 20  # it is no bound for the sake of it
 
 
 class Sum(nn.Module):
@@ -265,9 +266,9 @@ def test_a_named_layer_is_taken_as_it_left_its_module() -> None:
     ],
 )  # fmt: skip
 def test_what_has_no_known_bound_is_named(body: Callable[[], nn.Module], reason: str) -> None:
-    found = bound(body())
-    assert math.isnan(found.bound)
-    assert reason in found.reason
+    lipschitz = bound(body())
+    assert math.isnan(lipschitz.bound)
+    assert reason in lipschitz.reason
 
 
 def test_hooks_are_not_trusted() -> None:
@@ -318,8 +319,6 @@ def test_parameters_and_modes_are_left_alone() -> None:
 
 
 def test_known_constants_are_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    from advlab.geometry import operator_norm
-
     torch.manual_seed(0)
     body = nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.Conv2d(4, 3, 3), nn.ReLU())
     classifier = Classifier(Net(body).eval(), name="net", shape=SHAPE, mean=None, std=None)

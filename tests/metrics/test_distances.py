@@ -31,9 +31,9 @@ def test_distances_of_x_plus_v_are_those_of_brute_force(size: int, radius: float
     count = 8 if size > 10000 else 25
     x, v = cloud(2, count, size, radius)
     for points in ((x + v).float(), x + v, v.float()):
-        found = pairwise_distances(points)
-        assert found.dtype == torch.float64
-        torch.testing.assert_close(found, brute(points), rtol=1e-9, atol=0)
+        distances = pairwise_distances(points)
+        assert distances.dtype == torch.float64
+        torch.testing.assert_close(distances, brute(points), rtol=1e-9, atol=0)
 
 
 def test_v_and_x_plus_v_give_the_same() -> None:
@@ -47,10 +47,10 @@ def test_near_pairs_far_from_the_mean_keep_their_digits_and_equal_points_have_di
     v[:, 3] = v[:, 2] * (1 + 1e-9)
     v[:, 5, 0] = v[:, 4, 0] + 1e-4
     v[:, 5, 1:] = v[:, 4, 1:]
-    found = pairwise_distances(v)
-    torch.testing.assert_close(found, brute(v), rtol=1e-9, atol=0)
-    assert found[:, 0].tolist() == [0.0] * 3
-    assert int((found == 0).sum()) == 3
+    distances = pairwise_distances(v)
+    torch.testing.assert_close(distances, brute(v), rtol=1e-9, atol=0)
+    assert distances[:, 0].tolist() == [0.0] * 3
+    assert int((distances == 0).sum()) == 3
 
 
 def test_equal_points_give_zeros() -> None:
@@ -70,9 +70,9 @@ def test_the_pieces_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_point_that_is_not_finite_spoils_its_own_matrix_only() -> None:
     _, v = cloud(3, 6, 5, 1.0)
     v[1, 2, 0], v[2, 0, 0] = torch.nan, torch.inf
-    found = pairwise_distances(v)
-    assert bool(found[0].isfinite().all())
-    assert bool(found[1:].isnan().all())
+    distances = pairwise_distances(v)
+    assert bool(distances[0].isfinite().all())
+    assert bool(distances[1:].isnan().all())
 
 
 def test_the_shapes_at_the_edge() -> None:
@@ -115,14 +115,14 @@ def test_norms_and_distances_from_one_product(drift: float, size: int) -> None:
     x, v = cloud(3, 15, size, 1.0)
     v = (v + drift * x / 100).float()
     v[1, 4] = v[1, 9]
-    norms, found = norms_and_distances(v)
+    norms, distances = norms_and_distances(v)
     torch.testing.assert_close(norms.double(), v.double().norm(dim=-1), rtol=2e-6, atol=0)
     exact = brute(v)
     near = exact < 0.02 * float(norms.max())
-    assert ((found - exact).abs() / exact)[~near].max() < 3e-4
-    assert ((found - exact).abs() / exact)[~near].median() < 1e-5
-    assert int((found == 0).sum()) == 1
+    assert ((distances - exact).abs() / exact)[~near].max() < 3e-4
+    assert ((distances - exact).abs() / exact)[~near].median() < 1e-5
+    assert int((distances == 0).sum()) == 1
     v[2, 3, 1] = torch.inf
-    norms, found = norms_and_distances(v)
-    assert found.isnan().any(1).tolist() == found.isnan().all(1).tolist() == [False, False, True]
+    norms, distances = norms_and_distances(v)
+    assert distances.isnan().any(1).tolist() == distances.isnan().all(1).tolist() == [False, False, True]
     assert int((~norms.isfinite()).sum()) == 1

@@ -23,7 +23,7 @@ def exact(logits: list[float], label: int) -> float:
         return float(sum(p for i, p in enumerate(powers) if i != label) / sum(powers))
 
 
-def found(logits: list[float], label: int) -> tuple[float, bool]:
+def error_of(logits: list[float], label: int) -> tuple[float, bool]:
     q, hit = error_probability(torch.tensor(logits, dtype=torch.float64), torch.tensor(label))
     assert q.dtype == torch.float64
     assert hit.dtype == torch.bool
@@ -37,7 +37,7 @@ def test_against_many_digits(classes: int, margin: float) -> None:
     logits = rng.normal(0, 3, classes)
     label = int(rng.integers(classes))
     logits[label] = np.delete(logits, label).max() + margin
-    q, hit = found(logits.tolist(), label)
+    q, hit = error_of(logits.tolist(), label)
     assert q == pytest.approx(exact(logits.tolist(), label), rel=1e-13)
     assert hit == (margin > 0) or margin == 0
 
@@ -46,7 +46,7 @@ def test_against_many_digits(classes: int, margin: float) -> None:
 def test_small_values_keep_their_digits(power: int) -> None:
     target = 10.0**-power
     logit = -math.log(target / (1 - target)) if power < 10 else power * math.log(10)
-    q, hit = found([logit, 0.0], 0)
+    q, hit = error_of([logit, 0.0], 0)
     assert q == pytest.approx(exact([logit, 0.0], 0), rel=1e-13)
     assert q == pytest.approx(target, rel=1e-9)
     assert q > 0

@@ -72,20 +72,20 @@ def test_the_anchor_of_scikit_bio() -> None:
 
 @pytest.mark.parametrize(("x", "y", "r", "p"), SCIKIT_BIO, ids=lambda v: str(len(v)) if isinstance(v, list) else str(v))
 def test_r_and_p_are_scikit_bios(x: list[int], y: list[int], r: float, p: float) -> None:
-    found = mantel_test(torch.tensor([x]), torch.tensor([y]), seed=42)
-    assert float(found.r) == pytest.approx(r, abs=1e-14)
-    assert float(found.p) == p  # the generator and its use are the same
+    result = mantel_test(torch.tensor([x]), torch.tensor([y]), seed=42)
+    assert float(result.r) == pytest.approx(r, abs=1e-14)
+    assert float(result.p) == p  # the generator and its use are the same
 
 
 def test_r_and_p_are_scikit_bios_here() -> None:
     distance = pytest.importorskip("skbio.stats.distance")
     a, b = pair(batch=4, count=30)
-    found = mantel_test(a, b, seed=3)
+    result = mantel_test(a, b, seed=3)
     for i in range(4):
         matrices = [distance.DistanceMatrix(squareform(v[i].numpy())) for v in (a, b)]
         r, p, _ = distance.mantel(*matrices, permutations=999, seed=3)
-        assert float(found.r[i]) == pytest.approx(r, abs=1e-13)
-        assert float(found.p[i]) == p
+        assert float(result.r[i]) == pytest.approx(r, abs=1e-13)
+        assert float(result.p[i]) == p
 
 
 def test_r_is_pearsons() -> None:
@@ -100,26 +100,26 @@ def test_similarities_have_r_1_and_the_smallest_p() -> None:
     turn = torch.linalg.qr(torch.randn(8, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64))[0]
     for image in (x, x @ turn, 1e-3 * x @ turn + 5):
         for squared in (False, True):
-            found = mantel_test(pairwise_distances(x), pairwise_distances(image), permutations=99, squared=squared)
-            assert found.r.tolist() == pytest.approx([1.0] * 3, abs=1e-10)
-            assert found.p.tolist() == [0.01] * 3
+            result = mantel_test(pairwise_distances(x), pairwise_distances(image), permutations=99, squared=squared)
+            assert result.r.tolist() == pytest.approx([1.0] * 3, abs=1e-10)
+            assert result.p.tolist() == [0.01] * 3
 
 
 def test_a_falling_relation_is_two_sided() -> None:
     a, _ = pair(count=30)
-    found = mantel_test(a, a.max() - a)
-    assert found.r.tolist() == pytest.approx([-1.0] * 5, abs=1e-13)
-    assert found.p.tolist() == [0.001] * 5
+    result = mantel_test(a, a.max() - a)
+    assert result.r.tolist() == pytest.approx([-1.0] * 5, abs=1e-13)
+    assert result.p.tolist() == [0.001] * 5
 
 
 @pytest.mark.parametrize("count", [3, 4, 5, 12, 13])
 @pytest.mark.parametrize("squared", [False, True])
 def test_p_is_that_of_a_plain_loop(count: int, squared: bool) -> None:
     a, b = pair(batch=3, count=count, seed=count)
-    found = mantel_test(a, b, permutations=199, seed=7, squared=squared)
+    result = mantel_test(a, b, permutations=199, seed=7, squared=squared)
     power = 2 if squared else 1
     expected = [loop_p(x**power, y**power, 199, 7) for x, y in zip(a.numpy(), b.numpy(), strict=True)]
-    assert found.p.tolist() == expected
+    assert result.p.tolist() == expected
 
 
 def test_what_is_nearer_than_single_precision_is_decided_in_double(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,9 +137,9 @@ def test_symmetries_count_as_ties() -> None:
     """Every permutation of the corners of a square has one of three correlations; a third reaches |r| = 1."""
     corners = torch.tensor([[[0.0, 0], [0, 1], [1, 1], [1, 0]]])
     d = pairwise_distances(corners * 0.1)
-    found = mantel_test(d, pairwise_distances(corners * 0.7 + 0.3), permutations=3000)
-    assert float(found.r) == pytest.approx(1)
-    assert float(found.p) == pytest.approx(1 / 3, abs=4 * math.sqrt(2 / 9 / 3000))
+    result = mantel_test(d, pairwise_distances(corners * 0.7 + 0.3), permutations=3000)
+    assert float(result.r) == pytest.approx(1)
+    assert float(result.p) == pytest.approx(1 / 3, abs=4 * math.sqrt(2 / 9 / 3000))
 
 
 def test_p_is_uniform_where_nothing_is_related() -> None:
@@ -173,8 +173,8 @@ def test_what_has_no_correlation_is_nan() -> None:
     b[2] = math.sqrt(2) * (1 + 1e-15 * torch.linspace(0, 1, 66, dtype=torch.float64))
     a[3, 4] = torch.nan
     b[4, 0] = torch.inf
-    for found in (mantel_test(a, b, permutations=19), mantel_normal(a, b)):
-        assert found.r.isnan().tolist() == found.p.isnan().tolist() == [True] * 5 + [False]
+    for result in (mantel_test(a, b, permutations=19), mantel_normal(a, b)):
+        assert result.r.isnan().tolist() == result.p.isnan().tolist() == [True] * 5 + [False]
     kept = mantel_test(a[5:], b[5:], permutations=19)
     assert torch.equal(mantel_test(a, b, permutations=19).p[5:], kept.p)
     assert mantel_test(a[:0], b[:0]).p.shape == (0,)
@@ -183,9 +183,9 @@ def test_what_has_no_correlation_is_nan() -> None:
 def test_single_precision_goes_in_and_stays_as_it_was() -> None:
     a, b = (v.float() for v in pair())
     kept = a.clone(), b.clone()
-    found = mantel_test(a, b)
-    assert torch.equal(found.p, mantel_test(a.double(), b.double()).p)
-    assert found.r.dtype == found.p.dtype == torch.float64
+    result = mantel_test(a, b)
+    assert torch.equal(result.p, mantel_test(a.double(), b.double()).p)
+    assert result.r.dtype == result.p.dtype == torch.float64
     assert torch.equal(a, kept[0])
     assert torch.equal(b, kept[1])
 
@@ -194,15 +194,15 @@ def test_single_precision_goes_in_and_stays_as_it_was() -> None:
 def test_the_moments_are_those_of_all_permutations(n: int) -> None:
     generator = torch.Generator().manual_seed(n)
     a, b = (3 + torch.randn(2, n * (n - 1) // 2, generator=generator, dtype=torch.float64) for _ in range(2))
-    found = mantel_moments(a, b)
+    moments = mantel_moments(a, b)
     rows, columns = np.triu_indices(n, 1)
     for i in range(2):
         full, other = squareform(a[i].numpy(), checks=False), b[i].numpy()
         orders = (np.array(order) for order in itertools.permutations(range(n)))
         z = np.array([full[order[rows], order[columns]] @ other for order in orders])
         assert len(z) == math.factorial(n)
-        assert float(found.mean[i]) == pytest.approx(z.mean(), rel=1e-13)
-        assert float(found.variance[i]) == pytest.approx(z.var(), rel=1e-12)
+        assert float(moments.mean[i]) == pytest.approx(z.mean(), rel=1e-13)
+        assert float(moments.variance[i]) == pytest.approx(z.var(), rel=1e-12)
 
 
 def test_the_normal_p_is_near_that_of_permutations() -> None:

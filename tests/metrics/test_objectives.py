@@ -26,18 +26,18 @@ def mlp() -> Classifier:
 
 
 def by_hand(outputs: NDArray[np.float64], loss: str) -> list[float]:
-    found = []
+    losses = []
     for row in outputs:
         p = np.exp(row) / np.exp(row).sum()
         if loss == "label":
-            found.append(-math.log(max(p)))
+            losses.append(-math.log(max(p)))
         elif loss == "entropy":
-            found.append(-sum(v * math.log(v) for v in p))
+            losses.append(-sum(v * math.log(v) for v in p))
         elif loss == "square":
-            found.append(sum(1 - v * v for v in row) / len(row))
+            losses.append(sum(1 - v * v for v in row) / len(row))
         else:
-            found.append(sum(max(0.0, 1 - v * v) for v in row) / len(row))
-    return found
+            losses.append(sum(max(0.0, 1 - v * v) for v in row) / len(row))
+    return losses
 
 
 def weights_by_hand(network: Classifier, x: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -101,9 +101,9 @@ def test_extremes() -> None:
 def test_the_expectation_is_the_mean_over_hypotheses() -> None:
     x = torch.rand(6, 2, dtype=torch.float64)
     hypotheses = [nn.Linear(2, 3).double() for _ in range(4)]
-    found = expected_loss(hypotheses, x, "margin").detach()
+    losses = expected_loss(hypotheses, x, "margin").detach()
     by_one = torch.stack([(1 - h(x) ** 2).clamp(min=0).mean(1) for h in hypotheses]).mean(0).detach()
-    torch.testing.assert_close(found, by_one)
+    torch.testing.assert_close(losses, by_one)
     with pytest.raises(ValueError, match="at least one hypothesis"):
         expected_loss([], x)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -49,9 +50,9 @@ def test_a_shift_by_one_pixel_scores_far_above_plain_similarity(shape: tuple[int
 
 def test_the_alignment_goes_from_the_original_to_the_adversarial_image() -> None:
     images = blobs((1, 40, 30))
-    found = homographies(cut(images), cut(images, down=1, right=2), blur=1)  # a filter's borders would bend it
+    estimated = homographies(cut(images), cut(images, down=1, right=2), blur=1)  # a filter's borders would bend it
     expected = torch.tensor([[1.0, 0, 2], [0, 1, 1], [0, 0, 1]], dtype=torch.float64)
-    torch.testing.assert_close(found, expected.expand(4, 3, 3), rtol=0, atol=0.01)
+    torch.testing.assert_close(estimated, expected.expand(4, 3, 3), rtol=0, atol=0.01)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -114,8 +115,6 @@ def test_the_warp_is_bilinear_with_the_border_asked_for() -> None:
 
 
 def test_the_warp_is_that_of_opencv() -> None:
-    import cv2
-
     x = blobs((3, 40, 30))
     matrix = np.array([[1.02, 0.03, -1.3], [-0.02, 0.97, 0.8], [2e-4, -3e-4, 1.0]])
     size = (x.shape[3], x.shape[2])
@@ -131,8 +130,6 @@ def test_the_warp_is_that_of_opencv() -> None:
 
 
 def test_neither_the_batch_nor_the_threads_nor_the_unit_change_a_pair() -> None:
-    import cv2
-
     images = blobs((3, 32, 32), n=6, sigma=1.5)
     x, y = cut(images), cut(images, down=1, right=-1)
     before = cv2.getNumThreads()

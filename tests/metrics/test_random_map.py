@@ -20,9 +20,9 @@ def sphere(count: int, trials: int, size: int, seed: int = 0) -> Tensor:
 
 
 def distances(points: Tensor, outputs: int) -> Tensor:
-    found = mapped_points(pairwise_distances(points), points.norm(dim=-1), outputs, list(range(len(points))))
-    assert found.shape[-1] == min(outputs, points.shape[1])
-    return pairwise_distances(found)
+    images = mapped_points(pairwise_distances(points), points.norm(dim=-1), outputs, list(range(len(points))))
+    assert images.shape[-1] == min(outputs, points.shape[1])
+    return pairwise_distances(images)
 
 
 @pytest.mark.parametrize("outputs", [1, 3, 6, 40])
@@ -59,9 +59,9 @@ def test_expected_r_is_what_the_maps_give(inputs: int, outputs: int, value: floa
 
 def test_more_points_than_dimensions_have_a_singular_gram_matrix() -> None:
     v = sphere(2, 30, 5)
-    found = distances(v, 4000)
-    assert torch.isfinite(found).all()
-    assert (mantel_r(pairwise_distances(v), found) > 0.98).all()
+    d_out = distances(v, 4000)
+    assert torch.isfinite(d_out).all()
+    assert (mantel_r(pairwise_distances(v), d_out) > 0.98).all()
 
 
 def test_seeds_decide_and_what_is_not_finite_stays_alone() -> None:

@@ -40,20 +40,20 @@ def test_files_that_fit(name: str, tmp_path: Path) -> None:
     if name == "half.pt":
         trained.half().float()
     WRITERS[name](dict(trained.state_dict()), path)
-    found = loaded(components.MODELS.load("lenet")(hidden=20, checkpoint=str(path), sha256=sha256_file(path).upper()))
-    assert same_weights(found.classifier.network, trained)
-    assert found.origin == str(path)
-    assert not found.classifier.training
+    model = loaded(components.MODELS.load("lenet")(hidden=20, checkpoint=str(path), sha256=sha256_file(path).upper()))
+    assert same_weights(model.classifier.network, trained)
+    assert model.origin == str(path)
+    assert not model.classifier.training
     x = torch.rand(2, 1, 28, 28)
-    assert torch.equal(found.classifier(x), trained.eval()(x))
+    assert torch.equal(model.classifier(x), trained.eval()(x))
 
 
 def test_mean_and_std_come_from_the_configuration(tmp_path: Path) -> None:
     trained, path = lenet(1), tmp_path / "x.pt"
     torch.save(trained.state_dict(), path)
-    found = loaded(components.MODELS.load("lenet")(hidden=20, checkpoint=str(path), mean=[0.1], std=[0.3]))
+    model = loaded(components.MODELS.load("lenet")(hidden=20, checkpoint=str(path), mean=[0.1], std=[0.3]))
     x = torch.rand(2, 1, 28, 28)
-    torch.testing.assert_close(found.classifier(x), trained.eval()((x - 0.1) / 0.3))
+    torch.testing.assert_close(model.classifier(x), trained.eval()((x - 0.1) / 0.3))
 
 
 class Wrapped(nn.Module):
@@ -82,8 +82,8 @@ class Networked(nn.Module):
 def test_names_that_begin_like_prefixes(kind: Callable[[], nn.Module], tmp_path: Path) -> None:
     trained, path = kind(), tmp_path / "x.safetensors"
     save_file(trained.state_dict(), path)
-    found = loaded(PluginModel(build=kind, checkpoint=str(path)))
-    assert same_weights(found.classifier.network, trained)
+    model = loaded(PluginModel(build=kind, checkpoint=str(path)))
+    assert same_weights(model.classifier.network, trained)
 
 
 class Tied(nn.Module):
@@ -201,9 +201,9 @@ def test_a_whole_pickled_network_is_refused(tmp_path: Path) -> None:
 
 def test_a_plug_ins_own_weights_and_constants() -> None:
     network = Wrapped()
-    found = loaded(PluginModel(build=lambda: network, mean=[0.2], std=[0.4], declared_classes=10))
+    model = loaded(PluginModel(build=lambda: network, mean=[0.2], std=[0.4], declared_classes=10))
     x = torch.rand(2, 1, 28, 28)
-    torch.testing.assert_close(found.classifier(x), network((x - 0.2) / 0.4))
-    assert found.origin == "as built by the plug-in"
+    torch.testing.assert_close(model.classifier(x), network((x - 0.2) / 0.4))
+    assert model.origin == "as built by the plug-in"
     with pytest.raises(ModelError, match=r"must return a torch\.nn\.Module, it returned dict"):
         loaded(PluginModel(build=dict))

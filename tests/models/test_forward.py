@@ -170,16 +170,16 @@ def test_what_counts_as_out_of_memory() -> None:
 def test_tuning_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning, "BUDGET", 0.3)
     store = ArtifactStore(tmp_path)
-    found = tune(classifier(), CPU, "float32", store)
-    assert found.batch_size in tuning.SIZES
-    assert found.memory_format in ("contiguous", "channels_last")
-    assert found.precision == "float32"
+    execution = tune(classifier(), CPU, "float32", store)
+    assert execution.batch_size in tuning.SIZES
+    assert execution.memory_format in ("contiguous", "channels_last")
+    assert execution.precision == "float32"
     monkeypatch.setattr(tuning, "measure", lambda *_: pytest.fail("it is remembered"))
-    assert tune(classifier(), CPU, "float32", store) == found
+    assert tune(classifier(), CPU, "float32", store) == execution
     changed = classifier()
     with torch.no_grad():
         changed.get_parameter("network.0.weight").add_(1)
-    assert tune(changed, CPU, "float32", store) == found  # other weights are as fast
+    assert tune(changed, CPU, "float32", store) == execution  # other weights are as fast
     fixed = [{"batch_size": 7, "memory_format": "contiguous", "images_per_second": 1.0}]
     monkeypatch.setattr(tuning, "measure", lambda *_: fixed)
     assert tune(classifier(), CPU, "bf16", store).batch_size == 7  # another precision is measured anew

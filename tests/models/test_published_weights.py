@@ -51,10 +51,10 @@ def test_published_weights_are_checked(hub: Path) -> None:
     with pytest.raises(ModelError, match=r"is not the published file: .* does not begin with b8a52dc0.*model\.sha256="):
         loaded(torchvision_nets.squeezenet1_1(), shape=(3, 64, 64))
     digest = sha256_file(path)
-    found = loaded(torchvision_nets.squeezenet1_1(sha256=digest), shape=(3, 64, 64))
-    assert found.origin == path.name
+    model = loaded(torchvision_nets.squeezenet1_1(sha256=digest), shape=(3, 64, 64))
+    assert model.origin == path.name
     x = torch.rand(2, 3, 64, 64)
-    torch.testing.assert_close(found.classifier(x), network(normalised(x)), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(model.classifier(x), network(normalised(x)), rtol=1e-4, atol=1e-5)
     with pytest.raises(ModelError, match="it is not the file that was meant"):
         loaded(torchvision_nets.squeezenet1_1(sha256="0" * 64), shape=(3, 64, 64))
     renamed = path.rename(path.with_name(f"squeezenet1_1-{digest[:8]}.pth"))
@@ -79,9 +79,9 @@ def test_a_published_file_may_lie_anywhere(hub: Path, tmp_path: Path) -> None:
     """As a checkpoint it is normalised as in its place: the model is the same."""
     path, network = place(hub, "squeezenet1_1")
     elsewhere = path.rename(tmp_path / "mine.pth")
-    found = loaded(torchvision_nets.squeezenet1_1(checkpoint=str(elsewhere)), shape=(3, 64, 64))
+    model = loaded(torchvision_nets.squeezenet1_1(checkpoint=str(elsewhere)), shape=(3, 64, 64))
     x = torch.rand(2, 3, 64, 64)
-    torch.testing.assert_close(found.classifier(x), network(normalised(x)), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(model.classifier(x), network(normalised(x)), rtol=1e-4, atol=1e-5)
     plain = loaded(torchvision_nets.squeezenet1_1(checkpoint=str(elsewhere), weights="none"), shape=(3, 64, 64))
     torch.testing.assert_close(plain.classifier(x), network(x), rtol=1e-4, atol=1e-5)
 
@@ -113,10 +113,10 @@ def test_old_names_of_densenets(tmp_path: Path) -> None:
 def test_auxiliary_heads_are_left_out(hub: Path) -> None:
     path, network = place(hub, "googlenet", aux_logits=True, transform_input=True, init_weights=False)
     assert any(name.startswith("aux1") for name in network.state_dict())
-    found = loaded(torchvision_nets.googlenet(sha256=sha256_file(path)), shape=(3, 64, 64))
+    model = loaded(torchvision_nets.googlenet(sha256=sha256_file(path)), shape=(3, 64, 64))
     x = torch.rand(2, 3, 64, 64)
-    torch.testing.assert_close(found.classifier(x), network(normalised(x)), rtol=1e-3, atol=1e-5)
-    assert not any("aux" in name for name, _ in found.classifier.named_parameters())
+    torch.testing.assert_close(model.classifier(x), network(normalised(x)), rtol=1e-3, atol=1e-5)
+    assert not any("aux" in name for name, _ in model.classifier.named_parameters())
 
 
 def test_names_are_torchvisions_classifiers() -> None:

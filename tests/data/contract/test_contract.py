@@ -87,9 +87,9 @@ def test_mean_image_is_the_mean(bench: Bench) -> None:
     data = bench.load()
     brute = data.bytes(torch.arange(len(data))).double().mean(0) / 255
     for batch in (1, 7, 1000):
-        found = data.mean_image(batch)
-        assert found.dtype == torch.float64
-        torch.testing.assert_close(found, brute, rtol=1e-13, atol=1e-14)
+        mean = data.mean_image(batch)
+        assert mean.dtype == torch.float64
+        torch.testing.assert_close(mean, brute, rtol=1e-13, atol=1e-14)
 
 
 def test_digest_stands_for_the_content(bench: Bench) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 
 from advlab.config import components
 from advlab.data.images import resized
@@ -34,8 +35,6 @@ def test_damaged_files_are_named(name: str, damage: str, tmp_path: Path, monkeyp
 
 
 def test_digits_are_split_once_and_for_all() -> None:
-    from sklearn.datasets import load_digits
-
     options = LoadOptions(Path("."), False, ArtifactStore(Path("."), writes=False))
     digits = components.DATASETS.load("digits")()
     train, test = (digits.load(split, "digits", options) for split in ("train", "test"))
