@@ -61,6 +61,9 @@ TORCHLESS = (
 #: what a user imports, from where: short lists, which README.md names
 PUBLIC = {
     "advlab": {"Run", "__version__", "attack", "dataset", "experiment", "load", "model"},
+    "advlab.attacks": {
+        "Attack", "DeepFool", "FGS", "FGV", "Fooling", "HotCold", "LBFGS", "Library", "Noise", "PGD", "Saliency", "UAP",
+    },
     "advlab.lab": {"Cell", "Context", "Cost", "Experiment", "Figure", "Frame"},
     "advlab.statistics": {
         "Claim", "Interval", "NOT_MEASURED", "Verdict", "exact", "judge", "mean_interval", "median_interval",

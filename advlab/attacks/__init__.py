@@ -1,7 +1,8 @@
 """The attacks as frozen dataclasses of hyperparameters, called on a network and images; importing them loads no torch.
 
-A folder is an attack: `params.py` beside `algorithm.py`. What all share: `base` (traits and the call), `interface` (checks
-before, every returned image classified again), `problem` (what an algorithm is handed), `status` (how it ended).
+The folder of an attack holds its hyperparameters in `params.py`, without torch, and its algorithm in `algorithm.py`. All
+share `base` (traits and the call), `interface` (what happens in a call), `problem` (what an algorithm is handed), `results`
+and `status` (what comes out).
 """
 
 from advlab.attacks.ascent.fooling.params import Fooling
@@ -9,11 +10,9 @@ from advlab.attacks.ascent.pgd.params import PGD
 from advlab.attacks.base import Attack
 from advlab.attacks.boundary.deepfool.params import DeepFool
 from advlab.attacks.external.library.params import Library
-from advlab.attacks.external.plugin.params import PluginAttack
 from advlab.attacks.gradient_search.fgs.params import FGS
 from advlab.attacks.gradient_search.fgv.params import FGV
 from advlab.attacks.gradient_search.hot_cold.params import HotCold
-from advlab.attacks.gradient_search.params import Search
 from advlab.attacks.gradient_search.saliency.params import Saliency
 from advlab.attacks.lbfgs.params import LBFGS
 from advlab.attacks.noise.params import Noise
@@ -31,7 +30,5 @@ __all__ = [
     "HotCold",
     "Library",
     "Noise",
-    "PluginAttack",
     "Saliency",
-    "Search",
 ]  # fmt: skip

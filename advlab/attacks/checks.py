@@ -18,7 +18,9 @@ def check_inputs(
     bounds: tuple[float, float],
     data: dict[str, Tensor],
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Inputs, labels and targets as the algorithms take them.
+    """Check the arguments of a call; gives inputs, labels and targets as the algorithms take them.
+
+    These are images (N, C, H, W) clipped to the bounds, and classes (N,) in int64 on the images' device.
 
     Raises:
         ValueError: names the argument and the remedy.
@@ -32,6 +34,20 @@ def check_inputs(
         if not isinstance(values, Tensor) and (name, values) != ("targets", None):
             raise ValueError(f"{name} must be a tensor, got {type(values).__name__}: use torch.as_tensor")
     inputs = inputs.detach()
+    check_images(inputs, bounds)
+    check_label_tensors(attack, inputs, labels, targets)
+    x = inputs.clone() if inputs.is_inference() else inputs
+    x = x.clamp(*bounds)
+    y = labels.to(device=x.device, dtype=torch.int64)
+    return x, y, None if targets is None else targets.to(device=x.device, dtype=torch.int64)
+
+
+def check_images(inputs: Tensor, bounds: tuple[float, float]) -> None:
+    """Refuse bounds that are none, and what is not images (N, C, H, W) inside them.
+
+    Raises:
+        ValueError: names the argument and the remedy.
+    """
     if not isinstance(bounds, tuple | list) or len(bounds) != 2:
         raise ValueError(f"bounds must be (lowest, highest) pixel value, got {bounds}")
     low, high = bounds
@@ -41,17 +57,27 @@ def check_inputs(
         raise ValueError(
             f"inputs must be float32 or float64 images of shape (N, C, H, W), got {inputs.dtype} of {tuple(inputs.shape)}"
         )
-    slack = 1e-6 * (high - low)  # of rounding
     if not bool(torch.isfinite(inputs).all()):
-        bad = (~torch.isfinite(inputs.flatten(1)).all(1)).nonzero()[:, 0].tolist()
-        raise ValueError(f"inputs[{bad[0]}] has values that are NaN or infinite ({len(bad)} images do): leave them out")
+        broken = (~torch.isfinite(inputs.flatten(1)).all(1)).nonzero()[:, 0].tolist()
+        raise ValueError(
+            f"inputs[{broken[0]}] has values that are NaN or infinite ({len(broken)} images do): leave them out"
+        )
+    slack = 1e-6 * (high - low)  # for rounding
     if inputs.numel() and not (float(inputs.min()) >= low - slack and float(inputs.max()) <= high + slack):
         raise ValueError(
             f"inputs reach from {float(inputs.min()):g} to {float(inputs.max()):g}, outside bounds={bounds}: "
             "say bounds=(lowest, highest), and normalise inside the model"
         )
-    classes = {"labels": labels} if targets is None else {"labels": labels, "targets": targets}
-    for name, values in classes.items():
+
+
+def check_label_tensors(attack: Attack, inputs: Tensor, labels: Tensor, targets: Tensor | None) -> None:
+    """Refuse labels and targets that are not one class an image, and targets that this attack does not take or lacks.
+
+    Raises:
+        ValueError: names the argument and the remedy.
+    """
+    given = {"labels": labels} if targets is None else {"labels": labels, "targets": targets}
+    for name, values in given.items():
         if values.shape != inputs.shape[:1] or values.is_floating_point() or values.dtype == torch.bool:
             raise ValueError(
                 f"{name} must be whole numbers of shape ({len(inputs)},), one an image, got {values.dtype} of {tuple(values.shape)}"
@@ -63,14 +89,10 @@ def check_inputs(
     if targets is not None and attack.needs_correct and bool((targets == labels).any()):
         index = int((targets == labels).nonzero()[0])
         raise ValueError(f"targets[{index}] is the label {int(labels[index])} itself: give another class")
-    x = inputs.clone() if inputs.is_inference() else inputs
-    x = x.clamp(low, high)
-    y = labels.to(device=x.device, dtype=torch.int64)
-    return x, y, None if targets is None else targets.to(device=x.device, dtype=torch.int64)
 
 
 def check_logits(logits: Tensor, x: Tensor, labels: Tensor, targets: Tensor | None) -> None:
-    """Refuse a model that gives probabilities, and classes that it does not have.
+    """Refuse a model that gives probabilities instead of logits (N, K), and classes that it does not have.
 
     Raises:
         ValueError: names the class or the remedy.

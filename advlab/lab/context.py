@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from advlab.attacks import Attack, PluginAttack
+from advlab.attacks import Attack
+from advlab.attacks.external.plugin.params import PluginAttack
 from advlab.config.settings import Settings
 from advlab.errors import ConfigError
 from advlab.store.artifacts import ArtifactStore

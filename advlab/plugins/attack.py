@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Literal
 
-from advlab.attacks import PluginAttack
+from advlab.attacks.external.plugin.params import PluginAttack
 from advlab.config import components
 from advlab.config.schema import keyword_parameters
 from advlab.errors import ConfigError

@@ -23,8 +23,8 @@ from advlab.attacks import (
     Library,
     Noise,
     Saliency,
-    Search,
 )
+from advlab.attacks.gradient_search.params import Search
 from advlab.attacks.norms import norms_of_each
 from advlab.attacks.results import AttackResult
 

@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advlab.attacks import FGS, FGV, HotCold, Saliency, Search
+from advlab.attacks import FGS, FGV, HotCold, Saliency
 from advlab.attacks.gradient_search.along_gradient import products
+from advlab.attacks.gradient_search.params import Search
 from advlab.attacks.network import CountedNetwork
 from advlab.attacks.problem import Problem
 from advlab.attacks.status import Status

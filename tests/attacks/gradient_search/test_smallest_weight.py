@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advlab.attacks import FGS, FGV, HotCold, Saliency, Search
+from advlab.attacks import FGS, FGV, HotCold, Saliency
+from advlab.attacks.gradient_search.params import Search
 from advlab.attacks.status import Status
 
 STEP = 1 / 255
