@@ -1,8 +1,8 @@
 """The attacks as frozen dataclasses of hyperparameters, called on a network and images; importing them loads no torch.
 
 The folder of an attack holds its hyperparameters in `params.py`, without torch, and its algorithm in `algorithm.py`. All
-share `base` (traits and the call), `interface` (what happens in a call), `problem` (what an algorithm is handed), `results`
-and `status` (what comes out).
+share `traits` (what an attack declares of itself), `base` (the call), `interface` (what happens in a call), `problem` (what an
+algorithm is handed), `results` and `status` (what comes out).
 """
 
 from advlab.attacks.ascent.fooling.params import Fooling

@@ -1,4 +1,4 @@
-"""What all attacks share: their traits, the call, and what they cost; torch is imported only when an attack is called.
+"""The base class of all attacks: the call, and what it costs; torch is imported only when an attack is called.
 
 Every length among the hyperparameters (epsilon, step, resolution) is in units of the bounds' length: .1 is a tenth of the
 pixel range, whatever the pixel unit. Images are clipped to the bounds unless an attack says otherwise.
@@ -6,43 +6,23 @@ pixel range, whatever the pixel unit. Images are clipped to the bounds unless an
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
-if TYPE_CHECKING:
+from advlab.attacks.traits import AttackTraits
+
+if TYPE_CHECKING:  # these load torch, and every attack is declared without it
     from torch import Tensor
 
-    from advlab.attacks.problem import Problem
-    from advlab.attacks.results import AlgorithmResult, AttackResult
+    from advlab.attacks.results import AttackResult
 
 Norm = Literal["l2", "linf"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attack:
-    """What all attacks share: the call, and traits that the contract suite and the experiments follow.
-
-    The algorithm of an attack whose hyperparameters stand in `params.py` is the function `run` of the `algorithm.py` beside
-    it, which is imported, with torch, when the attack is called.
-
-    Class attributes:
-        targeted: never, optional or always takes targets.
-        minimal: looks for the smallest perturbation in its norm; otherwise its length is given.
-        set_level: finds one perturbation for all images together; otherwise each image's result is its own.
-        needs_correct: attacks only images that are classified as their label.
-        extra_inputs: names of further tensors that the call takes.
-        needs_first_gradient: needs one gradient at each image itself, that of `first_cotangent` . logits. It is computed
-            by the same forward that checks the images (`Problem.first_gradients`).
-    """
-
-    targeted: ClassVar[Literal["never", "optional", "always"]] = "never"
-    minimal: ClassVar[bool] = True
-    set_level: ClassVar[bool] = False
-    needs_correct: ClassVar[bool] = True
-    extra_inputs: ClassVar[tuple[str, ...]] = ()
-    needs_first_gradient: ClassVar[bool] = False
+class Attack(AttackTraits):
+    """An attack: its hyperparameters are its fields, images and labels come in the call."""
 
     def __call__(
         self,
@@ -56,54 +36,9 @@ class Attack:
         **data: Tensor,
     ) -> AttackResult:
         """Attack (N, C, H, W) images inside `bounds`; see `advlab.attacks.interface.run_attack`."""
-        interface = importlib.import_module("advlab.attacks.interface")  # by name: it knows this class, and loads torch
-        result: AttackResult = interface.run_attack(
-            self, model, inputs, labels, targets=targets, bounds=bounds, batch_size=batch_size, **data
-        )
-        return result
+        from advlab.attacks.interface import run_attack  # loads torch
 
-    @classmethod
-    def algorithm(cls) -> Any:
-        """The module `algorithm` beside the module `params` that declares this class or the nearest of its bases.
-
-        Raises:
-            TypeError: no base stands in a `params.py`: such a class must override `run`.
-        """
-        for base in cls.__mro__:
-            package, _, module = base.__module__.rpartition(".")
-            if module == "params":
-                return importlib.import_module(f"{package}.algorithm")
-        raise TypeError(f"{cls.__name__} has no algorithm.py beside its params.py: override `run`")
-
-    def run(self, problem: Problem) -> AlgorithmResult:
-        """The algorithm on the eligible images."""
-        result: AlgorithmResult = self.algorithm().run(problem, self)
-        return result
-
-    def first_cotangent(self, logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
-        """(n, K) what the logits (n, K) at the images are multiplied by in `Problem.first_gradients`."""
-        cotangent: Tensor = self.algorithm().first_cotangent(logits, labels, targets)
-        return cotangent
-
-    @property
-    def label(self) -> str:
-        """Its name in messages."""
-        return type(self).__name__
-
-    @property
-    def norm_name(self) -> str:
-        """The norm in which `AttackResult.distance` is given: its `norm`, or linf."""
-        return str(getattr(self, "norm", "linf"))
-
-    def achieved(self, logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
-        """(N,) bool: whether images with these logits are what the attack is after."""
-        from advlab.attacks.logits import margin  # loads torch
-
-        return margin(logits, labels, self.goal(targets)) > 0
-
-    def goal(self, targets: Tensor | None) -> Tensor | None:
-        """(N,) classes that count as success; None: any but the label."""
-        return targets
+        return run_attack(self, model, inputs, labels, targets=targets, bounds=bounds, batch_size=batch_size, **data)
 
     def check_classes(self, classes: int) -> None:
         """Refuse hyperparameters that make no sense for a network of so many classes, before it is loaded.

@@ -7,11 +7,11 @@ import math
 import torch
 from torch import Tensor
 
-from advlab.attacks.base import Attack
+from advlab.attacks.traits import AttackTraits
 
 
 def check_inputs(
-    attack: Attack,
+    attack: AttackTraits,
     inputs: Tensor,
     labels: Tensor,
     targets: Tensor | None,
@@ -70,7 +70,7 @@ def check_images(inputs: Tensor, bounds: tuple[float, float]) -> None:
         )
 
 
-def check_label_tensors(attack: Attack, inputs: Tensor, labels: Tensor, targets: Tensor | None) -> None:
+def check_label_tensors(attack: AttackTraits, inputs: Tensor, labels: Tensor, targets: Tensor | None) -> None:
     """Refuse labels and targets that are not one class an image, and targets that this attack does not take or lacks.
 
     Raises:

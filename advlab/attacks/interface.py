@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from advlab.attacks.base import Attack
 from advlab.attacks.checks import check_classes, check_inputs, check_logits
 from advlab.attacks.logits import margin
 from advlab.attacks.network import CountedNetwork, Model
@@ -21,6 +20,7 @@ from advlab.attacks.norms import norms_of_each
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult, AttackResult
 from advlab.attacks.status import Status
+from advlab.attacks.traits import AttackTraits
 from advlab.models.classifier import frozen
 
 DEFAULT_BATCH_SIZE = 256  # images a forward
@@ -48,7 +48,7 @@ class ExaminedImages:
 
 
 def run_attack(
-    attack: Attack,
+    attack: AttackTraits,
     model: Model,
     inputs: Tensor,
     labels: Tensor,
@@ -105,7 +105,7 @@ def run_attack(
 
 @contextlib.contextmanager
 def examined(
-    attack: Attack,
+    attack: AttackTraits,
     model: Model,
     inputs: Tensor,
     labels: Tensor,
@@ -140,7 +140,7 @@ def examined(
 
 
 def logits_and_first_gradients(
-    attack: Attack, network: CountedNetwork, x: Tensor, labels: Tensor, targets: Tensor | None
+    attack: AttackTraits, network: CountedNetwork, x: Tensor, labels: Tensor, targets: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
     """Logits (N, K) of all images and, from the same forwards, the gradients (N, C, H, W) of an attack that needs them."""
     logits, gradients = [], []
@@ -159,7 +159,7 @@ def logits_and_first_gradients(
     return torch.cat(logits) if logits else x.flatten(1), torch.cat(gradients) if gradients else None
 
 
-def checked_result(attack: Attack, images: ExaminedImages, result: AlgorithmResult) -> AttackResult:
+def checked_result(attack: AttackTraits, images: ExaminedImages, result: AlgorithmResult) -> AttackResult:
     """The result of all images: what the algorithm returned is classified, and its claims are corrected by that."""
     network, x, labels, targets = images.problem.network, images.x, images.labels, images.targets
     n, index = len(x), images.eligible.nonzero()[:, 0]

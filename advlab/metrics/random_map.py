@@ -30,7 +30,7 @@ def mapped_points(inner: Tensor, lengths: Tensor, outputs: int, seeds: list[int]
     Examples:
         The squared norms of the images are R times those of the points in the mean: here two orthogonal unit vectors.
 
-        >>> inner, lengths = torch.full((500, 1), math.sqrt(2)), torch.ones(500, 2)
+        >>> inner, lengths = torch.full((500, 1), 2**0.5), torch.ones(500, 2)
         >>> images = mapped_points(inner, lengths, outputs=40, seeds=list(range(500)))
         >>> images.shape, abs(images.square().sum(-1).mean().item() / 40 - 1) < 0.05
         (torch.Size([500, 2, 2]), True)
