@@ -1,0 +1,71 @@
+"""What one ascent gives for each of several levels of the target's probability."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from advlab.attacks.problem import Problem
+from advlab.attacks.results import AlgorithmResult
+from advlab.attacks.status import Status
+
+SLACK = 100.0  # rounding units by which a level is passed, so that it still holds when the image is classified again
+
+
+class LevelRecords:
+    """What an ascent gives for each of L ascending levels.
+
+    Attributes:
+        thresholds: (L, 1) float64 probabilities, so far above the levels that rounding cannot undo them.
+        adv: L tensors (N, C, H, W).
+        status, steps: (L, N) int64.
+        reached: (L, N) bool.
+    """
+
+    def __init__(self, problem: Problem, levels: Sequence[float]) -> None:
+        x = problem.x
+        eps = torch.finfo(x.dtype).eps
+        raised = [level + SLACK * eps * (1 - level) for level in levels]
+        self.thresholds = torch.tensor(raised, dtype=torch.float64, device=x.device)[:, None]
+        self.adv = [x.clone() for _ in levels]
+        self.status = torch.full((len(levels), len(x)), int(Status.MAX_ITER), device=x.device)
+        self.steps = torch.zeros_like(self.status)
+        self.reached = torch.zeros_like(self.status, dtype=torch.bool)
+
+    def newly_reached(self, p: Tensor, image: Tensor) -> Tensor:
+        """(L, n) bool: which levels the probabilities `p` (n,) of the images `image` (n,) reach for the first time."""
+        return (p >= self.thresholds) & ~self.reached[:, image]
+
+    def write_reached(self, newly: Tensor, image: Tensor, x: Tensor, step: int) -> None:
+        """Points `x` (n, C, H, W) of the images `image` (n,) are the results of the levels `newly` (L, n)."""
+        for level in range(len(self.adv)):
+            rows = newly[level]
+            index = image[rows]
+            self.adv[level][index], self.steps[level, index] = x[rows], step
+            self.status[level, index] = int(Status.SUCCESS)
+            self.reached[level, index] = True
+
+    def write_missed(self, over: Tensor, image: Tensor, likeliest: Tensor, step: int, ended: Tensor) -> None:
+        """For the rows `over` (n,) that end here, the results of the levels that they have not reached.
+
+        Args:
+            over: (n,) bool.
+            image: (n,) which image of the problem each row is.
+            likeliest: (n, C, H, W) the point of highest probability.
+            step: number of steps so far.
+            ended: (n,) the `Status` that says why.
+        """
+        for level in range(len(self.adv)):
+            rows = over & ~self.reached[level, image]
+            index = image[rows]
+            self.adv[level][index], self.steps[level, index] = likeliest[rows], step
+            self.status[level, index] = ended[rows]
+
+    def results(self) -> list[AlgorithmResult]:
+        """One result a level."""
+        return [
+            AlgorithmResult(adv=adv, status=status, steps=steps)
+            for adv, status, steps in zip(self.adv, self.status, self.steps, strict=True)
+        ]
