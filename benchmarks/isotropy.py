@@ -19,8 +19,8 @@ from advlab.engine.device import choose_device
 from advlab.engine.network_cost import flops_and_speed
 from advlab.lab.context import Context
 from advlab.models.classifier import Classifier, frozen
+from advlab.models.fastest_batch import tune
 from advlab.models.forward import Forward, set_precision
-from advlab.models.tuning import tune
 from advlab.store.artifacts import ArtifactStore
 from benchmarks.report import Ratio, Report, in_turn, peak_flops, ratio, synchronise
 

@@ -48,13 +48,14 @@ RANK = {part: rank for rank, parts in enumerate(LEVELS) for part in parts}
 
 #: importable without torch: what lists, describes, plots and refuses, and every experiment but its `_measure` and what that imports
 TORCHLESS = (
-    "advlab", "advlab.attacks", "advlab.attacks.status", "advlab.cli", "advlab.config", "advlab.data.plugin", "advlab.data.source",
+    "advlab", "advlab.attacks", "advlab.attacks.status", "advlab.cli", "advlab.config", "advlab.data.plugin_source",
+    "advlab.data.source",
     "advlab.data.content", "advlab.data.digits", "advlab.data.file_sources", "advlab.data.folders",
     "advlab.data.torchvision_sources",
     "advlab.engine.compatibility", "advlab.engine.datasets", "advlab.engine.dry_run", "advlab.engine.manifest",
     "advlab.engine.measuring", "advlab.engine.outputs", "advlab.engine.plan", "advlab.engine.resumption",
     "advlab.engine.runner", "advlab.engine.setup", "advlab.lab.cells", "advlab.lab.context",
-    "advlab.lab.experiment", "advlab.models.base", "advlab.models.builtin", "advlab.models.plugin",
+    "advlab.lab.experiment", "advlab.models.base", "advlab.models.builtin", "advlab.models.plugin_model",
     "advlab.models.torchvision_networks", "advlab.plotting", "advlab.plugins", "advlab.polynomials", "advlab.probes.sphere",
     "advlab.results", "advlab.statistics", "advlab.store", "advlab.training.recipe",
 )  # fmt: skip

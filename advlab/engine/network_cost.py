@@ -12,8 +12,8 @@ from advlab.data.images import ImageData
 from advlab.lab.cells import Cost
 from advlab.lab.context import Context
 from advlab.models.classifier import Classifier, frozen
+from advlab.models.fastest_batch import throughput
 from advlab.models.forward import Execution, Forward
-from advlab.models.tuning import throughput
 
 
 def network_cost_lines(ctx: Context, cost: Cost) -> list[str]:

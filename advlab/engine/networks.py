@@ -11,7 +11,7 @@ from advlab.config.settings import Settings
 from advlab.data.images import ImageData
 from advlab.engine.compatibility import check_compatibility
 from advlab.engine.datasets import load_dataset
-from advlab.lab.loading import Loaded, load_classifier
+from advlab.lab.network_loading import Loaded, load_classifier
 from advlab.models.forward import Execution, Forward
 from advlab.store.artifacts import ArtifactStore
 

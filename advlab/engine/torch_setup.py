@@ -18,8 +18,8 @@ from advlab.engine.networks import OtherNetworks, load_network
 from advlab.errors import ResultError
 from advlab.lab.context import Context
 from advlab.models.classifier import Classifier, frozen
+from advlab.models.fastest_batch import device_name, tune
 from advlab.models.forward import Execution, Forward, set_precision
-from advlab.models.tuning import device_name, tune
 from advlab.store.artifacts import ArtifactStore
 
 

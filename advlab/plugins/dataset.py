@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from advlab.config import components
-from advlab.data.plugin import plugin_source
+from advlab.data.plugin_source import plugin_source
 from advlab.plugins.names import Registered, check_name, registered_choices
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from advlab.config import components
 from advlab.config.schema import keyword_parameters
-from advlab.models.plugin import PluginModel
+from advlab.models.plugin_model import PluginModel
 from advlab.plugins.names import Registered, check_name, registered_choices
 
 COMMON_MODEL_KEYS = ("name", "checkpoint", "sha256", "mean", "std")

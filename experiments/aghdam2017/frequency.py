@@ -213,6 +213,6 @@ class Frequency(Experiment):
 
     def plot(self, table: Frame) -> Figure:
         """Difference against length, the counterexamples, pooling, and the radial basis functions."""
-        from .figures.permuted_inputs import permuted_inputs
+        from .figures.frequency import permuted_inputs
 
         return permuted_inputs(table)

@@ -13,7 +13,7 @@ from advlab.geometry.hessian import HessianSpread, hessian_spread, random_signs
 from advlab.geometry.scaled_score import scaled_score
 from advlab.geometry.taylor import deviation_on_sphere, euclidean, normal_range
 from advlab.lab import Cell, Context
-from advlab.lab.neighbourhood import scores_around
+from advlab.lab.kept_neighbourhood import scores_around
 
 from .gradient_isotropy import GradientIsotropy, GradientIsotropyRow
 from .spheres import probed_spheres

@@ -14,8 +14,8 @@ from torch import Tensor
 from advlab.geometry.jacobian import spectral_norm
 from advlab.geometry.operator_norm import Known, lipschitz_bound
 from advlab.lab import Cell, Context
+from advlab.lab.kept_neighbourhood import checked_layers, neighbourhood_of
 from advlab.lab.layers import probed_layers
-from advlab.lab.neighbourhood import checked_layers, neighbourhood_of
 from advlab.models.classifier import frozen
 from advlab.probes.selection import order
 

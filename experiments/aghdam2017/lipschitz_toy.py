@@ -159,7 +159,7 @@ class LipschitzToy(Experiment):
 
     def plot(self, table: Frame) -> Figure:
         """The functions on the left, their derivatives on the right."""
-        from .figures.functions import functions_and_derivatives
+        from .figures.lipschitz_toy import functions_and_derivatives
 
         return functions_and_derivatives(table)
 

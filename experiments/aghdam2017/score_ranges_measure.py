@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from advlab.lab import Cell, Context
-from advlab.lab.neighbourhood import scores_around, scores_in_directions
+from advlab.lab.kept_neighbourhood import scores_around, scores_in_directions
 from advlab.metrics.error_probability import error_probability
 from advlab.probes.neighbourhood import Scores
 from advlab.probes.permutations import Permutations

@@ -19,7 +19,7 @@ CELL_VALUES = 1 << 24
 class SphereExperiment(Experiment):
     """An experiment on the perturbations of eq 4 around images that are classified with confidence.
 
-    Cells are the same for all of them, so that one cached sweep serves all (`advlab.lab.neighbourhood`).
+    Cells are the same for all of them, so that one cached sweep serves all (`advlab.lab.kept_neighbourhood`).
     """
 
     uses: ClassVar[tuple[str, ...]] = ("dataset", "model", "probe")

@@ -151,6 +151,6 @@ class SymmetryMap(SphereExperiment):
 
     def plot(self, table: Frame) -> Figure:
         """The map with its marks, the three images, and the share of scores above the clean one by radius."""
-        from .figures.score_maps import score_maps
+        from .figures.symmetry_map import score_maps
 
         return score_maps(table)

@@ -10,15 +10,15 @@ from torch import Tensor
 
 from advlab.errors import MeasurementError
 from advlab.lab import Cell, Context
-from advlab.lab.neighbourhood import scores_in_directions
+from advlab.lab.kept_neighbourhood import scores_in_directions
 from advlab.metrics.error_probability import error_probability
 from advlab.plotting.pixels import encode
 from advlab.probes.permutations import Permutations
 
-from .permuted_pair_measure import Pair, first_pair, perturbation, rms
 from .spheres import probed_spheres
 from .spheres_measure import images_and_labels
 from .symmetry_map import SymmetryMap
+from .symmetry_map_pair_measure import Pair, first_pair, perturbation, rms
 from .symmetry_map_row import GRID, MARK, SPHERE, SymmetryMapRow
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from advlab.lab import Cell, Context
+from advlab.lab.kept_neighbourhood import checked_layers, neighbourhood_of
 from advlab.lab.layers import probed_layers
-from advlab.lab.neighbourhood import checked_layers, neighbourhood_of
 from advlab.metrics.distances import norms_and_distances, pairwise_distances
 from advlab.metrics.mantel import mantel_r, mantel_test
 from advlab.metrics.mantel_moments import mantel_normal

@@ -11,7 +11,7 @@ from torch import Tensor
 from advlab.data.images import ImageData, tensor_digest
 from advlab.errors import ModelError
 from advlab.lab import Context
-from advlab.lab.loading import load_classifier
+from advlab.lab.network_loading import load_classifier
 from advlab.models.classifier import Classifier
 from advlab.training.adversary import Adversary, distances
 

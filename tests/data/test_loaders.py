@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from advlab.data.images import ImageData
-from advlab.data.plugin import plugin_source
+from advlab.data.plugin_source import plugin_source
 from advlab.data.source import LoadOptions
 from advlab.errors import ConfigError, DataError
 from advlab.store.artifacts import ArtifactStore

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from advlab.config import components
-from advlab.lab.loading import Loaded, load_classifier
+from advlab.lab.network_loading import Loaded, load_classifier
 from advlab.models.base import Model
 from advlab.models.classifier import Classifier
 from advlab.store.artifacts import ArtifactStore

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from advlab.config import components
 from advlab.errors import ModelError
 from advlab.models.checkpoints import load_state, read_state
-from advlab.models.plugin import PluginModel
+from advlab.models.plugin_model import PluginModel
 from advlab.store.sealed import sha256_file
 from tests.helpers.classifiers import lenet, loaded, same_weights
 

@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advlab.models import tuning
+from advlab.models import fastest_batch as tuning
 from advlab.models.classifier import Classifier
+from advlab.models.fastest_batch import device_name, measure, tune
 from advlab.models.forward import Execution, Forward, out_of_memory, set_precision
-from advlab.models.tuning import device_name, measure, tune
 from advlab.store.artifacts import ArtifactStore
 
 CPU = torch.device("cpu")

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from advlab.attacks import DeepFool
-from advlab.attacks.boundary.one_image import OneImageDeepFool
+from advlab.attacks.boundary.deepfool.one_image import OneImageDeepFool
 from advlab.attacks.network import CountedNetwork
 from advlab.attacks.problem import Problem
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from advlab.attacks.boundary.deepfool.algorithm import BatchedDeepFool
+from advlab.attacks.boundary.deepfool.one_image import OneImageDeepFool
 from advlab.attacks.boundary.deepfool.params import DeepFool
-from advlab.attacks.boundary.one_image import OneImageDeepFool
 from advlab.attacks.norms import norms_of_each
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
