@@ -173,12 +173,12 @@ class Search:
             grid = levels.expand(len(rows), -1)
             margins, flips = self.rays.margins(rows.repeat_interleave(size), self.weight(grid.flatten()))
             margins, flips = margins.view_as(grid), flips.view_as(grid)
-            open_ = torch.ones_like(rows, dtype=torch.bool)
+            undecided = torch.ones_like(rows, dtype=torch.bool)
             for k in range(size):  # up to the first flip, or the first logits that are not finite
-                at = rows[open_]
+                at = rows[undecided]
                 self.steps[at] += 1
-                self.learn(at, grid[open_, k], margins[open_, k], flips[open_, k])
-                open_ = open_ & ~flips[:, k] & ~torch.isnan(margins[:, k])
+                self.learn(at, grid[undecided, k], margins[undecided, k], flips[undecided, k])
+                undecided = undecided & ~flips[:, k] & ~torch.isnan(margins[:, k])
             done += size
 
     def result(self) -> SearchResult:
