@@ -138,7 +138,7 @@ def smallest_fgs(report: Report, work: Work, repeats: int) -> None:
     """The smallest epsilon along the sign of the gradient, beside ART's smallest of twenty."""
     title = "smallest epsilon of FGS"
     sides = compete(
-        [ours("ours", FGS(bisections=0), work), fgs_peer(work)],
+        [ours("ours", FGS(bisections=1), work), fgs_peer(work)],
         work.model, work.x, work.y, repeats,
     )  # fmt: skip
     standing(report, title, work, sides, box=True)

@@ -24,7 +24,7 @@ from advlab.attacks import (
     Noise,
     Saliency,
 )
-from advlab.attacks.gradient_search.params import Search
+from advlab.attacks.gradient_search.params import GradientSearch
 from advlab.attacks.norms import norms_of_each
 from advlab.attacks.results import AttackResult
 
@@ -136,7 +136,7 @@ def moved(setting: Setting, result: AttackResult, norm: str) -> Tensor:
 
 def fixed_length(attack: Attack) -> bool:
     """Whether the user chooses how far the images move."""
-    return (isinstance(attack, Search) and attack.epsilon > 0) or isinstance(attack, Noise | PGD)
+    return (isinstance(attack, GradientSearch) and attack.epsilon > 0) or isinstance(attack, Noise | PGD)
 
 
 def remake(attack: Attack, kind: type[Attack] | None = None, **changes: Any) -> Any:

@@ -1,25 +1,21 @@
-"""Attacks that look for the smallest perturbation: along one direction, to the nearest boundary, or by L-BFGS."""
+"""Hyperparameters that all attacks along one gradient share: how far they go, and how finely they look."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from advlab.attacks.base import Attack, positive
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True, kw_only=True)
-class Search(Attack):
+class GradientSearch(Attack):
     """Attacks along one direction, x + w eta with max |eta| = 1, with the smallest w that flips the class.
 
-    One gradient an image, then forwards alone. Images are clipped (and rounded) before each classification. The weight
-    that is found is never above the first flip of a scan in steps of `resolution` by more than one step, unless the
-    logits bend far more than they do at the weights that are looked at; `exhaustive` is that scan itself. Status where
-    nothing is found: zero_gradient (the gradient is exactly 0), no_flip_at_saturation (the image is that at `largest`),
-    or nonfinite.
+    One gradient an image, then forwards alone: growing steps until the class flips, then the interval between the last
+    failure and the flip is narrowed (gunther2017, section 1.2). Images are clipped (and rounded) before each classification.
+    What flips and flips back between two looks is not seen; `exhaustive` is a scan in steps of `resolution`, which sees it,
+    and an image that has not flipped is scanned so before it is called a failure. Status where nothing is found:
+    zero_gradient (the gradient is exactly 0), no_flip_at_saturation (the image is that at `largest`), or nonfinite.
 
     Attributes:
         epsilon: a fixed weight instead of the smallest; 0: search.
@@ -29,8 +25,8 @@ class Search(Attack):
         largest: weight at which the search gives up; 1 saturates every pixel that moves at full weight.
         discrete: images in whole grey levels: clipped and rounded to multiples of 1/255 before each classification
             (Rozsa et al. 2016); bisection then stops where the images no longer differ.
-        exhaustive: classify at every step of the scan. Otherwise steps that cannot flip, judging by how much the logits
-            bend along the direction, are left out.
+        exhaustive: classify at every step of `resolution` up to the first flip. Otherwise only where the margin should have
+            crossed zero, judging by the last two looks.
     """
 
     epsilon: float = 0.0

@@ -2,206 +2,188 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from advlab.attacks.gradient_search.params import Search
+from advlab.attacks.gradient_search.params import GradientSearch
 from advlab.attacks.gradient_search.rays import Rays
-from advlab.attacks.gradient_search.state import State, begin, pick, scan
 from advlab.attacks.status import Status
 
-SAFETY = 4.0  # logits may bend this many times more between two weights than they were seen to along the ray
-GROWTH = 8.0  # longest step forward, in lengths of the step before
-NUDGE = 0.02  # how far beyond the estimated flip to look, in its distance from the nearer end of the interval
-NEAR = 0.9  # a flip expected within so many final intervals of an end of the interval may be settled by one look,
-LAST = 0.99  # so many of them away
-HALVE = 8  # every so many looks the interval is halved, whatever is expected
-AHEAD = 0.05  # the same where nothing has flipped yet, in its distance from the last failure
+AHEAD = 1.05  # steps forward are so many times as long as the secant says, so that one of them soon flips
+GROWTH = 1.5  # a step forward ends at most at so many times the weight before it
+FIRST = 1 / 4  # the first step is at most so long, in units of `largest`
+HALVE = 8  # every eighth look between a failure and a flip halves the interval, whatever the secant says
 
 
 @dataclass(frozen=True)
-class Found:
-    """Where the search ended, for each ray.
+class SearchResult:
+    """Where the search ended on each ray.
 
     Attributes:
-        w: (R,) float64 smallest weight that flips; where there is none, the largest known to be no flip.
+        weight: (R,) float64 smallest weight that flips; where there is none, the largest known to be no flip.
         status: (R,) int64 of `Status`.
         steps: (R,) int64 forwards.
     """
 
-    w: Tensor
+    weight: Tensor
     status: Tensor
     steps: Tensor
 
 
-def search(rays: Rays, params: Search, guess: Tensor) -> Found:
+def smallest_weights(rays: Rays, params: GradientSearch, slope: Tensor) -> SearchResult:
     """The smallest weights that flip, up to `params.largest`; of several rays from one image only the first flip counts.
 
-    An image that the economical search leaves without a flip is scanned at every step before it is called a failure.
+    As in gunther2017 (section 1.2, after Rozsa et al. 2016): growing steps until the class flips, then the interval between
+    the last failure and the flip is narrowed. Both follow the margin: a step ends where the line through the last two
+    margins crosses zero. What flips and flips back between two looks is not seen, therefore an image without a flip is
+    scanned at every step of `params.resolution` before it is called a failure.
 
     Args:
         rays: where to look.
         params: hyperparameters.
-        guess: (R,) of the weight.
+        slope: (R,) float64 rise of the margin per unit of weight at the images themselves.
     """
-    found = approach(rays, params, guess)
+    search = Search(rays, params, slope)
     if params.exhaustive:
-        return found
-    solved = torch.zeros(len(rays.problem), dtype=torch.bool, device=guess.device)
-    solved[rays.image[found.status == Status.SUCCESS]] = True
-    missing = ((found.status == Status.NO_FLIP_AT_SATURATION) & ~solved[rays.image]).nonzero()[:, 0]
+        search.scan()
+    search.narrow()
+    result = search.result()
+    if params.exhaustive:
+        return result
+    solved = torch.zeros(len(rays.problem), dtype=torch.bool, device=slope.device)
+    solved[rays.image[result.status == Status.SUCCESS]] = True
+    missing = ((result.status == Status.NO_FLIP_AT_SATURATION) & ~solved[rays.image]).nonzero()[:, 0]
     if len(missing):
-        goals = None if rays.goals is None else rays.goals[missing]
-        rest = Rays(rays.problem, rays.eta[missing], rays.image[missing], goals, rays.discrete)
-        again = approach(rest, replace(params, exhaustive=True), guess[missing])
-        found.w[missing], found.status[missing] = again.w, again.status
-        found.steps[missing] += again.steps
-    return found
+        scanned = smallest_weights(rays.subset(missing), replace(params, exhaustive=True), slope[missing])
+        result.weight[missing], result.status[missing] = scanned.weight, scanned.status
+        result.steps[missing] += scanned.steps
+    return result
 
 
-def approach(rays: Rays, params: Search, guess: Tensor) -> Found:
-    """The search itself; the arguments are those of `search`.
+class Search:
+    """What is known of every ray; weights are counted in levels, of which 2^bisections are a step of `resolution`.
 
-    Weights are tried from the left: where the leads, extrapolated, cross zero, and once something has flipped, between
-    the last failure and the flip, until these are 2^-bisections steps of the scan apart. What lies before a failure is
-    taken for failures too if leads that bend `SAFETY` times more than they were ever seen to stay below zero there;
-    otherwise it is halved, down to the steps of the scan. How much they bend is seen from three weights: where the second
-    is a failure, the third lies ahead of it, and is mostly near the flip.
+    Attributes:
+        failure, failure_margin: (R,) float64 the last level that does not flip, 0 at first, and the margin there.
+        flip, flip_margin: (R,) float64 the first level seen to flip, infinite where there is none, and the margin there.
+        end: (R,) float64 the first level that is out of reach: beyond `largest`, or with logits that are not finite.
+        slope: (R,) float64 rise of the margin per level before `failure`.
+        steps: (R,) int64 forwards.
     """
-    step, end = params.resolution, params.largest / params.resolution
-    tolerance = 2.0**-params.bisections
-    state = begin(rays, params)
-    if params.exhaustive:
-        state = scan(state, rays, params)
-    guess = guess.double() / step
-    best = guess.new_full((len(rays.problem),), torch.inf)  # first flip of each image, over its rays that are done
-    w, status = torch.zeros_like(guess), torch.full_like(state.row, int(Status.NO_FLIP_AT_SATURATION))
-    steps = torch.zeros_like(state.row)
-    image, fine = rays.image, 4 * torch.finfo(rays.eta.dtype).eps
-    while True:
-        limit = best.scatter_reduce(0, image[state.row], state.f, "amin")[image[state.row]].clamp(max=end)
-        flipped = torch.isfinite(state.f) & (state.f - state.a <= (fine * state.f).clamp(min=tolerance))
-        broken = ~torch.isfinite(state.f) & (state.bad <= state.a.floor() + 1)
-        done = flipped | broken | (state.a >= limit)
-        if bool(done.any()):
-            over = state.keep(done)
-            w[over.row] = torch.where(flipped[done], over.f, over.a) * step
-            status[over.row[flipped[done]]] = int(Status.SUCCESS)
-            best.scatter_reduce_(0, image[over.row], torch.where(flipped[done], over.f, torch.inf), "amin")
-            status[over.row[broken[done]]] = int(Status.NONFINITE)
-            steps[over.row] = over.steps
-            state, limit = state.keep(~done), limit[~done]
-        if not len(state.row):
-            return Found(w.clamp(max=params.largest), status, steps)
-        c = choose(state, limit, guess[state.row], tolerance, rays)
-        state = learn(state, c, *look(state, c, step, rays), rays)
 
+    def __init__(self, rays: Rays, params: GradientSearch, slope: Tensor) -> None:
+        self.rays, self.params = rays, params
+        self.step = 2**params.bisections  # levels
+        self.last = math.ceil(params.largest / params.resolution * self.step - 1e-9)
+        rows = torch.arange(len(rays), device=slope.device)
+        self.failure = torch.zeros_like(slope)
+        logits = rays.problem.logits[rays.image].clone()
+        if rays.discrete:  # images that are not in whole grey levels change even at w = 0
+            changed = (rays.at(rows, self.failure) != rays.problem.x[rays.image]).flatten(1).any(1).nonzero()[:, 0]
+            logits[changed] = rays.problem.forward(rays.at(changed, self.failure[changed]))
+        self.failure_margin, flips = rays.judge(rows, logits)
+        self.flip = torch.where(flips, self.failure, torch.inf)
+        self.flip_margin = self.failure_margin.clone()
+        self.end = torch.where(torch.isnan(self.failure_margin), self.failure, self.last + 1)
+        self.slope, self.steps = slope * self.weight(torch.ones_like(slope)), torch.zeros_like(rows)
 
-def choose(state: State, limit: Tensor, guess: Tensor, tolerance: float, rays: Rays) -> Tensor:
-    """(n,) weights to look at next, between `a` and `limit`."""
-    h, nudge = state.f - state.a, 0.45 * tolerance
-    # inside: between the last failure and the flip
-    slope = (state.lf - state.la) / h[:, None] - state.turn * h[:, None]
-    u = rays.crossing(state.la, slope, state.turn).clamp(max=h)
-    beyond = (NUDGE * torch.minimum(u, h - u)).clamp(min=nudge)
-    aside = torch.where(u < h / 2, u + beyond, u - beyond).clamp(min=nudge).minimum(h - nudge)
-    # where the flip should be so near to an end that one look on its other side is the last
-    near, final = NEAR * tolerance, LAST * tolerance
-    u = torch.where(h - u < near, h - final, torch.where(u < near, final, aside))
-    halve = (state.steps % HALVE == HALVE - 1) | (h < 1.5 if rays.discrete else h < 0)
-    inside = torch.where(halve, h / 2, u)
-    # ahead: nothing has flipped yet
-    last = state.a - state.p
-    slope = (state.la - state.lp) / last[:, None] + state.turn * last[:, None]
-    u = rays.crossing(state.la, slope, state.turn)
-    u = (u * (1 + AHEAD)).clamp(min=nudge).minimum(GROWTH * last)
-    u = torch.where(last < 1, u.clamp(min=1), u)
-    ahead = torch.where(torch.isnan(last), guess.clamp(min=1), u)
-    ahead = (state.a + ahead).minimum(((state.a + state.bad) / 2).floor().maximum(state.a.floor() + 1))
-    c = torch.where(torch.isfinite(h), state.a + inside, ahead)
-    # back to the middle of what may hide a flip; how much leads bend is first seen from beyond it
-    middle = ((state.a + state.b) / 2).round().maximum(state.a.floor() + 1).minimum(state.b.ceil() - 1)
-    last = state.b - state.a
-    u = rays.crossing(state.lb, (state.lb - state.la) / last[:, None], torch.zeros_like(state.lb))
-    beyond = state.b + (u * (1 + AHEAD)).clamp(min=1).minimum(last)
-    unseen = torch.isnan(state.bend) & (beyond < limit.minimum(state.bad))
-    return torch.where(torch.isnan(state.b), c, torch.where(unseen, beyond, middle)).minimum(limit)
+    def weight(self, level: Tensor) -> Tensor:
+        """Weights of levels."""
+        return (level / self.step * self.params.resolution).clamp(max=self.params.largest)
 
+    def bound(self) -> Tensor:
+        """(R,) the level below which a flip would be the first of its image."""
+        first = self.flip.new_full((len(self.rays.problem),), torch.inf)
+        first.scatter_reduce_(0, self.rays.image, self.flip, "amin")
+        return first[self.rays.image].minimum(self.end)
 
-def look(state: State, c: Tensor, step: float, rays: Rays) -> tuple[Tensor, Tensor, Tensor]:
-    """Leads (n, K - 1) at `c`, what their margin must exceed (n,), and whether (n,) a forward was needed for it.
+    def narrow(self) -> None:
+        """Look at one level of each ray at a time, until no level between its last failure and `bound` is left."""
+        while True:
+            bound = self.bound()
+            rows = (self.failure + 1 < bound).nonzero()[:, 0]
+            if not len(rows):
+                return
+            level = self.next_level(rows).clamp(max=bound[rows] - 1)
+            margin, flips, classified = self.look(rows, level)
+            self.steps[rows] += classified
+            self.learn(rows, level, margin, flips)
 
-    Rounded images are often those of `a`, `b` or `f` once more: what is known is not classified again.
-    """
-    leads, threshold = state.la.clone(), torch.full_like(c, torch.inf)  # as if all were like `a`, which did not flip
-    new = torch.ones_like(c, dtype=torch.bool)
-    if rays.discrete:
-        image = rays.at(state.row, c * step)
-        for w, known, bar in (
-            (state.a, state.la, torch.inf),
-            (state.b, state.lb, torch.inf),
-            (state.f, state.lf, 0.0),
-        ):
-            like = new & (rays.at(state.row, w * step) == image).flatten(1).all(1)  # never where there is no such w
-            leads, threshold, new = pick(like, known, leads), threshold.masked_fill(like, bar), new & ~like
-    where = new.nonzero()[:, 0]
-    if len(where):
-        rows = state.row[where]
-        found, above = rays.leads(rays.logits(rows, c[where] * step), rows)
-        leads[where], threshold[where] = found.double(), above.double()
-    return leads, threshold, new
+    def next_level(self, rows: Tensor) -> Tensor:
+        """(n,) the level to look at next, beyond the last failure of the rays `rows`."""
+        failure, margin, flip = self.failure[rows], self.failure_margin[rows], self.flip[rows]
+        # nothing has flipped yet: a step forward, to where the margin should have crossed zero
+        longest = torch.where(failure > 0, (GROWTH - 1) * failure, FIRST * self.last).clamp(min=self.step)
+        forward = torch.where(self.slope[rows] > 0, -AHEAD * margin / self.slope[rows], torch.inf)
+        ahead = (failure + forward.clamp(min=self.step).minimum(longest)).ceil()
+        wall = self.end[rows]  # where logits are not finite, it is approached by halving
+        ahead = torch.where(wall <= self.last, ahead.minimum(((failure + wall) / 2).floor()), ahead)
+        # between the last failure and the flip
+        share = margin / (margin - self.flip_margin[rows])
+        share = torch.where(self.steps[rows] % HALVE == HALVE - 1, 0.5, share)
+        between = (failure + share * (flip - failure)).ceil().minimum(flip - 1)
+        return torch.where(torch.isfinite(flip), between, ahead).maximum(failure + 1)
 
+    def look(self, rows: Tensor, level: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Margins and flips at levels (n,), and whether (n,) an image was classified for it.
 
-def learn(state: State, c: Tensor, leads: Tensor, threshold: Tensor, counted: Tensor, rays: Rays) -> State:
-    """The state after the leads at `c`, between `a` and `b` or `f`."""
-    bad = torch.isnan(threshold)
-    hit = rays.best(leads) > threshold  # not where bad
-    p, lp, a, la, b, lb, bend = state.p, state.lp, state.a, state.la, state.b, state.lb, state.bend
-    # a look beyond the failure b shows how much leads bend; nothing between a and b may flip by that
-    beyond = c > b
-    bend = torch.fmax(bend, torch.where(bad, torch.nan, second(a, b, c, la, lb, leads).abs().amax(1)))
-    rest = beyond & sure(a, b, la, lb, bend, rays)
-    p, lp, a, la = pick(rest, a, p), pick(rest, la, lp), pick(rest, b, a), pick(rest, lb, la)
-    hidden, b = torch.where(beyond & ~rest, b, torch.nan), torch.where(beyond, torch.nan, b)
-    right, lr = pick(torch.isnan(b), state.f, b), pick(torch.isnan(b), state.lf, lb)
-    before, after = second(p, a, c, lp, la, leads), second(a, c, right, la, leads, lr)
-    turns = torch.stack([before, after]).abs().amax(2)
-    bend = torch.fmax(bend, torch.where(bad, torch.nan, torch.fmax(turns[0], turns[1])))
-    # certain: nothing between a and c flips, since c does not
-    free = ~bad & ~hit
-    certain = free & sure(a, c, la, leads, bend, rays)
-    p, lp, a, la = pick(certain, a, p), pick(certain, la, lp), pick(certain, c, a), pick(certain, leads, la)
-    b, lb = pick(free & ~certain, c, b), pick(free & ~certain, leads, lb)
-    b = torch.where(hit | bad, hidden, b)
-    # what was halved: the other half may be certain by now
-    rest = certain & sure(a, b, la, lb, bend, rays)
-    p, lp, a, la = pick(rest, a, p), pick(rest, la, lp), pick(rest, b, a), pick(rest, lb, la)
-    b = torch.where(rest, torch.nan, b)
-    return State(
-        row=state.row, p=p, a=a, b=b, f=torch.where(bad, torch.inf, pick(hit, c, state.f)), bad=pick(bad, c, state.bad),
-        lp=lp, la=la, lb=lb, lf=pick(hit, leads, state.lf), bend=bend, steps=state.steps + counted,
-        turn=torch.where(torch.isnan(before) | bad[:, None], state.turn, before),
-    )  # fmt: skip
+        Rounded images are often those of the last failure or of the flip once more, which are known already.
+        """
+        margin, flips = self.failure_margin[rows], torch.zeros_like(rows, dtype=torch.bool)
+        new = torch.ones_like(flips)
+        if self.rays.discrete:
+            image = self.rays.at(rows, self.weight(level))
+            like_failure = (self.rays.at(rows, self.weight(self.failure[rows])) == image).flatten(1).all(1)
+            flip = self.flip[rows]
+            like_flip = (self.rays.at(rows, self.weight(flip)) == image).flatten(1).all(1) & torch.isfinite(flip)
+            margin, flips = torch.where(like_flip, self.flip_margin[rows], margin), like_flip
+            new = ~like_failure & ~like_flip
+        margin[new], flips[new] = self.rays.margins(rows[new], self.weight(level[new]))
+        return margin, flips, new
 
+    def learn(self, rows: Tensor, level: Tensor, margin: Tensor, flips: Tensor) -> None:
+        """Take note of margins (n,) and flips (n,) at levels (n,) between `failure` and `flip`."""
+        flipped, broken = rows[flips], rows[torch.isnan(margin)]
+        self.flip[flipped], self.flip_margin[flipped] = level[flips], margin[flips]
+        self.end[broken], self.flip[broken] = level[torch.isnan(margin)], torch.inf  # nothing beyond it counts
+        fails = ~flips & ~torch.isnan(margin)
+        failed, level, margin = rows[fails], level[fails], margin[fails]
+        self.slope[failed] = (margin - self.failure_margin[failed]) / (level - self.failure[failed])
+        self.failure[failed], self.failure_margin[failed] = level, margin
 
-def second(p: Tensor, a: Tensor, c: Tensor, lp: Tensor, la: Tensor, lc: Tensor) -> Tensor:
-    """(n, K - 1) half the second derivative of leads at p < a < c; NaN where these are too near for it, or unknown."""
-    far = ((a - p) >= 1) & ((c - a) >= 1) & torch.isfinite(c)
-    left, right, whole = ((end - start)[:, None] for start, end in ((p, a), (a, c), (p, c)))
-    return torch.where(far[:, None], ((lc - la) / right - (la - lp) / left) / whole, torch.nan)
+    def scan(self) -> None:
+        """Look at every step of `resolution` in ascending order, until the first flip of each image.
 
+        A batch holds as many steps of each ray that is left as fit into it; those beyond a flip are not counted as steps.
+        """
+        steps = math.ceil(self.last / self.step)
+        done = 0
+        while done < steps:
+            bound = self.bound()
+            rows = ((self.failure + 1 < bound) & (bound > done * self.step + 1)).nonzero()[:, 0]
+            if not len(rows):
+                return
+            size = min(max(1, self.rays.problem.batch_size // len(rows)), steps - done)
+            levels = (
+                torch.arange(done + 1, done + size + 1, device=rows.device).double().mul(self.step).clamp(max=self.last)
+            )
+            grid = levels.expand(len(rows), -1)
+            margins, flips = self.rays.margins(rows.repeat_interleave(size), self.weight(grid.flatten()))
+            margins, flips = margins.view_as(grid), flips.view_as(grid)
+            undecided = torch.ones_like(rows, dtype=torch.bool)
+            for k in range(size):  # up to the first flip, or the first logits that are not finite
+                at = rows[undecided]
+                self.steps[at] += 1
+                self.learn(at, grid[undecided, k], margins[undecided, k], flips[undecided, k])
+                undecided = undecided & ~flips[:, k] & ~torch.isnan(margins[:, k])
+            done += size
 
-def sure(a: Tensor, c: Tensor, la: Tensor, lc: Tensor, bend: Tensor, rays: Rays) -> Tensor:
-    """(n,) whether no step of the scan between the failures `a` and `c` can flip.
-
-    A lead that goes from l_a to l_c over a length h, with a second derivative of at most 2 B in absolute value, reaches
-    (l_a + l_c) / 2 + q + (l_c - l_a)^2 / (16 q), q = B h^2 / 4, unless it stays below the higher end.
-    """
-    h = c - a
-    change = (lc - la).abs()
-    bend = torch.where(torch.isnan(bend), change.amax(1) / h**2, bend)
-    q = (SAFETY * bend * h**2 / 4)[:, None]
-    top = torch.where(change < 4 * q, (la + lc) / 2 + q + change**2 / (16 * q), torch.maximum(la, lc))
-    return torch.isfinite(h) & ((rays.best(top) <= 0) | (c <= a.floor() + 1))
+    def result(self) -> SearchResult:
+        """What is known in the end."""
+        flips = torch.isfinite(self.flip)
+        status = torch.where(self.end <= self.last, int(Status.NONFINITE), int(Status.NO_FLIP_AT_SATURATION))
+        status = torch.where(flips, int(Status.SUCCESS), status)
+        return SearchResult(self.weight(torch.where(flips, self.flip, self.failure)), status, self.steps)

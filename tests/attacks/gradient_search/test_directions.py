@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from advlab.attacks import FGS, FGV, HotCold, Saliency
-from advlab.attacks.gradient_search.along_gradient import products
-from advlab.attacks.gradient_search.params import Search
+from advlab.attacks.gradient_search.hot_cold.algorithm import products
+from advlab.attacks.gradient_search.params import GradientSearch
 from advlab.attacks.network import CountedNetwork
 from advlab.attacks.problem import Problem
 from advlab.attacks.status import Status
@@ -26,7 +26,7 @@ def setting(network: Callable[..., nn.Sequential], n: int = 40) -> tuple[nn.Sequ
     return model, x, logits.argmax(1), logits
 
 
-def moved(attack: Search, model: nn.Module, x: Tensor, y: Tensor, **options: Any) -> Tensor:
+def moved(attack: GradientSearch, model: nn.Module, x: Tensor, y: Tensor, **options: Any) -> Tensor:
     """(N, C, H, W) the direction: a fixed small step, over its length."""
     epsilon = 1e-5
     return (dataclasses.replace(attack, epsilon=epsilon)(model, x, y, **options).adv - x) / epsilon
@@ -62,7 +62,7 @@ def test_losses_and_logits_move_the_right_way(network: Callable[..., nn.Sequenti
     model, x, y, logits = setting(network)
     t = (y + 1) % 6
 
-    def change(attack: Search, value: Callable[[Tensor], Tensor], **options: Any) -> Tensor:
+    def change(attack: GradientSearch, value: Callable[[Tensor], Tensor], **options: Any) -> Tensor:
         with torch.no_grad():
             return value(model(x + 1e-4 * moved(attack, model, x, y, **options))) - value(logits)
 
@@ -113,7 +113,7 @@ def test_products_of_several_cotangents(n: int, size: int, network: Callable[...
 
 
 @pytest.mark.parametrize("attack", [FGS(), FGV(), Saliency()])
-def test_the_gradient_comes_with_the_first_look(attack: Search, network: Callable[..., nn.Sequential]) -> None:
+def test_the_gradient_comes_with_the_first_look(attack: GradientSearch, network: Callable[..., nn.Sequential]) -> None:
     """Whatever else is looked at: images of a wrong label, in other batches."""
     model, x, y, _ = setting(network, 12)
     alone = attack(model, x[1::2], y[1::2])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advlab.attacks.gradient_search.along_gradient import along, given
+from advlab.attacks.gradient_search.along_gradient import attack_along, first_gradient
 from advlab.attacks.gradient_search.fgs.params import FGS
 from advlab.attacks.gradient_search.loss_gradient import first_cotangent
 from advlab.attacks.problem import Problem
@@ -13,4 +13,4 @@ __all__ = ["first_cotangent", "run"]
 
 def run(problem: Problem, params: FGS) -> AlgorithmResult:
     """x + w sign(grad J), J the cross-entropy of the label; with targets, down that of the target."""
-    return along(problem, params, given(problem, first_cotangent), signs=True)
+    return attack_along(problem, params, first_gradient(problem, first_cotangent), signs=True)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from advlab.attacks.gradient_search.params import Search
-
-if TYPE_CHECKING:
-    pass
+from advlab.attacks.gradient_search.params import GradientSearch
 
 
 @dataclass(frozen=True, kw_only=True)
-class FGS(Search):
+class FGS(GradientSearch):
     """Fast gradient sign: x + w sign(grad J) (Goodfellow et al. 2015), w the smallest that flips (gunther2017, 1.2)."""
 
     needs_first_gradient = True

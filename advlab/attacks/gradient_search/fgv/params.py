@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from advlab.attacks.gradient_search.params import Search
-
-if TYPE_CHECKING:
-    pass
+from advlab.attacks.gradient_search.params import GradientSearch
 
 
 @dataclass(frozen=True, kw_only=True)
-class FGV(Search):
+class FGV(GradientSearch):
     """Fast gradient value: x + w grad J / max|grad J| (Rozsa et al. 2016), w the smallest that flips (gunther2017, 1.2)."""
 
     needs_first_gradient = True

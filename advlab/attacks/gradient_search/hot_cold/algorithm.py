@@ -5,10 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from advlab.attacks.gradient_search.along_gradient import along, products
+from advlab.attacks.gradient_search.along_gradient import attack_along
 from advlab.attacks.gradient_search.hot_cold.params import HotCold
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
+
+FEW = 4  # images are few where a batch holds at least so many times their number
 
 
 def run(problem: Problem, params: HotCold) -> AlgorithmResult:
@@ -30,11 +32,28 @@ def run(problem: Problem, params: HotCold) -> AlgorithmResult:
     cold = problem.labels[:, None]
     chill = torch.zeros_like(z).scatter_(1, cold, -z.gather(1, cold).abs())
 
-    def aim(rows: slice) -> tuple[Tensor, Tensor]:
+    def directions(rows: slice) -> tuple[Tensor, Tensor]:
         t = hot[rows, :, None]
         heat = z[rows].gather(1, hot[rows]).abs()[:, :, None]
         omega = chill[rows, None].repeat(1, t.shape[1], 1).scatter(2, t, heat)
         pairs = zip(problem.x[rows].split(problem.batch_size), omega.split(problem.batch_size), strict=True)
-        return omega, torch.cat([products(problem, x, each) for x, each in pairs])
+        return omega, torch.cat([products(problem, x, cotangents) for x, cotangents in pairs])
 
-    return along(problem, params, aim, each=hot.shape[1], goals=hot if params.reach else None)
+    return attack_along(problem, params, directions, per_image=hot.shape[1], goals=hot if params.reach else None)
+
+
+def products(problem: Problem, x: Tensor, cotangents: Tensor) -> Tensor:
+    """(n, m, C, H, W) products J' omega from one forward: m cotangents (n, m, K) at each of a batch of n images.
+
+    Few images fill the batch with copies of themselves, so that one backward gives several products of each.
+    """
+    n, m = cotangents.shape[:2]
+    copies = min(m, problem.batch_size // n if FEW * n <= problem.batch_size else 1)
+    at = problem.linearise(x.repeat_interleave(copies, 0))
+    parts: list[Tensor] = []
+    for part in cotangents.split(copies, dim=1):
+        missing = part.new_zeros(n, copies - part.shape[1], problem.classes)
+        last = len(parts) == (m - 1) // copies
+        gradient = at.vjp(torch.cat([part, missing], 1).flatten(0, 1), last=last)
+        parts.append(gradient.view(n, copies, *x.shape[1:])[:, : part.shape[1]])
+    return torch.cat(parts, 1)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from advlab.attacks.gradient_search.params import Search
+from advlab.attacks.gradient_search.params import GradientSearch
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
-class HotCold(Search):
+class HotCold(GradientSearch):
     """Hot/Cold: J' omega with omega = |h_t| at the hot class t, -|h_y| at the cold class y (Rozsa et al. 2016).
 
     Attributes:

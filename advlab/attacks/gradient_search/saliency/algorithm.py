@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from advlab.attacks.gradient_search.along_gradient import along, given
+from advlab.attacks.gradient_search.along_gradient import attack_along, first_gradient
 from advlab.attacks.gradient_search.saliency.params import Saliency
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
@@ -13,7 +13,7 @@ from advlab.attacks.results import AlgorithmResult
 
 def run(problem: Problem, params: Saliency) -> AlgorithmResult:
     """Down the gradient of the label's logit; with targets, up that of the target's."""
-    return along(problem, params, given(problem, first_cotangent))
+    return attack_along(problem, params, first_gradient(problem, first_cotangent))
 
 
 def first_cotangent(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:

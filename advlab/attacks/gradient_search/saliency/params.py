@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from advlab.attacks.gradient_search.params import Search
-
-if TYPE_CHECKING:
-    pass
+from advlab.attacks.gradient_search.params import GradientSearch
 
 
 @dataclass(frozen=True, kw_only=True)
-class Saliency(Search):
+class Saliency(GradientSearch):
     """The signed gradient of a logit: down the label's, or up the target's (jetley2018, figure 3)."""
 
     needs_first_gradient = True
