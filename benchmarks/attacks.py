@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import logging
 import statistics
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import resnet50
 
-import advlab
-from advlab.attacks import FGS, PGD, UAP, DeepFool
+from advlab.attacks import FGS, PGD, DeepFool
 from advlab.engine.device import choose_device
 from advlab.errors import AdvlabError
 from advlab.metrics.pass_score import pass_score
@@ -27,16 +24,17 @@ from benchmarks.contest import (
     faster,
     load,
     ours,
-    pace,
     quality,
     standing,
     theirs,
 )
+from benchmarks.large_network import large
 from benchmarks.report import Ratio, Report
+from benchmarks.smallest_epsilon import smallest_fgs
+from benchmarks.universal import universal
 
 log = logging.getLogger(__name__)
 
-RESOLUTION = 1 / 255
 WORKLOADS = {"lenet_mnist": (1000, 0.3), "cifar_vgg": (300, 10 / 255)}  # images, and the bound of the UAP
 
 
@@ -134,92 +132,6 @@ def nearest(report: Report, work: Work, repeats: int) -> None:
     faster(report, work, title, sides["ours, refined"], sides["adv-lib DDN-100"], 2)
 
 
-def smallest_fgs(report: Report, work: Work, repeats: int) -> None:
-    """The smallest epsilon along the sign of the gradient, beside ART's smallest of twenty."""
-    title = "smallest epsilon of FGS"
-    sides = compete(
-        [ours("ours", FGS(bisections=1), work), fgs_peer(work)],
-        work.model, work.x, work.y, repeats,
-    )  # fmt: skip
-    standing(report, title, work, sides, box=True)
-    faster(report, work, title, sides["ours"], sides["ART"], 3)
-    excess = above_first_flip(work, sides["ours"].result)
-    quality(
-        report, work, title, "epsilon above the first flip of a scan", excess, f"at most {RESOLUTION:.4f}", excess <= RESOLUTION
-    )  # fmt: skip
-
-
-def fgs_peer(work: Work) -> Side:
-    """ART on all images: this attack of it is not slow."""
-    side = theirs(peers.Art, "fgs", work)
-    side.count = len(work.x) if side.call else 0
-    return side
-
-
-def above_first_flip(work: Work, result: Any, count: int = 200, finer: int = 8) -> float:
-    """The largest difference, over images, to the first weight that flips in a scan of an eighth of the resolution."""
-    worst = 0.0
-    for x, y, weight, found in zip(work.x[:count], work.y[:count], result.epsilon, result.success, strict=False):
-        if not found:
-            continue
-        leaf = x[None].clone().requires_grad_()
-        (slope,) = torch.autograd.grad(nn.functional.cross_entropy(work.model(leaf), y[None]), leaf)
-        weights = torch.arange(1, int(float(weight) / RESOLUTION * finer) + 2, device=x.device) * (RESOLUTION / finer)
-        with torch.no_grad():
-            points = (x + weights[:, None, None, None] * slope.sign()).clamp(0, 1)
-            flips = torch.cat([work.model(part) for part in points.split(512)]).argmax(1) != y
-        if bool(flips.any()):
-            worst = max(worst, float(weight - weights[flips.nonzero()[0, 0]]))
-    return worst
-
-
-def universal(report: Report, work: Work, repeats: int) -> None:
-    """One perturbation from training images, judged on images that it has not seen."""
-    title, passes = f"UAP on {len(work.train)} images, linf {work.epsilon:.3f}", 10
-    with torch.no_grad():
-        labels = torch.cat([work.model(part) for part in work.train.split(256)]).argmax(1)
-        clean = torch.cat([work.model(part) for part in work.held_out.split(256)]).argmax(1)
-    attacks = {
-        "ours": UAP(epsilon=work.epsilon, passes=passes),
-        "ours, minibatch": UAP(epsilon=work.epsilon, passes=passes, mode="minibatch"),
-    }
-    sides = []
-    for name, attack in attacks.items():
-        side = Side(name, advlab.__version__, None, len(work.train))
-        side.call = lambda model, x, y, a=attack: a(model, x, y).universal  # type: ignore[misc]
-        sides.append(side)
-    for kind in (peers.Art, peers.UniversalLTS4):
-        side = theirs(kind, "uap", work)
-        if side.call is not None:
-            side.count, peer_call = min(kind.limit, len(work.train)), side.call
-            side.call = lambda model, x, y, c=peer_call: c(model, x, work.epsilon, passes)  # type: ignore[misc]
-        sides.append(side)
-    done = compete(sides, work.model, work.train, labels, repeats)
-    rates, rows = {}, []
-    for side in done.values():
-        rate = [torch.nan, torch.nan]
-        if side.result is not None:
-            moved = work.held_out + side.result
-            with torch.no_grad():
-                for k, images in enumerate((moved.clamp(0, 1), moved)):
-                    after = torch.cat([work.model(part) for part in images.contiguous().split(256)]).argmax(1)
-                    rate[k] = float((after != clean).double().mean())
-        rates[side.name] = rate
-        length = torch.nan if side.result is None else float(side.result.abs().max())
-        rows.append(
-            {
-                "side": side.name, "version": side.version, "images": side.count, "linf": length, "fooled, clipped": rate[0],
-                "fooled, unclipped": rate[1], "seconds": side.count / side.rate, **pace(side),
-            }
-        )  # fmt: skip
-    report.tables[f"{work.name}: {title}, {len(work.held_out)} held out"] = rows
-    for k, what in enumerate(("clipped", "unclipped")):
-        a, b = rates["ours"][k], rates["LTS4"][k]
-        quality(report, work, title, f"held-out fooling rate over LTS4's, {what}", a / b, "at least 1", a >= b)
-    faster(report, work, title, done["ours"], done["ART"], 10)
-    faster(report, work, title, done["ours"], done["LTS4"], 2)
-
-
 def pgd(report: Report, work: Work, repeats: int) -> None:
     """Forty steps too short to succeed, so that none ends early, over forty bare forwards and backwards."""
     steps, batch = 40, 256
@@ -256,44 +168,3 @@ def similarity(report: Report, work: Work, repeats: int) -> None:
     value, spread = statistics.median(seconds), max(seconds) - min(seconds)
     quantity = "seconds for 1000 pairs of 28x28"
     report.ratios.append(Ratio(f"{work.name}, PASS", quantity, value, spread, "at most 5", value <= 5))
-
-
-def large(report: Report, device: torch.device, count: int, size: int = 224, batch: int = 64) -> None:
-    """DeepFool and UAP on resnet50 with random weights: images a second, and what is neither forward nor backward."""
-    torch.manual_seed(0)
-    model = resnet50().to(device).eval().to(memory_format=torch.channels_last)
-    x = torch.rand((count, 3, size, size), device=device).contiguous(memory_format=torch.channels_last)
-    attacks = {"DeepFool, 10 candidates": DeepFool(candidates=10, clip="none"), "UAP": UAP(passes=1)}
-    with frozen(model):
-        with torch.no_grad():
-            y = torch.cat([model(part) for part in x.split(batch)]).argmax(1)
-        forward, backward = unit_costs(model, x[:batch])
-        rows = []
-        for name, attack in attacks.items():
-            attack(model, x[:batch], y[:batch], batch_size=batch)
-            seconds, result = clocked(lambda a=attack: a(model, x, y, batch_size=batch))  # type: ignore[misc]
-            share = 1 - (result.forwards * forward + result.backwards * backward) / seconds
-            rows.append(
-                {
-                    "attack": name, "images": count, "images/s": count / seconds, "forwards": result.forwards,
-                    "backwards": result.backwards, "neither forward nor backward": share,
-                }
-            )  # fmt: skip
-    report.tables[f"resnet50 at {size}, random weights, batches of {batch}"] = rows
-
-
-def unit_costs(model: nn.Module, x: Tensor, repeats: int = 5) -> tuple[float, float]:
-    """Seconds of a forward, and of a backward to the input, for one image of a full batch."""
-
-    def forward() -> None:
-        with torch.no_grad():
-            model(x)
-
-    def both() -> None:
-        leaf = x.detach().requires_grad_()
-        torch.autograd.grad(model(leaf).sum(), leaf)
-
-    for call in (forward, both):
-        call()
-    f = statistics.median(clocked(forward)[0] for _ in range(repeats)) / len(x)
-    return f, statistics.median(clocked(both)[0] for _ in range(repeats)) / len(x) - f

@@ -1,4 +1,7 @@
-"""Other libraries' attacks behind one call each: images and labels in, adversarial images out, as fast as they go."""
+"""Other libraries' attacks behind one call each: images and labels in, adversarial images out, as fast as they go.
+
+Longer than other files: a class a library, each of a few lines, that are read side by side.
+"""
 
 from __future__ import annotations
 
