@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy
 from numpy.polynomial import chebyshev
 from numpy.typing import ArrayLike, NDArray
 
@@ -38,9 +37,10 @@ def bernstein_basis(x: ArrayLike, degree: int) -> Values:
     Raises:
         ValueError: the degree is below 0, or a point lies outside [0, 1].
     """
-    log_gamma, xlogy, xlog1py = scipy.special.gammaln, scipy.special.xlogy, scipy.special.xlog1py
+    from scipy.special import gammaln, xlog1py, xlogy  # not at the top: listing and describing need not wait for scipy
+
     i, points = orders(degree), points_in_unit_interval(x)[:, None]
-    log_binomials = log_gamma(degree + 1) - log_gamma(i + 1) - log_gamma(degree - i + 1)  # C(n, i) itself overflows
+    log_binomials = gammaln(degree + 1) - gammaln(i + 1) - gammaln(degree - i + 1)  # C(n, i) itself overflows
     values: Values = np.exp(log_binomials + xlogy(i, points) + xlog1py(degree - i, -points))
     return values
 

@@ -6,7 +6,6 @@ import math
 from typing import Literal
 
 import numpy as np
-import scipy
 from numpy.typing import ArrayLike
 
 from advlab.polynomials.bases import Values, chebyshev_basis, orders
@@ -44,10 +43,12 @@ def expected_loss(x: ArrayLike, degree: int, hypotheses: Hypotheses = "basis") -
     Raises:
         ValueError: the degree is below 0, or a point lies outside [0, 1].
     """
+    from scipy.special import erf  # not at the top: listing and describing need not wait for scipy
+
     if hypotheses == "basis":
         return evaluate(basis_loss_coefficients(degree), x)
     deviation = np.sqrt((chebyshev_basis(x, degree) ** 2).mean(axis=1))  # of h(x); never 0, T*_0 is among them
-    inside = scipy.special.erf(1 / (deviation * math.sqrt(2)))  # the chance that |h(x)| < 1
+    inside = erf(1 / (deviation * math.sqrt(2)))  # the chance that |h(x)| < 1
     loss: Values = (1 - deviation**2) * inside + deviation * math.sqrt(2 / math.pi) * np.exp(-0.5 / deviation**2)
     return loss
 

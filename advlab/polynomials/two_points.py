@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy
 from numpy.typing import ArrayLike
 
 from advlab.polynomials.bases import Values, points_in_unit_interval
@@ -37,8 +36,10 @@ def chebyshev_classifier(x: ArrayLike, degree: int) -> Values:
     Raises:
         ValueError: the degree is below 1, or a point lies outside [0, 1].
     """
+    from scipy.special import eval_chebyu  # not at the top: listing and describing need not wait for scipy
+
     k = odd_order(degree)
-    values: Values = scipy.special.eval_chebyu(k, 2 * points_in_unit_interval(x) - 1) / (k + 1)
+    values: Values = eval_chebyu(k, 2 * points_in_unit_interval(x) - 1) / (k + 1)
     return values
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from advlab.store.tables import Frame
@@ -23,13 +22,15 @@ def boundary_numbers(square: Frame, distance: float) -> dict[str, float]:
         larger objective than a point elsewhere. `elsewhere`: of the largest tenth of the adversarial objective, the share
         that is not at the boundary. `correlation`: Spearman's rank correlation of the two objectives.
     """
+    from scipy.stats import rankdata  # not at the top: listing and describing need not wait for scipy
+
     square = square.sort_values(["x1", "x2"])
     side = square["x1"].nunique()
     adversarial, hard = (square[key].to_numpy() for key in ("adversarial", "hard"))
     classes = square["output"].to_numpy().reshape(side, -1)
     at_boundary = boundary_distance(classes, 2 / (side - 1)).ravel() <= distance
     largest_tenth = adversarial >= np.quantile(adversarial, 0.9)
-    ranks = [scipy.stats.rankdata(objective) for objective in (adversarial, hard)]
+    ranks = [rankdata(objective) for objective in (adversarial, hard)]
     return {
         "at_boundary": float(at_boundary.mean()),
         "adversarial_ranks": area_under_roc(adversarial, at_boundary),
@@ -46,18 +47,22 @@ def boundary_distance(classes: NDArray[np.int64], spacing: float) -> Values:
         classes: of the points.
         spacing: distance of neighbouring points.
     """
+    from scipy.ndimage import distance_transform_edt  # not at the top: listing and describing need not wait for scipy
+
     distance = np.full(classes.shape, np.inf)
     for k in np.unique(classes):
         of_class = classes == k
         if not of_class.all():
-            distance[of_class] = scipy.ndimage.distance_transform_edt(of_class)[of_class] * spacing
+            distance[of_class] = distance_transform_edt(of_class)[of_class] * spacing
     return distance
 
 
 def area_under_roc(values: Values, chosen: NDArray[np.bool_]) -> float:
     """Chance that a value (N,) of the chosen is larger than one of the others; ties count half, NaN where one group is empty."""
+    from scipy.stats import rankdata  # not at the top: listing and describing need not wait for scipy
+
     n = int(chosen.sum())
     if n in (0, len(chosen)):
         return float("nan")
-    ranks = scipy.stats.rankdata(values)
+    ranks = rankdata(values)
     return float((ranks[chosen].sum() - n * (n + 1) / 2) / (n * (len(values) - n)))
