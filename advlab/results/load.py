@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from advlab.config import components
 from advlab.errors import ResultError
 from advlab.store.run_directory import RunDirectory
 from advlab.store.tables import Frame
@@ -45,4 +46,13 @@ def load(path: str | Path) -> Run:
     manifest = run.manifest()
     if manifest.get("status") != "complete":
         raise ResultError(f"{run.path} is {manifest.get('status')}: go on with `advlab resume {run.path}`")
-    return Run(run.path, run.read_table(), run.read_claims(Claim), manifest)
+    table = run.read_table().rename(columns=former_columns(str(manifest.get("experiment"))))
+    return Run(run.path, table, run.read_claims(Claim), manifest)
+
+
+def former_columns(experiment: str) -> dict[str, str]:
+    """Former name -> name today of the columns that the tables of an experiment had before; none where it is not known."""
+    if experiment not in components.EXPERIMENTS:
+        return {}
+    names: dict[str, str] = getattr(components.EXPERIMENTS.load(experiment).Row, "former_columns", {})
+    return names

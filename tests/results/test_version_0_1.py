@@ -15,6 +15,7 @@ as outputs/ and artifacts/; and as interrupted/ the first of these, killed after
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from pathlib import Path
 import pytest
 
 from advlab import load
+from advlab.config import components
 from tests.helpers.commands import Ended
 
 VERSION_0_1 = Path(__file__).parent / "version_0_1"
@@ -75,6 +77,8 @@ def test_a_finished_run_is_read(run: str, old: Path) -> None:
     loaded = load(folder)
     names, *rows = rows_of(folder / "table.csv")
     assert loaded.table.shape == (RUNS[run], len(names)) == (len(rows), len(names))
+    row_type = components.EXPERIMENTS.load(run.split("/")[0]).Row
+    assert list(loaded.table.columns) == [field.name for field in dataclasses.fields(row_type)]  # by today's names
     for position in range(len(names)):
         values = loaded.table.iloc[:, position].tolist()
         assert all(same_value(str(value), row[position]) for value, row in zip(values, rows, strict=True))
