@@ -76,8 +76,8 @@ def check_label_tensors(attack: AttackTraits, inputs: Tensor, labels: Tensor, ta
     Raises:
         ValueError: names the argument and the remedy.
     """
-    given = {"labels": labels} if targets is None else {"labels": labels, "targets": targets}
-    for name, values in given.items():
+    classes_by_name = {"labels": labels} if targets is None else {"labels": labels, "targets": targets}
+    for name, values in classes_by_name.items():
         if values.shape != inputs.shape[:1] or values.is_floating_point() or values.dtype == torch.bool:
             raise ValueError(
                 f"{name} must be whole numbers of shape ({len(inputs)},), one an image, got {values.dtype} of {tuple(values.shape)}"
@@ -102,10 +102,10 @@ def check_logits(logits: Tensor, x: Tensor, labels: Tensor, targets: Tensor | No
     sums = logits.double().sum(1)
     if bool((logits >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-4):
         raise ValueError("the model gives probabilities: attacks need logits, take its final softmax away")
-    check_classes(logits.shape[1], labels, targets)
+    check_class_range(logits.shape[1], labels, targets)
 
 
-def check_classes(count: int, labels: Tensor, targets: Tensor | None) -> None:
+def check_class_range(count: int, labels: Tensor, targets: Tensor | None) -> None:
     """Refuse classes that a model with `count` of them does not have.
 
     Raises:

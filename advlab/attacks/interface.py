@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from advlab.attacks.checks import check_classes, check_inputs, check_logits
+from advlab.attacks.checks import check_class_range, check_inputs, check_logits
 from advlab.attacks.logits import margin
-from advlab.attacks.network import CountedNetwork, Model
+from advlab.attacks.network import CountedNetwork, LogitsFunction
 from advlab.attacks.norms import norms_of_each
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult, AttackResult
@@ -49,7 +49,7 @@ class ExaminedImages:
 
 def run_attack(
     attack: AttackTraits,
-    model: Model,
+    model: LogitsFunction,
     inputs: Tensor,
     labels: Tensor,
     *,
@@ -106,7 +106,7 @@ def run_attack(
 @contextlib.contextmanager
 def examined(
     attack: AttackTraits,
-    model: Model,
+    model: LogitsFunction,
     inputs: Tensor,
     labels: Tensor,
     targets: Tensor | None,
@@ -152,7 +152,7 @@ def logits_and_first_gradients(
             continue
         linearisation = network.linearise(x[rows])
         targets_of_batch = None if targets is None else targets[rows]
-        check_classes(linearisation.logits.shape[1], labels[rows], targets_of_batch)
+        check_class_range(linearisation.logits.shape[1], labels[rows], targets_of_batch)
         cotangent = attack.first_cotangent(linearisation.logits, labels[rows], targets_of_batch)
         logits.append(linearisation.logits)
         gradients.append(linearisation.vjp(cotangent, last=True))
@@ -214,7 +214,7 @@ def checked_status(claimed: Tensor, achieved: Tensor, index: Tensor, finite: Ten
 
 
 @contextlib.contextmanager
-def evaluation_mode(model: Model) -> Iterator[None]:
+def evaluation_mode(model: LogitsFunction) -> Iterator[None]:
     """A module is in evaluation mode and its parameters take no gradients, and is restored after; other callables stay."""
     with frozen(model) if isinstance(model, nn.Module) else contextlib.nullcontext():
         yield

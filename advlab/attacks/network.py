@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from advlab.attacks.logits import as_logits
 
-Model = Callable[[Tensor], Tensor]
+LogitsFunction = Callable[[Tensor], Tensor]
 
 
-def memory_format(model: Model) -> torch.memory_format:
+def memory_format(model: LogitsFunction) -> torch.memory_format:
     """The memory format of the model's convolutions, into which its input is brought."""
     if isinstance(model, nn.Module):
         for parameter in model.parameters():
@@ -32,7 +32,7 @@ class CountedNetwork:
         forwards, backwards: number of images that went through the model, and back through it, so far.
     """
 
-    def __init__(self, model: Model, batch_size: int) -> None:
+    def __init__(self, model: LogitsFunction, batch_size: int) -> None:
         self.model, self.batch_size = model, batch_size
         self.forwards = self.backwards = 0
         self._format = memory_format(model)

@@ -11,7 +11,7 @@ Shape = tuple[int, int, int]
 
 
 class Preprocessing(NamedTuple):
-    """How an image file becomes an image of the wanted size; see `advlab.data.decode.decode`."""
+    """How an image file becomes an image of the wanted size; see `advlab.data.decode.decode_file`."""
 
     crop: float  # share of the resized image's tighter side that the centre crop keeps
     fit: Literal["crop", "squash"]

@@ -25,7 +25,7 @@ Fit = Literal["crop", "squash"]
 Image.init()  # registers the formats now: Pillow would do so at the first image, and not safely from several threads
 
 
-def decode(path: Path, shape: tuple[int, int, int], crop: float, fit: Fit, resample: str) -> Tensor:
+def decode_file(path: Path, shape: tuple[int, int, int], crop: float, fit: Fit, resample: str) -> Tensor:
     """One image as (C, H, W) uint8.
 
     Args:
@@ -92,5 +92,5 @@ def decode_all(paths: Sequence[Path], decoder: Callable[[Path], Tensor]) -> Tens
 
 
 def decoder(shape: tuple[int, int, int], crop: float, fit: Fit, resample: str) -> Callable[[Path], Tensor]:
-    """`decode` with everything but the path fixed."""
-    return partial(decode, shape=shape, crop=crop, fit=fit, resample=resample)
+    """`decode_file` with everything but the path fixed."""
+    return partial(decode_file, shape=shape, crop=crop, fit=fit, resample=resample)

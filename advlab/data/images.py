@@ -11,11 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advlab.data.content import Arrays
+from advlab.data.content import Arrays, Shape
 from advlab.data.decode import decode_all
 from advlab.errors import DataError
-
-Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from advlab.config.settings import Settings
 from advlab.data.images import ImageData
 from advlab.engine.compatibility import check_compatibility
 from advlab.engine.datasets import load_dataset
-from advlab.lab.network_loading import Loaded, load_classifier
+from advlab.lab.network_loading import LoadedNetwork, load_classifier
 from advlab.models.forward import Execution, Forward
 from advlab.store.artifacts import ArtifactStore
 
 
-def load_network(settings: Settings, data: ImageData, artifacts: ArtifactStore, device: torch.device) -> Loaded:
+def load_network(settings: Settings, data: ImageData, artifacts: ArtifactStore, device: torch.device) -> LoadedNetwork:
     """The network of `settings` for the images of `data`, trained first where it has no weights.
 
     Raises:

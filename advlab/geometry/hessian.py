@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-Function = Callable[[Tensor], Tensor]  # (n, C, H, W) to (n,), each value a function of its image alone
+ImageFunction = Callable[[Tensor], Tensor]  # (n, C, H, W) to (n,), each value a function of its image alone
 
 
 class HessianSpread(NamedTuple):
@@ -46,7 +46,7 @@ def random_signs(count: int, size: int, *, seed: int = 0) -> Tensor:
     return torch.randint(0, 2, (count, size), generator=generator, dtype=torch.int8) * 2 - 1
 
 
-def hessian_spread(function: Function, x: Tensor, directions: Tensor, *, step: float = 0.0) -> HessianSpread:
+def hessian_spread(function: ImageFunction, x: Tensor, directions: Tensor, *, step: float = 0.0) -> HessianSpread:
     """Gradient and norms of the Hessian H at each image, from products H z with m directions and H 1; H is not formed.
 
     With q = 1 / sqrt(D), the unit vector along 11', and P = I - qq', ||H||_F^2 = ||Hq||^2 + E ||HPz||^2 and
@@ -119,7 +119,7 @@ def _statistics(exact: Tensor, sums: Tensor, size: int) -> Tensor:
     return torch.stack([h_squared.sqrt(), trace, *distances])
 
 
-def _products(function: Function, x: Tensor, step: float) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+def _products(function: ImageFunction, x: Tensor, step: float) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
     """(n, D) float64 gradients, and the function that takes (D,) directions z to (n, D) products H z."""
 
     def double_rows(values: Tensor) -> Tensor:
@@ -149,7 +149,7 @@ def _products(function: Function, x: Tensor, step: float) -> tuple[Tensor, Calla
     return double_rows(gradient.detach()), exact
 
 
-def _gradient(function: Function, x: Tensor, twice: bool) -> tuple[Tensor, Tensor]:
+def _gradient(function: ImageFunction, x: Tensor, twice: bool) -> tuple[Tensor, Tensor]:
     """The leaf of the graph, a copy of x, and the (n, C, H, W) gradients with respect to it; `twice`: with their own graph."""
     with torch.enable_grad():
         leaf = x.detach().clone().requires_grad_()

@@ -24,7 +24,7 @@ SPLITS = frozenset({torch.chunk, torch.split, torch.unbind, "chunk", "split", "u
 CONSTANTS = frozenset({"size", "dim", "numel", "get_device", "is_floating_point"})  # do not depend on a tensor's values
 
 
-class Lipschitz(NamedTuple):
+class LipschitzBound(NamedTuple):
     """A global Lipschitz bound.
 
     Attributes:
@@ -41,7 +41,7 @@ class Lipschitz(NamedTuple):
 Known = dict[tuple[str, tuple[int, ...]], float | None]  # (module, shape of its input) -> its constant, None: unknown
 
 
-def lipschitz_bound(classifier: Classifier, layer: str = "auto", *, known: Known | None = None) -> Lipschitz:
+def lipschitz_bound(classifier: Classifier, layer: str = "auto", *, known: Known | None = None) -> LipschitzBound:
     """The bound of Szegedy et al. (2014, section 4.3) on Phi_L, which aghdam2017 contrasts with the local constant.
 
     torch.fx traces the network's graph. The bound after a layer is the bound before it times the layer's Lipschitz constant
@@ -71,19 +71,21 @@ def lipschitz_bound(classifier: Classifier, layer: str = "auto", *, known: Known
     name = classifier.head if layer == "auto" else layer
     module = dict(network.named_modules()).get(name) if name else None
     if module is None:
-        return Lipschitz(math.nan, f"{classifier.name} has no layer {name!r}", {})
+        return LipschitzBound(math.nan, f"{classifier.name} has no layer {name!r}", {})
     tracer = MarkingTracer(module, before=layer == "auto")
     with frozen(classifier), torch.inference_mode(False), torch.no_grad():
         try:
             graph = tracer.trace(network)
         except Exception as error:  # whatever a network does with a tensor that has no values
-            return Lipschitz(math.nan, f"torch.fx cannot follow {classifier.name}: {str(error).splitlines()[0]}", {})
+            return LipschitzBound(
+                math.nan, f"torch.fx cannot follow {classifier.name}: {str(error).splitlines()[0]}", {}
+            )
         if tracer.mark is None:
-            return Lipschitz(math.nan, f"the layer {name!r} of {classifier.name} does not give one tensor", {})
+            return LipschitzBound(math.nan, f"the layer {name!r} of {classifier.name} does not give one tensor", {})
         normalisation = float(classifier.scale.double().abs().max()) if classifier.normalises else 1.0
         interpreter = _BoundInterpreter(network, graph, normalisation, tracer.mark, {} if known is None else known)
         interpreter.run(torch.zeros((1, *classifier.shape), device=classifier.device, dtype=classifier.scale.dtype))
-    return Lipschitz(interpreter.bounds[tracer.mark], interpreter.reasons.get(tracer.mark, ""), interpreter.norms)
+    return LipschitzBound(interpreter.bounds[tracer.mark], interpreter.reasons.get(tracer.mark, ""), interpreter.norms)
 
 
 class _BoundInterpreter(fx.Interpreter):

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from advlab.data.images import ImageData, Shape
+from advlab.data.content import Shape
+from advlab.data.images import ImageData
 from advlab.errors import ModelError
 from advlab.lab.trained_network import build_network, trained_classifier
 from advlab.models.base import Model
@@ -21,7 +22,7 @@ from advlab.store.artifacts import ArtifactStore
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedNetwork:
     """A classifier, and where its weights come from in words, for the manifest."""
 
     classifier: Classifier
@@ -39,7 +40,7 @@ def load_classifier(
     device: torch.device,
     seed: int,
     download: bool,
-) -> Loaded:
+) -> LoadedNetwork:
     """Build the network and give it its weights.
 
     Args:
@@ -60,7 +61,7 @@ def load_classifier(
     mean, std = input_constants(model, "mean", shape), input_constants(model, "std", shape)
     if model.trainable and not model.checkpoint:
         check_can_be_trained(name, recipe, has_constants=mean is not None or std is not None)
-        return Loaded(*trained_classifier(name, model, recipe, train_data(), artifacts, device, seed))
+        return LoadedNetwork(*trained_classifier(name, model, recipe, train_data(), artifacts, device, seed))
     network = build_network(name, model)
     origin, state = "as built by the plug-in", {}
     if model.checkpoint:
@@ -80,7 +81,7 @@ def load_classifier(
     if state:
         load_state(network, state, origin)
     classifier = Classifier(network, name=name, shape=shape, classes=model.class_count, mean=mean, std=std)
-    return Loaded(classifier.to(device).eval(), origin)
+    return LoadedNetwork(classifier.to(device).eval(), origin)
 
 
 def check_can_be_trained(name: str, recipe: Any, *, has_constants: bool) -> None:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from advlab.metrics.ssim import check_images, ssim
+from advlab.metrics.ssim import check_image_pairs, ssim
 
 Border = Literal["replicate", "constant"]
 
@@ -62,7 +62,7 @@ def pass_score(
         >>> [round(score, 6) for score in pass_score(x, x).tolist()]
         [1.0, 1.0]
     """
-    check_images(x, x_adv)
+    check_image_pairs(x, x_adv)
     warps = homographies(x, x_adv, data_range=data_range, iterations=iterations, eps=eps, blur=blur, threads=threads)
     aligned = x_adv.detach().clone()
     moved = (warps != torch.eye(3, dtype=warps.dtype)).flatten(1).any(1).nonzero()[:, 0].to(x.device)

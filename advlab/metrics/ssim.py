@@ -49,7 +49,7 @@ def ssim(
         >>> round(ssim(dark, bright).item(), 4), round(0.2401 / 0.2501, 4), round(ssim(dark, dark).item(), 4)
         (0.96, 0.96, 1.0)
     """
-    check_images(x, y)
+    check_image_pairs(x, y)
     if data_range <= 0 or sigma <= 0:
         raise ValueError(f"data_range and sigma must be above 0, got {data_range} and {sigma}")
     if window < 1 or window % 2 == 0:
@@ -90,14 +90,14 @@ def _band(length: int, size: int, sigma: float, device: torch.device) -> Tensor:
     return (weights / weights.sum(1, keepdim=True)).to(device)
 
 
-def check_images(x: Tensor, y: Tensor) -> None:
+def check_image_pairs(x: Tensor, y: Tensor) -> None:
     """Refuse what is not two batches of finite floating-point images of one shape.
 
     Raises:
         ValueError: names the argument and the remedy.
 
     Examples:
-        >>> check_images(torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), torch.nan))
+        >>> check_image_pairs(torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), torch.nan))
         Traceback (most recent call last):
         ValueError: image 0 of the second batch has values that are NaN or infinite: leave it out
     """

@@ -8,10 +8,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from advlab.data.content import Shape
+
 if TYPE_CHECKING:
     from torch import nn
-
-Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
-from advlab.models.base import Model, Shape
+from advlab.data.content import Shape
+from advlab.models.base import Model
 
 if TYPE_CHECKING:
     from torch import nn

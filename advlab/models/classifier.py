@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from advlab.data.images import Shape, tensor_digest
+from advlab.data.content import Shape
+from advlab.data.images import tensor_digest
 from advlab.errors import ModelError
 from advlab.models.inspection import inspect_network
 from advlab.models.layer_outputs import features, layers_in_order, recorded_outputs

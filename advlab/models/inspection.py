@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from advlab.data.images import Shape
+from advlab.data.content import Shape
 from advlab.errors import ModelError
 
 

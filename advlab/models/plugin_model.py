@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from advlab.data.content import Shape
 from advlab.errors import ModelError
-from advlab.models.base import Model, Shape
+from advlab.models.base import Model
 
 if TYPE_CHECKING:
     from torch import nn

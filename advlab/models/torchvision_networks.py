@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from advlab.data.content import Shape
 from advlab.errors import ModelError, suggest
-from advlab.models.base import Model, Shape
+from advlab.models.base import Model
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

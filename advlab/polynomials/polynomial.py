@@ -12,10 +12,10 @@ from advlab.polynomials.bases import Values, chebyshev_basis
 from advlab.polynomials.grids import roots
 
 ROUNDING = 1e-12  # points of [0, 1] that are nearer to each other count as one
-Function = Callable[[Values], Values]
+RealFunction = Callable[[Values], Values]
 
 
-def wrong_share(function: Function, breaks: ArrayLike) -> float:
+def wrong_share(function: RealFunction, breaks: ArrayLike) -> float:
     """Share of [0, 1] where the sign of a function is not that of x - 1/2.
 
     Args:
@@ -26,7 +26,7 @@ def wrong_share(function: Function, breaks: ArrayLike) -> float:
     return float(widths[np.sign(function(middles)) != np.sign(middles - 0.5)].sum())
 
 
-def longest_interval(function: Function, breaks: ArrayLike) -> float:
+def longest_interval(function: RealFunction, breaks: ArrayLike) -> float:
     """Length of the longest interval on which a function keeps its sign; `breaks` are its roots in (0, 1)."""
     widths, middles = intervals(breaks)
     signs = np.sign(function(middles))
@@ -71,14 +71,14 @@ def extreme_scores(coefficients: ArrayLike) -> Values:
     return np.concatenate([np.sign(points - 0.5) * evaluate(coefficients, points), at_centre, -at_centre])
 
 
-def largest_value(function: Function, degree: int, *, low: float = 0.0, high: float = 1.0) -> float:
+def largest_value(function: RealFunction, degree: int, *, low: float = 0.0, high: float = 1.0) -> float:
     """The largest |f| on [low, high] of a polynomial of degree n, given as a function of (N,) points."""
     points = critical_points(chebyshev_coefficients(function, degree))
     inside = np.clip(points, low, high)  # a point outside is replaced by the nearer end, which may be extreme
     return float(np.abs(function(inside)).max())
 
 
-def chebyshev_coefficients(function: Function, degree: int) -> Values:
+def chebyshev_coefficients(function: RealFunction, degree: int) -> Values:
     """(n + 1,) c_i of a polynomial of degree n as sum of c_i T*_i, by interpolation at the roots of T*_{n+1}."""
     points = roots(degree + 1)
     coefficients: Values = chebyshev_basis(points, degree).T @ function(points) * (2 / len(points))

@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from advlab.data.images import Shape
+from advlab.data.content import Shape
 from advlab.models.forward import Execution
 from advlab.probes.draws import norms
 from advlab.probes.sphere import Sphere

@@ -15,7 +15,7 @@ from advlab.models.classifier import Classifier
 from advlab.training.adversary import Adversary
 from advlab.training.augment import Augmentation, pipeline
 from advlab.training.epochs import EpochLog, EpochMeter, TrainingLog
-from advlab.training.normalisation import check_images
+from advlab.training.normalisation import check_uint8_images
 from advlab.training.optimizer import RecipeOptimizer
 from advlab.training.recipe import Recipe
 
@@ -69,7 +69,7 @@ def train(
         ValueError: the recipe trains nothing, or the data do not fit each other.
         FloatingPointError: the loss is no longer finite.
     """
-    check_images(images)
+    check_uint8_images(images)
     if not recipe.trains:
         raise ValueError("recipe 'none' trains nothing: choose a recipe, or load weights")
     if labels.shape != images.shape[:1]:

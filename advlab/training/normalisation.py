@@ -24,7 +24,7 @@ def normalisation(recipe: Recipe, images_uint8: Tensor) -> tuple[Tensor, Tensor]
     Raises:
         ValueError: there are no images, or they are not uint8.
     """
-    check_images(images_uint8)
+    check_uint8_images(images_uint8)
     channels = images_uint8.shape[1]
     ones = torch.ones(channels, 1, 1, device=images_uint8.device)
     if recipe.normalise == "caffe":
@@ -54,7 +54,7 @@ def channel_moments(images_uint8: Tensor) -> tuple[Tensor, Tensor]:
     return (mean / 255).float().view(-1, 1, 1), (std / 255).float().view(-1, 1, 1)
 
 
-def check_images(images: Tensor) -> None:
+def check_uint8_images(images: Tensor) -> None:
     """Refuse what are not images as training takes them.
 
     Raises:

@@ -18,7 +18,7 @@ from torchvision.models import ResNet18_Weights
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as tv
 
-from advlab.data.decode import RESAMPLE, decode, decode_all, decoder
+from advlab.data.decode import RESAMPLE, decode_all, decode_file, decoder
 from advlab.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -39,7 +39,7 @@ def whole(path: Path, height: int, width: int, channels: int = 3) -> Array:
     """The file's pixels as (H, W, C), neither resized nor cropped."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        out = decode(path, (channels, height, width), 1.0, "crop", "bilinear")
+        out = decode_file(path, (channels, height, width), 1.0, "crop", "bilinear")
     assert out.dtype == torch.uint8
     assert out.shape == (channels, height, width)
     assert out.is_contiguous()
@@ -115,7 +115,7 @@ def test_values_without_a_fixed_range_are_refused(tmp_path: Path) -> None:
     wide = saved(Image.fromarray(np.full((8, 8), 1 << 20, dtype=np.int32)), tmp_path / "wide.tif")
     for path in (floats, wide):
         with pytest.raises(DataError, match=r"(float|wide)\.tif .*no fixed range: convert it to 8 or 16 bit"):
-            decode(path, (1, 8, 8), 1.0, "crop", "bilinear")
+            decode_file(path, (1, 8, 8), 1.0, "crop", "bilinear")
 
 
 def test_cmyk_jpeg(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_unreadable_exif_does_not_cost_the_image(tmp_path: Path) -> None:
         (b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff")
     ):
         path = saved(image, tmp_path / f"{i}.jpg", exif=exif)
-        assert decode(path, (3, 16, 16), 1.0, "crop", "bilinear").float().std() > 10
+        assert decode_file(path, (3, 16, 16), 1.0, "crop", "bilinear").float().std() > 10
 
 
 @pytest.mark.parametrize("fit", ["crop", "squash"])
@@ -155,7 +155,7 @@ def test_unreadable_exif_does_not_cost_the_image(tmp_path: Path) -> None:
 def test_odd_sizes(tmp_path: Path, size: tuple[int, int], fit: Any) -> None:
     path = saved(Image.new("RGB", size[::-1], (10, 200, 90)), tmp_path / "x.png")
     for shape in ((3, 32, 32), (3, 20, 33), (1, 5, 1)):
-        out = decode(path, shape, 0.875, fit, "bicubic")
+        out = decode_file(path, shape, 0.875, fit, "bicubic")
         assert out.shape == shape
         assert (out.flatten(1).amax(1) == out.flatten(1).amin(1)).all()
         if shape[0] == 3:
@@ -175,7 +175,7 @@ def test_crop_is_torchvisions_resize_and_centre_crop(tmp_path: Path, resample: s
     for size, resized, height, width in protocols():
         smooth = noise(max(2, height // 9), max(2, width // 9)).resize((width, height), Image.Resampling.BICUBIC)
         path = saved(smooth, tmp_path / "x.png")
-        decoded = decode(path, (3, size, size), size / resized, "crop", resample)
+        decoded = decode_file(path, (3, size, size), size / resized, "crop", resample)
         with Image.open(path) as file:
             picture = file.convert("RGB")
         by_pillow = tv.pil_to_tensor(tv.center_crop(tv.resize(picture, [resized], modes[resample]), [size, size]))
@@ -190,7 +190,7 @@ def test_crop_is_torchvisions_resize_and_centre_crop(tmp_path: Path, resample: s
 def test_imagenets_protocol_is_the_weights_own(tmp_path: Path) -> None:
     path = saved(noise(20, 26).resize((500, 375), Image.Resampling.BICUBIC), tmp_path / "x.jpg")
     transforms = ResNet18_Weights.IMAGENET1K_V1.transforms()
-    decoded = decode(path, (3, 224, 224), 0.875, "crop", "bilinear").float() / 255
+    decoded = decode_file(path, (3, 224, 224), 0.875, "crop", "bilinear").float() / 255
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (transforms.mean, transforms.std))
     with Image.open(path) as file:
         torch.testing.assert_close((decoded - mean) / std, transforms(file.convert("RGB")))
@@ -198,7 +198,7 @@ def test_imagenets_protocol_is_the_weights_own(tmp_path: Path) -> None:
 
 def test_squash_resizes_both_sides(tmp_path: Path) -> None:
     picture = noise(30, 70)
-    decoded = decode(saved(picture, tmp_path / "x.png"), (3, 20, 24), 0.5, "squash", "bilinear")
+    decoded = decode_file(saved(picture, tmp_path / "x.png"), (3, 20, 24), 0.5, "squash", "bilinear")
     assert np.array_equal(decoded.permute(1, 2, 0), np.asarray(picture.resize((24, 20), RESAMPLE["bilinear"])))
 
 
@@ -207,7 +207,7 @@ def test_images_of_the_wanted_size_are_not_touched(tmp_path: Path, height: int, 
     """Also when that size is not square: nothing is enlarged and cropped away."""
     picture = noise(height, width)
     assert np.array_equal(whole(saved(picture, tmp_path / "x.png"), height, width), np.asarray(picture))
-    half = decode(
+    half = decode_file(
         saved(picture.resize((2 * width, 2 * height), 0), tmp_path / "y.png"),
         (3, height, width),
         1.0,
@@ -231,7 +231,7 @@ def test_truncated_files_are_named(tmp_path: Path, kind: str) -> None:
     for keep in (len(data) // 2, 20, 1):
         path.write_bytes(data[:keep])
         with pytest.raises(DataError, match=r"cut\.\w+ is corrupt or no image"):
-            decode(path, (3, 32, 32), 1.0, "crop", "bilinear")
+            decode_file(path, (3, 32, 32), 1.0, "crop", "bilinear")
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_what_is_no_image_is_named(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "odd name é.png"
     path.write_bytes(data)
     with pytest.raises(DataError, match=r"odd name é\.png is corrupt or no image"):
-        decode(path, (3, 32, 32), 1.0, "crop", "bilinear")
+        decode_file(path, (3, 32, 32), 1.0, "crop", "bilinear")
 
 
 def test_flipped_bytes_never_end_in_anything_but_an_image_or_its_error(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_flipped_bytes_never_end_in_anything_but_an_image_or_its_error(tmp_path:
     for position in RNG.integers(0, len(data), 60):
         path.write_bytes(data[:position] + bytes([data[position] ^ 0xFF]) + data[position + 1 :])
         try:
-            assert decode(path, (3, 8, 8), 1.0, "crop", "bilinear").shape == (3, 8, 8)
+            assert decode_file(path, (3, 8, 8), 1.0, "crop", "bilinear").shape == (3, 8, 8)
         except DataError as error:
             messages.append(str(error))
     assert len(messages) > 30  # PNG carries checksums
@@ -268,7 +268,7 @@ def test_a_renamed_postscript_file_starts_no_interpreter(tmp_path: Path, monkeyp
     path = tmp_path / "photo.jpg"
     path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\n%%EndComments\nshowpage\n%%EOF\n")
     with pytest.raises(DataError, match=r"photo\.jpg is corrupt or no image"):
-        decode(path, (3, 32, 32), 1.0, "crop", "bilinear")
+        decode_file(path, (3, 32, 32), 1.0, "crop", "bilinear")
     assert not ran.exists()
 
 
@@ -278,7 +278,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk)))
     with pytest.raises(DataError, match=r"bomb\.png"):
-        decode(path, (3, 32, 32), 1.0, "crop", "bilinear")
+        decode_file(path, (3, 32, 32), 1.0, "crop", "bilinear")
 
 
 def test_the_name_does_not_decide_the_format(tmp_path: Path) -> None:

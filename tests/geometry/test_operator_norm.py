@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from advlab.geometry import operator_norm
 from advlab.geometry.jacobian import spectral_norm
 from advlab.geometry.operations import SLOPE_FUNCTIONS, SLOPE_MODULES, max_pool_constant, module_constant
-from advlab.geometry.operator_norm import Lipschitz, lipschitz_bound
+from advlab.geometry.operator_norm import LipschitzBound, lipschitz_bound
 from advlab.models.classifier import Classifier, frozen
 from advlab.models.networks.ciresan import ScaledTanh
 
@@ -100,7 +100,7 @@ def classify(body: nn.Module, std: float = 0.5, seed: int = 0) -> Classifier:
     return Classifier(Net(body).eval(), name="toy", shape=SHAPE, mean=spread, std=spread)
 
 
-def bound(body: nn.Module, **more: Any) -> Lipschitz:
+def bound(body: nn.Module, **more: Any) -> LipschitzBound:
     return lipschitz_bound(classify(body, **more))
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from advlab.config import components
-from advlab.lab.network_loading import Loaded, load_classifier
+from advlab.lab.network_loading import LoadedNetwork, load_classifier
 from advlab.models.base import Model
 from advlab.models.classifier import Classifier
 from advlab.store.artifacts import ArtifactStore
@@ -50,7 +50,9 @@ def lenet(seed: int = 0) -> nn.Module:
     return components.MODELS.load("lenet")(hidden=20).network()
 
 
-def loaded(model: Model, *, shape: tuple[int, int, int] = (1, 28, 28), recipe: Any = None, **keys: Any) -> Loaded:
+def loaded(
+    model: Model, *, shape: tuple[int, int, int] = (1, 28, 28), recipe: Any = None, **keys: Any
+) -> LoadedNetwork:
     """A model as a run loads it; a test in which it would train fails."""
     options: dict[str, Any] = {
         "train_data": lambda: pytest.fail("nothing is to be trained"), "artifacts": ArtifactStore(Path("."), writes=False),

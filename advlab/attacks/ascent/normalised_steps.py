@@ -7,18 +7,18 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-Function = Callable[[Tensor], Tensor]  # (N, C, H, W) images to (N,) values, each of its own image alone
+Objective = Callable[[Tensor], Tensor]  # (N, C, H, W) images to (N,) values, each of its own image alone
 
 
 def ascend_normalised(
-    function: Function, x: Tensor, *, steps: int, step: float, bounds: tuple[float, float] = (0.0, 1.0)
+    function: Objective, x: Tensor, *, steps: int, step: float, bounds: tuple[float, float] = (0.0, 1.0)
 ) -> Tensor:
     """Images that have gone some steps along the normalised gradient, clipped to the bounds after each step.
 
     An image stays where it is when its gradient is zero or not finite.
 
     Args:
-        function: what rises; see `Function`.
+        function: what rises; see `Objective`.
         x: (N, C, H, W) images at which the ascent begins.
         steps: how many.
         step: L2 norm of one step, in the units of the pixels.
@@ -38,7 +38,7 @@ def ascend_normalised(
     return ascended
 
 
-def normalised_gradient(function: Function, x: Tensor) -> Tensor:
+def normalised_gradient(function: Objective, x: Tensor) -> Tensor:
     """(N, C, H, W) gradients of `function` at the images `x` (N, C, H, W), each divided by its L2 norm; see `unit`.
 
     The one-step attack of barati2021 is x + epsilon normalised_gradient(loss of the label, x).

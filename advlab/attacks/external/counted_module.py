@@ -23,13 +23,13 @@ class CountedModule(nn.Module):
 
     Args:
         problem: its network is called.
-        unit: images come in [0, 1] instead of the units of the problem's bounds.
+        unit_interval: images come in [0, 1] instead of the units of the problem's bounds.
     """
 
-    def __init__(self, problem: Problem, *, unit: bool) -> None:
+    def __init__(self, problem: Problem, *, unit_interval: bool) -> None:
         super().__init__()
         self._problem = problem
-        self._low, self._extent = (problem.bounds[0], problem.extent) if unit else (0.0, 1.0)
+        self._low, self._extent = (problem.bounds[0], problem.extent) if unit_interval else (0.0, 1.0)
         self.anchor = nn.Parameter(problem.x.new_zeros(0), requires_grad=False)
         self.eval()
 

@@ -17,10 +17,12 @@ from advlab.attacks.status import Status
 ROWS = 1024  # directions in memory at a time; no result depends on it
 
 # From a slice of n images: (n, m, K) cotangents omega and (n, m, C, H, W) gradients J' omega, m of each an image.
-Directions = Callable[[slice], tuple[Tensor, Tensor]]
+GradientDirections = Callable[[slice], tuple[Tensor, Tensor]]
 
 
-def first_gradient(problem: Problem, cotangent: Callable[[Tensor, Tensor, Tensor | None], Tensor]) -> Directions:
+def first_gradient(
+    problem: Problem, cotangent: Callable[[Tensor, Tensor, Tensor | None], Tensor]
+) -> GradientDirections:
     """One direction an image, J' cotangent, of which the check of the images gave the gradient (`Problem.first_gradients`)."""
     omega = cotangent(problem.logits, problem.labels, problem.targets)
     gradients = problem.x if problem.first_gradients is None else problem.first_gradients  # None: there are no images
@@ -30,7 +32,7 @@ def first_gradient(problem: Problem, cotangent: Callable[[Tensor, Tensor, Tensor
 def attack_along(
     problem: Problem,
     params: GradientSearch,
-    directions: Directions,
+    directions: GradientDirections,
     *,
     signs: bool = False,
     per_image: int = 1,

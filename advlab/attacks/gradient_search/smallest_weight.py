@@ -46,10 +46,10 @@ def smallest_weights(rays: Rays, params: GradientSearch, slope: Tensor) -> Searc
         params: hyperparameters.
         slope: (R,) float64 rise of the margin per unit of weight at the images themselves.
     """
-    search = Search(rays, params, slope)
+    search = WeightSearch(rays, params, slope)
     if params.exhaustive:
         search.scan()
-    search.narrow()
+    search.follow_margins()
     result = search.result()
     if params.exhaustive:
         return result
@@ -63,7 +63,7 @@ def smallest_weights(rays: Rays, params: GradientSearch, slope: Tensor) -> Searc
     return result
 
 
-class Search:
+class WeightSearch:
     """What is known of every ray; weights are counted in levels, of which 2^bisections are a step of `resolution`.
 
     Attributes:
@@ -100,7 +100,7 @@ class Search:
         first.scatter_reduce_(0, self.rays.image, self.flip, "amin")
         return first[self.rays.image].minimum(self.end)
 
-    def narrow(self) -> None:
+    def follow_margins(self) -> None:
         """Look at one level of each ray at a time, until no level between its last failure and `bound` is left."""
         while True:
             bound = self.bound()
@@ -108,9 +108,9 @@ class Search:
             if not len(rows):
                 return
             level = self.next_level(rows).clamp(max=bound[rows] - 1)
-            margin, flips, classified = self.look(rows, level)
+            margin, flips, classified = self.margins_at(rows, level)
             self.steps[rows] += classified
-            self.learn(rows, level, margin, flips)
+            self.record(rows, level, margin, flips)
 
     def next_level(self, rows: Tensor) -> Tensor:
         """(n,) the level to look at next, beyond the last failure of the rays `rows`."""
@@ -127,7 +127,7 @@ class Search:
         between = (failure + share * (flip - failure)).ceil().minimum(flip - 1)
         return torch.where(torch.isfinite(flip), between, ahead).maximum(failure + 1)
 
-    def look(self, rows: Tensor, level: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def margins_at(self, rows: Tensor, level: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Margins and flips at levels (n,), and whether (n,) an image was classified for it.
 
         Rounded images are often those of the last failure or of the flip once more, which are known already.
@@ -144,7 +144,7 @@ class Search:
         margin[new], flips[new] = self.rays.margins(rows[new], self.weight(level[new]))
         return margin, flips, new
 
-    def learn(self, rows: Tensor, level: Tensor, margin: Tensor, flips: Tensor) -> None:
+    def record(self, rows: Tensor, level: Tensor, margin: Tensor, flips: Tensor) -> None:
         """Take note of margins (n,) and flips (n,) at levels (n,) between `failure` and `flip`."""
         flipped, broken = rows[flips], rows[torch.isnan(margin)]
         self.flip[flipped], self.flip_margin[flipped] = level[flips], margin[flips]
@@ -177,7 +177,7 @@ class Search:
             for k in range(size):  # up to the first flip, or the first logits that are not finite
                 at = rows[undecided]
                 self.steps[at] += 1
-                self.learn(at, grid[undecided, k], margins[undecided, k], flips[undecided, k])
+                self.record(at, grid[undecided, k], margins[undecided, k], flips[undecided, k])
                 undecided = undecided & ~flips[:, k] & ~torch.isnan(margins[:, k])
             done += size
 

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from advlab.models.networks.shapes import Shape, check_classes, output_shape
+from advlab.data.content import Shape
+from advlab.models.networks.shapes import check_class_count, output_shape
 
 
 class CifarAlexNet(nn.Module):
@@ -24,7 +25,7 @@ class CifarAlexNet(nn.Module):
 
     def __init__(self, *, input_shape: Shape, classes: int, dropout: float = 0.0) -> None:
         super().__init__()
-        check_classes(classes, network="CifarAlexNet")
+        check_class_count(classes, network="CifarAlexNet")
         # Max-pooling comes before the ReLU: they commute, and the ReLU then works on a quarter of the values.
         self.features = nn.Sequential(
             nn.Conv2d(input_shape[0], 64, 11, stride=4, padding=5),
@@ -65,7 +66,7 @@ class CifarVGG(nn.Module):
 
     def __init__(self, *, input_shape: Shape, classes: int, widths: Sequence[int] = (32, 64, 128)) -> None:
         super().__init__()
-        check_classes(classes, network="CifarVGG")
+        check_class_count(classes, network="CifarVGG")
         if not widths or any(int(width) < 1 for width in widths):
             raise ValueError(f"CifarVGG: widths must list at least one width, each at least 1, got {list(widths)}")
         layers: list[nn.Module] = []

@@ -7,7 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from advlab.models.networks.shapes import Shape, check_classes, output_shape
+from advlab.data.content import Shape
+from advlab.models.networks.shapes import check_class_count, output_shape
 
 
 class ScaledTanh(nn.Module):
@@ -26,7 +27,7 @@ class _Column(nn.Module):
     def __init__(self, *, input_shape: Shape, classes: int, activation: type[nn.Module], groups: int) -> None:
         super().__init__()
         network = type(self).__name__
-        check_classes(classes, network=network)
+        check_class_count(classes, network=network)
         # Max-pooling comes before the activation: both are monotone, so they commute, and this way round the
         # activation works on a quarter of the values.
         self.features = nn.Sequential(

@@ -7,7 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from advlab.models.networks.shapes import Shape, check_classes, output_shape
+from advlab.data.content import Shape
+from advlab.models.networks.shapes import check_class_count, output_shape
 
 
 class LeNet(nn.Module):
@@ -23,7 +24,7 @@ class LeNet(nn.Module):
 
     def __init__(self, *, input_shape: Shape, classes: int, hidden: int = 500) -> None:
         super().__init__()
-        check_classes(classes, network="LeNet")
+        check_class_count(classes, network="LeNet")
         if hidden < 1:
             raise ValueError(f"LeNet: hidden must be at least 1, got {hidden}")
         self.conv1 = nn.Conv2d(input_shape[0], 20, 5)

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from advlab.models.networks.shapes import Shape, check_classes
+from advlab.data.content import Shape
+from advlab.models.networks.shapes import check_class_count
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
@@ -26,7 +27,7 @@ class MLP(nn.Module):
         self, *, input_shape: Shape, classes: int, hidden: Sequence[int] = (512, 512), activation: str = "relu"
     ) -> None:
         super().__init__()
-        check_classes(classes, network="MLP")
+        check_class_count(classes, network="MLP")
         if len(input_shape) != 3 or any(int(size) < 1 for size in input_shape):
             raise ValueError(f"MLP: input_shape must be (channels, height, width), each at least 1, got {input_shape}")
         if any(int(width) < 1 for width in hidden):

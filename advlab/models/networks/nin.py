@@ -7,7 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from advlab.models.networks.shapes import Shape, check_classes, output_shape
+from advlab.data.content import Shape
+from advlab.models.networks.shapes import check_class_count, output_shape
 
 
 class NiN(nn.Module):
@@ -24,7 +25,7 @@ class NiN(nn.Module):
 
     def __init__(self, *, input_shape: Shape, classes: int, dropout: float = 0.5) -> None:
         super().__init__()
-        check_classes(classes, network="NiN")
+        check_class_count(classes, network="NiN")
         self.features = nn.Sequential(
             *_convolution(input_shape[0], 192, 5),
             *_convolution(192, 160, 1),

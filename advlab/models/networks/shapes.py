@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-Shape = tuple[int, int, int]
+from advlab.data.content import Shape
 
 
 def output_shape(layers: nn.Module, input_shape: Shape, *, network: str, smallest: int) -> Shape:
@@ -32,7 +32,7 @@ def output_shape(layers: nn.Module, input_shape: Shape, *, network: str, smalles
     return int(shape[1]), int(shape[2]), int(shape[3])
 
 
-def check_classes(classes: int, *, network: str) -> None:
+def check_class_count(classes: int, *, network: str) -> None:
     """Raises ValueError unless there are at least two classes."""
     if classes < 2:
         raise ValueError(f"{network}: classes must be at least 2, got {classes}")

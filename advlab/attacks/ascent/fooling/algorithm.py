@@ -13,13 +13,13 @@ from advlab.attacks.ascent.fooling.level_records import LevelRecords
 from advlab.attacks.ascent.fooling.params import Fooling
 from advlab.attacks.interface import checked_result, examined
 from advlab.attacks.logits import cross_entropy_cotangent
-from advlab.attacks.network import Model
+from advlab.attacks.network import LogitsFunction
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult, AttackResult
 from advlab.attacks.status import Status
 
 GREY_LEVELS = 255.0  # the cited step rule is in units of one grey level of an 8-bit image
-GOES_ON = -1  # in place of a `Status`: the ascent does not end here
+STILL_ASCENDING = -1  # in place of a `Status`: the ascent does not end here
 
 
 def run(problem: Problem, attack: Fooling) -> AlgorithmResult:
@@ -29,7 +29,7 @@ def run(problem: Problem, attack: Fooling) -> AlgorithmResult:
 
 def fooling_levels(
     attack: Fooling,
-    model: Model,
+    model: LogitsFunction,
     starts: Tensor,
     targets: Tensor,
     *,
@@ -97,14 +97,14 @@ def ascend_to_levels(problem: Problem, attack: Fooling, levels: Sequence[float])
         higher = log_p > highest_log_p
         likeliest = torch.where(higher[:, None, None, None], x, likeliest)
         highest_log_p = torch.where(higher, log_p, highest_log_p)
-        over = ended != GOES_ON
-        newly = records.newly_reached(p, image)
-        if bool(newly.any() | over.any()):  # the only time in a step that the host waits for the device
-            records.write_reached(newly, image, x, step)
-            records.write_missed(over, image, likeliest, step, ended)
-            left = ~over
-            image, next_x, targets = image[left], next_x[left], targets[left]
-            likeliest, highest_log_p = likeliest[left], highest_log_p[left]
+        finished = ended != STILL_ASCENDING
+        first_reached = records.newly_reached(p, image)
+        if bool(first_reached.any() | finished.any()):  # the only time in a step that the host waits for the device
+            records.write_reached(first_reached, image, x, step)
+            records.write_missed(finished, image, likeliest, step, ended)
+            ascending = ~finished
+            image, next_x, targets = image[ascending], next_x[ascending], targets[ascending]
+            likeliest, highest_log_p = likeliest[ascending], highest_log_p[ascending]
         x = next_x
     return records.results()
 
@@ -112,7 +112,7 @@ def ascend_to_levels(problem: Problem, attack: Fooling, levels: Sequence[float])
 def step_from(
     x: Tensor, slope: Tensor, log_p: Tensor, attack: Fooling, bounds: tuple[float, float]
 ) -> tuple[Tensor, Tensor]:
-    """The images one step on, inside the bounds, and why an ascent ends here (a `Status`, or GOES_ON).
+    """The images one step on, inside the bounds, and why an ascent ends here (a `Status`, or STILL_ASCENDING).
 
     With g = dp/dx in grey levels, the step is min(max_lr, min(early, late (1 - p)) / ||g||^2) g. The gradient comes as that
     of log p and is scaled by p in float64: p itself underflows in float32 far from the target.
@@ -136,7 +136,7 @@ def step_from(
     vanished = (unclipped == x).flatten(1).all(1)
     clipped = unclipped.clamp(low, high)
     held = (clipped == x).flatten(1).all(1)
-    ended = torch.where(held, int(Status.NO_FLIP_AT_SATURATION), GOES_ON)
+    ended = torch.where(held, int(Status.NO_FLIP_AT_SATURATION), STILL_ASCENDING)
     ended = torch.where(vanished, int(Status.ZERO_GRADIENT), ended)
     return clipped, torch.where(torch.isfinite(norm), ended, int(Status.NONFINITE))
 

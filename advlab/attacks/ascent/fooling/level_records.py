@@ -38,27 +38,27 @@ class LevelRecords:
         """(L, n) bool: which levels the probabilities `p` (n,) of the images `image` (n,) reach for the first time."""
         return (p >= self.thresholds) & ~self.reached[:, image]
 
-    def write_reached(self, newly: Tensor, image: Tensor, x: Tensor, step: int) -> None:
-        """Points `x` (n, C, H, W) of the images `image` (n,) are the results of the levels `newly` (L, n)."""
+    def write_reached(self, first_reached: Tensor, image: Tensor, x: Tensor, step: int) -> None:
+        """Points `x` (n, C, H, W) of the images `image` (n,) are the results of the levels `first_reached` (L, n)."""
         for level in range(len(self.adv)):
-            rows = newly[level]
+            rows = first_reached[level]
             index = image[rows]
             self.adv[level][index], self.steps[level, index] = x[rows], step
             self.status[level, index] = int(Status.SUCCESS)
             self.reached[level, index] = True
 
-    def write_missed(self, over: Tensor, image: Tensor, likeliest: Tensor, step: int, ended: Tensor) -> None:
-        """For the rows `over` (n,) that end here, the results of the levels that they have not reached.
+    def write_missed(self, finished: Tensor, image: Tensor, likeliest: Tensor, step: int, ended: Tensor) -> None:
+        """For the rows `finished` (n,) that end here, the results of the levels that they have not reached.
 
         Args:
-            over: (n,) bool.
+            finished: (n,) bool.
             image: (n,) which image of the problem each row is.
             likeliest: (n, C, H, W) the point of highest probability.
             step: number of steps so far.
             ended: (n,) the `Status` that says why.
         """
         for level in range(len(self.adv)):
-            rows = over & ~self.reached[level, image]
+            rows = finished & ~self.reached[level, image]
             index = image[rows]
             self.adv[level][index], self.steps[level, index] = likeliest[rows], step
             self.status[level, index] = ended[rows]

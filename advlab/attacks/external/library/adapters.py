@@ -31,7 +31,7 @@ def foolbox_attack(problem: Problem, params: Library, cls: type) -> LibraryAttac
     if issubclass(cls, foolbox.attacks.base.FixedEpsilonAttack) and not params.epsilon:
         raise ValueError("it has a fixed length: give epsilon")
     attack = cls(**params.options)
-    model = PyTorchModel(CountedModule(problem, unit=True), bounds=(0, 1), device=problem.x.device)
+    model = PyTorchModel(CountedModule(problem, unit_interval=True), bounds=(0, 1), device=problem.x.device)
 
     def call(x: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
         criterion: Any = foolbox.criteria.Misclassification(labels)
@@ -54,7 +54,7 @@ def torchattacks_attack(problem: Problem, params: Library, cls: type) -> Library
     Raises:
         ValueError: it takes no targets.
     """
-    attack = cls(CountedModule(problem, unit=True), **params.options)
+    attack = cls(CountedModule(problem, unit_interval=True), **params.options)
     attack.set_device(problem.x.device)
     if problem.targets is not None:
         if "targeted" not in attack.supported_mode:
@@ -79,7 +79,7 @@ def art_attack(problem: Problem, params: Library, cls: type) -> LibraryAttack:
     if problem.targets is not None and "targeted" not in names:
         raise ValueError("it takes no targets")
     classifier = PyTorchClassifier(
-        model=CountedModule(problem, unit=True), loss=torch.nn.CrossEntropyLoss(), input_shape=tuple(problem.x.shape[1:]),
+        model=CountedModule(problem, unit_interval=True), loss=torch.nn.CrossEntropyLoss(), input_shape=tuple(problem.x.shape[1:]),
         nb_classes=problem.classes, clip_values=(0.0, 1.0), device_type="gpu" if problem.x.is_cuda else "cpu",
     )  # fmt: skip
     options: dict[str, Any] = {"verbose": False} if "verbose" in names else {}

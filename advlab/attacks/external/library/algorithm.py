@@ -11,7 +11,7 @@ from torch import Tensor
 
 from advlab.attacks.external.counted_module import images_inside, seeded
 from advlab.attacks.external.library.adapters import ADAPTERS
-from advlab.attacks.external.library.catalogue import LIBRARIES, attack_class, quiet
+from advlab.attacks.external.library.catalogue import LIBRARIES, attack_class, silenced
 from advlab.attacks.external.library.params import Library
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
@@ -35,7 +35,7 @@ def run(problem: Problem, params: Library) -> AlgorithmResult:
     if not len(problem):
         return AlgorithmResult(adv, status, torch.zeros_like(status), facts=facts)
     low, extent = problem.bounds[0], problem.extent
-    with blamed(params), quiet(), torch.enable_grad():
+    with errors_naming(params), silenced(), torch.enable_grad():
         library_attack = ADAPTERS[params.library](problem, params, cls)
         for start in range(0, len(problem), problem.batch_size):
             rows = slice(start, min(start + problem.batch_size, len(problem)))
@@ -53,7 +53,7 @@ def run(problem: Problem, params: Library) -> AlgorithmResult:
 
 
 @contextlib.contextmanager
-def blamed(params: Library) -> Iterator[None]:
+def errors_naming(params: Library) -> Iterator[None]:
     """Name the library and the attack in whatever it raises.
 
     Raises:

@@ -16,7 +16,7 @@ from advlab.errors import suggest
 
 
 @dataclass(frozen=True)
-class Home:
+class LibraryLocation:
     """Where a library keeps its attacks.
 
     Attributes:
@@ -32,9 +32,11 @@ class Home:
 
 
 LIBRARIES = {
-    "foolbox": Home("foolbox", "foolbox.attacks", "foolbox.attacks.base", "Attack"),
-    "torchattacks": Home("torchattacks", "torchattacks", "torchattacks.attack", "Attack"),
-    "art": Home("adversarial-robustness-toolbox", "art.attacks.evasion", "art.attacks.attack", "EvasionAttack"),
+    "foolbox": LibraryLocation("foolbox", "foolbox.attacks", "foolbox.attacks.base", "Attack"),
+    "torchattacks": LibraryLocation("torchattacks", "torchattacks", "torchattacks.attack", "Attack"),
+    "art": LibraryLocation(
+        "adversarial-robustness-toolbox", "art.attacks.evasion", "art.attacks.attack", "EvasionAttack"
+    ),
 }
 
 
@@ -58,11 +60,11 @@ def attacks_of(library: str) -> dict[str, type]:
     Raises:
         ValueError: the library is missing.
     """
-    home = LIBRARIES[library]
+    location = LIBRARIES[library]
     try:
-        with quiet():
-            module = importlib.import_module(home.attacks)
-            base = getattr(importlib.import_module(home.base_module), home.base)
+        with silenced():
+            module = importlib.import_module(location.attacks)
+            base = getattr(importlib.import_module(location.base_module), location.base)
     except ImportError as error:
         raise ValueError(f'{library} does not import ({error}): pip install "advlab[peers]"') from error
     return {
@@ -79,11 +81,11 @@ def check_options(params: Library, cls: type) -> None:
         ValueError: names the option, and one that is spelt alike.
     """
     parameters = inspect.signature(cls).parameters
-    named = [name for name, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    parameter_names = [name for name, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     if params.library != "foolbox":
-        named = named[1:]  # the model comes first
+        parameter_names = parameter_names[1:]  # the model comes first
     follow_from_the_call = {"targeted"} if params.library == "art" else set()
-    options = sorted(set(named) - follow_from_the_call)
+    options = sorted(set(parameter_names) - follow_from_the_call)
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for name in params.options:
         if name in follow_from_the_call:
@@ -99,7 +101,7 @@ def check_options(params: Library, cls: type) -> None:
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def silenced() -> Iterator[None]:
     """No prints, warnings and log lines of the library."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)

@@ -21,7 +21,7 @@ def run(problem: Problem, params: PluginAttack) -> AlgorithmResult:
     Raises:
         ValueError: it returns something else than images of the same shape.
     """
-    model = CountedModule(problem, unit=False)
+    model = CountedModule(problem, unit_interval=False)
     adv, status = problem.x.clone(), torch.full_like(problem.labels, int(Status.MAX_ITER))
     seed = params.options.get("seed", 0)
     for start in range(0, len(problem), problem.batch_size):

@@ -10,7 +10,7 @@ from advlab.attacks.gradient_search.hot_cold.params import HotCold
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
 
-FEW = 4  # images are few where a batch holds at least so many times their number
+ROOM_FOR_COPIES = 4  # an image is copied within a batch only if the batch holds at least so many times the images
 
 
 def run(problem: Problem, params: HotCold) -> AlgorithmResult:
@@ -48,7 +48,7 @@ def products(problem: Problem, x: Tensor, cotangents: Tensor) -> Tensor:
     Few images fill the batch with copies of themselves, so that one backward gives several products of each.
     """
     n, m = cotangents.shape[:2]
-    copies = min(m, problem.batch_size // n if FEW * n <= problem.batch_size else 1)
+    copies = min(m, problem.batch_size // n if ROOM_FOR_COPIES * n <= problem.batch_size else 1)
     at = problem.linearise(x.repeat_interleave(copies, 0))
     parts: list[Tensor] = []
     for part in cotangents.split(copies, dim=1):
