@@ -13,6 +13,7 @@ from typing import Any
 
 from advlab.config.folder import config_folder, package_folder
 from advlab.config.registry import Registry
+from advlab.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +49,23 @@ SOURCES = {
 
 
 def declared_classes(group: str) -> dict[str, str]:
-    """Class names of a group in lower case -> `module:class`, read from the text of its files without importing them."""
+    """Class names of a group in lower case -> `module:class`, read from the text of its files without importing them.
+
+    Raises:
+        ConfigError: two classes of the group have names that differ in case alone.
+    """
     package, pattern = SOURCES[group]
     folder = package_folder(package)
-    targets = {}
+    targets: dict[str, str] = {}
     for path in sorted(folder.glob(pattern)):
         module = ".".join([package, *path.relative_to(folder).with_suffix("").parts])
         for class_name in re.findall(r"^class (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
-            targets[class_name.lower()] = f"{module}:{class_name}"
+            name, target = class_name.lower(), f"{module}:{class_name}"
+            if name in targets:
+                raise ConfigError(
+                    f"two classes of the group {group} are called {name!r}: {targets[name]} and {target}: rename one"
+                )
+            targets[name] = target
     return targets
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +63,17 @@ def test_long_lists_and_long_texts_stay_readable() -> None:
     assert len(long) < 3100
     assert long.startswith("fault")
     assert long.endswith("remedy")
+
+
+def test_two_classes_whose_names_differ_in_case_alone_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "first.py").write_text("class HotCold:\n    pass\n")
+    monkeypatch.setattr(components, "package_folder", lambda package: tmp_path)
+    assert components.declared_classes("probe") == {"hotcold": "advlab.probes.first:HotCold"}
+    (tmp_path / "second.py").write_text("class Hotcold:\n    pass\n")
+    with pytest.raises(ConfigError, match=r"probe.* 'hotcold'.*first:HotCold.*second:Hotcold"):
+        components.declared_classes("probe")
 
 
 @pytest.mark.parametrize("family", sorted(components.REGISTRIES))
