@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -20,8 +19,6 @@ class CifarAlexNet(nn.Module):
 
     Raises ValueError when images are smaller than 11x11 pixels or there are fewer than two classes.
     """
-
-    classification_layer: ClassVar[str] = "classifier"
 
     def __init__(self, *, input_shape: Shape, classes: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -61,8 +58,6 @@ class CifarVGG(nn.Module):
     Raises ValueError when images are smaller than 2^blocks pixels, a width is below 1, or there are fewer than two
     classes.
     """
-
-    classification_layer: ClassVar[str] = "classifier"
 
     def __init__(self, *, input_shape: Shape, classes: int, widths: Sequence[int] = (32, 64, 128)) -> None:
         super().__init__()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
@@ -21,8 +19,6 @@ class ScaledTanh(nn.Module):
 
 class _Column(nn.Module):
     """conv 7x7-100, conv 4x4-150, conv 4x4-250, each followed by maxpool 2, then fc 300 and the classifier."""
-
-    classification_layer: ClassVar[str] = "fc2"
 
     def __init__(self, *, input_shape: Shape, classes: int, activation: type[nn.Module], groups: int) -> None:
         super().__init__()

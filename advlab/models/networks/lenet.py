@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
@@ -19,8 +17,6 @@ class LeNet(nn.Module):
 
     Raises ValueError when the images are too small or there are fewer than two classes.
     """
-
-    classification_layer: ClassVar[str] = "ip2"
 
     def __init__(self, *, input_shape: Shape, classes: int, hidden: int = 500) -> None:
         super().__init__()

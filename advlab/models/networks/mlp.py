@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -20,8 +19,6 @@ class MLP(nn.Module):
 
     Raises ValueError when a width, the input shape, the number of classes or the activation is not usable.
     """
-
-    classification_layer: ClassVar[str] = "classifier"
 
     def __init__(
         self, *, input_shape: Shape, classes: int, hidden: Sequence[int] = (512, 512), activation: str = "relu"

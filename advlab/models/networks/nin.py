@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
@@ -20,8 +18,6 @@ class NiN(nn.Module):
 
     Raises ValueError when images are smaller than 5x5 pixels or there are fewer than two classes.
     """
-
-    classification_layer: ClassVar[str] = "classifier"
 
     def __init__(self, *, input_shape: Shape, classes: int, dropout: float = 0.5) -> None:
         super().__init__()
