@@ -28,6 +28,7 @@ class AttackTraits:
         extra_inputs: names of further tensors that the call takes.
         needs_first_gradient: needs one gradient at each image itself, that of `first_cotangent` . logits. It is computed
             by the same forward that checks the images (`Problem.first_gradients`).
+        version: raised when the algorithm gives other images: a run that began with another version is not resumed.
     """
 
     targeted: ClassVar[Literal["never", "optional", "always"]] = "never"
@@ -36,6 +37,7 @@ class AttackTraits:
     needs_correct: ClassVar[bool] = True
     extra_inputs: ClassVar[tuple[str, ...]] = ()
     needs_first_gradient: ClassVar[bool] = False
+    version: ClassVar[int] = 1
 
     @classmethod
     def algorithm(cls) -> Any:

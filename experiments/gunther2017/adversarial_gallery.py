@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from advlab.attacks import FGS, FGV, Attack, HotCold
+from advlab.attacks.versions import attack_versions, check_attack_versions
 from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
 from advlab.statistics.claims import Claim
 
@@ -77,11 +78,16 @@ class AdversarialGallery(Experiment):
         return {"FGS": FGS(discrete=True), "FGV": FGV(discrete=True), "HC-1": HotCold(hot=1, discrete=True)}
 
     def prepare(self, ctx: Context) -> dict[str, Any]:
-        """The samples of the columns, ordered by class."""
-        return {"samples": self.measurement().chosen_samples(self, ctx)}
+        """The samples of the columns, ordered by class, and the versions of the attacks."""
+        return {"samples": self.measurement().chosen_samples(self, ctx)} | attack_versions(self.attacks())
 
     def cells(self, ctx: Context) -> list[Cell]:
-        """A column each."""
+        """A column each.
+
+        Raises:
+            ResultError: the run was begun with another version of an attack.
+        """
+        check_attack_versions(ctx.prepared, self.attacks())
         return [
             Cell(f"column-{n:03d}-{sample}", {"column": n, "sample": sample})
             for n, sample in enumerate(ctx.prepared["samples"])

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from advlab.attacks import Attack
+from advlab.attacks.versions import attack_versions, check_attack_versions
 from advlab.errors import ConfigError
 from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
 from advlab.statistics.claims import Claim, judge
@@ -114,12 +116,21 @@ class AttackSurvey(Experiment):
             transfer_settings(settings, choice)
 
     def prepare(self, ctx: Context) -> dict[str, Any]:
-        """The images, and the weights of the other networks."""
+        """The images, the weights of the other networks, and the attack's version."""
         facts: dict[str, Any] = self.measurement().prepare(self, ctx)
-        return facts
+        return facts | attack_versions(self.attacks(ctx))
+
+    def attacks(self, ctx: Context) -> dict[str, Attack]:
+        """The attack by its name."""
+        return {str(ctx.settings.nodes["attack"]["name"]): ctx.settings.attack}
 
     def cells(self, ctx: Context) -> list[Cell]:
-        """Some images a cell; all of them where the attack finds one perturbation for the set."""
+        """Some images a cell; all of them where the attack finds one perturbation for the set.
+
+        Raises:
+            ResultError: the run was begun with another version of the attack.
+        """
+        check_attack_versions(ctx.prepared, self.attacks(ctx))
         samples = ctx.prepared["samples"]
         assert ctx.data is not None
         values_per_sample = math.prod(ctx.data.shape) * self.attacks_per_image(len(ctx.data.classes))

@@ -21,7 +21,7 @@ from advlab.attacks.status import Status
 from advlab.config import components
 from advlab.config.settings import resolve
 from advlab.data.images import ImageData, tensor_digest
-from advlab.errors import ConfigError, MeasurementError
+from advlab.errors import ConfigError, MeasurementError, ResultError
 from advlab.lab.context import Context
 from advlab.models.classifier import Classifier
 from advlab.models.forward import Execution, Forward
@@ -173,6 +173,18 @@ def test_nothing_to_show_is_an_error_and_little_a_warning(
     monkeypatch.setattr(Gallery, "attacks", lambda self: {"FGS": Swap(), "FGV": Swap(shift=2), "HC-1": Swap()})
     with pytest.raises(MeasurementError, match=r"experiment\.candidates"):
         context(tmp_path, data)
+
+
+def test_a_run_of_another_version_of_an_attack_does_not_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ctx = context(tmp_path, images())
+    experiment = ctx.settings.experiment
+    assert list(ctx.prepared) == ["samples"]  # the attacks of this test are of version 1
+    assert len(experiment.cells(ctx)) == 4
+    monkeypatch.setattr(Gallery, "attacks", PAPERS_ATTACKS)
+    with pytest.raises(ResultError, match=r"another version of the attack FGS \(1, it is 2 now\).*new run"):
+        experiment.cells(ctx)
+    ctx.prepared["attack_versions"] = {"FGS": 2, "FGV": 2, "HC-1": 2}
+    assert len(experiment.cells(ctx)) == 4
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])

@@ -14,14 +14,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advlab.attacks import Attack
+from advlab.attacks import FGS, Attack
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
 from advlab.config import components
 from advlab.config.settings import Settings, resolve
 from advlab.data.images import ImageData, tensor_digest
-from advlab.errors import ConfigError
+from advlab.errors import ConfigError, ResultError
 from advlab.lab.context import Context
 from advlab.models.classifier import Classifier, frozen
 from advlab.models.forward import Execution, Forward
@@ -281,6 +281,47 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     again = json.loads((run / "manifest.json").read_text())
     assert again["attacked"]["images"] == 3
     assert 0 < again["backwards"] < first["backwards"]
+
+
+def test_a_run_of_another_version_of_the_attack_does_not_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ctx = context(tmp_path)
+    experiment = ctx.settings.experiment
+    assert "attack_versions" not in ctx.prepared  # version 1: the plan is as it was before there were versions
+    assert experiment.cells(ctx)
+    monkeypatch.setattr(Straight, "version", 2)
+    with pytest.raises(ResultError, match=r"another version of the attack straight \(1, it is 2 now\).*new run"):
+        experiment.cells(ctx)
+    begun_now = context(tmp_path)
+    assert begun_now.prepared["attack_versions"] == {"straight": 2}
+    assert experiment.cells(begun_now)
+    monkeypatch.setattr(Straight, "version", 1)
+    with pytest.raises(ResultError, match=r"straight \(2, it is 1 now\)"):
+        experiment.cells(begun_now)
+
+
+@pytest.mark.parametrize("name", ["fgs", "fgv", "hot_cold", "saliency"])
+def test_a_run_that_the_search_before_this_one_began_does_not_go_on(name: str, tmp_path: Path) -> None:
+    ctx = context(tmp_path, attack={"name": name})
+    assert ctx.prepared["attack_versions"] == {name: 2}
+    del ctx.prepared["attack_versions"]  # as in a plan of advlab 0.1
+    with pytest.raises(ResultError, match=f"another version of the attack {name} "):
+        ctx.settings.experiment.cells(ctx)
+
+
+def test_an_interrupted_run_of_another_version_ends_in_one_message(
+    cli: Callable[..., Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = cli("experiment=attack_survey", "attack=fgs", "run.preset=tiny", "recipe.epochs=1")
+    assert ended.code == 0, ended.err
+    (run,) = (tmp_path / "outputs/attack_survey").glob("*/v001")
+    for path in (run / "manifest.json", run / "table.csv", *(run / "cells").glob("*.csv")):
+        path.unlink()
+    monkeypatch.setattr(FGS, "version", FGS.version + 1)
+    ended = cli("resume", str(run))
+    assert ended.code == 2
+    assert "another version of the attack fgs" in ended.err
+    assert "Traceback" not in ended.err
+    assert not list((run / "cells").glob("*.csv"))
 
 
 def test_several_runs_are_listed_and_drawn_together(cli: Callable[..., Ended], tmp_path: Path) -> None:
