@@ -1,7 +1,7 @@
 """The call of every attack: checks, the algorithm on the images that can be attacked, and every returned image classified.
 
 Three objects follow each other: `ExaminedImages` (all N images, classified), the `Problem` in it (the eligible ones, handed
-to the algorithm) and the `AttackResult` (all N again). None of them changes.
+to the algorithm) and the `AttackResult` (all N again). Only the counts of the problem's network change.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an algorithm is handed: the images to attack and the network's logits and gradients; nothing in it changes."""
+"""What an algorithm is handed: the images to attack and the network's logits and gradients."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from advlab.attacks.network import CountedNetwork, Linearisation
 class Problem:
     """The eligible images of one call; the network is in evaluation mode and its parameters take no gradients.
 
+    An algorithm changes nothing in it but the counts of `network`.
+
     Attributes:
         network: images (n, C, H, W) in the units of `bounds` to logits (n, K), counted.
         x: (N, C, H, W) float, inside `bounds`.
-        labels: (N,) int64 reference classes, which are the predictions at `x`.
+        labels: (N,) int64 classes to leave: the predictions at `x` for attacks that need correct images (`needs_correct`),
+            and for set-level ones.
         targets: (N,) int64 classes to reach, or None: any other class will do.
         logits: (N, K) at `x`.
         bounds: lowest and highest pixel value.

@@ -14,7 +14,7 @@ class AlgorithmResult:
 
     Attributes:
         adv: (N, C, H, W) the image to return for each, adversarial or not.
-        status: (N,) int64 of `Status`; what claims SUCCESS is checked again.
+        status: (N,) int64 of `Status`. A SUCCESS is a claim: `interface.checked_result` classifies `adv` once more.
         steps: (N,) int64 iterations.
         epsilon: (N,) the weight w of the direction in x + w eta, in units of the bounds' length; NaN where there is none.
             None: the attack has no such weight.

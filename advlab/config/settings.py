@@ -69,9 +69,8 @@ def resolve(
     drop_unused_groups(nodes, experiment_class, explicit)
     built: dict[str, Any] = {}
     for group in components.REGISTRIES:
-        if (
-            group == "recipe"
-        ):  # presets may look at dataset and model, and set keys of the groups that are built from here on
+        # presets may look at dataset and model, and set keys of the groups that are built from here on
+        if group == "recipe":
             presets = experiment_class.presets(run.preset, built["dataset"], built["model"])
             apply_presets(nodes, presets, explicit)
         built[group], nodes[group] = build_component(group, nodes[group])

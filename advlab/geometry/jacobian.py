@@ -45,9 +45,8 @@ class Jacobian:
     def __init__(self, call: Call, x: Tensor) -> None:
         with torch.inference_mode(False), torch.enable_grad():
             self._x = x.detach().clone(memory_format=torch.preserve_format).requires_grad_()
-            self._y = call(
-                self._x.clone()
-            )  # a copy, for a network may write to its input, which autograd forbids for a leaf
+            # a copy, for a network may write to its input, which autograd forbids for a leaf
+            self._y = call(self._x.clone())
             if self._y.ndim != 2 or len(self._y) != len(x):
                 raise ValueError(f"{len(x)} images must give ({len(x)}, R) features, got {tuple(self._y.shape)}")
             if not self._y.requires_grad:

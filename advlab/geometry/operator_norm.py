@@ -19,7 +19,7 @@ IN_PLACE = {operator.iadd: operator.add, operator.isub: operator.sub, operator.i
             operator.itruediv: operator.truediv}  # fmt: skip
 SUMS = frozenset({operator.add, operator.sub, torch.add, torch.sub, "add", "sub"})
 JOINS = frozenset({torch.cat, torch.concat, torch.concatenate, torch.stack})
-# the pieces together have the norm of the whole
+# They split a tensor: the squared L2 norms of the parts add up to that of the tensor, so that the constant is 1.
 SPLITS = frozenset({torch.chunk, torch.split, torch.unbind, "chunk", "split", "unbind"})
 CONSTANTS = frozenset({"size", "dim", "numel", "get_device", "is_floating_point"})  # do not depend on a tensor's values
 

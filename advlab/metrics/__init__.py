@@ -1,1 +1,1 @@
-"""Numbers with intervals: what a claim is checked with."""
+"""Numbers about images, scores and distances: Mantel's test, SSIM, PASS, objectives."""

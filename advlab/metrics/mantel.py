@@ -12,9 +12,8 @@ from torch import Tensor
 from advlab.metrics.distances import point_count
 from advlab.metrics.mantel_permutations import ENTRIES_AT_ONCE, count_reached
 
-CONSTANT_TOLERANCE = (
-    1e-12  # a matrix is constant when (largest - smallest) / largest distance is at most this: rounding
-)
+# A matrix is constant when (largest - smallest) / largest distance is at most this: rounding.
+CONSTANT_TOLERANCE = 1e-12
 TIE_TOLERANCE = 1e-10  # a permuted |r| that is below |r| by at most this counts as equal: rounding
 
 

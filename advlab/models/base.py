@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from advlab.data.content import Shape
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # loads torch, and models are listed and described without it
     from torch import nn
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from advlab.data.content import Shape
 from advlab.models.base import Model
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # loads torch, and models are listed and described without it
     from torch import nn
 
 

@@ -10,7 +10,7 @@ from advlab.data.content import Shape
 from advlab.errors import ModelError
 from advlab.models.base import Model
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # loads torch, and models are listed and described without it
     from torch import nn
 
 

@@ -11,7 +11,7 @@ from advlab.data.content import Shape
 from advlab.errors import ModelError, suggest
 from advlab.models.base import Model
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # loads torch, and models are listed and described without it
     from torch import Tensor, nn
 
 # Evaluation protocol of the first published weights: (crop size, resize size) in pixels; 224 of 256 for all others.

@@ -39,7 +39,7 @@ class BatchedMLPs:
     ) -> None:
         if networks < 1 or len(widths) < 2 or min(widths) < 1 or deviation < 0:
             raise ValueError(
-                f"count and widths must be above 0, deviation 0 or more, got {networks}, {list(widths)} and {deviation}"
+                f"networks and widths must be above 0, deviation 0 or more, got {networks}, {list(widths)} and {deviation}"
             )
         self.weights = [
             (torch.randn(m, n, generator=generator) * (deviation or m**-0.5)).to(device).expand(networks, m, n).clone()

@@ -65,8 +65,7 @@ def unit(gradient: Tensor) -> Tensor:
     finite = torch.isfinite(norms)
     scale = torch.where((norms > 0) & finite, 1 / norms, 0.0)
     normalised = flat * scale.clamp_max(1e38).to(flat.dtype)
-    if flat.device.type != "cpu" or not bool(
-        finite.all()
-    ):  # 0 times infinity is NaN; a GPU would wait for the question
+    # 0 times infinity is NaN; on a GPU it is replaced unasked, since the host would have to wait for the answer
+    if flat.device.type != "cpu" or not bool(finite.all()):
         normalised.nan_to_num_(0.0, 0.0, 0.0)
     return normalised.view_as(gradient)

@@ -16,14 +16,14 @@ from advlab.attacks.status import Status
 
 ROWS = 1024  # directions in memory at a time; no result depends on it
 
-# From a slice of n images: (n, m, K) cotangents omega and (n, m, C, H, W) gradients J' omega, m of each an image.
+# Gives, for a slice of n images, m directions of each: (n, m, K) cotangents omega and (n, m, C, H, W) gradients J' omega.
 GradientDirections = Callable[[slice], tuple[Tensor, Tensor]]
 
 
 def first_gradient(
     problem: Problem, cotangent: Callable[[Tensor, Tensor, Tensor | None], Tensor]
 ) -> GradientDirections:
-    """One direction an image, J' cotangent, of which the check of the images gave the gradient (`Problem.first_gradients`)."""
+    """One direction for each image: the gradient that was computed when the images were checked (`Problem.first_gradients`)."""
     omega = cotangent(problem.logits, problem.labels, problem.targets)
     gradients = problem.x if problem.first_gradients is None else problem.first_gradients  # None: there are no images
     return lambda rows: (omega[rows, None], gradients[rows, None])
@@ -44,8 +44,8 @@ def attack_along(
         problem: the images.
         params: hyperparameters.
         directions: gives cotangents and gradients.
-        signs: take the signs of the gradients; otherwise these, divided by the largest absolute value.
-        per_image: directions an image, m.
+        signs: eta is the signs of the gradient; otherwise the gradient over its largest absolute value.
+        per_image: m, the number of directions of each image.
         goals: (N, m) classes that count as success instead of any but the label; None: those
             that the attack names by its `goal`.
     """
@@ -98,7 +98,8 @@ def nearest_flips(
     ray, weight, status, steps = ray[chosen], weight[chosen], status[chosen], steps.view(n, m).sum(1)
     weight = torch.where(status == Status.NO_FLIP_AT_SATURATION, params.epsilon or params.largest, weight)
     moved = (ray >= 0).nonzero()[:, 0]
-    if goals is not None and problem.targets is None:  # else a failure would pass for a success: another class than hot
+    # a failure is returned unmoved: it may have reached another class than its goal, which would count as a success
+    if goals is not None and problem.targets is None:
         moved = moved[status[moved] == Status.SUCCESS]
     adv = x.clone()
     adv[moved] = rays.at(ray[moved], weight[moved])
@@ -107,7 +108,10 @@ def nearest_flips(
 
 
 def first_of_each(weight: Tensor, status: Tensor, largest: float) -> Tensor:
-    """(n,) indices into the n * m directions: an image's first flip or, without one, the direction that says why not."""
+    """(n,) indices into the n * m directions: for each image the direction with the smallest flipping weight.
+
+    Without one it is a direction whose status explains it: NONFINITE, then NO_FLIP_AT_SATURATION, then ZERO_GRADIENT.
+    """
     order = torch.full_like(weight, 3.0)
     for value, reason in enumerate((Status.SUCCESS, Status.NONFINITE, Status.NO_FLIP_AT_SATURATION)):
         order[status == reason] = value
@@ -117,7 +121,7 @@ def first_of_each(weight: Tensor, status: Tensor, largest: float) -> Tensor:
 
 
 def fixed_weight(rays: Rays, epsilon: float, *, classify: bool) -> SearchResult:
-    """One weight for all; the images there are only classified where one direction of several is to be chosen."""
+    """The weight `epsilon` for all rays; images are classified only where one of several directions is to be chosen."""
     rows = torch.arange(len(rays), device=rays.eta.device)
     weight = torch.full((len(rays),), epsilon, dtype=torch.float64, device=rays.eta.device)
     status = torch.full_like(rows, int(Status.NO_FLIP_AT_SATURATION))
@@ -127,7 +131,10 @@ def fixed_weight(rays: Rays, epsilon: float, *, classify: bool) -> SearchResult:
 
 
 def margin_slopes(rays: Rays, gradient: Tensor, cotangent: Tensor) -> Tensor:
-    """(R,) float64 rise of the margin per unit of weight at w = 0, were the wanted class's share of the gradient all of it.
+    """(R,) float64 estimated slope of the margin at w = 0, per unit of weight.
+
+    It is the loss's directional derivative over the pixels that clipping lets move, divided by the largest |omega|, as if
+    one logit alone caused it.
 
     Args:
         rays: R of them.

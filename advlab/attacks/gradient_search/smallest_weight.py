@@ -12,10 +12,10 @@ from advlab.attacks.gradient_search.params import GradientSearch
 from advlab.attacks.gradient_search.rays import Rays
 from advlab.attacks.status import Status
 
-AHEAD = 1.05  # steps forward are so many times as long as the secant says, so that one of them soon flips
-GROWTH = 1.5  # a step forward ends at most at so many times the weight before it
-FIRST = 1 / 4  # the first step is at most so long, in units of `largest`
-HALVE = 8  # every eighth look between a failure and a flip halves the interval, whatever the secant says
+AHEAD = 1.05  # a step ahead is so many times as long as the secant says: it should end just beyond the flip
+GROWTH = 1.5  # a step ahead ends at most at so many times the weight of the last failure
+FIRST = 1 / 4  # the first step ahead is at most so long, in units of `largest`
+HALVE = 8  # every eighth look between a failure and a flip is at the middle of the two
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def smallest_weights(rays: Rays, params: GradientSearch, slope: Tensor) -> Searc
     scanned at every step of `params.resolution` before it is called a failure.
 
     Args:
-        rays: where to look.
+        rays: R of them.
         params: hyperparameters.
         slope: (R,) float64 rise of the margin per unit of weight at the images themselves.
     """
@@ -64,13 +64,13 @@ def smallest_weights(rays: Rays, params: GradientSearch, slope: Tensor) -> Searc
 
 
 class WeightSearch:
-    """What is known of every ray; weights are counted in levels, of which 2^bisections are a step of `resolution`.
+    """The search on all R rays, and what it knows of each; weights are counted in levels, 2^bisections to a step of `resolution`.
 
     Attributes:
         failure, failure_margin: (R,) float64 the last level that does not flip, 0 at first, and the margin there.
         flip, flip_margin: (R,) float64 the first level seen to flip, infinite where there is none, and the margin there.
         end: (R,) float64 the first level that is out of reach: beyond `largest`, or with logits that are not finite.
-        slope: (R,) float64 rise of the margin per level before `failure`.
+        slope: (R,) float64 rise of the margin per level over the step that ended at `failure`; at first, at the image.
         steps: (R,) int64 forwards.
     """
 
@@ -91,36 +91,48 @@ class WeightSearch:
         self.slope, self.steps = slope * self.weight(torch.ones_like(slope)), torch.zeros_like(rows)
 
     def weight(self, level: Tensor) -> Tensor:
-        """Weights of levels."""
+        """(n,) weights w of levels (n,), `largest` at most."""
         return (level / self.step * self.params.resolution).clamp(max=self.params.largest)
 
-    def bound(self) -> Tensor:
-        """(R,) the level below which a flip would be the first of its image."""
+    def search_limit(self) -> Tensor:
+        """(R,) the level from which on a ray need not be searched.
+
+        It is the smallest known flip on any ray of the same image, or `end` where that is smaller.
+        """
         first = self.flip.new_full((len(self.rays.problem),), torch.inf)
         first.scatter_reduce_(0, self.rays.image, self.flip, "amin")
         return first[self.rays.image].minimum(self.end)
 
     def follow_margins(self) -> None:
-        """Look at one level of each ray at a time, until no level between its last failure and `bound` is left."""
+        """Look at one level of each ray at a time, until none is left between its last failure and `search_limit`."""
         while True:
-            bound = self.bound()
-            rows = (self.failure + 1 < bound).nonzero()[:, 0]
+            limit = self.search_limit()
+            rows = (self.failure + 1 < limit).nonzero()[:, 0]
             if not len(rows):
                 return
-            level = self.next_level(rows).clamp(max=bound[rows] - 1)
+            level = self.next_level(rows).clamp(max=limit[rows] - 1)
             margin, flips, classified = self.margins_at(rows, level)
             self.steps[rows] += classified
             self.record(rows, level, margin, flips)
 
     def next_level(self, rows: Tensor) -> Tensor:
-        """(n,) the level to look at next, beyond the last failure of the rays `rows`."""
+        """(n,) the level to look at next, beyond the last failure of the rays `rows`.
+
+        Nothing has flipped yet: a step ahead of the last failure. The secant through the last two margins (at first, the
+        slope at the image) says where the margin crosses zero; the step is `AHEAD` times as long as that, at least one
+        step of `resolution`, and at most what `GROWTH` or `FIRST` allow; that much where the margin does not rise. If logits
+        are not finite at a level beyond (`end`), the step goes at most half of the way to it.
+
+        Between the last failure and the flip: where the line through their two margins crosses zero. At every eighth look
+        (`HALVE`) it is the middle of the interval, which therefore shrinks even where the margin is far from a line.
+        """
         failure, margin, flip = self.failure[rows], self.failure_margin[rows], self.flip[rows]
-        # nothing has flipped yet: a step forward, to where the margin should have crossed zero
+        # nothing has flipped yet
         longest = torch.where(failure > 0, (GROWTH - 1) * failure, FIRST * self.last).clamp(min=self.step)
-        forward = torch.where(self.slope[rows] > 0, -AHEAD * margin / self.slope[rows], torch.inf)
-        ahead = (failure + forward.clamp(min=self.step).minimum(longest)).ceil()
-        wall = self.end[rows]  # where logits are not finite, it is approached by halving
-        ahead = torch.where(wall <= self.last, ahead.minimum(((failure + wall) / 2).floor()), ahead)
+        secant_step = torch.where(self.slope[rows] > 0, -AHEAD * margin / self.slope[rows], torch.inf)
+        ahead = (failure + secant_step.clamp(min=self.step).minimum(longest)).ceil()
+        end = self.end[rows]
+        ahead = torch.where(end <= self.last, ahead.minimum(((failure + end) / 2).floor()), ahead)
         # between the last failure and the flip
         share = margin / (margin - self.flip_margin[rows])
         share = torch.where(self.steps[rows] % HALVE == HALVE - 1, 0.5, share)
@@ -128,9 +140,9 @@ class WeightSearch:
         return torch.where(torch.isfinite(flip), between, ahead).maximum(failure + 1)
 
     def margins_at(self, rows: Tensor, level: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Margins and flips at levels (n,), and whether (n,) an image was classified for it.
+        """Margins (n,) and flips (n,) at levels (n,) of the rays `rows`, and (n,) bool whether an image was classified for it.
 
-        Rounded images are often those of the last failure or of the flip once more, which are known already.
+        Images in whole grey levels are often equal to that of the last failure or of the flip, whose margin is known.
         """
         margin, flips = self.failure_margin[rows], torch.zeros_like(rows, dtype=torch.bool)
         new = torch.ones_like(flips)
@@ -145,7 +157,14 @@ class WeightSearch:
         return margin, flips, new
 
     def record(self, rows: Tensor, level: Tensor, margin: Tensor, flips: Tensor) -> None:
-        """Take note of margins (n,) and flips (n,) at levels (n,) between `failure` and `flip`."""
+        """Move `failure`, `flip` or `end` of the rays `rows` to the levels (n,), by what was seen there.
+
+        Args:
+            rows: (n,) rays.
+            level: (n,) levels between `failure` and `flip`.
+            margin: (n,) margins there, NaN where logits are not finite.
+            flips: (n,) bool.
+        """
         flipped, broken = rows[flips], rows[torch.isnan(margin)]
         self.flip[flipped], self.flip_margin[flipped] = level[flips], margin[flips]
         self.end[broken], self.flip[broken] = level[torch.isnan(margin)], torch.inf  # nothing beyond it counts
@@ -157,13 +176,14 @@ class WeightSearch:
     def scan(self) -> None:
         """Look at every step of `resolution` in ascending order, until the first flip of each image.
 
-        A batch holds as many steps of each ray that is left as fit into it; those beyond a flip are not counted as steps.
+        Each forward classifies as many steps of all unfinished rays as fit into a batch. Those beyond a flip are not counted
+        in `steps`.
         """
         steps = math.ceil(self.last / self.step)
         done = 0
         while done < steps:
-            bound = self.bound()
-            rows = ((self.failure + 1 < bound) & (bound > done * self.step + 1)).nonzero()[:, 0]
+            limit = self.search_limit()
+            rows = ((self.failure + 1 < limit) & (limit > done * self.step + 1)).nonzero()[:, 0]
             if not len(rows):
                 return
             size = min(max(1, self.rays.problem.batch_size // len(rows)), steps - done)
@@ -182,7 +202,7 @@ class WeightSearch:
             done += size
 
     def result(self) -> SearchResult:
-        """What is known in the end."""
+        """The smallest flips, and the status of each ray that says why there is none."""
         flips = torch.isfinite(self.flip)
         status = torch.where(self.end <= self.last, int(Status.NONFINITE), int(Status.NO_FLIP_AT_SATURATION))
         status = torch.where(flips, int(Status.SUCCESS), status)

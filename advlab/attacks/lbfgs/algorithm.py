@@ -156,11 +156,11 @@ class PenaltySearch:
         larger = torch.where(torch.isinf(failure), 10 * torch.maximum(weight, self.balance[rows]), between)
         self.weight[rows] = torch.where(any_success, larger, weight / 10)
         settled = any_success & (failure <= SETTLED * largest_success)
-        over = hopeless | (self.runs[rows] >= self.params.searches) | settled
-        again = rows[~over]
-        start = torch.where(any_success[~over, None], self.shortest[again], self.minimiser.z[again])
-        self.minimiser.restart(again, start, 0.5 / self.weight[again])
-        return rows[over]
+        finished = hopeless | (self.runs[rows] >= self.params.searches) | settled
+        continuing = rows[~finished]
+        start = torch.where(any_success[~finished, None], self.shortest[continuing], self.minimiser.z[continuing])
+        self.minimiser.restart(continuing, start, 0.5 / self.weight[continuing])
+        return rows[finished]
 
     def _keep_shorter(self, rows: Tensor, success: Tensor) -> None:
         """Keep what the runs of `rows` (k,) have reached where it is a `success` (k,) bool and the shortest so far."""

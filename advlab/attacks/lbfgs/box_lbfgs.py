@@ -167,10 +167,10 @@ def compact(owner: Any, gone: Tensor) -> None:
     """
     tensors = {name: value for name, value in vars(owner).items() if isinstance(value, Tensor)}
     n = len(next(iter(tensors.values())))
-    left = torch.ones(n, dtype=torch.bool, device=gone.device)
-    left[gone] = False
+    stays = torch.ones(n, dtype=torch.bool, device=gone.device)
+    stays[gone] = False
     kept = n - len(gone)
-    holes, movers = (~left[:kept]).nonzero()[:, 0], left[kept:].nonzero()[:, 0] + kept
+    holes, movers = (~stays[:kept]).nonzero()[:, 0], stays[kept:].nonzero()[:, 0] + kept
     for name, value in tensors.items():
         value[holes] = value[movers]
         setattr(owner, name, value[:kept])

@@ -24,9 +24,8 @@ def run(problem: Problem, params: Noise) -> AlgorithmResult:
     length = params.epsilon * problem.extent
     unsuccessful = torch.arange(len(problem), device=problem.x.device)
     for trial in range(params.trials):
-        last_trial = (
-            trial + 1 == params.trials
-        )  # what it gives is classified by `interface.checked_result`, like all results
+        # the images of the last trial are not classified here: `interface.checked_result` classifies all results
+        last_trial = trial + 1 == params.trials
         still_unsuccessful = []
         for index in unsuccessful.split(problem.batch_size) if len(unsuccessful) else ():
             directions = torch.stack(

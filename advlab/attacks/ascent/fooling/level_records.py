@@ -39,7 +39,14 @@ class LevelRecords:
         return (p >= self.thresholds) & ~self.reached[:, image]
 
     def write_reached(self, first_reached: Tensor, image: Tensor, x: Tensor, step: int) -> None:
-        """Points `x` (n, C, H, W) of the images `image` (n,) are the results of the levels `first_reached` (L, n)."""
+        """Keep points as the results of the images and levels that reach them for the first time.
+
+        Args:
+            first_reached: (L, n) bool, as `newly_reached` gives it.
+            image: (n,) which image of the problem each row is.
+            x: (n, C, H, W) the points.
+            step: number of steps so far.
+        """
         for level in range(len(self.adv)):
             rows = first_reached[level]
             index = image[rows]
@@ -48,10 +55,10 @@ class LevelRecords:
             self.reached[level, index] = True
 
     def write_missed(self, finished: Tensor, image: Tensor, likeliest: Tensor, step: int, ended: Tensor) -> None:
-        """For the rows `finished` (n,) that end here, the results of the levels that they have not reached.
+        """Keep the points of highest probability as results of the levels that the finished rows have not reached.
 
         Args:
-            finished: (n,) bool.
+            finished: (n,) bool: rows whose ascent ends here.
             image: (n,) which image of the problem each row is.
             likeliest: (n, C, H, W) the point of highest probability.
             step: number of steps so far.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from advlab.attacks.base import Attack, positive
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # loads torch, and every attack is declared without it
     from torch import Tensor
 
 

@@ -15,7 +15,7 @@ from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
 
 EXTRA_LENGTH = 1e-4  # added to each step by the Python flavour, in units of the bounds' length
-REPACKED_SHARE = 0.25  # a batch with a larger share of finished images is filled up before it goes on
+REPACKED_SHARE = 0.25  # a batch with a larger share of finished images is filled up before the next step
 
 
 def run(problem: Problem, params: DeepFool) -> AlgorithmResult:
@@ -26,7 +26,7 @@ def run(problem: Problem, params: DeepFool) -> AlgorithmResult:
     classified once more after the last step.
 
     With `exact`, `facts["rival_differs"]` is the share of steps at which the economical search, taking the same steps,
-    would have chosen another rival (not where all rivals are looked at in one batch: there is no economy to judge).
+    would have chosen another rival. It is missing where all rivals are looked at in one batch.
 
     Raises:
         ValueError: a basis of the wrong shape, that is not orthonormal, or together with clipping or another norm.
@@ -36,11 +36,13 @@ def run(problem: Problem, params: DeepFool) -> AlgorithmResult:
 
 
 class BatchedDeepFool:
-    """DeepFool's steps on all images of a problem: as many as fit into a batch are in work, the others wait for a place.
+    """DeepFool's steps on all N images of a problem, of which n at a time form a batch; the others wait for a place in it.
 
-    Of each row of the batch three tensors tell: `image` (n,), which image of the problem it is, `perturbation`
-    (n, C, H, W), the sum of its steps without the overshoot, and `steps_taken` (n,). `adv`, `status` and `steps` are the
-    results of all N images.
+    Attributes:
+        image: (n,) which image of the problem each row of the batch is.
+        perturbation: (n, C, H, W) the sum of the row's steps, without the overshoot.
+        steps_taken: (n,) steps of the row so far.
+        adv, status, steps: the results, for all N images.
     """
 
     def __init__(self, problem: Problem, params: DeepFool) -> None:

@@ -1,4 +1,4 @@
-"""DeepFool on one image after the other, lean because nothing is batched: for algorithms that are sequential by nature."""
+"""DeepFool on a single image, without the cost of batching: for algorithms that treat one image after the other."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ Classes = NDArray[np.int64]
 
 
 class OneImageDeepFool:
-    """The L2 DeepFool of the Python flavour without clipping, for images that are met again and again.
+    """The L2 DeepFool of the Python flavour without clipping, for images that are attacked several times (UAP).
 
-    The norms of an image's gradients are kept for its next turn, so that it begins with the rivals that can be the nearest
-    (see `nearest_boundary.least_distances`). Numbers by class are numpy's: for so few of them torch takes longer.
+    The norms of an image's gradients are kept from one call to the next, so that the next begins with the rivals whose
+    boundaries are probably the nearest (see `nearest_boundary.least_distances`). What has one number a class is a numpy
+    array: on so few numbers numpy is faster than torch.
 
     Args:
         problem: gives the labels, and counts forwards and backwards.

@@ -52,7 +52,7 @@ class RivalSearch(Protocol):
         """
 
     def facts(self) -> dict[str, Any] | None:
-        """What it has to say about the whole run (`AlgorithmResult.facts`)."""
+        """Numbers about the whole run (`AlgorithmResult.facts`), or None."""
 
 
 class AllRivalsInOneBatch:
@@ -73,7 +73,7 @@ class AllRivalsInOneBatch:
         )
 
     def facts(self) -> dict[str, Any] | None:
-        """Nothing: there is no economy to judge."""
+        """None: all rivals are looked at, so that no other search could choose differently."""
         return None
 
 
@@ -113,7 +113,7 @@ class MostPromisingRivals:
         return gaps, gradients
 
     def facts(self) -> dict[str, Any] | None:
-        """Nothing."""
+        """None."""
         return None
 
 

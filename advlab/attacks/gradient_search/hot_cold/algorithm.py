@@ -10,13 +10,14 @@ from advlab.attacks.gradient_search.hot_cold.params import HotCold
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
 
-ROOM_FOR_COPIES = 4  # an image is copied within a batch only if the batch holds at least so many times the images
+# An image is copied within a batch only if the batch holds at least so many times the images.
+ROOM_FOR_COPIES = 4
 
 
 def run(problem: Problem, params: HotCold) -> AlgorithmResult:
     """J' omega, omega = |h_t| at the hot class t and -|h_y| at the cold class y (Rozsa et al. 2016).
 
-    The paper has -h_y. The label's logit is the largest; where even that is negative, -h_y would raise it.
+    The paper has -h_y instead of -|h_y|. Where the label's logit h_y is negative, -h_y would raise it.
 
     Raises:
         ValueError: there is no class of the rank `hot`.
@@ -45,7 +46,7 @@ def run(problem: Problem, params: HotCold) -> AlgorithmResult:
 def products(problem: Problem, x: Tensor, cotangents: Tensor) -> Tensor:
     """(n, m, C, H, W) products J' omega from one forward: m cotangents (n, m, K) at each of a batch of n images.
 
-    Few images fill the batch with copies of themselves, so that one backward gives several products of each.
+    Where there are few images, copies of them fill the batch, so that one backward gives several products of each image.
     """
     n, m = cotangents.shape[:2]
     copies = min(m, problem.batch_size // n if ROOM_FOR_COPIES * n <= problem.batch_size else 1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from advlab.attacks.gradient_search.params import GradientSearch
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # loads torch, and every attack is declared without it
     from torch import Tensor
 
 

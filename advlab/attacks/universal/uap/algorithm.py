@@ -63,9 +63,8 @@ def run(problem: Problem, params: UAP) -> AlgorithmResult:
         facts["held_out_fooling_rate"] = fooling_rate(problem, x, labels, universal)
         facts["held_out_fooling_rate_clipped"] = fooling_rate(problem, x, labels, universal, clip=True)
     adv = (problem.x + universal).clamp(*problem.bounds)
-    status = torch.full_like(
-        problem.labels, int(Status.MAX_ITER)
-    )  # `interface.checked_result` sees which images are fooled
+    # `interface.checked_result` sees which images are fooled, and calls these a SUCCESS
+    status = torch.full_like(problem.labels, int(Status.MAX_ITER))
     return AlgorithmResult(adv, status, torch.full_like(status, passes), universal=universal, facts=facts)
 
 
@@ -94,8 +93,8 @@ def exact_pass(
 ) -> tuple[Tensor, int]:
     """One pass over the images in `order` (n,); gives v (C, H, W) after it, and how often it was changed.
 
-    The next image that v does not fool is looked for among several images at once. Their number doubles as long as all are
-    fooled, and is otherwise that which would have been enough.
+    The next image that v does not fool is sought by classifying several images at once. Their number doubles whenever all
+    of them are fooled; otherwise it becomes the number that would have been enough to find this image.
     """
     images, start, lookahead, updates = order.tolist(), 0, 1, 0
     while start < len(images):

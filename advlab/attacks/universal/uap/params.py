@@ -24,8 +24,8 @@ class UAP(Attack):
         accept: the inner perturbation is added when it took fewer steps.
         overshoot: of the inner DeepFool.
         candidates: rivals of the inner DeepFool, by logit; 0: all classes.
-        mode: exact looks, image by image in a shuffled order, for the next that is not fooled by what there is;
-            minibatch adds the mean of many images' steps at once.
+        mode: exact: go through the images in shuffled order and update v for the next image that v does not fool;
+            minibatch: update v by the mean step of many images at once.
         images: a mini-batch.
         seed: of the order.
     """
