@@ -24,8 +24,8 @@ class GradientSearch(Attack):
             interpolation and halving.
         largest: weight at which the search gives up; 1 saturates every pixel that moves at full weight.
         discrete: images in whole grey levels: clipped and rounded to multiples of 1/255 before each classification
-            (Rozsa et al. 2016); images that are equal to classified ones are not classified again. At half a grey level
-            float rounding decides: in [0, 1] and in 0..255 images may differ by one level, by FGS in many pixels.
+            (Rozsa et al. 2016); images that are equal to classified ones are not classified again. Half a grey level is
+            rounded to the smaller change.
         exhaustive: classify at every step of `resolution` up to the first flip. Otherwise only where the margin should have
             crossed zero, judging by the last two looks.
     """
