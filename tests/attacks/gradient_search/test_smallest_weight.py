@@ -207,7 +207,7 @@ def test_the_scan_sees_what_the_search_passes_over(frequency: float, phase: floa
     assert not bool(flips[first:].all())
     assert 255 * float(run(margin, FGS(bisections=0, exhaustive=True)).epsilon) == pytest.approx(first, abs=1e-4)
     later = round(255 * float(run(margin, FGS(bisections=0)).epsilon))
-    assert later > first
+    assert later >= first  # a later flip may be returned, and none that is not there
     assert flips[later - 1 : later + 1].tolist() == [False, True]
 
 
@@ -296,6 +296,26 @@ def test_grey_levels_are_255_times_as_large_in_another_unit() -> None:
     grey = attack(lambda images: network(images / 255), x * 255, y, bounds=(0, 255))
     assert torch.equal((unit.adv * 255).round(), grey.adv.round())
     assert torch.allclose(unit.epsilon, grey.epsilon, atol=1e-6, equal_nan=True)
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+@pytest.mark.parametrize("attack", [FGV(discrete=True), HotCold(hot=0, discrete=True)])
+def test_rounding_in_another_unit_moves_few_pixels_by_one_grey_level(attack: GradientSearch, seed: int) -> None:
+    """By default the search looks at half grey levels, where a float32 decides which way a pixel is rounded.
+
+    On such networks at most one of 3840 pixels was seen to differ; three may.
+    """
+    network, x, _ = relu_setting(seed, 60)
+    network, x = network.float(), ((x * 255).round() / 255).float()
+    with torch.no_grad():
+        y = network(x).argmax(1)
+    unit = attack(network, x, y)
+    grey = attack(lambda images: network(images / 255), x * 255, y, bounds=(0, 255))
+    difference = ((unit.adv * 255).round() - grey.adv.round()).abs()
+    assert float(difference.max()) <= 1
+    assert int((difference > 0).sum()) <= 3
+    assert torch.equal(unit.status, grey.status)
+    assert torch.allclose(unit.epsilon, grey.epsilon, rtol=0, atol=1.1 * STEP / 2**8, equal_nan=True)
 
 
 @pytest.mark.parametrize("attack", [FGS(), FGS(discrete=True), FGV(exhaustive=True), HotCold(hot=0)])
