@@ -301,8 +301,6 @@ def test_the_margin_of_hot_cold_is_that_of_its_success() -> None:
 
 def test_prices_follow_the_hyperparameters() -> None:
     """What the dry plan multiplies: by hyperparameter and number of classes, from the definitions of the attacks."""
-    from advlab.attacks import FGS, HotCold
-
     assert FGS().estimated_cost(10)[1] == 1
     assert FGS(exhaustive=True).estimated_cost(10)[0] == 256
     assert FGV(epsilon=0.1).estimated_cost(10) == (1, 1)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize
 from torch import Tensor, nn
 
 from advlab.attacks import DeepFool
@@ -295,8 +296,6 @@ def test_foolbox_finds_no_shorter_ones() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_the_box_step_is_the_shortest(seed: int) -> None:
     """Against scipy's SLSQP on the same quadratic programme."""
-    from scipy.optimize import minimize
-
     generator = torch.Generator().manual_seed(seed)
     w = torch.randn(1, 1, 2, 3, generator=generator, dtype=torch.float64)
     x = torch.rand(1, 1, 2, 3, generator=generator, dtype=torch.float64)
