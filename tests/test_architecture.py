@@ -132,6 +132,13 @@ def test_experiments_import_the_engine_absolutely_and_neighbours_relatively(path
                 )
 
 
+@pytest.mark.parametrize("path", [path for path in EXPERIMENTS if path.parent.name == "figures"], ids=path_label)
+def test_figures_import_no_experiment(path: Path) -> None:
+    """Experiments import them: otherwise a paper and its figures would be a circle of folders."""
+    names = [name for name in files_imported(path) if name.startswith("advlab.experiments.")]
+    assert not [name for name in names if name.split(".")[3:4] not in ([], ["figures"])]
+
+
 @pytest.mark.parametrize("path", [*ENGINE, *EXPERIMENTS], ids=path_label)
 def test_what_is_installed_imports_neither_tests_nor_benchmarks(path: Path) -> None:
     assert not [name for name in imported(path) if name.split(".")[0] in ("tests", "benchmarks")]
