@@ -1,4 +1,7 @@
-"""Forwards as a run makes them: precision, memory formats, halving when memory runs out, counting, and tuning."""
+"""Forwards as a run makes them: precision, memory formats, halving when memory runs out, counting, and tuning.
+
+Longer than other files: one object, whose precision, halving and batch size act together.
+"""
 
 from __future__ import annotations
 

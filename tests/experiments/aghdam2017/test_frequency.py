@@ -1,4 +1,7 @@
-"""Section 2.2 of aghdam2017: the identities by brute force in float64, the counterexamples, and the claims."""
+"""Section 2.2 of aghdam2017: the identities by brute force in float64, the counterexamples, and the claims.
+
+Longer than other files: one section of the paper, from its identities to its claims.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Figure 3 of gunther2017: which images are chosen, that what is drawn is adversarial, and names that do harm."""
+"""Figure 3 of gunther2017: which images are chosen, that what is drawn is adversarial, and names that do harm.
+
+Longer than other files: a third of it is an attack and a network whose answers are known.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The survey of attacks against closed forms on linear networks, and a run that is killed."""
+"""The survey of attacks against closed forms on linear networks, and a run that is killed.
+
+Longer than other files: a third of it is an attack and networks whose answers are known in closed form.
+"""
 
 from __future__ import annotations
 
