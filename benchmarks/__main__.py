@@ -11,7 +11,7 @@ from advlab.cli.main import limit_openmp_spinning
 
 def main() -> None:
     """Run what is named, or everything."""
-    limit_openmp_spinning()  # as the command line does; torch is loaded below
+    limit_openmp_spinning()  # takes effect only before torch is loaded, as the benchmarks do: hence not at the top
     from benchmarks import attacks, isotropy, mantel, training
     from benchmarks.report import Report
 

@@ -10,9 +10,7 @@ from torchvision.models import resnet50
 
 from advlab.attacks import UAP, DeepFool
 from advlab.models.classifier import frozen
-from benchmarks.contest import (
-    clocked,
-)
+from benchmarks.contest import clocked
 from benchmarks.report import Report
 
 

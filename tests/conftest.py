@@ -13,7 +13,7 @@ from hydra.core.config_store import ConfigStore
 
 from advlab.cli import main
 from advlab.config import components
-from advlab.plugins import loading as plugins
+from advlab.plugins import loading
 from advlab.plugins.names import registered_choices
 from tests.helpers.commands import Ended
 
@@ -37,16 +37,16 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _plugins_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a test's plug-ins register is forgotten after it."""
-    monkeypatch.delenv(plugins.VARIABLE, raising=False)
+    monkeypatch.delenv(loading.VARIABLE, raising=False)
     targets = {family: dict(registry._targets) for family, registry in components.REGISTRIES.items()}
-    loaded, choices = set(plugins._loaded_plugins), dict(registered_choices)
+    loaded, choices = set(loading._loaded_plugins), dict(registered_choices)
     repo = ConfigStore.instance().repo
     stored = {family: dict(repo.get(family, {})) for family in components.REGISTRIES}
     yield
-    os.environ.pop(plugins.VARIABLE, None)
+    os.environ.pop(loading.VARIABLE, None)
     for family, registry in components.REGISTRIES.items():
         registry._targets = targets[family]
-    plugins._loaded_plugins = loaded
+    loading._loaded_plugins = loaded
     registered_choices.clear()
     registered_choices.update(choices)
     repo.update(stored)

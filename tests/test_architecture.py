@@ -1,26 +1,34 @@
-"""Who may import whom, read from the syntax trees; and what stays free of torch, seen in a fresh process."""
+"""Who may import whom, read from the syntax trees."""
 
 from __future__ import annotations
 
 import ast
-import importlib
-import re
-import subprocess
 import sys
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-ENGINE = sorted((ROOT / "advlab").rglob("*.py"))
-EXPERIMENTS = sorted((ROOT / "experiments").rglob("*.py"))
-FILES = {
-    ".".join((*(("advlab",) if path.is_relative_to(ROOT / "experiments") else ()), *path.relative_to(ROOT).with_suffix("").parts))
-    .removesuffix(".__init__"): path
-    for path in [*ENGINE, *EXPERIMENTS]
-}  # fmt: skip
+from tests.helpers.import_graph import (
+    ENGINE,
+    EXPERIMENTS,
+    MODULE_FILES,
+    ROOT,
+    STRINGS_THAT_IMPORT_NOTHING,
+    files_imported,
+    imported,
+    module_name,
+    modules_in_strings,
+    names_imported,
+    path_label,
+    tree_of,
+)
+
+PAPERS = sorted(
+    path.parent.name for path in (ROOT / "experiments").glob("*/__init__.py") if path.parent.name != "figures"
+)
+BENCHMARKS = sorted((ROOT / "benchmarks").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 #: the parts of advlab from the lowest to the highest: each may import those before its own line, and itself
 LEVELS = (
@@ -46,88 +54,22 @@ LEVELS = (
 )
 RANK = {part: rank for rank, parts in enumerate(LEVELS) for part in parts}
 
-#: importable without torch: what lists, describes, plots and refuses, and every experiment but its `_measure` and what that imports
-TORCHLESS = (
-    "advlab", "advlab.attacks", "advlab.attacks.status", "advlab.cli", "advlab.config", "advlab.data.plugin_source",
-    "advlab.data.source",
-    "advlab.data.content", "advlab.data.digits", "advlab.data.file_sources", "advlab.data.folders",
-    "advlab.data.torchvision_sources",
-    "advlab.engine.compatibility", "advlab.engine.datasets", "advlab.engine.dry_run", "advlab.engine.manifest",
-    "advlab.engine.measuring", "advlab.engine.outputs", "advlab.engine.plan", "advlab.engine.resumption",
-    "advlab.engine.runner", "advlab.engine.setup", "advlab.lab.cells", "advlab.lab.context",
-    "advlab.lab.experiment", "advlab.models.base", "advlab.models.builtin", "advlab.models.plugin_model",
-    "advlab.models.torchvision_networks", "advlab.plotting", "advlab.plugins", "advlab.polynomials", "advlab.probes.sphere",
-    "advlab.results", "advlab.statistics", "advlab.store", "advlab.training.recipe",
-)  # fmt: skip
-#: what a user imports, from where: short lists, which README.md names
-PUBLIC = {
-    "advlab": {"Run", "__version__", "attack", "dataset", "experiment", "load", "model"},
-    "advlab.attacks": {
-        "Attack", "DeepFool", "FGS", "FGV", "Fooling", "HotCold", "LBFGS", "Library", "Noise", "PGD", "Saliency", "UAP",
-    },
-    "advlab.lab": {"Cell", "Context", "Cost", "Experiment", "Figure", "Frame"},
-    "advlab.statistics": {
-        "Claim", "Interval", "NOT_MEASURED", "Verdict", "exact", "judge", "mean_interval", "median_interval",
-        "rank_correlation", "share_interval",
-    },
-}  # fmt: skip
-
-
-def label(path: Path) -> str:
-    return str(path.relative_to(ROOT))
-
-
-def name_of(path: Path) -> str:
-    return next(name for name, file in FILES.items() if file == path)
-
-
-@cache
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-@cache
-def imported(path: Path) -> frozenset[str]:
-    """Absolute names of all that a file imports: at its top, in its functions, and for type checkers."""
-    name = name_of(path)
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    found: set[str] = set()
-    for node in ast.walk(tree_of(path)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = ".".join(package.split(".")[: len(package.split(".")) + 1 - node.level]) if node.level else ""
-            module = ".".join(filter(None, [base, node.module or ""]))
-            found |= {f"{module}.{alias.name}" for alias in node.names}
-    return frozenset(found)
-
-
-@cache
-def files_imported(path: Path) -> frozenset[str]:
-    """Names of this project's files that a file imports: `advlab.store.tables` of `advlab.store.tables.to_csv`."""
-    found = set()
-    for name in imported(path):
-        while name and name not in FILES:
-            name = name.rpartition(".")[0]
-        found |= {name} if name else set()
-    return frozenset(found - {name_of(path)})
-
 
 def part(name: str) -> str:
     """`models` of `advlab.models.base`; empty for `advlab` itself."""
     return name.split(".")[1] if "." in name else ""
 
 
-@pytest.mark.parametrize("path", [*ENGINE, *EXPERIMENTS], ids=label)
+@pytest.mark.parametrize("path", [*ENGINE, *EXPERIMENTS], ids=path_label)
 def test_no_import_climbs(path: Path) -> None:
     """Nor does one go to a neighbour of the same level; `advlab` itself is what others are imported by."""
-    own = part(name_of(path))
+    own = part(module_name(path))
     assert own in RANK, f"advlab/{own} has no place among the levels"
     climbing = [
         other for other in files_imported(path)
         if part(other) != own and RANK[part(other)] >= RANK[own]
     ]  # fmt: skip
-    assert not climbing, f"{label(path)} imports {climbing}"
+    assert not climbing, f"{path_label(path)} imports {climbing}"
 
 
 def components(edges: dict[str, set[str]]) -> Iterator[set[str]]:
@@ -148,30 +90,32 @@ def components(edges: dict[str, set[str]]) -> Iterator[set[str]]:
 
 
 def test_there_are_no_circles_of_files() -> None:
-    assert not list(components({name: set(files_imported(path)) for name, path in FILES.items()}))
+    assert not list(components({name: set(files_imported(path)) for name, path in MODULE_FILES.items()}))
 
 
-@pytest.mark.parametrize("inside", ["advlab", "advlab.attacks", "advlab.experiments"])
+@pytest.mark.parametrize(
+    "inside", ["advlab", "advlab.attacks", "advlab.experiments", *(f"advlab.experiments.{paper}" for paper in PAPERS)]
+)
 def test_there_are_no_circles_of_folders(inside: str) -> None:
-    """Folders beside each other; what stands in `__init__.py` is the folder's own."""
+    """Folders and files beside each other; what stands in `__init__.py` is the folder's own."""
 
-    def folder(name: str) -> str:
+    def beside(name: str) -> str:
         return name.removeprefix(inside + ".").split(".")[0] if name.startswith(inside + ".") else ""
 
     edges: dict[str, set[str]] = {}
-    for name, path in FILES.items():
-        if own := folder(name):
-            edges.setdefault(own, set()).update(o for o in map(folder, files_imported(path)) if o not in ("", own))
+    for name, path in MODULE_FILES.items():
+        if own := beside(name):
+            edges.setdefault(own, set()).update(o for o in map(beside, files_imported(path)) if o not in ("", own))
     assert len(edges) > 2
     assert not list(components(edges))
 
 
-@pytest.mark.parametrize("path", ENGINE, ids=label)
+@pytest.mark.parametrize("path", ENGINE, ids=path_label)
 def test_the_engine_knows_experiments_by_name_only(path: Path) -> None:
     assert not [name for name in imported(path) if name.startswith(("advlab.experiments", "experiments"))]
 
 
-@pytest.mark.parametrize("path", EXPERIMENTS, ids=label)
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=path_label)
 def test_experiments_import_the_engine_absolutely_and_neighbours_relatively(path: Path) -> None:
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
@@ -188,82 +132,53 @@ def test_experiments_import_the_engine_absolutely_and_neighbours_relatively(path
                 )
 
 
+@pytest.mark.parametrize("path", [path for path in EXPERIMENTS if path.parent.name == "figures"], ids=path_label)
+def test_figures_import_no_experiment(path: Path) -> None:
+    """Experiments import them: otherwise a paper and its figures would be a circle of folders."""
+    names = [name for name in files_imported(path) if name.startswith("advlab.experiments.")]
+    assert not [name for name in names if name.split(".")[3:4] not in ([], ["figures"])]
+
+
+@pytest.mark.parametrize("path", [*ENGINE, *EXPERIMENTS], ids=path_label)
+def test_what_is_installed_imports_neither_tests_nor_benchmarks(path: Path) -> None:
+    assert not [name for name in imported(path) if name.split(".")[0] in ("tests", "benchmarks")]
+
+
+@pytest.mark.parametrize("path", BENCHMARKS, ids=path_label)
+def test_of_tests_the_snapshot_imports_helpers_and_no_other_benchmark_anything(path: Path) -> None:
+    """The snapshot makes every attack of the tests' cases, and tests/benchmarks tests the snapshot: helpers lie below both."""
+    names = {name for name in names_imported(ast.walk(tree_of(path)), "") if name.startswith("tests")}
+    if path.is_relative_to(ROOT / "benchmarks/snapshot"):
+        names = {name for name in names if not name.startswith("tests.helpers.")}
+    assert not names
+
+
+@pytest.mark.parametrize("path", TESTS, ids=path_label)
+def test_benchmarks_are_imported_by_their_own_tests_alone(path: Path) -> None:
+    if not path.is_relative_to(ROOT / "tests/benchmarks"):
+        names = names_imported(ast.walk(tree_of(path)), "")
+        assert not [name for name in names if name.split(".")[0] == "benchmarks"]
+
+
 def test_the_rules_are_not_about_an_empty_list() -> None:
     assert len(ENGINE) > 100
     assert len(EXPERIMENTS) > 30
-    assert len(files_imported(FILES["advlab.engine.runner"])) > 5
+    assert len(PAPERS) > 3
+    assert len(BENCHMARKS) > 10
+    assert len(files_imported(MODULE_FILES["advlab.engine.runner"])) > 5
+    assert set(STRINGS_THAT_IMPORT_NOTHING) <= set(MODULE_FILES)
 
 
-@pytest.mark.parametrize("package", sorted(PUBLIC))
-def test_public_names(package: str) -> None:
-    """They are those that README.md lists, and none is hidden by a file or folder: `advlab.attack` is a decorator."""
-    module = importlib.import_module(package)
-    assert set(module.__all__) == PUBLIC[package]
-    assert not PUBLIC[package] & {path.stem for path in FILES[package].parent.iterdir()}
-    for name in PUBLIC[package]:
-        assert getattr(module, name) is not None
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (listed,) = re.findall(rf"^\| `{re.escape(package)}` \|(.*)\|$", readme, re.MULTILINE)
-    assert set(re.findall(r"`(\w+)`", listed)) == PUBLIC[package] - {"__version__"}
+def test_a_module_that_a_string_names_is_imported() -> None:
+    source = """
+import_module("advlab.engine.runner"), add("recipe", "advlab.training.recipe:Recipe"), f"advlab.lab.context:{name}"
+"advlab.nowhere", "of advlab.store in a sentence"
+"""
+    assert modules_in_strings(ast.parse(source)) == {
+        "advlab.engine.runner", "advlab.training.recipe", "advlab.lab.context",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("module", ["advlab.config.components", "advlab.config.registry"])
 def test_names_cost_nothing(module: str) -> None:
-    assert {name.split(".")[0] for name in imported(FILES[module])} <= {*sys.stdlib_module_names, "advlab"}
-
-
-def modules_that_measure() -> set[str]:
-    """Those of experiments that may import torch: `<figure>_measure`, and what such modules alone import."""
-    imports = {name: files_imported(path) for name, path in FILES.items() if name.startswith("advlab.experiments.")}
-    importers = {name: {other for other in imports if name in imports[other]} for name in imports}
-    measuring = {name for name in imports if name.endswith("_measure")}
-    helpers = {name for name in imports if importers[name] and f"{name}_measure" not in measuring} - measuring
-    while more := {name for name in helpers - measuring if importers[name] <= measuring}:
-        measuring |= more
-    return measuring
-
-
-def test_what_must_be_quick_imports_no_torch() -> None:
-    """Parameters, results, figures and the command line, one after the other in one process."""
-    figures = [name for name in FILES if name.startswith("advlab.experiments.") and name not in modules_that_measure()]
-    assert {f"advlab.experiments.surveys.{name}" for name in ("attack_survey", "figures.attack_survey")} <= set(figures)
-    modules = [name for name in FILES if any(name == quick or name.startswith(f"{quick}.") for quick in TORCHLESS[1:])]
-    modules = [
-        name for name in modules if not name.startswith("advlab.attacks.") or name.endswith((".params", ".status"))
-    ]
-    code = (
-        "import importlib, sys\n"
-        f"for name in {['advlab', *modules, *figures]!r}:\n"
-        "    importlib.import_module(name)\n"
-        "    assert 'torch' not in sys.modules, name + ' imports torch'\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-
-
-def test_help_and_errors_load_neither_numpy_nor_pandas() -> None:
-    """Each takes a tenth of a second or more, which whoever mistypes a name must not wait for."""
-    code = (
-        "import sys\n"
-        "from advlab.cli.main import run\n"
-        "assert run(['model=vgg61']) == 2\n"
-        "assert run(['help']) == 0\n"
-        "assert not {'numpy', 'pandas', 'matplotlib', 'torch'} & set(sys.modules)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-
-
-def test_an_experiment_that_declares_no_torch_runs_without_it(tmp_path: Path) -> None:
-    code = (
-        "import sys\n"
-        "from advlab.cli.main import run\n"
-        "from advlab.config.components import EXPERIMENTS\n"
-        "names = [n for n in EXPERIMENTS.names() if not EXPERIMENTS.load(n).torch]\n"
-        "assert 'training_grids' in names\n"
-        "for name in names:\n"
-        "    assert run([f'experiment={name}', 'run.preset=tiny']) == 0, name\n"
-        "    assert 'torch' not in sys.modules, name + ' loads torch'\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert {name.split(".")[0] for name in imported(MODULE_FILES[module])} <= {*sys.stdlib_module_names, "advlab"}

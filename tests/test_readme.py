@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
 from advlab.cli.launch import parse
 from advlab.cli.main import take_plugins
@@ -87,9 +89,6 @@ def test_the_demo_then_plot_resume_and_python(cli: Callable[..., Any], tmp_path:
 
 
 def test_an_attack_from_python() -> None:
-    import torch
-    from torch import nn
-
     block = next(text for text in blocks("python") if "DeepFool" in text)
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 5)).eval()

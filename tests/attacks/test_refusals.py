@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from advlab.attacks import Fooling, HotCold
 from advlab.attacks.ascent.fooling.algorithm import fooling_levels
 from advlab.config.components import ATTACKS
+from advlab.engine import runner
 from tests.helpers.commands import Ended
 
 
@@ -31,9 +32,7 @@ def test_what_is_given_by_default_fits_two_classes(name: str) -> None:
 def test_a_survey_refuses_them_before_it_loads_anything(
     cli: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import advlab.engine.runner
-
-    monkeypatch.setattr(advlab.engine.runner, "execute", lambda *_, **__: pytest.fail("the run has begun"))
+    monkeypatch.setattr(runner, "execute", lambda *_, **__: pytest.fail("the run has begun"))
     ended = cli("experiment=attack_survey", "attack=hc1", "attack.hot=12")
     assert ended.code == 2
     assert "hot=12: besides the label the model has 9 classes, hot=9 is the last" in ended.err

@@ -1,4 +1,7 @@
-"""Image files as users have them: every mode, odd sizes, damaged ones, and torchvision's own resizing as the oracle."""
+"""Image files as users have them: every mode, odd sizes, damaged ones, and torchvision's own resizing as the oracle.
+
+Longer than other files: a kind of file each, all read by one function.
+"""
 
 from __future__ import annotations
 

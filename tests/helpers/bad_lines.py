@@ -1,4 +1,7 @@
-"""Command lines with a fault, and what their messages must say: one table, hence its length."""
+"""Command lines with a fault, and what their messages must say.
+
+Longer than other files: it is one table.
+"""
 
 from __future__ import annotations
 

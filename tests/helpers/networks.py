@@ -1,6 +1,8 @@
-"""Small networks with known answers: linear logits, linear features, and a smooth one whose classes are all near."""
+"""Small networks with known answers: linear logits and features, a given score, piecewise linear and smooth ones."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -48,3 +50,35 @@ class LinearFeatures(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.head(x.flatten(1) @ self.weight.T)
         return out
+
+
+def relu_network(seed: int) -> nn.Sequential:
+    """A convolutional network in float64 whose logits are piecewise linear."""
+    torch.manual_seed(seed)
+    network = nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(),
+        nn.Flatten(), nn.Linear(16 * 16, 24), nn.ReLU(), nn.Linear(24, 5),
+    ).double()  # fmt: skip
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(2.5 if parameter.ndim > 1 else 1.0)
+    return network.eval()
+
+
+def relu_setting(seed: int = 0, n: int = 80) -> tuple[nn.Sequential, Tensor, Tensor]:
+    network = relu_network(seed)
+    x = torch.rand((n, 1, 8, 8), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    with torch.no_grad():
+        return network, x, network(x).argmax(1)
+
+
+class ScoreAgainstZero(nn.Module):
+    """A network of two classes whose first logit is a given function of the flattened image, the other 0."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        score = self.function(x.flatten(1))
+        return torch.stack([score, torch.zeros_like(score)], 1)

@@ -1,4 +1,7 @@
-"""Mantel's test: scikit-bio's numbers, an independent loop, and all permutations there are."""
+"""Mantel's test: scikit-bio's numbers, an independent loop, and all permutations there are.
+
+Longer than other files: one test of association, against three oracles.
+"""
 
 from __future__ import annotations
 

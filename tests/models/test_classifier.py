@@ -1,4 +1,7 @@
-"""The wrapper: normalisation inside, digests, restored modes, and networks that do not fit."""
+"""The wrapper: normalisation inside, digests, restored modes, and networks that do not fit.
+
+Longer than other files: one wrapper, and every kind of foreign network that it takes or refuses.
+"""
 
 from __future__ import annotations
 

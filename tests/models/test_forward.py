@@ -1,4 +1,7 @@
-"""Forwards as a run makes them: precision, memory formats, halving when memory runs out, counting, and tuning."""
+"""Forwards as a run makes them: precision, memory formats, halving when memory runs out, counting, and tuning.
+
+Longer than other files: one object, whose precision, halving and batch size act together.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advlab.models import fastest_batch as tuning
+from advlab.models import fastest_batch
 from advlab.models.classifier import Classifier
 from advlab.models.fastest_batch import device_name, measure, tune
 from advlab.models.forward import Execution, Forward, out_of_memory, set_precision
@@ -168,20 +171,20 @@ def test_what_counts_as_out_of_memory() -> None:
 
 
 def test_tuning_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuning, "BUDGET", 0.3)
+    monkeypatch.setattr(fastest_batch, "BUDGET", 0.3)
     store = ArtifactStore(tmp_path)
     execution = tune(classifier(), CPU, "float32", store)
-    assert execution.batch_size in tuning.SIZES
+    assert execution.batch_size in fastest_batch.SIZES
     assert execution.memory_format in ("contiguous", "channels_last")
     assert execution.precision == "float32"
-    monkeypatch.setattr(tuning, "measure", lambda *_: pytest.fail("it is remembered"))
+    monkeypatch.setattr(fastest_batch, "measure", lambda *_: pytest.fail("it is remembered"))
     assert tune(classifier(), CPU, "float32", store) == execution
     changed = classifier()
     with torch.no_grad():
         changed.get_parameter("network.0.weight").add_(1)
     assert tune(changed, CPU, "float32", store) == execution  # other weights are as fast
     fixed = [{"batch_size": 7, "memory_format": "contiguous", "images_per_second": 1.0}]
-    monkeypatch.setattr(tuning, "measure", lambda *_: fixed)
+    monkeypatch.setattr(fastest_batch, "measure", lambda *_: fixed)
     assert tune(classifier(), CPU, "bf16", store).batch_size == 7  # another precision is measured anew
 
 
@@ -190,9 +193,9 @@ def test_the_fastest_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         size = call.execution.batch_size
         return (1000.0 - 2 * abs(size - 200)) * (2 if call.execution.memory_format == "channels_last" else 1)
 
-    monkeypatch.setattr(tuning, "throughput", speed)
+    monkeypatch.setattr(fastest_batch, "throughput", speed)
     assert tune(classifier(), CPU, "float32", ArtifactStore(tmp_path)) == Execution(200, "channels_last", "float32")
-    sizes = [entry["batch_size"] for entry in measure(classifier(), CPU, "float32", tuning.SIZES)]
+    sizes = [entry["batch_size"] for entry in measure(classifier(), CPU, "float32", fastest_batch.SIZES)]
     assert sizes == [10, 25, 50, 100, 200, 300, 400] * 2  # it stops when larger batches no longer help
 
 
@@ -200,8 +203,10 @@ def test_a_slow_measurement_does_not_stop_it_and_the_largest_of_equals_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     speeds = {10: 500.0, 25: 800.0, 50: 1000.0, 100: 930.0, 200: 920.0, 300: 970.0, 400: 940.0, 800: 500.0, 1600: 400.0}
-    monkeypatch.setattr(tuning, "throughput", lambda call, *_: speeds[call.execution.batch_size])
-    assert [entry["batch_size"] for entry in measure(classifier(), CPU, "float32", tuning.SIZES)] == [*speeds] * 2
+    monkeypatch.setattr(fastest_batch, "throughput", lambda call, *_: speeds[call.execution.batch_size])
+    assert [entry["batch_size"] for entry in measure(classifier(), CPU, "float32", fastest_batch.SIZES)] == [
+        *speeds
+    ] * 2
     assert tune(classifier(), CPU, "float32", ArtifactStore(tmp_path)).batch_size == 300
 
 
@@ -218,13 +223,13 @@ def test_tuning_stops_where_memory_ends(
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return float(call.execution.batch_size)
 
-    monkeypatch.setattr(tuning, "throughput", speed)
-    assert [entry["batch_size"] for entry in measure(classifier(), CPU, "float32", tuning.SIZES)] == sizes * 2
+    monkeypatch.setattr(fastest_batch, "throughput", speed)
+    assert [entry["batch_size"] for entry in measure(classifier(), CPU, "float32", fastest_batch.SIZES)] == sizes * 2
     assert tune(classifier(), CPU, "float32", ArtifactStore(tmp_path)).batch_size == (sizes or [10])[-1]
 
 
 def test_tuning_changes_nothing_but_the_memory_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuning, "BUDGET", 0.05)
+    monkeypatch.setattr(fastest_batch, "BUDGET", 0.05)
     toy = classifier().train()
     digest = toy.digest()
     tune(toy, CPU, "float32", ArtifactStore(tmp_path))
@@ -234,7 +239,7 @@ def test_tuning_changes_nothing_but_the_memory_format(tmp_path: Path, monkeypatc
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuning, "BUDGET", 0.01)
+    monkeypatch.setattr(fastest_batch, "BUDGET", 0.01)
     assert tune(classifier(), CPU, "float32", ArtifactStore(tmp_path, writes=False)).batch_size >= 1
     assert not list(tmp_path.iterdir())
 

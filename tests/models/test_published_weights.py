@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torchvision.models import get_model, get_model_weights, list_models
 
 from advlab.errors import ModelError
-from advlab.models import torchvision_networks as torchvision_nets
+from advlab.models import torchvision_networks
 from advlab.store.sealed import sha256_file
 from tests.helpers.classifiers import loaded, same_weights
 
@@ -49,51 +49,51 @@ def normalised(x: Tensor) -> Tensor:
 def test_published_weights_are_checked(hub: Path) -> None:
     path, network = place(hub, "squeezenet1_1")
     with pytest.raises(ModelError, match=r"is not the published file: .* does not begin with b8a52dc0.*model\.sha256="):
-        loaded(torchvision_nets.squeezenet1_1(), shape=(3, 64, 64))
+        loaded(torchvision_networks.squeezenet1_1(), shape=(3, 64, 64))
     digest = sha256_file(path)
-    model = loaded(torchvision_nets.squeezenet1_1(sha256=digest), shape=(3, 64, 64))
+    model = loaded(torchvision_networks.squeezenet1_1(sha256=digest), shape=(3, 64, 64))
     assert model.origin == path.name
     x = torch.rand(2, 3, 64, 64)
     torch.testing.assert_close(model.classifier(x), network(normalised(x)), rtol=1e-4, atol=1e-5)
     with pytest.raises(ModelError, match="it is not the file that was meant"):
-        loaded(torchvision_nets.squeezenet1_1(sha256="0" * 64), shape=(3, 64, 64))
+        loaded(torchvision_networks.squeezenet1_1(sha256="0" * 64), shape=(3, 64, 64))
     renamed = path.rename(path.with_name(f"squeezenet1_1-{digest[:8]}.pth"))
     assert renamed.is_file()
     with pytest.raises(ModelError, match=r"squeezenet1_1-b8a52dc0\.pth is missing and run\.download=false"):
-        loaded(torchvision_nets.squeezenet1_1(), shape=(3, 64, 64))
+        loaded(torchvision_networks.squeezenet1_1(), shape=(3, 64, 64))
 
 
 @pytest.mark.parametrize("download", [False, True])
 def test_missing_published_weights_name_address_and_place(hub: Path, download: bool) -> None:
     with pytest.raises(ModelError, match=r"https://download\.pytorch\.org/models/alexnet-owt-7be5be79\.pth") as caught:
-        loaded(torchvision_nets.alexnet(), shape=(3, 224, 224), download=download)
+        loaded(torchvision_networks.alexnet(), shape=(3, 224, 224), download=download)
     assert str(hub / "alexnet-owt-7be5be79.pth") in str(caught.value)
 
 
 def test_unknown_published_weights() -> None:
     with pytest.raises(ModelError, match=r"resnet18 has no weights 'IMAGENET1K_V7'. Did you mean IMAGENET1K_V1\?"):
-        loaded(torchvision_nets.resnet18(weights="IMAGENET1K_V7"), shape=(3, 32, 32))
+        loaded(torchvision_networks.resnet18(weights="IMAGENET1K_V7"), shape=(3, 32, 32))
 
 
 def test_a_published_file_may_lie_anywhere(hub: Path, tmp_path: Path) -> None:
     """As a checkpoint it is normalised as in its place: the model is the same."""
     path, network = place(hub, "squeezenet1_1")
     elsewhere = path.rename(tmp_path / "mine.pth")
-    model = loaded(torchvision_nets.squeezenet1_1(checkpoint=str(elsewhere)), shape=(3, 64, 64))
+    model = loaded(torchvision_networks.squeezenet1_1(checkpoint=str(elsewhere)), shape=(3, 64, 64))
     x = torch.rand(2, 3, 64, 64)
     torch.testing.assert_close(model.classifier(x), network(normalised(x)), rtol=1e-4, atol=1e-5)
-    plain = loaded(torchvision_nets.squeezenet1_1(checkpoint=str(elsewhere), weights="none"), shape=(3, 64, 64))
+    plain = loaded(torchvision_networks.squeezenet1_1(checkpoint=str(elsewhere), weights="none"), shape=(3, 64, 64))
     torch.testing.assert_close(plain.classifier(x), network(x), rtol=1e-4, atol=1e-5)
 
 
 def test_a_checkpoint_of_other_classes(tmp_path: Path) -> None:
     torch.save(get_model("squeezenet1_1", weights=None, num_classes=7).state_dict(), tmp_path / "x.pt")
-    model = torchvision_nets.squeezenet1_1(checkpoint=str(tmp_path / "x.pt"), classes=7)
+    model = torchvision_networks.squeezenet1_1(checkpoint=str(tmp_path / "x.pt"), classes=7)
     assert loaded(model, shape=(3, 64, 64)).classifier.classes == 7
     with pytest.raises(ModelError, match=r"of another shape: classifier\.1\.bias is \(7,\), not \(1000,\)"):
-        loaded(torchvision_nets.squeezenet1_1(checkpoint=str(tmp_path / "x.pt")), shape=(3, 64, 64))
+        loaded(torchvision_networks.squeezenet1_1(checkpoint=str(tmp_path / "x.pt")), shape=(3, 64, 64))
     with pytest.raises(ValueError, match=r"type model\.weights=none for classes=7"):
-        torchvision_nets.squeezenet1_1(classes=7)
+        torchvision_networks.squeezenet1_1(classes=7)
 
 
 def test_old_names_of_densenets(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_old_names_of_densenets(tmp_path: Path) -> None:
         for name, v in network.state_dict().items()
     }  # fmt: skip
     assert "features.denseblock1.denselayer1.norm.1.weight" in old
-    model = torchvision_nets.densenet121(checkpoint=str(tmp_path / "x.pt"), classes=3)
+    model = torchvision_networks.densenet121(checkpoint=str(tmp_path / "x.pt"), classes=3)
     for state in (old, network.state_dict()):
         torch.save(state, tmp_path / "x.pt")
         assert same_weights(loaded(model, shape=(3, 32, 32)).classifier.network, network)
@@ -113,35 +113,35 @@ def test_old_names_of_densenets(tmp_path: Path) -> None:
 def test_auxiliary_heads_are_left_out(hub: Path) -> None:
     path, network = place(hub, "googlenet", aux_logits=True, transform_input=True, init_weights=False)
     assert any(name.startswith("aux1") for name in network.state_dict())
-    model = loaded(torchvision_nets.googlenet(sha256=sha256_file(path)), shape=(3, 64, 64))
+    model = loaded(torchvision_networks.googlenet(sha256=sha256_file(path)), shape=(3, 64, 64))
     x = torch.rand(2, 3, 64, 64)
     torch.testing.assert_close(model.classifier(x), network(normalised(x)), rtol=1e-3, atol=1e-5)
     assert not any("aux" in name for name, _ in model.classifier.named_parameters())
 
 
 def test_names_are_torchvisions_classifiers() -> None:
-    assert list(torchvision_nets.NAMES) == list_models(module=torchvision.models)
+    assert list(torchvision_networks.NAMES) == list_models(module=torchvision.models)
 
 
-@pytest.mark.parametrize("arch", torchvision_nets.NAMES)
+@pytest.mark.parametrize("arch", torchvision_networks.NAMES)
 def test_protocols_are_those_of_the_weights(arch: str) -> None:
     weights = get_model_weights(arch)
     first = weights.__members__.get("IMAGENET1K_V1", weights.DEFAULT)
     for entry in (first, *weights):
         transforms = entry.transforms()
         crop, resize = transforms.crop_size[0], transforms.resize_size[0]
-        model = getattr(torchvision_nets, arch)(**({} if entry is first else {"weights": entry.name}))
+        model = getattr(torchvision_networks, arch)(**({} if entry is first else {"weights": entry.name}))
         assert model.entry() is entry
         assert model.shape == (3, crop, crop)
         assert model.crop == pytest.approx(crop / resize, rel=1e-12)
         assert model.resample == transforms.interpolation.value
         if entry is first:
-            assert torchvision_nets.PROTOCOLS.get(arch, (224, 256)) == (crop, resize)
+            assert torchvision_networks.PROTOCOLS.get(arch, (224, 256)) == (crop, resize)
         assert re.search(r"-[0-9a-f]{8,}\.pth$", entry.url)  # the digest that is checked
 
 
 def test_transformers_are_built_for_their_weights() -> None:
-    network: Any = torchvision_nets.vit_b_16(weights="IMAGENET1K_SWAG_E2E_V1").network()
+    network: Any = torchvision_networks.vit_b_16(weights="IMAGENET1K_SWAG_E2E_V1").network()
     assert network.image_size == 384
-    small: Any = torchvision_nets.vit_b_16(weights="none", size=32).network()
+    small: Any = torchvision_networks.vit_b_16(weights="none", size=32).network()
     assert small.image_size == 32

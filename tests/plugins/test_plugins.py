@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from advlab.plugins import loading as plugins
+from advlab.plugins import loading
 from tests.helpers.commands import Ended
 from tests.helpers.plugins import BLOBS, NET, RUN_FOLDER, SHORT, write
 
@@ -86,10 +86,10 @@ def test_wrong_options_are_named(
 def test_the_environment_variable(
     cli: Callable[..., Ended], files: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(plugins.VARIABLE, os.pathsep.join([files["net"], "", files["blobs"]]))
+    monkeypatch.setenv(loading.VARIABLE, os.pathsep.join([files["net"], "", files["blobs"]]))
     assert "tiny_net" in cli("list", "models").out
     assert cli("model=tiny_net", "run.dry=true", *SHORT).code == 0
-    monkeypatch.setenv(plugins.VARIABLE, "nope.py")
+    monkeypatch.setenv(loading.VARIABLE, "nope.py")
     ended = cli("list")
     assert ended.code == 2
     assert "nope.py does not exist" in ended.err

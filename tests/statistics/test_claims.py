@@ -1,4 +1,7 @@
-"""Verdicts against a table of cases, and intervals against known values and brute force."""
+"""Verdicts against a table of cases, and intervals against known values and brute force.
+
+Longer than other files: verdicts rest on intervals, and both are held against tables and brute force.
+"""
 
 from __future__ import annotations
 

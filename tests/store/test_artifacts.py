@@ -1,4 +1,7 @@
-"""The content-keyed cache: what is a hit, what is a miss, what racing processes and damaged files do to it."""
+"""The content-keyed cache: what is a hit, what is a miss, what racing processes and damaged files do to it.
+
+Longer than other files: one cache, under every damage that it must notice.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Atomic writes, sealed JSON, quarantine and locks, against full disks, flipped bits and other processes."""
+"""Atomic writes, sealed JSON, quarantine and locks, against full disks, flipped bits and other processes.
+
+Longer than other files: one promise, that no file is ever seen half written, under every way in which a disk fails.
+"""
 
 from __future__ import annotations
 

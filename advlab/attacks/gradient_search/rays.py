@@ -10,7 +10,6 @@ from torch import Tensor
 from advlab.attacks.logits import margin, rounding_margin
 from advlab.attacks.problem import Problem
 
-
 #: Weights before rounding to grey levels. A search that halves a step of one level looks at exactly half a level, where
 #: float rounding would decide pixel by pixel, and otherwise in [0, 1] than in 0..255: so a half is rounded to the smaller change.
 BELOW_HALF = 1 - 2**-16

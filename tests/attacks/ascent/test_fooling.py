@@ -1,4 +1,7 @@
-"""Fooling images: the step rule in closed form and against a plain loop, levels of one ascent, causes of failure."""
+"""Fooling images: the step rule in closed form and against a plain loop, levels of one ascent, causes of failure.
+
+Longer than other files: one ascent, whose step, levels and ends are all seen against the same plain loop.
+"""
 
 from __future__ import annotations
 

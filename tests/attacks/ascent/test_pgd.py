@@ -1,4 +1,7 @@
-"""Projected gradient ascent: optima in closed form, the ball, random starts, restarts, and the loss's direction."""
+"""Projected gradient ascent: optima in closed form, the ball, random starts, restarts, and the loss's direction.
+
+Longer than other files: one algorithm, and every way in which it ends.
+"""
 
 from __future__ import annotations
 

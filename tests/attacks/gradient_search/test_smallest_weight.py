@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
@@ -14,29 +11,10 @@ from torch import Tensor, nn
 from advlab.attacks import FGS, FGV, HotCold, Saliency
 from advlab.attacks.gradient_search.params import GradientSearch
 from advlab.attacks.status import Status
+from tests.helpers.networks import relu_setting
 
 STEP = 1 / 255
 WIDE = (-100.0, 100.0)  # nothing is clipped
-
-
-def relu_network(seed: int) -> nn.Sequential:
-    """A convolutional network in float64 whose logits are piecewise linear."""
-    torch.manual_seed(seed)
-    network = nn.Sequential(
-        nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(),
-        nn.Flatten(), nn.Linear(16 * 16, 24), nn.ReLU(), nn.Linear(24, 5),
-    ).double()  # fmt: skip
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.mul_(2.5 if parameter.ndim > 1 else 1.0)
-    return network.eval()
-
-
-def relu_setting(seed: int = 0, n: int = 80) -> tuple[nn.Sequential, Tensor, Tensor]:
-    network = relu_network(seed)
-    x = torch.rand((n, 1, 8, 8), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    with torch.no_grad():
-        return network, x, network(x).argmax(1)
 
 
 def direction(name: str, network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -145,72 +123,6 @@ def test_closed_form_of_a_linear_network(bisections: int, linear: type[nn.Module
     assert -1e-6 < float(excess.min()) <= float(excess.max()) < 0.01 / 2**bisections + 1e-5 * float(exact.max())
 
 
-class Curve(nn.Module):
-    """Two classes, whose margin is a function of the mean pixel."""
-
-    def __init__(self, margin: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.margin, self.seen = margin, torch.zeros(0, dtype=torch.float64)
-
-    def forward(self, x: Tensor) -> Tensor:
-        s = x.flatten(1).mean(1)
-        self.seen = torch.cat([self.seen, s.detach()])
-        m = self.margin(s)
-        return torch.stack([torch.zeros_like(m) + 1, 1 + m], 1)
-
-
-def run(margin: Callable[[Tensor], Tensor], attack: GradientSearch, **options: Any) -> Any:
-    x = torch.zeros((1, 1, 2, 2), dtype=torch.float64)
-    return attack(Curve(margin), x, torch.zeros(1, dtype=torch.int64), **options)
-
-
-def flips_at_steps(margin: Callable[[Tensor], Tensor]) -> Tensor:
-    """(256,) bool: at which steps of the scan the class is another one; at 0 it is not."""
-    flips = margin(torch.arange(256, dtype=torch.float64) / 255) > 0
-    assert not bool(flips[0])
-    assert bool(flips.any())
-    return flips
-
-
-@pytest.mark.parametrize("exhaustive", [False, True])
-@pytest.mark.parametrize("phase", [0.2, 1.0, 2.5])
-@pytest.mark.parametrize("frequency", [10.0, 25.0, 60.0])
-def test_margins_that_come_and_go(frequency: float, phase: float, exhaustive: bool) -> None:
-    def margin(s: Tensor) -> Tensor:
-        return 2 * s - 1.7 + torch.sin(frequency * s + phase) + 0.5 * torch.sin(2.7 * frequency * s)
-
-    rising = margin(torch.tensor([1e-3], dtype=torch.float64)) > margin(torch.zeros(1, dtype=torch.float64))
-    assert bool(rising)  # the direction is +1
-    flips = flips_at_steps(margin)
-    first = int(flips.nonzero()[0])
-    w = 255 * float(run(margin, FGS(exhaustive=exhaustive)).epsilon)
-    at_steps = 255 * float(run(margin, FGS(exhaustive=exhaustive, bisections=0)).epsilon)
-    if exhaustive:
-        assert first - 1 < w < first + 1e-6
-        assert at_steps == pytest.approx(first, abs=1e-4)
-    else:  # a flip that comes out of a failure, perhaps not the first
-        assert first - 1 < w
-        assert float(margin(torch.tensor(w / 255, dtype=torch.float64))) > -1e-4
-        assert float(margin(torch.tensor((w - 1.1 / 2**8) / 255, dtype=torch.float64))) < 0
-        assert flips[round(at_steps) - 1 : round(at_steps) + 1].tolist() == [False, True]
-
-
-@pytest.mark.parametrize(
-    ("frequency", "phase", "level", "height"), [(38.8, 4.8, -0.47, 0.27), (32.6, 4.8, -0.86, 0.74)]
-)
-def test_the_scan_sees_what_the_search_passes_over(frequency: float, phase: float, level: float, height: float) -> None:
-    def margin(s: Tensor) -> Tensor:
-        return 2 * s + level + height * (torch.sin(frequency * s + phase) - math.sin(phase))
-
-    flips = flips_at_steps(margin)
-    first = int(flips.nonzero()[0])
-    assert not bool(flips[first:].all())
-    assert 255 * float(run(margin, FGS(bisections=0, exhaustive=True)).epsilon) == pytest.approx(first, abs=1e-4)
-    later = round(255 * float(run(margin, FGS(bisections=0)).epsilon))
-    assert later > first
-    assert flips[later - 1 : later + 1].tolist() == [False, True]
-
-
 @pytest.mark.parametrize("seed", [3, 4, 5])
 @pytest.mark.parametrize("name", ["fgs", "fgv", "hot_cold"])
 def test_the_search_gives_the_first_flip_of_the_scan(name: str, seed: int) -> None:
@@ -224,78 +136,6 @@ def test_the_search_gives_the_first_flip_of_the_scan(name: str, seed: int) -> No
     assert torch.allclose(scanned.epsilon.double().nan_to_num(torch.inf), first, atol=1e-6)
     assert bool((w >= first - 1e-6).all())
     assert int((w > first + 1e-6).sum()) <= 1
-
-
-def test_nothing_flips() -> None:
-    result = run(lambda s: s - 3, FGS(largest=0.7))
-    assert int(result.status) == Status.NO_FLIP_AT_SATURATION
-    assert torch.allclose(result.adv, torch.full_like(result.adv, 0.7))
-    assert bool(result.epsilon.isnan().all())
-    at_the_end = run(lambda s: s - 0.6999, FGS(largest=0.7, resolution=0.03))  # not a multiple
-    assert bool(at_the_end.success)
-    assert 0.6999 < float(at_the_end.epsilon) <= 0.7 + 1e-7
-
-
-@pytest.mark.parametrize("exhaustive", [False, True])
-def test_logits_that_are_no_numbers_end_the_way(exhaustive: bool) -> None:
-    attack = FGS(exhaustive=exhaustive)
-    beyond = run(lambda s: torch.where(s > 0.5, torch.nan, s - 0.3), attack)
-    assert bool(beyond.success)
-    assert float(beyond.epsilon) == pytest.approx(0.3, abs=STEP / 2**7)
-    if exhaustive:  # the default does not see what it does not look at
-        before = run(lambda s: torch.where((s > 0.2) & (s < 0.4), torch.nan, s - 0.45), attack)
-        assert int(before.status) == Status.NONFINITE
-    wall = run(lambda s: torch.where(s > 0.2, torch.nan, s - 0.45), attack)
-    assert int(wall.status) == Status.NONFINITE
-    assert 0.19 < float(wall.adv.max()) <= 0.2
-
-
-@pytest.mark.parametrize("bounds", [(0.0, 1.0), (0.0, 255.0)])
-@pytest.mark.parametrize("attack", [FGS(discrete=True), FGV(discrete=True), HotCold(hot=0, discrete=True)])
-def test_whole_grey_levels(attack: GradientSearch, bounds: tuple[float, float]) -> None:
-    network, x, y = relu_setting(2, 30)
-    network, extent = network.float(), bounds[1]
-    x = ((x * 255).round() * extent / 255).float()
-
-    def model(images: Tensor) -> Tensor:
-        seen.append(images.detach().clone())
-        return network(images / extent)
-
-    seen: list[Tensor] = []
-    with torch.no_grad():
-        y = network(x / extent).argmax(1)
-    result = attack(model, x, y, bounds=bounds)
-    assert int(result.success.sum()) > 15
-    levels = result.adv / extent * 255
-    assert float((levels - levels.round()).abs().max()) < 1e-4
-    if extent == 255:
-        assert torch.equal(result.adv, result.adv.round())
-    assert 0 <= float(levels.min()) <= float(levels.max()) <= 255
-    with torch.no_grad():
-        assert torch.equal((network(result.adv / extent).argmax(1) != y), result.success)
-    # one grey level less on each pixel that moves does not flip (FGS: the steps are grey levels)
-    if isinstance(attack, FGS):
-        moved = (result.adv - x).sign()
-        less = (result.adv - moved * extent / 255)[result.success]
-        same = (x + moved * result.distance[:, None, None, None] * extent)[result.success]
-        whole = ((same >= 0) & (same <= extent)).flatten(1).all(1)  # nothing was clipped
-        with torch.no_grad():
-            assert torch.equal(network(less / extent).argmax(1)[whole], y[result.success][whole])
-    if isinstance(attack, FGS):  # no image is classified twice in the search
-        looked = torch.cat(seen[2:-1]).flatten(1)  # after the check and the gradient, before the last check
-        assert len(looked.unique(dim=0)) == len(looked)
-
-
-def test_grey_levels_are_255_times_as_large_in_another_unit() -> None:
-    network, x, y = relu_setting(2, 30)
-    x = (x * 255).round() / 255
-    with torch.no_grad():
-        y = network(x).argmax(1)
-    attack = FGV(discrete=True, resolution=1 / 300)  # no look is at half a grey level, where rounding decides
-    unit = attack(network, x, y)
-    grey = attack(lambda images: network(images / 255), x * 255, y, bounds=(0, 255))
-    assert torch.equal((unit.adv * 255).round(), grey.adv.round())
-    assert torch.allclose(unit.epsilon, grey.epsilon, atol=1e-6, equal_nan=True)
 
 
 @pytest.mark.parametrize("attack", [FGS(), FGS(discrete=True), FGV(exhaustive=True), HotCold(hot=0)])
@@ -318,20 +158,3 @@ def test_every_search_hyperparameter_acts() -> None:
     for change in ({"resolution": 1 / 20}, {"bisections": 0}, {"largest": 0.1}, {"discrete": True}, {"epsilon": 0.2}):
         other = dataclasses.replace(FGV(), **change)(network, x, y)  # type: ignore[arg-type]
         assert not torch.equal(other.adv, base.adv), change
-
-
-def test_a_narrow_flip_is_found_before_a_failure_is_declared() -> None:
-    """Two logits whose order changes only in a short interval of the weight, between flat stretches."""
-
-    def model(x: Tensor) -> Tensor:
-        mean = x.mean((1, 2, 3))
-        return torch.stack(
-            [torch.ones_like(mean), 0.9 + 0.3 * torch.exp(-(((mean - 0.62) * 60) ** 2)) + 1e-3 * mean], 1
-        )
-
-    x = torch.linspace(0.5, 0.56, 4, dtype=torch.float64).view(4, 1, 1, 1).expand(4, 1, 3, 3).contiguous()
-    labels = torch.zeros(4, dtype=torch.int64)
-    searched, scanned = FGS()(model, x, labels), FGS(exhaustive=True)(model, x, labels)
-    assert scanned.status.tolist() == [Status.SUCCESS] * 4
-    assert searched.status.tolist() == [Status.SUCCESS] * 4
-    assert bool((searched.epsilon <= scanned.epsilon + 1 / 255).all())

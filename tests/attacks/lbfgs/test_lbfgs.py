@@ -1,4 +1,7 @@
-"""L-BFGS: SciPy's as the oracle of the minimiser, and the smallest perturbations of linear models of the attack."""
+"""L-BFGS: SciPy's as the oracle of the minimiser, and the smallest perturbations of linear models of the attack.
+
+Longer than other files: the minimiser and the attack are held against the same SciPy search.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Section 2.2 of aghdam2017: the identities by brute force in float64, the counterexamples, and the claims."""
+"""Section 2.2 of aghdam2017: the identities by brute force in float64, the counterexamples, and the claims.
+
+Longer than other files: one section of the paper, from its identities to its claims.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +29,12 @@ def table(seed: int = 0, **params: Any) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def found() -> pd.DataFrame:
+def frequency_table() -> pd.DataFrame:
     return table()
 
 
-def convolutions(found: pd.DataFrame) -> pd.DataFrame:
-    return found[~found["system"].str.startswith("rbf")]
+def convolutions(frequency_table: pd.DataFrame) -> pd.DataFrame:
+    return frequency_table[~frequency_table["system"].str.startswith("rbf")]
 
 
 # the mathematics
@@ -89,29 +92,33 @@ def test_dissimilarity_equals_an_independent_one() -> None:
     assert np.isnan(convolution.dissimilarity(np.zeros((3, 3)), np.zeros((3, 3)))[1])
 
 
-def test_outputs_differ_in_space_as_the_frequency_domain_says(found: pd.DataFrame) -> None:
-    rows = convolutions(found)
+def test_outputs_differ_in_space_as_the_frequency_domain_says(frequency_table: pd.DataFrame) -> None:
+    rows = convolutions(frequency_table)
     assert np.abs(rows["distance"] - rows["predicted"]).max() < 1e-10
     assert (rows["distance"] > 1e-3).any()
 
 
-def test_the_difference_is_linear_in_the_length(found: pd.DataFrame) -> None:
-    rows = found[(found["system"] == "random") & (found["change"] == "permutation") & (found["share"] == 1)]
+def test_the_difference_is_linear_in_the_length(frequency_table: pd.DataFrame) -> None:
+    rows = frequency_table[
+        (frequency_table["system"] == "random")
+        & (frequency_table["change"] == "permutation")
+        & (frequency_table["share"] == 1)
+    ]
     ratio = (rows["distance"] / rows["length"]).groupby(rows["sample"])
     assert (ratio.max() / ratio.min() - 1).max() < 1e-10
     relative = rows.groupby("sample")["relative"]
     assert (relative.max() - relative.min()).max() < 1e-10
 
 
-def test_a_permutation_keeps_energy_and_dc_and_a_shift_all_amplitudes(found: pd.DataFrame) -> None:
-    rows = convolutions(found)
+def test_a_permutation_keeps_energy_and_dc_and_a_shift_all_amplitudes(frequency_table: pd.DataFrame) -> None:
+    rows = convolutions(frequency_table)
     assert rows[["dc", "energy"]].drop(rows.index[rows["change"] == "stripes"]).to_numpy().max() < 1e-10
     assert rows.loc[rows["change"] == "shift", "amplitudes"].max() < 1e-10
     assert rows.loc[(rows["change"] == "permutation") & (rows["share"] == 1), "amplitudes"].min() > 0.1
 
 
-def test_the_counterexamples(found: pd.DataFrame) -> None:
-    cases = dict(list(found[found["share"] == 1].groupby(["system", "change"])))
+def test_the_counterexamples(frequency_table: pd.DataFrame) -> None:
+    cases = dict(list(frequency_table[frequency_table["share"] == 1].groupby(["system", "change"])))
     assert cases["ones", "permutation"]["gain"].max() < 1e-10
     assert cases["ones", "permutation"]["positive"].min() == 64
     assert cases["pair", "stripes"]["distance"].max() < 1e-10
@@ -123,30 +130,35 @@ def test_the_counterexamples(found: pd.DataFrame) -> None:
     assert cases["random", "permutation"]["sorted_gain"].min() > 1e-3
 
 
-def test_pooling_never_lengthens_a_difference(found: pd.DataFrame) -> None:
+def test_pooling_never_lengthens_a_difference(frequency_table: pd.DataFrame) -> None:
     """||pool a - pool b|| <= ||a - b||: a maximum moves by no more than the element that moves most."""
-    rows = convolutions(found)
+    rows = convolutions(frequency_table)
     assert (rows["pooled_rms"] * 4 <= rows["rms"] * 8 + 1e-12).all()  # of 16 and 64 values
 
 
-def test_a_radial_unit_is_isotropic_at_its_centre_alone(found: pd.DataFrame) -> None:
-    rows = found[found["system"] == "rbf-1"]
+def test_a_radial_unit_is_isotropic_at_its_centre_alone(frequency_table: pd.DataFrame) -> None:
+    rows = frequency_table[frequency_table["system"] == "rbf-1"]
     assert rows.loc[rows["change"] == "centre", "distance"].max() < 1e-10
     away = rows[rows["change"] == "away"]
     assert away["distance"].min() > 1e-4
     # no range exceeds that over all directions, from |d - r| to d + r of the centre, at the distance d = width = 10
     nearest, farthest = (away["length"] - 10).abs(), away["length"] + 10
     assert (away["distance"] < np.exp(-(nearest**2) / 200) - np.exp(-(farthest**2) / 200)).all()
-    assert found[(found["system"] == "rbf-10") & (found["change"] == "centre")]["distance"].min() > 1e-5
+    assert (
+        frequency_table[(frequency_table["system"] == "rbf-10") & (frequency_table["change"] == "centre")][
+            "distance"
+        ].min()
+        > 1e-5
+    )
 
 
 # the experiment
 
 
-def test_draws_depend_on_seed_and_sample_alone(found: pd.DataFrame) -> None:
+def test_draws_depend_on_seed_and_sample_alone(frequency_table: pd.DataFrame) -> None:
     more = table(samples=8)
-    pd.testing.assert_frame_equal(more[more["sample"] < 6].reset_index(drop=True), found)
-    assert not np.allclose(table(seed=1)["distance"], found["distance"])
+    pd.testing.assert_frame_equal(more[more["sample"] < 6].reset_index(drop=True), frequency_table)
+    assert not np.allclose(table(seed=1)["distance"], frequency_table["distance"])
 
 
 def verdicts(rows: pd.DataFrame) -> dict[tuple[str, str], str]:
@@ -181,8 +193,8 @@ CHANGES: dict[str, Callable[[pd.DataFrame], Any]] = {
 
 
 @pytest.mark.parametrize("claim", CHANGES)
-def test_a_made_up_opposite_turns_a_claim(found: pd.DataFrame, claim: str) -> None:
-    before, after = verdicts(found), verdicts(CHANGES[claim](found))
+def test_a_made_up_opposite_turns_a_claim(frequency_table: pd.DataFrame, claim: str) -> None:
+    before, after = verdicts(frequency_table), verdicts(CHANGES[claim](frequency_table))
     turned = [key for key in before if key[0] == claim]
     assert turned
     assert all({before[key], after[key]} == {"holds", "does not hold"} for key in turned)
@@ -192,15 +204,15 @@ def test_few_samples_decide_nothing() -> None:
     assert set(verdicts(table(samples=3)).values()) == {"undecided"}
 
 
-def test_a_kernel_without_two_positive_elements_is_no_counterexample(found: pd.DataFrame) -> None:
-    got = verdicts(found.assign(positive=1))
+def test_a_kernel_without_two_positive_elements_is_no_counterexample(frequency_table: pd.DataFrame) -> None:
+    got = verdicts(frequency_table.assign(positive=1))
     assert got["outputs-differ", "random kernel, permutation"] == "not measured"
 
 
 @pytest.mark.parametrize("runs", [1, 2])
-def test_the_figure_shows_every_case(found: pd.DataFrame, runs: int) -> None:
+def test_the_figure_shows_every_case(frequency_table: pd.DataFrame, runs: int) -> None:
     names = ["frequency $x$", "b" * 200][:runs]
-    figure = Frequency(Frequency.Params()).plot(pd.concat([found.assign(run=name) for name in names]))
+    figure = Frequency(Frequency.Params()).plot(pd.concat([frequency_table.assign(run=name) for name in names]))
     figure.canvas.draw()
     panels = [axis for part in figure.subfigs for axis in part.axes]
     assert len(panels) == 4 * runs
@@ -209,8 +221,8 @@ def test_the_figure_shows_every_case(found: pd.DataFrame, runs: int) -> None:
     assert [len(panels[n].get_lines()) for n in (0, 2, 3)] == [5, 4, 3]
 
 
-def test_rows_survive_csv(found: pd.DataFrame) -> None:
-    rows = [Frequency.Row(**row) for row in found.to_dict("records")]
+def test_rows_survive_csv(frequency_table: pd.DataFrame) -> None:
+    rows = [Frequency.Row(**row) for row in frequency_table.to_dict("records")]
     text = to_csv(rows, Frequency.Row)
     assert to_csv(from_csv(text, Frequency.Row), Frequency.Row) == text
 

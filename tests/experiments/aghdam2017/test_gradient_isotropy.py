@@ -1,4 +1,7 @@
-"""What gradients and Hessians say of isotropy: closed-form counterexamples, dense Hessians in float64, and the claims."""
+"""What gradients and Hessians say of isotropy: closed-form counterexamples, dense Hessians in float64, and the claims.
+
+Longer than other files: one figure, from its measures to its claims, on networks that are given by hand.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Figure 1 of aghdam2017 against closed forms, brute force in float64, and its own claims."""
+"""Figure 1 of aghdam2017 against closed forms, brute force in float64, and its own claims.
+
+Longer than other files: one figure, from its rows to its claims, on networks that are given by hand.
+"""
 
 from __future__ import annotations
 

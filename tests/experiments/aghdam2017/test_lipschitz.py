@@ -1,4 +1,7 @@
-"""Figure 6 of aghdam2017: ratios of linear maps in closed form, the Jacobian's norm, normalisers, fits and claims."""
+"""Figure 6 of aghdam2017: ratios of linear maps in closed form, the Jacobian's norm, normalisers, fits and claims.
+
+Longer than other files: one figure, from its ratios to its claims.
+"""
 
 from __future__ import annotations
 

@@ -1,40 +1,23 @@
-"""Figure 2 of aghdam2017: the map of a score known in closed form, the search by brute force, and the claims."""
+"""Figure 2 of aghdam2017: the map of a score known in closed form, and the search by brute force."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import MISSING, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from advlab.experiments.aghdam2017 import symmetry_map_row
-from torch import Tensor, nn
+from torch import Tensor
 
 from advlab.config import components
 from advlab.errors import ConfigError, MeasurementError
 from advlab.plotting.pixels import decode
 from advlab.probes.permutations import Permutations
-from advlab.store.tables import from_csv, read_frame, to_csv
+from tests.helpers.networks import ScoreAgainstZero
 
 SymmetryMap = components.EXPERIMENTS.load("symmetry_map")
 RADII = [0.1, 1.0, 2.0, 4.0, 8.0]
 SMALL: dict[str, Any] = {"radii": RADII, "params": {"grid": 5}}
-
-
-class Score(nn.Module):
-    """A network of two classes whose first logit is a given function of the flattened image, the other 0."""
-
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor) -> Tensor:
-        score = self.function(x.flatten(1))
-        return torch.stack([score, torch.zeros_like(score)], 1)
 
 
 def pixels(x: Tensor) -> Tensor:
@@ -66,7 +49,11 @@ def logit(x: np.ndarray[Any, Any]) -> Any:
 def test_the_map_is_the_score_of_the_plane(around: Any, measured: Any, reading: int, shape: Any) -> None:
     params = {"grid": 5, "extent": 1.5, "reading": reading}
     ctx = around(
-        "symmetry_map", Score(pixels), params=params, shape=shape, radii=RADII if not reading else [10, 100, 400]
+        "symmetry_map",
+        ScoreAgainstZero(pixels),
+        params=params,
+        shape=shape,
+        radii=RADII if not reading else [10, 100, 400],
     )
     found, pair = measured(ctx), ctx.prepared["pair"]
     marks, grid = found[found["kind"] == "mark"].set_index("name"), found[found["kind"] == "grid"]
@@ -105,7 +92,9 @@ def test_the_map_is_the_score_of_the_plane(around: Any, measured: Any, reading: 
 @pytest.mark.parametrize("order", [[3, 0, 4, 1, 2], [2, 1, 4, 0, 3], [0, 1, 2, 3, 4], [4, 3, 2, 1, 0]], ids=str)
 @pytest.mark.parametrize("candidates", [2, 5])
 def test_the_pair_is_that_of_the_smallest_radius_by_brute_force(around: Any, order: list[int], candidates: int) -> None:
-    ctx = around("symmetry_map", Score(pixels), count=5, samples=order, radii=RADII, params={"candidates": candidates})
+    ctx = around(
+        "symmetry_map", ScoreAgainstZero(pixels), count=5, samples=order, radii=RADII, params={"candidates": candidates}
+    )
     best, expected = (len(RADII), 0), {}
     for place, sample in enumerate(order[:candidates]):
         for k, radius in enumerate(RADII):
@@ -119,7 +108,7 @@ def test_the_pair_is_that_of_the_smallest_radius_by_brute_force(around: Any, ord
 
 @pytest.mark.parametrize("batch", [1, 7, 33, 1000])
 def test_nothing_depends_on_the_batch_size(around: Any, measured: Any, batch: int) -> None:
-    one, other = (around("symmetry_map", Score(pixels), batch=b, **SMALL) for b in (60, batch))
+    one, other = (around("symmetry_map", ScoreAgainstZero(pixels), batch=b, **SMALL) for b in (60, batch))
     assert one.prepared == other.prepared
     tables = measured(one), measured(other)
     numbers = tables[0].select_dtypes("number").columns
@@ -128,21 +117,23 @@ def test_nothing_depends_on_the_batch_size(around: Any, measured: Any, batch: in
 
 
 def test_the_seed_and_nothing_else_decides_the_pair(around: Any) -> None:
-    pairs = [around("symmetry_map", Score(pixels), count=5, **SMALL).prepared["pair"] for _ in range(2)]
+    pairs = [around("symmetry_map", ScoreAgainstZero(pixels), count=5, **SMALL).prepared["pair"] for _ in range(2)]
     assert pairs[0] == pairs[1]
 
 
 @pytest.mark.parametrize("function", [lambda x: x[:, 0] * 0 + 5, lambda x: x[:, 0] * 0 - 5, lambda x: x.sum(1) / 6])
 def test_where_there_is_no_pair_the_message_says_what_was_tried(around: Any, function: Any) -> None:
     with pytest.raises(MeasurementError) as error:
-        around("symmetry_map", Score(function), count=4, radii=RADII, params={"candidates": 3})
+        around("symmetry_map", ScoreAgainstZero(function), count=4, radii=RADII, params={"candidates": 3})
     for words in ("none of 3 samples", "0.1 to 8", "20 permutations", "L2", "experiment.candidates", "probe.radii"):
         assert words in str(error.value)
 
 
 def test_a_network_without_finite_scores_has_no_pair(around: Any) -> None:
     with pytest.raises(MeasurementError, match="no pair"):
-        around("symmetry_map", Score(lambda x: torch.where(x[:, 0] > 0.9, torch.nan, x[:, 0] * 0 + 5)), **SMALL)
+        around(
+            "symmetry_map", ScoreAgainstZero(lambda x: torch.where(x[:, 0] > 0.9, torch.nan, x[:, 0] * 0 + 5)), **SMALL
+        )
 
 
 @pytest.mark.parametrize("clip", [False, True])
@@ -150,7 +141,7 @@ def test_scores_above_the_clean_one_are_counted(around: Any, measured: Any, clip
     function = (
         (lambda x: pixels(x) - 1) if clip else pixels
     )  # pixels in [0, 1] cannot bring the logit below 0 otherwise
-    ctx = around("symmetry_map", Score(function), clip=clip, **SMALL)
+    ctx = around("symmetry_map", ScoreAgainstZero(function), clip=clip, **SMALL)
     spheres = measured(ctx).query("kind == 'sphere'")
     assert len(spheres) == 3 * 2 * len(RADII)
     counted = 0
@@ -170,9 +161,9 @@ def test_scores_above_the_clean_one_are_counted(around: Any, measured: Any, clip
 
 
 def test_a_peak_at_the_image_has_nothing_above_it(around: Any, measured: Any) -> None:
-    peak = torch.from_numpy(clean(around("symmetry_map", Score(pixels), **SMALL), 0))
+    peak = torch.from_numpy(clean(around("symmetry_map", ScoreAgainstZero(pixels), **SMALL), 0))
     weight = torch.linspace(0.1, 2, 36)  # 1.05 on average
-    network = Score(lambda x: 3 - ((x - peak.to(x)) ** 2) @ weight.to(x))
+    network = ScoreAgainstZero(lambda x: 3 - ((x - peak.to(x)) ** 2) @ weight.to(x))
     ctx = around(
         "symmetry_map", network, count=1, radii=[0.1, 1, 1.7, 4], norm=["l2"], pixel_scale=[1.0], params={"grid": 5}
     )
@@ -183,111 +174,14 @@ def test_a_peak_at_the_image_has_nothing_above_it(around: Any, measured: Any) ->
 
 
 def test_clipping_is_seen_in_the_map(around: Any, measured: Any) -> None:
-    network = Score(lambda x: pixels(x) - 1)
+    network = ScoreAgainstZero(lambda x: pixels(x) - 1)
     free, cut = (measured(around("symmetry_map", network, clip=clip, **SMALL)) for clip in (False, True))
     assert cut.query("kind == 'grid'")["margin"].between(-0.51, 3.01).all()
     assert not free.query("kind == 'grid'")["margin"].between(-0.51, 3.01).all()
 
 
-def made_up(above: int, misclassified: int, rms: float, grid: int, samples: int = 60) -> pd.DataFrame:
-    """Spheres that are all alike, and a map of 100 points."""
-    spheres = [
-        {
-            "kind": "sphere", "norm": "l2", "pixel_scale": 1.0, "direction": "random", "sample": i, "radius": radius,
-            "trials": 100, "nonfinite": 0, "above": above, "misclassified": misclassified, "rms": rms * radius,
-        }
-        for i in range(samples)
-        for radius in (0.1, 1.0)
-    ]  # fmt: skip
-    return pd.DataFrame([*spheres, *({"kind": "grid", "above": int(i < grid)} for i in range(100))])
-
-
-def verdicts(frame: pd.DataFrame) -> list[str]:
-    return [claim.verdict for claim in SymmetryMap(SymmetryMap.Params()).claims(frame)]
-
-
-def test_claims_hold_on_the_papers_picture_and_fail_on_its_opposite() -> None:
-    assert verdicts(made_up(0, 50, 10, 0)) == ["holds"] * 5
-    assert verdicts(made_up(50, 50, 1000, 50)) == ["does not hold"] * 3 + ["holds", "does not hold"]
-    assert verdicts(made_up(0, 0, 10, 0)) == ["holds"] * 3 + ["does not hold", "not measured"]
-    assert verdicts(made_up(0, 100, 10, 0))[3:] == ["does not hold", "not measured"]  # lost in every order
-
-
-def test_few_samples_decide_nothing() -> None:
-    assert verdicts(made_up(0, 50, 10, 0, samples=3)) == ["holds"] + ["undecided"] * 4
-
-
-def test_the_visible_perturbation_is_the_smallest_that_splits() -> None:
-    frame = made_up(0, 50, 50, 0)  # root mean square 5 at radius 0.1, and 50 at 1
-    assert verdicts(frame)[-1] == "holds"
-    frame.loc[frame["radius"] == 0.1, "misclassified"] = 0
-    assert verdicts(frame)[-1] == "does not hold"
-
-
-@pytest.mark.parametrize("runs", [1, 2])
-@pytest.mark.parametrize("shape", [(1, 6, 6), (3, 4, 4)], ids=str)
-def test_the_figure_has_map_images_and_shares(around: Any, measured: Any, shape: Any, runs: int) -> None:
-    found = measured(around("symmetry_map", Score(pixels), shape=shape, **SMALL))
-    names = ["lenet on $x$ <img onerror=1> " + "long " * 20, "b"][:runs]
-    tables = pd.concat([found.assign(run=name) for name in names])
-    figure = SymmetryMap(SymmetryMap.Params()).plot(tables)
-    figure.canvas.draw()
-    for part in figure.subfigs:
-        assert len([axis for axis in part.axes if axis.images]) == 1 + 3
-        shares = next(axis for axis in part.axes if axis.get_xlabel() == "radius $r$")
-        assert len(shares.get_lines()) == 2
-    numbers = SymmetryMap(SymmetryMap.Params()).summary(tables)
-    assert len(numbers) == runs
-    assert (numbers["score_lost"] < 0.5).all()
-    assert (numbers["score_kept"] > 0.5).all()
-
-
-def test_a_map_without_a_boundary_can_be_drawn(around: Any, measured: Any) -> None:
-    found = measured(around("symmetry_map", Score(pixels), **SMALL))
-    found.loc[found["kind"] == "grid", ["error_probability", "score", "margin"]] = [0.0, 1.0, 9.0]
-    SymmetryMap(SymmetryMap.Params()).plot(found).canvas.draw()
-    found.loc[found["kind"] == "grid", ["error_probability", "score", "margin"]] = np.nan
-    SymmetryMap(SymmetryMap.Params()).plot(found).canvas.draw()
-
-
-def test_every_kind_has_its_own_columns(around: Any, measured: Any) -> None:
-    """What a kind does not have holds the default in its rows, and is not read with them."""
-    defaults = {
-        field.name: field.default
-        for field in fields(SymmetryMap.Row)
-        if field.default is not MISSING and field.name != "trials"
-    }
-    table = measured(around("symmetry_map", Score(pixels), **SMALL))
-    assert set(table["kind"]) == set(symmetry_map_row.OWN_COLUMNS)
-    for kind, own in symmetry_map_row.OWN_COLUMNS.items():
-        rows = table[table["kind"] == kind]
-        foreign = defaults.keys() - set(own)
-        for name in foreign:
-            assert set(map(str, rows[name])) == {str(defaults[name])}, (kind, name)
-        for name in set(own) - {"a", "b", "prediction"}:
-            assert set(map(str, rows[name])) != {str(defaults[name])}, (kind, name)
-        assert set(symmetry_map_row.of_kind(table, kind)) == set(table) - foreign
-
-
-def test_tables_with_the_former_name_are_read(around: Any, measured: Any, tmp_path: Path) -> None:
-    found = measured(around("symmetry_map", Score(pixels), **SMALL)).drop(columns="run")
-    text = to_csv([SymmetryMap.Row(**row) for row in found.to_dict("records")], SymmetryMap.Row)
-    header, rest = text.split("\n", 1)
-    former = header.replace("error_probability", "deficit") + "\n" + rest
-    assert to_csv(from_csv(former, SymmetryMap.Row), SymmetryMap.Row) == text
-    (tmp_path / "table.csv").write_text(former)
-    assert list(read_frame(tmp_path / "table.csv", SymmetryMap.Row)) == header.split(",")
-
-
-def test_rows_survive_csv(around: Any, measured: Any) -> None:
-    found = measured(around("symmetry_map", Score(pixels), **SMALL)).drop(columns="run")
-    rows = [SymmetryMap.Row(**row) for row in found.to_dict("records")]
-    text = to_csv(rows, SymmetryMap.Row)
-    assert to_csv(from_csv(text, SymmetryMap.Row), SymmetryMap.Row) == text
-
-
 def test_cells_are_unique_and_the_cost_is_an_upper_bound(around: Any, measured: Any) -> None:
-    ctx = around("symmetry_map", Score(pixels), **SMALL)
+    ctx = around("symmetry_map", ScoreAgainstZero(pixels), **SMALL)
     ids = [cell.id for cell in ctx.settings.experiment.cells(ctx)]
     assert len(set(ids)) == len(ids)
     measured(ctx)
@@ -311,6 +205,6 @@ def test_values_out_of_range_are_refused(values: dict[str, Any], words: str) -> 
 def test_a_reading_that_the_probe_does_not_have_is_refused(around: Any) -> None:
     for reading in (2, -1):
         with pytest.raises(ConfigError, match=r"experiment\.reading must be 0 to 1"):
-            around("symmetry_map", Score(pixels), params={"reading": reading})
+            around("symmetry_map", ScoreAgainstZero(pixels), params={"reading": reading})
     with pytest.raises(ConfigError, match=r"probe\.layer"):
-        around("symmetry_map", Score(pixels), layer=["head"])
+        around("symmetry_map", ScoreAgainstZero(pixels), layer=["head"])

@@ -1,4 +1,7 @@
-"""Figure 5 of barati2021: what is trained on what, the attacks written out, and runs that repeat."""
+"""Figure 5 of barati2021: what is trained on what, the attacks written out, and runs that repeat.
+
+Longer than other files: one figure, whose trained networks its tests share.
+"""
 
 from __future__ import annotations
 

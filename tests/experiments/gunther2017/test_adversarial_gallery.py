@@ -1,4 +1,7 @@
-"""Figure 3 of gunther2017: which images are chosen, that what is drawn is adversarial, and names that do harm."""
+"""Figure 3 of gunther2017: which images are chosen, that what is drawn is adversarial, and names that do harm.
+
+Longer than other files: a third of it is an attack and a network whose answers are known.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ from advlab.errors import ConfigError, MeasurementError, ResultError
 from advlab.lab.context import Context
 from advlab.models.classifier import Classifier
 from advlab.models.forward import Execution, Forward
+from advlab.plotting.draw import draw
 from advlab.plotting.gallery import CHARACTER_WIDTH, caption
 from advlab.plotting.pixels import decode, encode
 from advlab.probes.selection import order
@@ -218,8 +222,6 @@ def test_the_figure_shows_the_tables_images(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:Glyph")
 @pytest.mark.parametrize("start", range(0, len(HOSTILE), 4))
 def test_class_names_are_never_markup(start: int, tmp_path: Path) -> None:
-    from advlab.plotting.draw import draw
-
     names = HOSTILE[start : start + 4]
     found = table(context(tmp_path, images(names)))
     files = draw(Gallery(Gallery.Params()), found.assign(run="$x$ on\n<b>"), [tmp_path / "a.png", tmp_path / "a.pdf"])

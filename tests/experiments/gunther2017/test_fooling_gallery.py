@@ -21,6 +21,7 @@ from advlab.errors import ConfigError
 from advlab.lab.context import Context
 from advlab.models.classifier import Classifier, frozen
 from advlab.models.forward import Execution, Forward
+from advlab.plotting.draw import draw
 from advlab.plotting.pixels import decode
 from advlab.store.artifacts import ArtifactStore
 from tests.helpers.commands import Ended
@@ -104,8 +105,6 @@ def test_what_is_not_reached_is_said_and_drawn_empty(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_the_figure_has_a_start_and_a_tile_for_each_level_of_each_class(tmp_path: Path) -> None:
-    from advlab.plotting.draw import draw
-
     names = ("$\\alpha$", "<b>", "a\nb", "ü" * 300, "")
     found = table(context(tmp_path, names=names, classes=[0, 1, 2, 3]))
     figure = Gallery(Gallery.Params()).plot(found)

@@ -1,4 +1,7 @@
-"""The survey of attacks against closed forms on linear networks, and a run that is killed."""
+"""The survey of attacks against closed forms on linear networks, and a run that is killed.
+
+Longer than other files: a third of it is an attack and networks whose answers are known in closed form.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ from advlab.errors import ConfigError, ResultError
 from advlab.lab.context import Context
 from advlab.models.classifier import Classifier, frozen
 from advlab.models.forward import Execution, Forward
+from advlab.plugins.loading import load_plugins
 from advlab.store.artifacts import ArtifactStore
 from tests.helpers.commands import Ended
 
@@ -242,8 +246,6 @@ def test_failures_are_named_and_counted(tmp_path: Path) -> None:
     ],
 )
 def test_bad_settings_name_the_remedy(options: dict[str, Any], words: str) -> None:
-    from advlab.plugins.loading import load_plugins
-
     load_plugins()
     with pytest.raises(ConfigError) as caught:
         settings(**options)

@@ -1,4 +1,4 @@
-"""Features of a layer: of the networks here, of torchvision's, and of layers that give none."""
+"""The outputs of a layer, taken as features: of the networks here, of torchvision's, and of layers that give none."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torchvision.models import get_model
 
 from advlab.errors import ModelError
+from advlab.models import torchvision_networks
 from advlab.models.classifier import Classifier, frozen
 from tests.helpers.classifiers import built, images, tiny, wrap
 
@@ -47,11 +48,9 @@ def test_features_of_the_networks_here(name: str, head: str, size: int | None) -
     ],
 )  # fmt: skip
 def test_features_of_torchvisions_networks(name: str, head: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    from advlab.models import torchvision_networks as torchvision_nets
-
     for init in ("trunc_normal_", "kaiming_normal_", "normal_"):  # their initialisation takes longer than all the rest
         monkeypatch.setattr(nn.init, init, lambda tensor, *_, **__: tensor)
-    model = getattr(torchvision_nets, name)()
+    model = getattr(torchvision_networks, name)()
     network = model.network()
     with torch.no_grad():
         for parameter in network.parameters():

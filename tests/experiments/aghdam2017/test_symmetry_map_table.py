@@ -1,0 +1,87 @@
+"""The table and the figure of a map of symmetricity: columns of each kind of row, older names, and panels."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from advlab.experiments.aghdam2017 import symmetry_map_row
+from torch import Tensor
+
+from advlab.config import components
+from advlab.store.tables import from_csv, read_frame, to_csv
+from tests.helpers.networks import ScoreAgainstZero
+
+SymmetryMap = components.EXPERIMENTS.load("symmetry_map")
+SMALL: dict[str, Any] = {"radii": [0.1, 1.0, 2.0, 4.0, 8.0], "params": {"grid": 5}}
+
+
+def pixels(x: Tensor) -> Tensor:
+    """A logit that is linear in three pixels, and above 0 for every image."""
+    return 2 * x[:, 0] + x[:, 1] + 0.5 * x[:, 5] + 0.5
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+@pytest.mark.parametrize("shape", [(1, 6, 6), (3, 4, 4)], ids=str)
+def test_the_figure_has_map_images_and_shares(around: Any, measured: Any, shape: Any, runs: int) -> None:
+    found = measured(around("symmetry_map", ScoreAgainstZero(pixels), shape=shape, **SMALL))
+    names = ["lenet on $x$ <img onerror=1> " + "long " * 20, "b"][:runs]
+    tables = pd.concat([found.assign(run=name) for name in names])
+    figure = SymmetryMap(SymmetryMap.Params()).plot(tables)
+    figure.canvas.draw()
+    for part in figure.subfigs:
+        assert len([axis for axis in part.axes if axis.images]) == 1 + 3
+        shares = next(axis for axis in part.axes if axis.get_xlabel() == "radius $r$")
+        assert len(shares.get_lines()) == 2
+    numbers = SymmetryMap(SymmetryMap.Params()).summary(tables)
+    assert len(numbers) == runs
+    assert (numbers["score_lost"] < 0.5).all()
+    assert (numbers["score_kept"] > 0.5).all()
+
+
+def test_a_map_without_a_boundary_can_be_drawn(around: Any, measured: Any) -> None:
+    found = measured(around("symmetry_map", ScoreAgainstZero(pixels), **SMALL))
+    found.loc[found["kind"] == "grid", ["error_probability", "score", "margin"]] = [0.0, 1.0, 9.0]
+    SymmetryMap(SymmetryMap.Params()).plot(found).canvas.draw()
+    found.loc[found["kind"] == "grid", ["error_probability", "score", "margin"]] = np.nan
+    SymmetryMap(SymmetryMap.Params()).plot(found).canvas.draw()
+
+
+def test_every_kind_has_its_own_columns(around: Any, measured: Any) -> None:
+    """What a kind does not have holds the default in its rows, and is not read with them."""
+    defaults = {
+        field.name: field.default
+        for field in fields(SymmetryMap.Row)
+        if field.default is not MISSING and field.name != "trials"
+    }
+    table = measured(around("symmetry_map", ScoreAgainstZero(pixels), **SMALL))
+    assert set(table["kind"]) == set(symmetry_map_row.OWN_COLUMNS)
+    for kind, own in symmetry_map_row.OWN_COLUMNS.items():
+        rows = table[table["kind"] == kind]
+        foreign = defaults.keys() - set(own)
+        for name in foreign:
+            assert set(map(str, rows[name])) == {str(defaults[name])}, (kind, name)
+        for name in set(own) - {"a", "b", "prediction"}:
+            assert set(map(str, rows[name])) != {str(defaults[name])}, (kind, name)
+        assert set(symmetry_map_row.of_kind(table, kind)) == set(table) - foreign
+
+
+def test_tables_with_the_former_name_are_read(around: Any, measured: Any, tmp_path: Path) -> None:
+    found = measured(around("symmetry_map", ScoreAgainstZero(pixels), **SMALL)).drop(columns="run")
+    text = to_csv([SymmetryMap.Row(**row) for row in found.to_dict("records")], SymmetryMap.Row)
+    header, rest = text.split("\n", 1)
+    former = header.replace("error_probability", "deficit") + "\n" + rest
+    assert to_csv(from_csv(former, SymmetryMap.Row), SymmetryMap.Row) == text
+    (tmp_path / "table.csv").write_text(former)
+    assert list(read_frame(tmp_path / "table.csv", SymmetryMap.Row)) == header.split(",")
+
+
+def test_rows_survive_csv(around: Any, measured: Any) -> None:
+    found = measured(around("symmetry_map", ScoreAgainstZero(pixels), **SMALL)).drop(columns="run")
+    rows = [SymmetryMap.Row(**row) for row in found.to_dict("records")]
+    text = to_csv(rows, SymmetryMap.Row)
+    assert to_csv(from_csv(text, SymmetryMap.Row), SymmetryMap.Row) == text

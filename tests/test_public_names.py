@@ -1,0 +1,36 @@
+"""What a user imports from where: the short lists that README.md names, and nothing hides one of them."""
+
+from __future__ import annotations
+
+import importlib
+import re
+
+import pytest
+
+from tests.helpers.import_graph import MODULE_FILES, ROOT
+
+#: what a user imports, from where: package -> names
+PUBLIC = {
+    "advlab": {"Run", "__version__", "attack", "dataset", "experiment", "load", "model"},
+    "advlab.attacks": {
+        "Attack", "DeepFool", "FGS", "FGV", "Fooling", "HotCold", "LBFGS", "Library", "Noise", "PGD", "Saliency", "UAP",
+    },
+    "advlab.lab": {"Cell", "Context", "Cost", "Experiment", "Figure", "Frame"},
+    "advlab.statistics": {
+        "Claim", "Interval", "NOT_MEASURED", "Verdict", "exact", "judge", "mean_interval", "median_interval",
+        "rank_correlation", "share_interval",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("package", sorted(PUBLIC))
+def test_public_names(package: str) -> None:
+    """They are those that README.md lists, and none is hidden by a file or folder: `advlab.attack` is a decorator."""
+    module = importlib.import_module(package)
+    assert set(module.__all__) == PUBLIC[package]
+    assert not PUBLIC[package] & {path.stem for path in MODULE_FILES[package].parent.iterdir()}
+    for name in PUBLIC[package]:
+        assert getattr(module, name) is not None
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(rf"^\| `{re.escape(package)}` \|(.*)\|$", readme, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", listed)) == PUBLIC[package] - {"__version__"}
