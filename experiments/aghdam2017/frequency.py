@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
-from advlab.statistics.claims import Claim
+from advlab.statistics import Claim
 
 from .convolution import compare, permute, radial
 from .frequency_claims import judge_convolutions, judge_pooling, judge_radial

@@ -8,9 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from advlab.errors import ConfigError
 from advlab.lab import Cell, Context, Cost, Figure, Frame
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import NOT_MEASURED, Interval
-from advlab.statistics.spearman import rank_correlation
+from advlab.statistics import NOT_MEASURED, Claim, Interval, judge, rank_correlation
 from advlab.store.tables import frame_of
 
 from .spheres import SphereExperiment, refuse_layers, rows_by_reading, sweep_forwards

@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 
 from advlab.lab import Cell, Context, Cost, Figure, Frame
 from advlab.lab.layers import probed_layers
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import exact, mean_interval, share_interval
+from advlab.statistics import Claim, exact, judge, mean_interval, share_interval
 from advlab.store.tables import frame_of
 
 from .lipschitz_fits import fits

@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import exact
+from advlab.statistics import Claim, exact, judge
 from advlab.store.tables import frame_of
 
 FUNCTIONS = ("wave", "plateau", "line")

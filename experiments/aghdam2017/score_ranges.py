@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from advlab.lab import Cell, Context, Cost, Figure, Frame
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import NOT_MEASURED, median_interval, share_interval
+from advlab.statistics import NOT_MEASURED, Claim, judge, median_interval, share_interval
 
 from .spheres import SphereExperiment, direction_cost, refuse_layers, rows_by_reading, sweep_forwards
 

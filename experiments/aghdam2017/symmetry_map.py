@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 
 from advlab.errors import ConfigError
 from advlab.lab import Cell, Context, Cost, Figure, Frame
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import exact, median_interval, share_interval
+from advlab.statistics import Claim, exact, judge, median_interval, share_interval
 from advlab.store.tables import frame_of
 
 from .spheres import SphereExperiment, direction_cost, refuse_layers, rows_by_reading, sweep_forwards

@@ -10,8 +10,7 @@ from advlab.errors import ConfigError
 from advlab.lab import Cell, Context, Cost, Figure, Frame
 from advlab.lab.layers import probed_layers
 from advlab.metrics.expected_mantel_r import expected_r
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import mean_interval, median_interval
+from advlab.statistics import Claim, judge, mean_interval, median_interval
 from advlab.store.tables import frame_of
 
 from .spheres import (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from advlab.statistics.intervals import median_interval
-from advlab.store.tables import Frame, frame_of
+from advlab.lab import Frame
+from advlab.statistics import median_interval
+from advlab.store.tables import frame_of
 
 
 class AccuracyCurves:

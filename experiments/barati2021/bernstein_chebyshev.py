@@ -13,8 +13,7 @@ from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
 from advlab.polynomials.grids import lobatto
 from advlab.polynomials.polynomial import largest_value, longest_interval, wrong_share
 from advlab.polynomials.two_points import bernstein_classifier, chebyshev_classifier, chebyshev_classifier_roots
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import Interval, exact
+from advlab.statistics import Claim, Interval, exact, judge
 from advlab.store.tables import frame_of
 
 LARGEST_DEGREE = 1000

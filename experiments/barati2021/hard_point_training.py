@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from advlab.errors import ConfigError
 from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
-from advlab.statistics.claims import Claim
+from advlab.statistics import Claim
 from advlab.store.tables import frame_of
 
 from .accuracy_over_seeds import summarise

@@ -9,8 +9,7 @@ from typing import Any, ClassVar, Literal
 from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
 from advlab.polynomials.expected_loss import expected_loss, hardest_points, mean_loss, sampled_loss
 from advlab.polynomials.grids import lobatto, roots
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import exact
+from advlab.statistics import Claim, exact, judge
 from advlab.store.tables import frame_of
 
 LARGEST_DEGREE = 300

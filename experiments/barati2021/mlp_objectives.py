@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import median_interval
+from advlab.statistics import Claim, judge, median_interval
 from advlab.store.tables import frame_of
 
 from .decision_boundary import boundary_numbers

@@ -14,8 +14,7 @@ from advlab.polynomials import polynomial
 from advlab.polynomials.bases import BASES
 from advlab.polynomials.grids import GRIDS, lobatto, nearest_label
 from advlab.polynomials.max_margin import max_margin
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import Interval, exact
+from advlab.statistics import Claim, Interval, exact, judge
 from advlab.store.tables import frame_of
 
 Grid = Literal["equispaced", "roots", "roots+boundary", "lobatto", "lobatto_interior"]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from advlab.attacks import FGS, FGV, Attack, HotCold
 from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
-from advlab.statistics.claims import Claim
+from advlab.statistics import Claim
 
 ORIGINAL = "original"
 TYPICAL_FORWARDS = 20  # of the search of one attack on one image, for the estimate of the cost

@@ -10,8 +10,7 @@ import numpy as np
 
 from advlab.errors import ConfigError
 from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import share_interval
+from advlab.statistics import Claim, judge, share_interval
 from advlab.store.tables import frame_of
 
 from .survey_summary import SELF, summarise

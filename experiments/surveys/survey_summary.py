@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from advlab.statistics.intervals import share_interval
-from advlab.store.tables import Frame
+from advlab.lab import Frame
+from advlab.statistics import share_interval
 
 SELF = "self"  # the attacked network among the victims
 
