@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -107,6 +107,11 @@ class Context:
             self.counts.facts |= result.facts
         return result
 
+    def images_and_labels(self, samples: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """(n, C, H, W) images in [0, 1] and (n,) true classes of n samples of the measured split, on the run's device."""
+        assert self.data is not None
+        return self.data.images_and_labels(samples)
+
     @property
     def attack_target(self) -> Callable[[Tensor], Tensor]:
         """The network as attacks take it: with the run's precision, and gradients."""
@@ -116,7 +121,8 @@ class Context:
         return self.forward.classifier_logits if bf16 else self.forward.classifier
 
     def in_batches(self, call: Callable[[int], T], *, images: int) -> T:
-        """The result of `call(batch_size)`, whose batch size is halved until it fits; timed as an attack on `images` images.
+        """Calls `call` with a batch size, halved while memory runs out; adds the seconds, and `images`, to what the manifest
+        says of attacks.
 
         Raises:
             ConfigError: an attack refuses its arguments.

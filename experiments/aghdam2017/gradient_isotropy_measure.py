@@ -17,7 +17,6 @@ from advlab.lab.kept_neighbourhood import scores_around
 
 from .gradient_isotropy import GradientIsotropy, GradientIsotropyRow
 from .spheres import probed_spheres
-from .spheres_measure import images_and_labels
 
 IMAGES_WITH_GRAPHS = 64  # images at most whose graphs for second derivatives are in memory at once
 
@@ -32,7 +31,7 @@ def measure(experiment: GradientIsotropy, ctx: Context, cell: Cell) -> list[Grad
     ranges = torch.where(finite, s, -torch.inf).amax(-1) - torch.where(finite, s, torch.inf).amin(-1)
     range_or_nan = torch.where(counted > 0, ranges, torch.nan).tolist()
     nonfinite = (probe.trials - counted).tolist()
-    x, labels = images_and_labels(ctx, samples)
+    x, labels = ctx.images_and_labels(samples)
     measures, deviation = measures_at_images(experiment, ctx, x, labels)
     numbers = {name: values.tolist() for name, values in measures.items()}
     predicted = predicted_ranges(ctx, deviation, pixels=math.prod(x.shape[1:]))

@@ -19,9 +19,9 @@ from advlab.lab.layers import probed_layers
 from advlab.models.classifier import frozen
 from advlab.probes.selection import order
 
+from .layer_features import features_of
 from .lipschitz import Lipschitz, LipschitzRow
 from .spheres import probed_spheres
-from .spheres_measure import features_of, images_and_labels
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def measure(experiment: Lipschitz, ctx: Context, cell: Cell) -> list[LipschitzRo
     """Ratios from the shared sweep, and the Jacobian's norm at each image."""
     probe, samples = ctx.settings.probe, cell.payload["samples"]
     neighbourhood, layers = neighbourhood_of(ctx, samples), probed_layers(ctx)
-    x, labels = images_and_labels(ctx, samples)
+    x, labels = ctx.images_and_labels(samples)
     pixel_range, *feature_ranges = ctx.prepared["ranges"]
     rows = []
     for depth, layer in enumerate(layers):

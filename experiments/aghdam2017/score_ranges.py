@@ -7,7 +7,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from advlab.lab import Cell, Context, Cost, Figure, Frame
+from advlab.lab import Context, Cost, Figure, Frame
 from advlab.statistics import NOT_MEASURED, Claim, judge, median_interval, share_interval
 
 from .spheres import SphereExperiment, direction_cost, refuse_layers, rows_by_reading, sweep_forwards
@@ -86,11 +86,6 @@ class ScoreRanges(SphereExperiment):
         floor = 2 * min(probe.floor_samples, count) * len(probe.readings) * len(self.floor_radii(probe)) * probe.trials
         forwards, backwards = direction_cost(ctx)
         return Cost(forwards=sweep_forwards(ctx) + floor + forwards, backwards=backwards)
-
-    def measure(self, ctx: Context, cell: Cell) -> list[ScoreRangeRow]:
-        """One row a sample, reading and radius."""
-        rows: list[ScoreRangeRow] = self.measurement().measure(self, ctx, cell)
-        return rows
 
     @abstractmethod
     def statements(self, ranges: ReadingRanges) -> list[Claim]:

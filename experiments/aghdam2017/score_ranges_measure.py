@@ -16,7 +16,6 @@ from advlab.probes.sweep import Directions, sphere_batches
 
 from .score_ranges import ScoreRangeRow, ScoreRanges
 from .spheres import probed_spheres, samples_for_float64
-from .spheres_measure import images_and_labels
 
 Place = tuple[int, int, int]  # indices of reading, sample and radius
 
@@ -25,7 +24,7 @@ def measure(experiment: ScoreRanges, ctx: Context, cell: Cell) -> list[ScoreRang
     """Scores of every perturbed image of the cell's samples, reduced to one row a sample, reading and radius."""
     probe, samples = ctx.settings.probe, cell.payload["samples"]
     scores = scores_of(experiment, ctx, samples)
-    x, labels = images_and_labels(ctx, samples)
+    x, labels = ctx.images_and_labels(samples)
     noise_floors = measure_noise_floors(experiment, ctx, cell, x, labels)
     error = scores.error_probability
     finite = torch.isfinite(error)

@@ -77,8 +77,7 @@ class SymmetryMap(SphereExperiment):
 
     def prepare(self, ctx: Context) -> dict[str, Any]:
         """The samples that qualify, and the pair that the map shows."""
-        facts: dict[str, Any] = self.measurement().prepare(self, ctx)
-        return facts
+        return self.measurement().prepare(self, ctx)
 
     def cells(self, ctx: Context) -> list[Cell]:
         """The map, and some samples a cell."""
@@ -90,11 +89,6 @@ class SymmetryMap(SphereExperiment):
         searched = min(self.params.candidates, len(ctx.prepared["samples"])) * len(probe.radii) * probe.trials
         forwards, backwards = direction_cost(ctx)
         return Cost(forwards=sweep_forwards(ctx) + searched + self.params.grid**2 + 3 + forwards, backwards=backwards)
-
-    def measure(self, ctx: Context, cell: Cell) -> list[SymmetryMapRow]:
-        """The map with its marks, or the spheres of some samples."""
-        rows: list[SymmetryMapRow] = self.measurement().measure(self, ctx, cell)
-        return rows
 
     def claims(self, table: Frame) -> list[Claim]:
         """What section 2.2 says of figure 2: of the map, and of all samples for each reading of the radius."""

@@ -16,7 +16,6 @@ from advlab.plotting.pixels import encode
 from advlab.probes.permutations import Permutations
 
 from .spheres import probed_spheres
-from .spheres_measure import images_and_labels
 from .symmetry_map import SymmetryMap
 from .symmetry_map_pair_measure import Pair, first_pair, perturbation, rms
 from .symmetry_map_row import GRID, MARK, SPHERE, SymmetryMapRow
@@ -92,7 +91,7 @@ def measure_map(experiment: SymmetryMap, ctx: Context, pair: Pair) -> list[Symme
     p, probe, data = experiment.params, ctx.settings.probe, ctx.data
     assert data is not None
     sample, radius, reading = pair["sample"], probe.radii[pair["radius"]], probe.readings[p.reading]
-    x, labels = images_and_labels(ctx, [sample])
+    x, labels = ctx.images_and_labels([sample])
     permutations = Permutations(ctx.draws)
     v1 = perturbation(ctx, permutations, sample, pair["radius"], p.reading, pair["kept"])
     v2 = perturbation(ctx, permutations, sample, pair["radius"], p.reading, pair["lost"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from advlab.errors import ConfigError
-from advlab.lab import Cell, Context, Cost, Figure, Frame
+from advlab.lab import Context, Cost, Figure, Frame
 from advlab.lab.layers import probed_layers
 from advlab.metrics.expected_mantel_r import expected_r
 from advlab.statistics import Claim, judge, mean_interval, median_interval
@@ -99,8 +99,7 @@ class Topology(SphereExperiment):
 
     def prepare(self, ctx: Context) -> dict[str, Any]:
         """The samples that qualify; and every layer must be there, before a run is begun."""
-        facts: dict[str, Any] = self.measurement().prepare(self, ctx)
-        return facts
+        return self.measurement().prepare(self, ctx)
 
     def cost(self, ctx: Context) -> Cost:
         """The sweep, the linearisation of all layers at once (at most two forwards a direction), and the check of float32."""
@@ -110,11 +109,6 @@ class Topology(SphereExperiment):
         forwards, backwards = direction_cost(ctx)
         linear = products if self.params.linearisation else 0
         return Cost(forwards=sweep_forwards(ctx) + linear + rounding + forwards, backwards=backwards)
-
-    def measure(self, ctx: Context, cell: Cell) -> list[TopologyRow]:
-        """Distances from the shared sweep, those of the controls, and their correlations."""
-        rows: list[TopologyRow] = self.measurement().measure(self, ctx, cell)
-        return rows
 
     def summary(self, table: Frame) -> Frame:
         """Median and quartiles of r, shares inside the band and significant, rounding, and the random map's expected r."""

@@ -21,7 +21,6 @@ from advlab.probes.sweep import sphere_batches
 
 from .linearised_measure import linearised_distances, one_sphere_a_batch
 from .spheres import probed_spheres, samples_for_float64
-from .spheres_measure import images_and_labels
 from .topology import Topology, TopologyRow
 
 
@@ -35,7 +34,7 @@ def measure(experiment: Topology, ctx: Context, cell: Cell) -> list[TopologyRow]
     """Distances from the shared sweep, those of the controls, and their correlations."""
     probe, p, samples = ctx.settings.probe, experiment.params, cell.payload["samples"]
     neighbourhood, layers = neighbourhood_of(ctx, samples), probed_layers(ctx)
-    images, labels = images_and_labels(ctx, samples)
+    images, labels = ctx.images_and_labels(samples)
     rounding = measure_rounding(experiment, ctx, cell, layers)
     nonfinite = (~torch.isfinite(neighbourhood.feature_shifts)).sum(-1).tolist()
     image_distances = neighbourhood.image_distances.flatten(0, 2)
@@ -115,7 +114,7 @@ def measure_rounding(
     probe = ctx.settings.probe
     chosen = samples_for_float64(probe, cell)
     assert ctx.forward is not None
-    x = images_and_labels(ctx, chosen)[0]
+    x = ctx.images_and_labels(chosen)[0]
     rounding = {}
     for batch in sphere_batches(x, chosen, probe, ctx.draws, one_sphere_a_batch(ctx), radii=[0]):
         sample = batch.first  # with one radius, units are samples

@@ -13,7 +13,7 @@ from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
 from advlab.polynomials.grids import lobatto
 from advlab.polynomials.polynomial import largest_value, longest_interval, wrong_share
 from advlab.polynomials.two_points import bernstein_classifier, chebyshev_classifier, chebyshev_classifier_roots
-from advlab.statistics import Claim, Interval, exact, judge
+from advlab.statistics import NOT_MEASURED, Claim, exact, judge
 from advlab.store.tables import frame_of
 
 LARGEST_DEGREE = 1000
@@ -130,7 +130,6 @@ class BernsteinChebyshev(Experiment):
         last = max(degrees)
         section = "section III.A: "
         limit = f"sup over (0, 1) of |{{}}_{last} - its limit 0|"
-        not_measured = Interval(math.nan, math.nan, math.nan, 0)
         claims = [
             judge(
                 f"at-most-half-n{n}", exact(1 - numbers["chebyshev", n, "wrong_share"]), "<", p.half,
@@ -143,7 +142,7 @@ class BernsteinChebyshev(Experiment):
         longest = numbers["chebyshev", last, "longest_piece"]
         claims += [
             judge(
-                "dense", exact(longest) if last >= p.large else not_measured, "<", p.dense, subset="chebyshev",
+                "dense", exact(longest) if last >= p.large else NOT_MEASURED, "<", p.dense, subset="chebyshev",
                 quantity=f"longest interval where g_{last} keeps its sign",
                 statement=section + '"for a large n, the points that do not agree become dense in the points that do"',
             ),

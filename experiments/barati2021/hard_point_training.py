@@ -132,8 +132,7 @@ class HardPointTraining(Experiment):
 
     def prepare(self, ctx: Context) -> dict[str, Any]:
         """The test images, in a seeded order."""
-        facts: dict[str, Any] = self.measurement().prepare(self, ctx)
-        return facts
+        return self.measurement().prepare(self, ctx)
 
     def cells(self, ctx: Context) -> list[Cell]:
         """One a seed and network: its training, and all that its gradients are used for."""
@@ -160,11 +159,6 @@ class HardPointTraining(Experiment):
         pgd_steps = p.seeds * len(p.networks) * len(p.epsilons) * min(p.pgd_images, images) * (p.pgd_steps + 2)
         gradients = p.seeds * len(p.networks) * (images + 2 * p.steps * min(REACH_IMAGES, images))
         return Cost(forwards=training + classified + pgd_steps + gradients, backwards=training + pgd_steps + gradients)
-
-    def measure(self, ctx: Context, cell: Cell) -> list[HardPointRow]:
-        """The network attacked directly, and what its images do to the reference; the reference's, to all others."""
-        rows: list[HardPointRow] = self.measurement().measure(self, ctx, cell)
-        return rows
 
     def claims(self, table: Frame) -> list[Claim]:
         """The statements of section IV-C, and the controls that they lack, over seeds."""

@@ -83,11 +83,6 @@ class MLPObjectives(Experiment):
         """A forward a point and objective."""
         return Cost(forwards=2 * self.params.networks * self.params.resolution**2)
 
-    def measure(self, ctx: Context, cell: Cell) -> list[ObjectiveRow]:
-        """The network on the whole grid."""
-        rows: list[ObjectiveRow] = self.measurement().measure(self, ctx, cell)
-        return rows
-
     def claims(self, table: Frame) -> list[Claim]:
         """What section IV-B reads off figure 4, over networks."""
         p, numbers = self.params, self._numbers(table)

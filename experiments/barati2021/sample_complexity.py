@@ -97,11 +97,6 @@ class SampleComplexity(Experiment):
             backwards=trained,
         )
 
-    def measure(self, ctx: Context, cell: Cell) -> list[ComplexityRow]:
-        """All training sets of one teacher at once."""
-        rows: list[ComplexityRow] = self.measurement().measure(self, ctx, cell)
-        return rows
-
     def claims(self, table: Frame) -> list[Claim]:
         """The prediction, in the mean over the numbers of points, over teachers."""
         section, paper = "section IV-B: ", "prediction"

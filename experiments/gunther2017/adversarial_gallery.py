@@ -78,7 +78,7 @@ class AdversarialGallery(Experiment):
 
     def prepare(self, ctx: Context) -> dict[str, Any]:
         """The samples of the columns, ordered by class."""
-        return {"samples": self.measurement().chosen_samples(self, ctx)}
+        return self.measurement().prepare(self, ctx)
 
     def cells(self, ctx: Context) -> list[Cell]:
         """A column each."""
@@ -89,15 +89,9 @@ class AdversarialGallery(Experiment):
 
     def cost(self, ctx: Context) -> Cost:
         """An estimate: three candidates a column, three attacks each with one gradient and a search of some 20 forwards."""
-        attacked = (
-            4 * len(ctx.prepared["samples"]) * len(self.attacks())
-        )  # each column is attacked again when it is measured
+        # three candidates a column are searched, and each column is attacked again when it is measured
+        attacked = 4 * len(ctx.prepared["samples"]) * len(self.attacks())
         return Cost(forwards=attacked * TYPICAL_FORWARDS, backwards=attacked)
-
-    def measure(self, ctx: Context, cell: Cell) -> list[GalleryRow]:
-        """The original and its adversarial images."""
-        rows: list[GalleryRow] = self.measurement().measure(self, ctx, cell)
-        return rows
 
     def claims(self, table: Frame) -> list[Claim]:
         """None: the figure shows, the paper states nothing that it could decide."""

@@ -104,11 +104,6 @@ class FoolingGallery(Experiment):
         classes, levels, steps = len(self.params.classes), len(self.params.levels), ctx.settings.attack.max_iter
         return Cost(forwards=classes * (steps + 1 + 3 * levels) + 1, backwards=classes * steps)
 
-    def measure(self, ctx: Context, cell: Cell) -> list[FoolingRow]:
-        """The start as the network sees it, or one ascent with its levels."""
-        rows: list[FoolingRow] = self.measurement().measure(self, ctx, cell)
-        return rows
-
     def claims(self, table: Frame) -> list[Claim]:
         """None: what the images look like is for the reader to judge."""
         return []

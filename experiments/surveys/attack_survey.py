@@ -114,8 +114,7 @@ class AttackSurvey(Experiment):
 
     def prepare(self, ctx: Context) -> dict[str, Any]:
         """The images, and the weights of the other networks."""
-        facts: dict[str, Any] = self.measurement().prepare(self, ctx)
-        return facts
+        return self.measurement().prepare(self, ctx)
 
     def cells(self, ctx: Context) -> list[Cell]:
         """Some images a cell; all of them where the attack finds one perturbation for the set."""
@@ -138,11 +137,6 @@ class AttackSurvey(Experiment):
         forwards, backwards = ctx.settings.attack.estimated_cost(classes)
         images = len(ctx.prepared["samples"]) * self.attacks_per_image(classes)
         return Cost(forwards=images * (forwards + 2 + 2 * len(self.params.transfer)), backwards=images * backwards)
-
-    def measure(self, ctx: Context, cell: Cell) -> list[SurveyRow]:
-        """Attacks the cell's images, and shows what succeeds to the other networks."""
-        rows: list[SurveyRow] = self.measurement().measure(self, ctx, cell)
-        return rows
 
     def targets(self, seed: int, sample: int, label: int, classes: int) -> list[int]:
         """The target classes of one image, which depend on the seed and the sample alone; -1 stands for any other class."""
