@@ -10,7 +10,7 @@ from advlab.lab.layers import probed_layers
 from advlab.statistics import Claim, exact, judge, mean_interval, share_interval
 from advlab.store.tables import frame_of
 
-from .lipschitz_fits import fits
+from .lipschitz_fits import fits, normalised_lengths
 from .spheres import SphereExperiment, direction_cost, refuse_low_precision, rows_by_reading, sweep_forwards
 
 
@@ -177,7 +177,9 @@ class Lipschitz(SphereExperiment):
         ]  # fmt: skip
 
     def plot(self, table: Frame) -> Figure:
-        """How far features move against how far the image does, with both fits, and L_x against the radius."""
+        """How far the features of the deepest layer move against how far the image does, with both fits."""
         from .figures.lipschitz import movements
 
-        return movements(table)
+        deepest = table[table["depth"] == table.groupby("run")["depth"].transform("max")]
+        image_length, feature_length = normalised_lengths(deepest)
+        return movements(deepest.assign(image_length=image_length, feature_length=feature_length), fits)

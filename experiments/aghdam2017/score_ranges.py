@@ -122,7 +122,7 @@ class ReadingRanges:
     def above_floor(self, claim: str, radius: float, statement: str) -> Claim:
         """Ranges at `radius` are no rounding: above the sample's own noise floor, in the median.
 
-        Sample by sample: rounding errors scale with 1 - p as ranges do, and 1 - p spans ten orders of magnitude between
+        Sample by sample: rounding errors scale with 1 - s as ranges do, and 1 - s spans ten orders of magnitude between
         samples, so that no floor taken from some samples fits the others. Below 1e-12 a range is zero (float64).
         """
         floors = self.rows[self.rows["radius"] == radius].dropna(subset=["noise_floor"])

@@ -102,7 +102,7 @@ class SymmetryMap(SphereExperiment):
         return [of_the_map, *(claim for name, rows in readings for claim in self._reading_claims(rows, name))]
 
     def _reading_claims(self, spheres: Frame, subset: str) -> list[Claim]:
-        p = self.params
+        params = self.params
         shares = spheres.assign(share=share_above(spheres))
         epsilon = float(spheres["radius"].min())
         at_epsilon = shares.loc[(shares["radius"] == epsilon) & (epsilon < 1), "share"]  # from 1 on it is no epsilon
@@ -112,11 +112,11 @@ class SymmetryMap(SphereExperiment):
         maximum = 'section 2.2: "Phi(x) is maximum given the clean image x"'
         return [
             judge(
-                "clean-is-maximal-at-epsilon", median_interval(at_epsilon), "<", p.maximal, subset=subset, statement=maximum,
+                "clean-is-maximal-at-epsilon", median_interval(at_epsilon), "<", params.maximal, subset=subset, statement=maximum,
                 quantity=f"median share of permutations with a score above the clean one at {epsilon:g}",
             ),
             judge(
-                "clean-is-maximal", median_interval(shares.groupby("sample")["share"].mean()), "<", p.maximal, subset=subset,
+                "clean-is-maximal", median_interval(shares.groupby("sample")["share"].mean()), "<", params.maximal, subset=subset,
                 statement=maximum, quantity="median share of permutations with a score above the clean one, all radii",
             ),
             judge(
@@ -125,7 +125,7 @@ class SymmetryMap(SphereExperiment):
                 quantity="share of samples of which some permutations keep the class and others lose it",
             ),
             judge(
-                "not-perceivable", median_interval(mixed.groupby("sample")["rms"].min()), "<", p.visible, subset=subset,
+                "not-perceivable", median_interval(mixed.groupby("sample")["rms"].min()), "<", params.visible, subset=subset,
                 statement='section 2.2: "the perturbation vectors are not perceivable"',
                 quantity="median root mean square of the smallest such perturbation, in grey levels",
             ),
@@ -146,4 +146,5 @@ class SymmetryMap(SphereExperiment):
         """The map with its marks, the three images, and the share of scores above the clean one by radius."""
         from .figures.symmetry_map import score_maps
 
-        return score_maps(table)
+        spheres = of_kind(table, SPHERE)
+        return score_maps(of_kind(table, MARK), of_kind(table, GRID), spheres.assign(share=share_above(spheres)))

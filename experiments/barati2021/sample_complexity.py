@@ -89,11 +89,12 @@ class SampleComplexity(Experiment):
 
     def cost(self, ctx: Context) -> Cost:
         """Points through networks of this size: objectives, training, and the grid of each trained network."""
-        p = self.params
-        students = len(DENSITIES) * len(p.sizes)
-        trained = p.teachers * students * p.steps * p.batch
+        params = self.params
+        students = len(DENSITIES) * len(params.sizes)
+        trained = params.teachers * students * params.steps * params.batch
         return Cost(
-            forwards=trained + p.teachers * ((p.hypotheses + 3) * p.pool + students * TEST_RESOLUTION**2),
+            forwards=trained
+            + params.teachers * ((params.hypotheses + 3) * params.pool + students * TEST_RESOLUTION**2),
             backwards=trained,
         )
 
