@@ -113,8 +113,8 @@ class BernsteinChebyshev(Experiment):
                 "at_point": abs(float(classifier(np.array([params.point]))[0])),
             }
             rows += [
-                TwoPointRow(basis=basis, degree=n, quantity="curve", x=float(at), value=float(value))
-                for at, value in zip(x, classifier(x), strict=True)
+                TwoPointRow(basis=basis, degree=n, quantity="curve", x=float(point), value=float(value))
+                for point, value in zip(x, classifier(x), strict=True)
             ]
             rows += [
                 TwoPointRow(basis=basis, degree=n, quantity=quantity, x=math.nan, value=value)

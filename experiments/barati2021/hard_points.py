@@ -92,12 +92,12 @@ class HardPoints(Experiment):
         n, params, family = self.params.degree, self.params, cell.payload["hypotheses"]
         x = lobatto(params.resolution or max(401, 24 * n + 1))
 
-        def row(quantity: str, at: float, value: float, error: float = 0.0) -> LossRow:
+        def row(quantity: str, point: float, value: float, error: float = 0.0) -> LossRow:
             return LossRow(
                 degree=n,
                 hypotheses=family,
                 quantity=quantity,
-                x=float(at),
+                x=float(point),
                 value=float(value),
                 standard_error=float(error),
             )
@@ -106,13 +106,13 @@ class HardPoints(Experiment):
             "curve": x, "node": roots(n), "end": [0.0, 1.0], "lobatto": lobatto(n + 1)[1:-1], "maximum": hardest_points(n),
         }  # fmt: skip
         rows = [
-            row(quantity, at, value)
+            row(quantity, point, value)
             for quantity, points in special_points.items()
-            for at, value in zip(points, expected_loss(points, n, family), strict=True)
+            for point, value in zip(points, expected_loss(points, n, family), strict=True)
         ]
         if params.draws:
             means, errors = sampled_loss(x, n, family, draws=params.draws, seed=ctx.settings.run.seed)
-            rows += [row("sampled", at, mean, error) for at, mean, error in zip(x, means, errors, strict=True)]
+            rows += [row("sampled", point, mean, error) for point, mean, error in zip(x, means, errors, strict=True)]
         return [*rows, row("mean", math.nan, mean_loss(n, family))]
 
     def claims(self, table: Frame) -> list[Claim]:

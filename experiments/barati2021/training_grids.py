@@ -140,8 +140,8 @@ class TrainingGrids(Experiment):
 
         row = partial(GridRow, basis=self.params.basis, degree=degree, grid=grid, m=m)
         return [
-            *(row(quantity="label", x=float(at), value=float(y)) for at, y in zip(points, labels, strict=True)),
-            *(row(quantity="curve", x=float(at), value=float(value)) for at, value in zip(x, f(x), strict=True)),
+            *(row(quantity="label", x=float(point), value=float(y)) for point, y in zip(points, labels, strict=True)),
+            *(row(quantity="curve", x=float(point), value=float(value)) for point, value in zip(x, f(x), strict=True)),
             *(row(quantity=quantity, x=math.nan, value=float(value)) for quantity, value in numbers.items()),
         ]
 
