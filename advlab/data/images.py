@@ -96,6 +96,11 @@ class ImageData:
         """(n, C, H, W) float32 images in [0, 1] of the given (n,) indices, on the device."""
         return self.bytes(indices).float().div_(255)
 
+    def images_and_labels(self, samples: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """(n, C, H, W) float32 images in [0, 1] and (n,) labels of the given n indices, on the device."""
+        indices = torch.tensor(samples, dtype=torch.int64)
+        return self.images(indices), self.labels[indices.to(self.device)]
+
     def mean_image(self, batch: int = 1000) -> Tensor:
         """(C, H, W) float64 per-pixel mean over the split, in [0, 1], on the CPU (not every device has float64)."""
         total = torch.zeros(self.shape, dtype=torch.int64, device=self.device)

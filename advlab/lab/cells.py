@@ -18,7 +18,7 @@ class Cell:
         """Refuse an id that is no plain file name.
 
         Raises:
-            ValueError: it is empty, hidden or has other signs.
+            ValueError: it is empty, begins with a dot or has other characters.
         """
         if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", self.id):
             raise ValueError(f"the id of a cell must be letters, digits, '-', '_' and '.', got {self.id!r}")

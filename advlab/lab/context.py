@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,13 +32,21 @@ T = TypeVar("T")
 
 @dataclass
 class ComputeCounts:
-    """What attacks have taken in this process, in images; `Forward` counts its own."""
+    """What attacks have cost in this process; passes are counted in images, and `Forward` counts its own.
+
+    Attributes:
+        forwards: images that went through the network.
+        backwards: images whose gradients were taken.
+        images: images that were attacked.
+        seconds: time of the attacks.
+        facts: what an attack on the whole set says of itself, such as rates on held-out images.
+    """
 
     forwards: int = 0
     backwards: int = 0
-    images: int = 0  # attacked
-    seconds: float = 0.0  # of the attacks
-    facts: dict[str, Any] = field(default_factory=dict)  # of an attack on the whole set, such as held-out rates
+    images: int = 0
+    seconds: float = 0.0
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -52,7 +60,7 @@ class Context:
         report_progress: tells the user how far a task has come, as (title, steps done, steps in all).
         data: the measured split.
         classifier: the network.
-        forward: makes its forwards; counts them and survives running out of memory.
+        forward: evaluates the network; counts the images, and halves the batch when memory runs out.
         execution: batch size and memory format.
         predictions: gives the network's predictions on the first images of the order, more of them on request.
         prepared: what the experiment's `prepare` returned, from the plan when the run is resumed.
@@ -94,7 +102,7 @@ class Context:
             x: images on the run's device.
             labels: (N,) classes.
             targets: (N,) classes to reach.
-            data: what the attack takes besides.
+            data: further tensors that this attack takes, such as `held_out`.
         """
         result = self.in_batches(
             lambda batch: attack(
@@ -107,16 +115,22 @@ class Context:
             self.counts.facts |= result.facts
         return result
 
+    def images_and_labels(self, samples: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """(n, C, H, W) images in [0, 1] and (n,) true classes of n samples of the measured split, on the run's device."""
+        assert self.data is not None
+        return self.data.images_and_labels(samples)
+
     @property
     def attack_target(self) -> Callable[[Tensor], Tensor]:
-        """The network as attacks take it: with the run's precision, and gradients."""
+        """The network as attacks are given it: (n, C, H, W) images to (n, K) logits, differentiable, in the run's precision."""
         assert self.forward is not None
         # autocast belongs to the run's forwards, and not to the classifier
         bf16 = self.forward.execution.precision == "bf16"
         return self.forward.classifier_logits if bf16 else self.forward.classifier
 
     def in_batches(self, call: Callable[[int], T], *, images: int) -> T:
-        """The result of `call(batch_size)`, whose batch size is halved until it fits; timed as an attack on `images` images.
+        """Calls `call` with a batch size, halved while memory runs out; adds the seconds, and `images`, to what the manifest
+        says of attacks.
 
         Raises:
             ConfigError: an attack refuses its arguments.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from advlab.config.settings import Settings
 from advlab.lab.cells import Cell, Cost
 from advlab.lab.context import Context
-from advlab.statistics.claims import Claim
+from advlab.statistics import Claim
 from advlab.store.tables import Frame
 
 if TYPE_CHECKING:
@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 else:  # matplotlib takes half a second to import, and an experiment is listed and described without it
     Figure = Any
 
-__all__ = ["Cell", "Context", "Cost", "Experiment", "Figure", "Frame"]
+__all__ = ["Experiment", "Figure"]
+
+
+class Measurement(Protocol):
+    """What a module `<figure>_measure` offers: `measure`, and `prepare` where the experiment's own calls it."""
+
+    def prepare(self, experiment: Any, ctx: Context) -> dict[str, Any]:
+        """As `Experiment.prepare`."""
+
+    def measure(self, experiment: Any, ctx: Context, cell: Cell) -> list[Any]:
+        """As `Experiment.measure`."""
 
 
 class Experiment(ABC):
@@ -29,20 +39,22 @@ class Experiment(ABC):
     directories, resuming, batching policy, manifest, claims.
     """
 
-    name: ClassVar[str]  # as in `experiment=NAME`
-    paper: ClassVar[str]  # bibkey and figure or table
-    title: ClassVar[str]  # one line
-    uses: ClassVar[tuple[str, ...]] = (
-        "dataset",
-        "model",
-        "probe",
-    )  # groups of the configuration; the others are `none`
-    gradients: ClassVar[bool] = False  # whether `measure` takes gradients; otherwise it runs under inference_mode
-    trains: ClassVar[bool] = (
-        False  # whether `measure` trains variants of the run's model; then no network is loaded before
-    )
-    torch: ClassVar[bool] = True  # False: `measure` needs numpy alone; torch is not loaded, and the device is the CPU
-    Params: ClassVar[type]  # dataclass of its own parameters, the paper's values as defaults
+    #: As in `experiment=NAME`.
+    name: ClassVar[str]
+    #: Bibkey and figure or table.
+    paper: ClassVar[str]
+    #: One line.
+    title: ClassVar[str]
+    #: Groups of the configuration that it uses; the others are `none`.
+    uses: ClassVar[tuple[str, ...]] = ("dataset", "model", "probe")
+    #: Whether `measure` takes gradients; otherwise it runs under `torch.inference_mode`.
+    gradients: ClassVar[bool] = False
+    #: Whether `measure` trains variants of the run's model; then no network is loaded before.
+    trains: ClassVar[bool] = False
+    #: False: `measure` needs numpy alone; torch is not loaded, and the device is the CPU.
+    torch: ClassVar[bool] = True
+    #: Dataclass of its own parameters, the paper's values as defaults.
+    Params: ClassVar[type]
     #: Dataclass of one line of the table, identity columns first. Rows with the columns `sample`, `trials` and `nonfinite` say
     #: how many of their scores are NaN or infinite: the runner adds them up, and refuses a run in which too many are.
     Row: ClassVar[type]
@@ -56,19 +68,22 @@ class Experiment(ABC):
         return {}
 
     @classmethod
-    def measurement(cls) -> Any:
-        """The module `<figure>_measure` beside the `<figure>` that declares this class or the nearest of its bases.
+    def measurement_name(cls) -> str | None:
+        """Name of the module `<figure>_measure` beside the `<figure>` that declares this class or the nearest of its bases."""
+        names = (f"{base.__module__}_measure" for base in cls.__mro__)
+        return next((name for name in names if importlib.util.find_spec(name) is not None), None)
 
-        It is found by its name and imported, with torch, when a run measures.
+    @classmethod
+    def measurement(cls) -> Measurement:
+        """That module, which is imported, with torch, when a run measures.
 
         Raises:
             TypeError: there is none.
         """
-        for base in cls.__mro__:
-            name = f"{base.__module__}_measure"
-            if importlib.util.find_spec(name) is not None:
-                return importlib.import_module(name)
-        raise TypeError(f"there is no {cls.__module__}_measure.py beside the module of {cls.__name__}")
+        name = cls.measurement_name()
+        if name is None:
+            raise TypeError(f"there is no {cls.__module__}_measure.py beside the module of {cls.__name__}")
+        return cast("Measurement", importlib.import_module(name))
 
     def check(self, settings: Settings) -> None:
         """Refuse combinations of components that make no sense, before anything is loaded.
@@ -85,9 +100,9 @@ class Experiment(ABC):
     def cells(self, ctx: Context) -> list[Cell]:
         """The plan: a function of the configuration and of `ctx.prepared` alone, never of batch size or device."""
 
-    @abstractmethod
     def measure(self, ctx: Context, cell: Cell) -> list[Any]:
-        """The rows of one cell, batched on the device."""
+        """The rows of one cell, batched on the device: by `<figure>_measure.py`, where a class has no `measure` of its own."""
+        return self.measurement().measure(self, ctx, cell)
 
     @abstractmethod
     def cost(self, ctx: Context) -> Cost:
@@ -106,4 +121,8 @@ class Experiment(ABC):
 
     @abstractmethod
     def plot(self, table: Frame) -> Figure:
-        """The figure as the paper draws it: a pure function of a table, whose `run` column names each run drawn."""
+        """The figure as the paper draws it: a pure function of a table, whose `run` column names each run drawn.
+
+        It imports its module of `figures/` inside: matplotlib and pandas are loaded when something is drawn, and not when
+        experiments are listed, described or measured.
+        """

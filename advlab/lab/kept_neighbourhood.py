@@ -24,7 +24,8 @@ from advlab.store.atomic import StorageError
 
 log = logging.getLogger(__name__)
 
-#: Names of the arrays in the file of an artifact, by field of `Neighbourhood`.
+#: Field of `Neighbourhood` -> array name in the file. The names are those of version 0.1 (deficit: 1 - score), so that
+#: artifacts made then are read.
 ARRAY_NAMES = {
     "clean_error_probability": "clean",
     "error_probability": "deficit",
@@ -79,8 +80,8 @@ def neighbourhood_of(ctx: Context, samples: Sequence[int]) -> Neighbourhood:
     made: Arrays = {}
 
     def make() -> tuple[Arrays, dict[str, Any]]:
-        swept = sweep_neighbourhood(_perturbed_images(ctx, samples, ctx.draws), layers)
-        made.update({name: getattr(swept, field).cpu().numpy() for field, name in ARRAY_NAMES.items()})
+        neighbourhood = sweep_neighbourhood(_perturbed_images(ctx, samples, ctx.draws), layers)
+        made.update({name: getattr(neighbourhood, field).cpu().numpy() for field, name in ARRAY_NAMES.items()})
         return made, {"layers": layers}
 
     try:
@@ -93,12 +94,9 @@ def neighbourhood_of(ctx: Context, samples: Sequence[int]) -> Neighbourhood:
 
 
 def _perturbed_images(ctx: Context, samples: Sequence[int], directions: Directions) -> PerturbedImages:
-    data = ctx.data
-    assert data is not None
     assert ctx.forward is not None
     assert ctx.execution is not None
-    index = torch.tensor(samples)
-    x, labels = data.images(index), data.labels[index.to(data.device)]
+    x, labels = ctx.images_and_labels(samples)
     return PerturbedImages(ctx.forward, x, labels, samples, ctx.settings.probe, directions, ctx.execution)
 
 

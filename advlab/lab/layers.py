@@ -13,10 +13,10 @@ def probed_layers(ctx: Context) -> list[str]:
         ModelError: there are none.
     """
     assert ctx.classifier is not None
-    named: list[str] = ctx.settings.probe.layer
-    if named != ["all"]:
-        return named
-    layers = ctx.classifier.layers()
-    if not layers:
+    layer_names: list[str] = ctx.settings.probe.layer
+    if layer_names != ["all"]:
+        return layer_names
+    all_layers = ctx.classifier.layers()
+    if not all_layers:
         raise ModelError(f"{ctx.classifier.name} has no layer in front of its classification layer")
-    return layers
+    return all_layers

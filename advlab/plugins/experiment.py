@@ -23,7 +23,10 @@ def experiment(cls: type) -> type:
     if not name:
         raise ConfigError(f"the experiment class {cls.__name__} needs a class attribute `name`")
     check_name("experiment", name)
-    missing = sorted(getattr(cls, "__abstractmethods__", ()))
+    methods = set(getattr(cls, "__abstractmethods__", ()))
+    if cls.measure is Experiment.measure and cls.measurement_name() is None:
+        methods.add("measure")
+    missing = sorted(methods)
     missing += [attribute for attribute in ("paper", "title", "Params", "Row") if not hasattr(cls, attribute)]
     if missing:
         raise ConfigError(f"the experiment {name} lacks {', '.join(missing)}: see advlab.lab.Experiment")

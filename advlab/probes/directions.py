@@ -18,7 +18,9 @@ STARTS_RADIUS_INDEX = -1
 
 
 class AdversarialDirections:
-    """T directions a sample, each found from a random start of its own; `write_directions` as `Draws` has it.
+    """T adversarial directions a sample, each computed at its own random point near the image.
+
+    Offers the methods of `Draws`.
 
     Trial t starts at x + spread u_t / ||u_t||_2, with u_t ~ U(-1, 1)^D of the sample's own draws. Its direction is the
     gradient of the cross-entropy there (`fgv`, Rozsa et al. 2016), or the perturbation that DeepFool finds from there
@@ -77,9 +79,8 @@ class AdversarialDirections:
             u = torch.empty(1, probe.trials, self.size, device=data.device)
             self._noise.write_directions([(sample, STARTS_RADIUS_INDEX)], u)
             u = u[0] * (probe.spread / torch.linalg.vector_norm(u[0], dim=1, keepdim=True))
-            index = torch.tensor([sample])
-            x = data.images(index) + u.view(-1, *data.shape)
-            labels = data.labels[index.to(data.device)].expand(probe.trials).clone()
+            image, label = data.images_and_labels([sample])
+            x, labels = image + u.view(-1, *data.shape), label.expand(probe.trials).clone()
             v = self._gradients(x, labels) if probe.direction == "fgv" else self._deepfool(x, labels)
         v = v.detach().flatten(1)
         lengths = torch.linalg.vector_norm(v, dim=1, keepdim=True)

@@ -167,11 +167,13 @@ class _GatheredLogits:
 
 
 class _GatheredDistances:
-    """Lengths and pairwise distances, filled in batch by batch; a unit that spans batches is complete with its last.
+    """||v|| and the distances of all pairs of perturbed images of each (sample, radius), in pixels and in features.
+
+    Pairs need all T images of a (sample, radius): where those span several batches, they are kept until the last of these.
 
     Args:
         shape: (readings, samples, radii, trials).
-        origins: (samples, R) of the clean images in each space: pixels, or features of a layer.
+        origins: the clean images (samples, R) in each space: their pixels, or the features of a layer.
     """
 
     def __init__(self, shape: tuple[int, int, int, int], origins: list[Tensor]) -> None:
@@ -183,7 +185,7 @@ class _GatheredDistances:
         self.incomplete: dict[tuple[int, int], list[Tensor]] = {}  # (space, reading) -> (1, trials so far, R)
 
     def add(self, batch: Batch, spaces: list[Tensor]) -> None:
-        """Take the (n, R) points of one batch in each space."""
+        """Take the perturbed images (n, R) of one batch, as points of each space."""
         units = slice(batch.first, batch.first + batch.units)
         sample = torch.arange(batch.first, batch.first + batch.units, device=batch.images.device) // self.radii
         for space, (origin, points) in enumerate(zip(self.origins, spaces, strict=True)):

@@ -13,7 +13,9 @@ from advlab.probes.draws import BLOCK, Draws
 
 
 class Permutations:
-    """The first direction of each (sample, radius), permuted; `write_directions` as `Draws` has it.
+    """The first direction of each (sample, radius), its elements permuted once for each trial.
+
+    Writes directions as `Draws` does.
 
     Trial 0 is the direction itself. The permutations of a block of trials come from a generator of its own, set by
     (seed, dataset, sample, radius, block): numpy's PCG64DXSM where the draws are numpy's, else the device's.

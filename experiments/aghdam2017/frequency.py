@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
-from advlab.statistics.claims import Claim
+from advlab.statistics import Claim
 
 from .convolution import compare, permute, radial
 from .frequency_claims import judge_convolutions, judge_pooling, judge_radial
@@ -141,19 +141,19 @@ class Frequency(Experiment):
 
     def _convolutions(self, sample: int, rng: np.random.Generator) -> list[FrequencyRow]:
         """Rows of the four kernels, each with the inputs x1 and x2 of its cases, at every length."""
-        p = self.params
-        side = (p.size, p.size)
-        lengths = np.array(p.lengths)[:, None, None]
+        params = self.params
+        side = (params.size, params.size)
+        lengths = np.array(params.lengths)[:, None, None]
         noise = rng.uniform(-1, 1, side)
         x = lengths * noise / np.linalg.norm(noise)
-        permuted = {share: permute(x, share, rng) for share in p.shares}
-        rows, columns = rng.integers(1, p.size, 2)
-        stripes = lengths * np.broadcast_to((-1.0) ** np.arange(p.size), side) / p.size
+        permuted = {share: permute(x, share, rng) for share in params.shares}
+        rows, columns = rng.integers(1, params.size, 2)
+        stripes = lengths * np.broadcast_to((-1.0) ** np.arange(params.size), side) / params.size
         kernels = {
-            "random": rng.standard_normal((p.kernel, p.kernel)), "delta": np.ones((1, 1)), "ones": np.ones(side),
+            "random": rng.standard_normal((params.kernel, params.kernel)), "delta": np.ones((1, 1)), "ones": np.ones(side),
             "pair": np.ones((1, 2)),
         }  # fmt: skip
-        cases = [("random", "permutation", share, x, permuted[share]) for share in p.shares]
+        cases = [("random", "permutation", share, x, permuted[share]) for share in params.shares]
         cases += [
             ("random", "shift", 1.0, x, np.roll(x, (rows, columns), (-2, -1))),
             ("delta", "permutation", 1.0, x, permuted[1.0]),
@@ -166,26 +166,25 @@ class Frequency(Experiment):
                 positive=int((kernels[system] > 0).sum()), **measured,
             )
             for system, change, share, x1, x2 in cases
-            for length, measured in zip(p.lengths, compare(kernels[system], x1, x2, p.window), strict=True)
+            for length, measured in zip(params.lengths, compare(kernels[system], x1, x2, params.window), strict=True)
         ]  # fmt: skip
 
     def _radial(self, sample: int, rng: np.random.Generator) -> list[FrequencyRow]:
         """Rows of the radial basis function networks, around a centre and away from it, at every length."""
-        p = self.params
-        size = p.size**2
+        params = self.params
+        size = params.size**2
         centres = rng.uniform(-1, 1, (max(RADIAL_UNITS), size))
-        centres *= p.width / np.linalg.norm(centres, axis=1, keepdims=True)
-        aside, v = rng.uniform(-1, 1, size), rng.uniform(-1, 1, (p.directions, size))
-        away = centres[0] + p.width * aside / np.linalg.norm(aside)
+        centres *= params.width / np.linalg.norm(centres, axis=1, keepdims=True)
+        aside, v = rng.uniform(-1, 1, size), rng.uniform(-1, 1, (params.directions, size))
+        away = centres[0] + params.width * aside / np.linalg.norm(aside)
         v /= np.linalg.norm(v, axis=1, keepdims=True)
-        weights = np.concatenate(
-            [[1.0], rng.standard_normal(max(RADIAL_UNITS) - 1)]
-        )  # the first unit is the one looked at
+        # the first unit, of weight 1, is the one whose centre is looked at
+        weights = np.concatenate([[1.0], rng.standard_normal(max(RADIAL_UNITS) - 1)])
         rows = []
         for units in RADIAL_UNITS:
             for change, point in (("centre", centres[0]), ("away", away)):
-                for length in p.lengths:
-                    out = radial(point + length * v, centres[:units], weights[:units], p.width)
+                for length in params.lengths:
+                    out = radial(point + length * v, centres[:units], weights[:units], params.width)
                     rows.append(
                         FrequencyRow(
                             sample=sample, system=f"rbf-{units}", change=change, share=1.0, length=length, positive=0,
@@ -196,11 +195,11 @@ class Frequency(Experiment):
 
     def claims(self, table: Frame) -> list[Claim]:
         """The statements of section 2.2's last paragraphs, each with the cases that decide it."""
-        p = self.params
+        params = self.params
         return [
-            *judge_convolutions(table, identical=p.identical, exponent=p.exponent),
-            *judge_pooling(table, shares=(p.shares[0], 1.0), growth=p.growth),
-            *judge_radial(table, identical=p.identical, directions=p.directions),
+            *judge_convolutions(table, identical=params.identical, exponent=params.exponent),
+            *judge_pooling(table, shares=(params.shares[0], 1.0), growth=params.growth),
+            *judge_radial(table, identical=params.identical, directions=params.directions),
         ]
 
     def summary(self, table: Frame) -> Frame:

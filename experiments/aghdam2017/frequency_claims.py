@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from advlab.lab import Frame
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import Interval, median_interval
+from advlab.statistics import Claim, Interval, judge, median_interval
 
 SECTION = "section 2.2: "
 

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from advlab.errors import ConfigError
-from advlab.lab import Cell, Context, Cost, Figure, Frame
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import NOT_MEASURED, Interval
-from advlab.statistics.spearman import rank_correlation
+from advlab.lab import Context, Cost, Figure, Frame
+from advlab.statistics import NOT_MEASURED, Claim, Interval, judge, rank_correlation
 from advlab.store.tables import frame_of
 
 from .spheres import SphereExperiment, refuse_layers, rows_by_reading, sweep_forwards
@@ -115,11 +113,6 @@ class GradientIsotropy(SphereExperiment):
         """
         products = 2 * (self.params.directions + 1)
         return samples * (2 + (products if self.params.step else 0)), samples * (1 + products)
-
-    def measure(self, ctx: Context, cell: Cell) -> list[GradientIsotropyRow]:
-        """Ranges from the shared sweep, and the measures at each image."""
-        rows: list[GradientIsotropyRow] = self.measurement().measure(self, ctx, cell)
-        return rows
 
     def correlations(self, table: Frame, radii: list[float] | None = None, resamples: int = 400) -> Frame:
         """Spearman's rank correlation over samples of each measure with the range, with 95 % intervals.

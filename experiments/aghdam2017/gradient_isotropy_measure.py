@@ -17,22 +17,21 @@ from advlab.lab.kept_neighbourhood import scores_around
 
 from .gradient_isotropy import GradientIsotropy, GradientIsotropyRow
 from .spheres import probed_spheres
-from .spheres_measure import images_and_labels
 
 IMAGES_WITH_GRAPHS = 64  # images at most whose graphs for second derivatives are in memory at once
 
 
 def measure(experiment: GradientIsotropy, ctx: Context, cell: Cell) -> list[GradientIsotropyRow]:
     """Ranges from the shared sweep, and the measures at each image."""
-    p, probe, samples = experiment.params, ctx.settings.probe, cell.payload["samples"]
+    params, probe, samples = experiment.params, ctx.settings.probe, cell.payload["samples"]
     scores = scores_around(ctx, samples)
-    s = scores.error_probability if p.of == "score" else torch.logit(scores.error_probability)
+    s = scores.error_probability if params.of == "score" else torch.logit(scores.error_probability)
     finite = torch.isfinite(s)
     counted = finite.sum(-1)
     ranges = torch.where(finite, s, -torch.inf).amax(-1) - torch.where(finite, s, torch.inf).amin(-1)
     range_or_nan = torch.where(counted > 0, ranges, torch.nan).tolist()
     nonfinite = (probe.trials - counted).tolist()
-    x, labels = images_and_labels(ctx, samples)
+    x, labels = ctx.images_and_labels(samples)
     measures, deviation = measures_at_images(experiment, ctx, x, labels)
     numbers = {name: values.tolist() for name, values in measures.items()}
     predicted = predicted_ranges(ctx, deviation, pixels=math.prod(x.shape[1:]))
@@ -44,7 +43,7 @@ def measure(experiment: GradientIsotropy, ctx: Context, cell: Cell) -> list[Grad
         columns = {name: value for name, value in sphere.columns.items() if name != "direction"}  # always random here
         rows.append(
             GradientIsotropyRow(
-                **columns, of=p.of, range=sphere.number(range_or_nan), clean_error_probability=clean_error[sample],
+                **columns, of=params.of, range=sphere.number(range_or_nan), clean_error_probability=clean_error[sample],
                 predicted=predicted[reading][radius][sample], nonfinite=sphere.number(nonfinite),
                 **{name: values[sample] for name, values in numbers.items()},
             )
@@ -94,15 +93,15 @@ def spreads_at_images(
     experiment: GradientIsotropy, ctx: Context, x: Tensor, labels: Tensor
 ) -> tuple[HessianSpread, Tensor]:
     """Gradient and Hessian of the scaled score at (n, C, H, W) images, and the (n,) scales that make them those of s."""
-    p = experiment.params
-    signs = random_signs(p.directions, math.prod(x.shape[1:]), seed=ctx.settings.run.seed)
+    params = experiment.params
+    signs = random_signs(params.directions, math.prod(x.shape[1:]), seed=ctx.settings.run.seed)
 
     def in_batches(limit: int) -> list[tuple[HessianSpread, Tensor]]:
         spreads, size = [], min(limit, IMAGES_WITH_GRAPHS)
         with torch.inference_mode(False):  # tensors made under inference_mode serve no gradients
             for images, y in zip(x.clone().split(size), labels.clone().split(size), strict=True):
-                function, scale = scaled_score(ctx.attack_target, images, y, p.of)
-                spreads.append((hessian_spread(function, images, signs, step=p.step), scale))
+                function, scale = scaled_score(ctx.attack_target, images, y, params.of)
+                spreads.append((hessian_spread(function, images, signs, step=params.step), scale))
         return spreads
 
     batches = ctx.in_batches(in_batches, images=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from advlab.statistics.claims import Claim
+from advlab.statistics import Claim
 
 from .score_ranges import ReadingRanges, ScoreRanges
 

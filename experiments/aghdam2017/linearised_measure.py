@@ -17,8 +17,8 @@ from advlab.models.forward import Execution
 from advlab.probes.neighbourhood import Neighbourhood, layer_groups
 from advlab.probes.sweep import sphere_batches
 
+from .layer_features import features_of
 from .spheres import linearised_directions
-from .spheres_measure import features_of, images_and_labels
 
 
 def linearised_distances(
@@ -36,7 +36,7 @@ def linearised_distances(
         neighbourhood: of the samples; its lengths and widths are used.
     """
     probe, lengths, widths = ctx.settings.probe, neighbourhood.lengths, neighbourhood.widths.tolist()
-    pixels = images_and_labels(ctx, samples[:1])[0].numel()
+    pixels = ctx.images_and_labels(samples[:1])[0].numel()
     whole = [whole_jacobian_is_cheaper(ctx, width) and width * pixels <= LARGEST for width in widths]
     by_products = [depth for depth in range(len(layers)) if not whole[depth]]
     groups = [[by_products[i] for i in group] for group in layer_groups([widths[d] for d in by_products], probe.trials)]
@@ -130,7 +130,7 @@ class Perturbations:
 def perturbations(ctx: Context, samples: list[int], lengths: Tensor) -> Iterator[Perturbations]:
     """All perturbations of some samples, whose (readings, samples, radii, trials) lengths are given."""
     probe = ctx.settings.probe
-    images = images_and_labels(ctx, samples)[0]
+    images = ctx.images_and_labels(samples)[0]
     for batch in sphere_batches(images, samples, probe, ctx.draws, one_sphere_a_batch(ctx)):
         sample, radius = divmod(batch.first, len(probe.radii))
         x = images[sample : sample + 1]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from advlab.lab import Cell, Context, Cost, Figure, Frame
+from advlab.lab import Context, Cost, Figure, Frame
 from advlab.lab.layers import probed_layers
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import exact, mean_interval, share_interval
+from advlab.statistics import Claim, exact, judge, mean_interval, share_interval
 from advlab.store.tables import frame_of
 
-from .lipschitz_fits import fits
+from .lipschitz_fits import fits, normalised_lengths
 from .spheres import SphereExperiment, direction_cost, refuse_low_precision, rows_by_reading, sweep_forwards
 
 
@@ -95,8 +94,7 @@ class Lipschitz(SphereExperiment):
 
     def prepare(self, ctx: Context) -> dict[str, Any]:
         """The samples that qualify, and for each layer the normalisers and the global bound."""
-        facts: dict[str, Any] = self.measurement().prepare(self, ctx)
-        return facts
+        return self.measurement().prepare(self, ctx)
 
     def cost(self, ctx: Context) -> Cost:
         """The sweep, the normalisers, and some twenty products with each layer's Jacobian and its transpose."""
@@ -105,11 +103,6 @@ class Lipschitz(SphereExperiment):
         products = 20 * len(ctx.prepared["samples"]) * len(probed_layers(ctx))
         normalisers = min(self.params.images, len(ctx.data))
         return Cost(forwards=sweep_forwards(ctx) + normalisers + products + forwards, backwards=products + backwards)
-
-    def measure(self, ctx: Context, cell: Cell) -> list[LipschitzRow]:
-        """Ratios from the shared sweep, and the Jacobian's norm at each image."""
-        rows: list[LipschitzRow] = self.measurement().measure(self, ctx, cell)
-        return rows
 
     def summary(self, table: Frame) -> Frame:
         """The ratios, raw and normalised, the first- and second-order fits of the figure, and both bounds."""
@@ -184,7 +177,9 @@ class Lipschitz(SphereExperiment):
         ]  # fmt: skip
 
     def plot(self, table: Frame) -> Figure:
-        """How far features move against how far the image does, with both fits, and L_x against the radius."""
+        """How far the features of the deepest layer move against how far the image does, with both fits."""
         from .figures.lipschitz import movements
 
-        return movements(table)
+        deepest = table[table["depth"] == table.groupby("run")["depth"].transform("max")]
+        image_length, feature_length = normalised_lengths(deepest)
+        return movements(deepest.assign(image_length=image_length, feature_length=feature_length), fits)

@@ -19,9 +19,9 @@ from advlab.lab.layers import probed_layers
 from advlab.models.classifier import frozen
 from advlab.probes.selection import order
 
+from .layer_features import features_of
 from .lipschitz import Lipschitz, LipschitzRow
 from .spheres import probed_spheres
-from .spheres_measure import features_of, images_and_labels
 
 log = logging.getLogger(__name__)
 
@@ -48,35 +48,35 @@ def measure(experiment: Lipschitz, ctx: Context, cell: Cell) -> list[LipschitzRo
     """Ratios from the shared sweep, and the Jacobian's norm at each image."""
     probe, samples = ctx.settings.probe, cell.payload["samples"]
     neighbourhood, layers = neighbourhood_of(ctx, samples), probed_layers(ctx)
-    x, labels = images_and_labels(ctx, samples)
+    x, labels = ctx.images_and_labels(samples)
     pixel_range, *feature_ranges = ctx.prepared["ranges"]
     rows = []
     for depth, layer in enumerate(layers):
         singular = jacobian_norms(experiment, ctx, layer, x)
         normaliser = pixel_range / feature_ranges[depth] if feature_ranges[depth] > 0 else math.nan
         bound = ctx.prepared["bounds"][depth]
-        numbers = over_trials(neighbourhood.lengths.double(), neighbourhood.feature_shifts[depth].double(), normaliser)
+        statistics = over_trials(
+            neighbourhood.lengths.double(), neighbourhood.feature_shifts[depth].double(), normaliser
+        )
         norms, converged = singular.value.tolist(), singular.converged.tolist()
         for sphere in probed_spheres(probe, samples, labels.tolist()):
-            length, moved, least, largest, contracted, contracted_normalised, count = sphere.number(numbers)
             sample = sphere.place[1]
             rows.append(
                 LipschitzRow(
-                    **sphere.columns, layer=layer, depth=depth, features=int(neighbourhood.widths[depth]), length=length,
-                    moved=moved, least_ratio=least if count else math.nan, largest_ratio=largest if count else math.nan,
-                    contracted=int(contracted), contracted_normalised=int(contracted_normalised), normaliser=normaliser,
-                    pixel_range=pixel_range, jacobian_norm=norms[sample], jacobian_converged=converged[sample],
-                    global_bound=math.nan if bound is None else bound, nonfinite=probe.trials - int(count),
+                    **sphere.columns, layer=layer, depth=depth, features=int(neighbourhood.widths[depth]),
+                    **sphere.numbers(statistics), normaliser=normaliser, pixel_range=pixel_range,
+                    jacobian_norm=norms[sample], jacobian_converged=converged[sample],
+                    global_bound=math.nan if bound is None else bound,
                 )
             )  # fmt: skip
     return rows
 
 
-def over_trials(length: Tensor, moved: Tensor, normaliser: float) -> list[Any]:
-    """Nested lists (readings, samples, radii) of seven numbers over the T trials that are finite.
+def over_trials(length: Tensor, moved: Tensor, normaliser: float) -> dict[str, Any]:
+    """Statistics over the T trials whose ratio is finite, as nested lists (readings, samples, radii).
 
-    Mean length, mean movement, smallest and largest ratio (infinite where no trial is finite), how many ratios are below 1,
-    raw and normalised, and how many trials are finite.
+    Returns:
+        By the names of their columns in `LipschitzRow`; NaN where no trial is finite.
 
     Args:
         length: (readings, samples, radii, T) of ||v||.
@@ -86,19 +86,17 @@ def over_trials(length: Tensor, moved: Tensor, normaliser: float) -> list[Any]:
     ratio = moved / length
     finite = torch.isfinite(ratio)
     counted = finite.sum(-1)
-    numbers: list[Any] = torch.stack(
-        [
-            torch.where(finite, length, 0).sum(-1) / counted,
-            torch.where(finite, moved, 0).sum(-1) / counted,
-            torch.where(finite, ratio, torch.inf).amin(-1),
-            torch.where(finite, ratio, -torch.inf).amax(-1),
-            (finite & (ratio < 1)).sum(-1),
-            (finite & (ratio * normaliser < 1)).sum(-1),
-            counted,
-        ],
-        -1,
-    ).tolist()
-    return numbers
+    least, largest = torch.where(finite, ratio, torch.inf).amin(-1), torch.where(finite, ratio, -torch.inf).amax(-1)
+    statistics = {
+        "length": torch.where(finite, length, 0).sum(-1) / counted,
+        "moved": torch.where(finite, moved, 0).sum(-1) / counted,
+        "least_ratio": torch.where(counted > 0, least, torch.nan),
+        "largest_ratio": torch.where(counted > 0, largest, torch.nan),
+        "contracted": (finite & (ratio < 1)).sum(-1),
+        "contracted_normalised": (finite & (ratio * normaliser < 1)).sum(-1),
+        "nonfinite": (~finite).sum(-1),
+    }
+    return {name: values.tolist() for name, values in statistics.items()}
 
 
 def jacobian_norms(experiment: Lipschitz, ctx: Context, layer: str, x: Tensor) -> Any:
@@ -107,9 +105,10 @@ def jacobian_norms(experiment: Lipschitz, ctx: Context, layer: str, x: Tensor) -
     The run's batch size was measured for forwards without derivatives: it is halved until these fit as well.
     """
     assert ctx.classifier is not None
-    p, phi = experiment.params, partial(features_of, ctx.classifier, layer)
+    params, phi = experiment.params, partial(features_of, ctx.classifier, layer)
     singular = ctx.in_batches(
-        lambda batch: spectral_norm(phi, x, tol=p.tolerance, max_iter=p.iterations, batch_size=batch), images=0
+        lambda batch: spectral_norm(phi, x, tol=params.tolerance, max_iter=params.iterations, batch_size=batch),
+        images=0,
     )
     ctx.count(forwards=len(x) * (1 + singular.iterations), backwards=len(x) * singular.iterations)
     return singular

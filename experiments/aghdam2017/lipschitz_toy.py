@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import exact
+from advlab.statistics import Claim, exact, judge
 from advlab.store.tables import frame_of
 
 FUNCTIONS = ("wave", "plateau", "line")
@@ -86,9 +85,9 @@ class LipschitzToy(Experiment):
 
     def measure(self, ctx: Context, cell: Cell) -> list[LipschitzToyRow]:
         """The function and its derivative on the grid."""
-        p, function = self.params, cell.payload["function"]
-        x = np.linspace(-p.reach, p.reach, p.points)
-        values, derivatives = evaluate(function, x, p.edge)
+        params, function = self.params, cell.payload["function"]
+        x = np.linspace(-params.reach, params.reach, params.points)
+        values, derivatives = evaluate(function, x, params.edge)
         return [
             LipschitzToyRow(function=function, x=x_i, value=value, derivative=derivative)
             for x_i, value, derivative in zip(x.tolist(), values.tolist(), derivatives.tolist(), strict=True)
@@ -96,12 +95,12 @@ class LipschitzToy(Experiment):
 
     def claims(self, table: Frame) -> list[Claim]:
         """Figure 5's caption and the text of section 2.4; exact but for the grid."""
-        p = self.params
+        params = self.params
         wave, plateau, line = (table[table["function"] == function] for function in FUNCTIONS)
-        parts = {"everywhere": math.inf, f"|x| < {p.edge:g}": p.edge}
+        parts = {"everywhere": math.inf, f"|x| < {params.edge:g}": params.edge}
         claims = [
             judge(
-                "same-constant", exact(abs(lipschitz(near(wave, x)) - lipschitz(near(plateau, x)))), "<", p.equal,
+                "same-constant", exact(abs(lipschitz(near(wave, x)) - lipschitz(near(plateau, x)))), "<", params.equal,
                 subset=subset, statement=statement, quantity="difference of sup |f'|, wave and plateau",
             )
             for (subset, x), statement in zip(
@@ -113,24 +112,24 @@ class LipschitzToy(Experiment):
         ]  # fmt: skip
         less_beyond = 'section 2.4: "its non-linearity is less when |x| > 5"'
         for quantity, measure in (("sup |f'|", lipschitz), ("mean |f''|", bending)):
-            excess = measure(beyond(wave, p.edge)) - measure(beyond(plateau, p.edge))
+            excess = measure(beyond(wave, params.edge)) - measure(beyond(plateau, params.edge))
             claims.append(
                 judge(
-                    "less-beyond", exact(excess), ">", p.apart, subset=f"|x| > {p.edge:g}",
+                    "less-beyond", exact(excess), ">", params.apart, subset=f"|x| > {params.edge:g}",
                     statement=less_beyond, quantity=f"{quantity} of the wave minus that of the plateau",
                 )
             )  # fmt: skip
         gaps = [abs(lipschitz(rows) - largest_quotient(rows)) for rows in (wave, plateau, line)]
         claims.append(
             judge(
-                "constant-is-largest-gradient", exact(max(gaps)), "<", p.equal, subset="everywhere",
+                "constant-is-largest-gradient", exact(max(gaps)), "<", params.equal, subset="everywhere",
                 statement='section 2.4: L of eq 8 "equals to greatest gradient magnitude in whole domain"',
                 quantity="largest difference of sup |f'| and sup |f(x1) - f(x2)| / |x1 - x2|",
             )
         )  # fmt: skip
         claims.append(
             judge(
-                "constant-tells-non-linearity", exact(bending(wave) - bending(line)), "<", p.equal,
+                "constant-tells-non-linearity", exact(bending(wave) - bending(line)), "<", params.equal,
                 subset="control: a straight line",
                 statement='section 2.4: eq 8 "studies the global non-linearity of a function": equal constants, equal ones',
                 quantity="mean |f''| of the wave minus that of the line, whose constant is the same",
@@ -140,13 +139,13 @@ class LipschitzToy(Experiment):
 
     def summary(self, table: Frame) -> Frame:
         """Local and global constants on the grid, in closed form, and the mean bending of each function."""
-        p = self.params
+        params = self.params
         lines = []
         for (run, function), rows in table.groupby(["run", "function"], sort=False):
             for region, part in (
                 ("everywhere", rows),
-                ("inside", near(rows, p.edge)),
-                ("beyond", beyond(rows, p.edge)),
+                ("inside", near(rows, params.edge)),
+                ("beyond", beyond(rows, params.edge)),
             ):
                 flat = function == "plateau" and region == "beyond"
                 lines.append(

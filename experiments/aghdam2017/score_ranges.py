@@ -7,9 +7,8 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from advlab.lab import Cell, Context, Cost, Figure, Frame
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import NOT_MEASURED, median_interval, share_interval
+from advlab.lab import Context, Cost, Figure, Frame
+from advlab.statistics import NOT_MEASURED, Claim, judge, median_interval, share_interval
 
 from .spheres import SphereExperiment, direction_cost, refuse_layers, rows_by_reading, sweep_forwards
 
@@ -88,11 +87,6 @@ class ScoreRanges(SphereExperiment):
         forwards, backwards = direction_cost(ctx)
         return Cost(forwards=sweep_forwards(ctx) + floor + forwards, backwards=backwards)
 
-    def measure(self, ctx: Context, cell: Cell) -> list[ScoreRangeRow]:
-        """One row a sample, reading and radius."""
-        rows: list[ScoreRangeRow] = self.measurement().measure(self, ctx, cell)
-        return rows
-
     @abstractmethod
     def statements(self, ranges: ReadingRanges) -> list[Claim]:
         """The paper's statements about one reading of the radius."""
@@ -128,7 +122,7 @@ class ReadingRanges:
     def above_floor(self, claim: str, radius: float, statement: str) -> Claim:
         """Ranges at `radius` are no rounding: above the sample's own noise floor, in the median.
 
-        Sample by sample: rounding errors scale with 1 - p as ranges do, and 1 - p spans ten orders of magnitude between
+        Sample by sample: rounding errors scale with 1 - s as ranges do, and 1 - s spans ten orders of magnitude between
         samples, so that no floor taken from some samples fits the others. Below 1e-12 a range is zero (float64).
         """
         floors = self.rows[self.rows["radius"] == radius].dropna(subset=["noise_floor"])

@@ -16,7 +16,6 @@ from advlab.probes.sweep import Directions, sphere_batches
 
 from .score_ranges import ScoreRangeRow, ScoreRanges
 from .spheres import probed_spheres, samples_for_float64
-from .spheres_measure import images_and_labels
 
 Place = tuple[int, int, int]  # indices of reading, sample and radius
 
@@ -25,27 +24,27 @@ def measure(experiment: ScoreRanges, ctx: Context, cell: Cell) -> list[ScoreRang
     """Scores of every perturbed image of the cell's samples, reduced to one row a sample, reading and radius."""
     probe, samples = ctx.settings.probe, cell.payload["samples"]
     scores = scores_of(experiment, ctx, samples)
-    x, labels = images_and_labels(ctx, samples)
+    x, labels = ctx.images_and_labels(samples)
     noise_floors = measure_noise_floors(experiment, ctx, cell, x, labels)
     error = scores.error_probability
     finite = torch.isfinite(error)
     low = torch.where(finite, error, torch.inf).amin(-1)
     high = torch.where(finite, error, -torch.inf).amax(-1)
     counted = finite.sum(-1)
-    mean = torch.where(finite, error, 0).sum(-1) / counted
-    wrong = (finite & ~scores.correct).sum(-1)
-    numbers = torch.stack([low, high, mean, counted.double(), wrong.double()], -1).tolist()
+    lowest_error = torch.where(counted > 0, low, torch.nan).tolist()
+    highest_error = torch.where(counted > 0, high, torch.nan).tolist()
+    mean_error = (torch.where(finite, error, 0).sum(-1) / counted).tolist()
+    misclassified = (finite & ~scores.correct).sum(-1).tolist()
+    nonfinite = (probe.trials - counted).tolist()
     clean_error = scores.clean_error_probability.tolist()
     rows = []
     for sphere in probed_spheres(probe, samples, labels.tolist()):
-        smallest, largest, average, count, misclassified = sphere.number(numbers)
-        if not count:
-            smallest = largest = average = math.nan
+        smallest, largest = sphere.number(lowest_error), sphere.number(highest_error)
         rows.append(
             ScoreRangeRow(
-                **sphere.columns, range=largest - smallest, mean_score=1 - average,
+                **sphere.columns, range=largest - smallest, mean_score=1 - sphere.number(mean_error),
                 clean_error_probability=clean_error[sphere.place[1]], min_error_probability=smallest,
-                max_error_probability=largest, misclassified=int(misclassified), nonfinite=probe.trials - int(count),
+                max_error_probability=largest, misclassified=sphere.number(misclassified), nonfinite=sphere.number(nonfinite),
                 noise_floor=noise_floors.get(sphere.place, math.nan),
             )
         )  # fmt: skip

@@ -74,6 +74,10 @@ class ProbedSphere(NamedTuple):
         reading, sample, radius = self.place
         return values[reading][sample][radius]
 
+    def numbers(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The entry of each of several such lists, by its name."""
+        return {name: self.number(of_spheres) for name, of_spheres in values.items()}
+
 
 def probed_spheres(probe: Sphere, samples: list[int], labels: list[int]) -> Iterator[ProbedSphere]:
     """Every (sample, reading, radius) of some samples, in the order of the rows of a table.

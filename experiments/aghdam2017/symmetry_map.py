@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 
 from advlab.errors import ConfigError
 from advlab.lab import Cell, Context, Cost, Figure, Frame
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import exact, median_interval, share_interval
+from advlab.statistics import Claim, exact, judge, median_interval, share_interval
 from advlab.store.tables import frame_of
 
 from .spheres import SphereExperiment, direction_cost, refuse_layers, rows_by_reading, sweep_forwards
@@ -78,8 +77,7 @@ class SymmetryMap(SphereExperiment):
 
     def prepare(self, ctx: Context) -> dict[str, Any]:
         """The samples that qualify, and the pair that the map shows."""
-        facts: dict[str, Any] = self.measurement().prepare(self, ctx)
-        return facts
+        return self.measurement().prepare(self, ctx)
 
     def cells(self, ctx: Context) -> list[Cell]:
         """The map, and some samples a cell."""
@@ -91,11 +89,6 @@ class SymmetryMap(SphereExperiment):
         searched = min(self.params.candidates, len(ctx.prepared["samples"])) * len(probe.radii) * probe.trials
         forwards, backwards = direction_cost(ctx)
         return Cost(forwards=sweep_forwards(ctx) + searched + self.params.grid**2 + 3 + forwards, backwards=backwards)
-
-    def measure(self, ctx: Context, cell: Cell) -> list[SymmetryMapRow]:
-        """The map with its marks, or the spheres of some samples."""
-        rows: list[SymmetryMapRow] = self.measurement().measure(self, ctx, cell)
-        return rows
 
     def claims(self, table: Frame) -> list[Claim]:
         """What section 2.2 says of figure 2: of the map, and of all samples for each reading of the radius."""
@@ -109,7 +102,7 @@ class SymmetryMap(SphereExperiment):
         return [of_the_map, *(claim for name, rows in readings for claim in self._reading_claims(rows, name))]
 
     def _reading_claims(self, spheres: Frame, subset: str) -> list[Claim]:
-        p = self.params
+        params = self.params
         shares = spheres.assign(share=share_above(spheres))
         epsilon = float(spheres["radius"].min())
         at_epsilon = shares.loc[(shares["radius"] == epsilon) & (epsilon < 1), "share"]  # from 1 on it is no epsilon
@@ -119,11 +112,11 @@ class SymmetryMap(SphereExperiment):
         maximum = 'section 2.2: "Phi(x) is maximum given the clean image x"'
         return [
             judge(
-                "clean-is-maximal-at-epsilon", median_interval(at_epsilon), "<", p.maximal, subset=subset, statement=maximum,
+                "clean-is-maximal-at-epsilon", median_interval(at_epsilon), "<", params.maximal, subset=subset, statement=maximum,
                 quantity=f"median share of permutations with a score above the clean one at {epsilon:g}",
             ),
             judge(
-                "clean-is-maximal", median_interval(shares.groupby("sample")["share"].mean()), "<", p.maximal, subset=subset,
+                "clean-is-maximal", median_interval(shares.groupby("sample")["share"].mean()), "<", params.maximal, subset=subset,
                 statement=maximum, quantity="median share of permutations with a score above the clean one, all radii",
             ),
             judge(
@@ -132,7 +125,7 @@ class SymmetryMap(SphereExperiment):
                 quantity="share of samples of which some permutations keep the class and others lose it",
             ),
             judge(
-                "not-perceivable", median_interval(mixed.groupby("sample")["rms"].min()), "<", p.visible, subset=subset,
+                "not-perceivable", median_interval(mixed.groupby("sample")["rms"].min()), "<", params.visible, subset=subset,
                 statement='section 2.2: "the perturbation vectors are not perceivable"',
                 quantity="median root mean square of the smallest such perturbation, in grey levels",
             ),
@@ -153,4 +146,5 @@ class SymmetryMap(SphereExperiment):
         """The map with its marks, the three images, and the share of scores above the clean one by radius."""
         from .figures.symmetry_map import score_maps
 
-        return score_maps(table)
+        spheres = of_kind(table, SPHERE)
+        return score_maps(of_kind(table, MARK), of_kind(table, GRID), spheres.assign(share=share_above(spheres)))

@@ -16,7 +16,6 @@ from advlab.plotting.pixels import encode
 from advlab.probes.permutations import Permutations
 
 from .spheres import probed_spheres
-from .spheres_measure import images_and_labels
 from .symmetry_map import SymmetryMap
 from .symmetry_map_pair_measure import Pair, first_pair, perturbation, rms
 from .symmetry_map_row import GRID, MARK, SPHERE, SymmetryMapRow
@@ -36,15 +35,15 @@ def find_pair(experiment: SymmetryMap, ctx: Context, samples: list[int]) -> Pair
     Raises:
         MeasurementError: no radius of any candidate has a permutation that keeps the class and one that loses it.
     """
-    p, probe = experiment.params, ctx.settings.probe
-    candidates = samples[: p.candidates]
+    params, probe = experiment.params, ctx.settings.probe
+    candidates = samples[: params.candidates]
     pair: Pair | None = None
     for done, sample in enumerate(candidates):
         below = len(probe.radii) if pair is None else pair["radius"]
-        pair = first_pair(ctx, sample, p.reading, below=below) or pair
+        pair = first_pair(ctx, sample, params.reading, below=below) or pair
         ctx.report_progress("search", done + 1, len(candidates))
     if pair is None:
-        reading = probe.readings[p.reading]
+        reading = probe.readings[params.reading]
         raise MeasurementError(
             f"no pair for the map: for none of {len(candidates)} samples and radii {probe.radii[0]:g} to "
             f"{probe.radii[-1]:g} ({reading}) do some of {probe.trials} permutations keep the class and others lose it. Raise "
@@ -89,15 +88,15 @@ class Plane:
 
 def measure_map(experiment: SymmetryMap, ctx: Context, pair: Pair) -> list[SymmetryMapRow]:
     """Rows of the three marked images, then of the grid."""
-    p, probe, data = experiment.params, ctx.settings.probe, ctx.data
+    params, probe, data = experiment.params, ctx.settings.probe, ctx.data
     assert data is not None
-    sample, radius, reading = pair["sample"], probe.radii[pair["radius"]], probe.readings[p.reading]
-    x, labels = images_and_labels(ctx, [sample])
+    sample, radius, reading = pair["sample"], probe.radii[pair["radius"]], probe.readings[params.reading]
+    x, labels = ctx.images_and_labels([sample])
     permutations = Permutations(ctx.draws)
-    v1 = perturbation(ctx, permutations, sample, pair["radius"], p.reading, pair["kept"])
-    v2 = perturbation(ctx, permutations, sample, pair["radius"], p.reading, pair["lost"])
+    v1 = perturbation(ctx, permutations, sample, pair["radius"], params.reading, pair["kept"])
+    v2 = perturbation(ctx, permutations, sample, pair["radius"], params.reading, pair["lost"])
     plane = Plane(x, v1, v2, clip=probe.clip)
-    side = torch.linspace(-1, 1, p.grid, dtype=torch.float64) * p.extent * v1.norm()
+    side = torch.linspace(-1, 1, params.grid, dtype=torch.float64) * params.extent * v1.norm()
     places = torch.cat([plane.marks, torch.cartesian_prod(side, side)])
     error, margins, predictions = scores_in_plane(ctx, plane, places, labels)
     channels, height, width = data.shape
@@ -109,7 +108,7 @@ def measure_map(experiment: SymmetryMap, ctx: Context, pair: Pair) -> list[Symme
         }
         for name, image in zip(("clean", "kept", "lost"), plane.images(plane.marks), strict=True)
     ]  # fmt: skip
-    own_columns += [{"kind": GRID, "radius": radius}] * p.grid**2
+    own_columns += [{"kind": GRID, "radius": radius}] * params.grid**2
     label = int(labels)
     common = {
         "sample": sample, "label": label, "label_name": data.classes[label], "norm": reading.norm,
@@ -150,20 +149,22 @@ def measure_spheres(ctx: Context, samples: list[int]) -> list[SymmetryMapRow]:
     scores = scores_in_directions(ctx, samples, Permutations(ctx.draws))
     error, clean_error = scores.error_probability, scores.clean_error_probability
     finite = torch.isfinite(error)
-    above = (error < clean_error[:, None, None]).sum(-1)  # false where it is nan
-    wrong = (finite & ~scores.correct).sum(-1)
-    mean = torch.where(finite, error, 0).sum(-1) / finite.sum(-1)
-    numbers = torch.stack([above.double(), wrong.double(), finite.sum(-1).double(), mean], -1).tolist()
+    counted = finite.sum(-1)
+    numbers = {
+        "above": (error < clean_error[:, None, None]).sum(-1).tolist(),  # false where it is nan
+        "misclassified": (finite & ~scores.correct).sum(-1).tolist(),
+        "nonfinite": (probe.trials - counted).tolist(),
+        "error_probability": (torch.where(finite, error, 0).sum(-1) / counted).tolist(),
+    }
     rows = []
     for sphere in probed_spheres(probe, samples, data.labels[torch.tensor(samples)].tolist()):
         reading, _, radius = sphere.place
-        above_clean, misclassified, counted, mean_error = sphere.number(numbers)
+        columns = sphere.numbers(numbers)
         v = perturbation(ctx, ctx.draws, sphere.columns["sample"], radius, reading)
         rows.append(
             SymmetryMapRow(
                 kind=SPHERE, **sphere.columns, label_name=data.classes[sphere.columns["label"]], rms=rms(v),
-                score=1 - mean_error, error_probability=mean_error, above=int(above_clean),
-                misclassified=int(misclassified), nonfinite=probe.trials - int(counted),
+                score=1 - columns["error_probability"], **columns,
             )
         )  # fmt: skip
     return rows

@@ -14,8 +14,6 @@ from advlab.probes.draws import norms
 from advlab.probes.permutations import Permutations
 from advlab.probes.sweep import Directions, sphere_batches
 
-from .spheres_measure import images_and_labels
-
 #: `sample` (index in the split), `radius` (index in probe.radii), and the trials `kept` and `lost`: as plain JSON in the plan.
 Pair = dict[str, int]
 
@@ -40,7 +38,7 @@ def first_pair(ctx: Context, sample: int, reading: int, *, below: int) -> Pair |
     error = torch.full((below, probe.trials), math.nan, dtype=torch.float64)
     correct = torch.zeros(error.shape, dtype=torch.bool)
     with torch.inference_mode():
-        x, labels = images_and_labels(ctx, [sample])
+        x, labels = ctx.images_and_labels([sample])
         for batch in sphere_batches(x, [sample], one, Permutations(ctx.draws), ctx.execution, radii=range(below)):
             units = slice(batch.first, batch.first + batch.units)
             stop = batch.start + len(batch.images) // batch.units

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from advlab.errors import ConfigError
-from advlab.lab import Cell, Context, Cost, Figure, Frame
+from advlab.lab import Context, Cost, Figure, Frame
 from advlab.lab.layers import probed_layers
 from advlab.metrics.expected_mantel_r import expected_r
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import mean_interval, median_interval
+from advlab.statistics import Claim, judge, mean_interval, median_interval
 from advlab.store.tables import frame_of
 
 from .spheres import (
@@ -100,8 +99,7 @@ class Topology(SphereExperiment):
 
     def prepare(self, ctx: Context) -> dict[str, Any]:
         """The samples that qualify; and every layer must be there, before a run is begun."""
-        facts: dict[str, Any] = self.measurement().prepare(self, ctx)
-        return facts
+        return self.measurement().prepare(self, ctx)
 
     def cost(self, ctx: Context) -> Cost:
         """The sweep, the linearisation of all layers at once (at most two forwards a direction), and the check of float32."""
@@ -111,11 +109,6 @@ class Topology(SphereExperiment):
         forwards, backwards = direction_cost(ctx)
         linear = products if self.params.linearisation else 0
         return Cost(forwards=sweep_forwards(ctx) + linear + rounding + forwards, backwards=backwards)
-
-    def measure(self, ctx: Context, cell: Cell) -> list[TopologyRow]:
-        """Distances from the shared sweep, those of the controls, and their correlations."""
-        rows: list[TopologyRow] = self.measurement().measure(self, ctx, cell)
-        return rows
 
     def summary(self, table: Frame) -> Frame:
         """Median and quartiles of r, shares inside the band and significant, rounding, and the random map's expected r."""
@@ -146,7 +139,7 @@ class Topology(SphereExperiment):
         return [claim for name, rows in rows_by_reading(table) for claim in self._statements(rows, name)]
 
     def _statements(self, rows: Frame, subset: str) -> list[Claim]:
-        p = self.params
+        params = self.params
         epsilon = float(rows["radius"].min())
         r_by_source = {
             source: of_source.set_index(["sample", "radius"])["mantel_r"]
@@ -163,7 +156,7 @@ class Topology(SphereExperiment):
             """Share of the radii with |r| inside the band, a sample."""
             if source not in r_by_source:
                 return nothing
-            return (r_by_source[source].dropna().abs() < p.band).groupby("sample").mean()
+            return (r_by_source[source].dropna().abs() < params.band).groupby("sample").mean()
 
         def excess_of(control: str) -> Any:
             """Mean over the radii of |r| of a control less |r| of the network, a sample."""
@@ -173,20 +166,20 @@ class Topology(SphereExperiment):
 
         return [
             judge(
-                "uncorrelated", mean_interval(share_in_band("network")), ">", p.share, subset=subset, of_samples=True,
+                "uncorrelated", mean_interval(share_in_band("network")), ">", params.share, subset=subset, of_samples=True,
                 statement=section + '"the Mantel score for all of ConvNets is -0.1 < rho < 0.1"',
-                quantity=f"share of (sample, radius) with |r| < {p.band:g}",
+                quantity=f"share of (sample, radius) with |r| < {params.band:g}",
             ),
             judge(
-                "uncorrelated-at-epsilon", median_interval(at_epsilon.abs()), "<", p.band, subset=subset,
+                "uncorrelated-at-epsilon", median_interval(at_epsilon.abs()), "<", params.band, subset=subset,
                 statement=section + '"topology of point does not linearly change even when they are very close to x"',
                 quantity=f"median |r| at radius {epsilon:g}",
             ),
             judge(
-                "affine-suffices", mean_interval(share_in_band("linearisation")), ">", p.share, subset=subset, of_samples=True,
+                "affine-suffices", mean_interval(share_in_band("linearisation")), ">", params.share, subset=subset, of_samples=True,
                 statement=section + 'control: "a simple linear transformation ... changes the topology": the '
                 "linearisation's r is in the same band",
-                quantity=f"share of (sample, radius) with |r| of J(x) v < {p.band:g}",
+                quantity=f"share of (sample, radius) with |r| of J(x) v < {params.band:g}",
             ),
             judge(
                 "more-than-linear", median_interval(excess_of("linearisation")), ">", 0, subset=subset,

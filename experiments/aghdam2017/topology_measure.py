@@ -21,7 +21,6 @@ from advlab.probes.sweep import sphere_batches
 
 from .linearised_measure import linearised_distances, one_sphere_a_batch
 from .spheres import probed_spheres, samples_for_float64
-from .spheres_measure import images_and_labels
 from .topology import Topology, TopologyRow
 
 
@@ -33,18 +32,18 @@ def prepare(experiment: Topology, ctx: Context) -> dict[str, Any]:
 
 def measure(experiment: Topology, ctx: Context, cell: Cell) -> list[TopologyRow]:
     """Distances from the shared sweep, those of the controls, and their correlations."""
-    probe, p, samples = ctx.settings.probe, experiment.params, cell.payload["samples"]
+    probe, params, samples = ctx.settings.probe, experiment.params, cell.payload["samples"]
     neighbourhood, layers = neighbourhood_of(ctx, samples), probed_layers(ctx)
-    images, labels = images_and_labels(ctx, samples)
+    images, labels = ctx.images_and_labels(samples)
     rounding = measure_rounding(experiment, ctx, cell, layers)
     nonfinite = (~torch.isfinite(neighbourhood.feature_shifts)).sum(-1).tolist()
     image_distances = neighbourhood.image_distances.flatten(0, 2)
-    alpha = AlphaSolver(image_distances, squared=p.squared)
-    linearised = linearised_distances(ctx, samples, layers, neighbourhood) if p.linearisation else []
+    alpha = AlphaSolver(image_distances, squared=params.squared)
+    linearised = linearised_distances(ctx, samples, layers, neighbourhood) if params.linearisation else []
     rows = []
     for depth, layer in enumerate(layers):
         distances = {"network": neighbourhood.feature_distances[depth]}
-        if p.linearisation:
+        if params.linearisation:
             distances["linearisation"] = linearised[depth]
         distances["random map"] = randomly_mapped_distances(ctx, samples, neighbourhood, depth)
         numbers = {}
@@ -52,11 +51,13 @@ def measure(experiment: Topology, ctx: Context, cell: Cell) -> list[TopologyRow]
             flat = of_source.flatten(0, 2)
             r, p_value = correlate(experiment, image_distances, flat, source)
             kept = alpha(flat)
-            columns = torch.stack([r, p_value, kept.c, kept.deviation, kept.residual], -1).cpu()
-            numbers[source] = columns.view(*neighbourhood.image_distances.shape[:3], -1).tolist()
+            columns = {
+                "mantel_r": r, "p_value": p_value, "scale": kept.c, "deviation": kept.deviation, "residual": kept.residual
+            }  # fmt: skip
+            shape = neighbourhood.image_distances.shape[:3]
+            numbers[source] = {name: values.view(shape).tolist() for name, values in columns.items()}
         for sphere in probed_spheres(probe, samples, labels.tolist()):
             for source in distances:
-                r, p_value, scale, deviation, residual = sphere.number(numbers[source])
                 of_network: dict[str, Any] = {}
                 if source == "network":
                     of_network = {
@@ -66,8 +67,8 @@ def measure(experiment: Topology, ctx: Context, cell: Cell) -> list[TopologyRow]
                 rows.append(
                     TopologyRow(
                         **sphere.columns, layer=layer, depth=depth, pixels=images[0].numel(),
-                        features=int(neighbourhood.widths[depth]), source=source, mantel_r=r, p_value=p_value, scale=scale,
-                        deviation=deviation, residual=residual, **of_network,
+                        features=int(neighbourhood.widths[depth]), source=source, **sphere.numbers(numbers[source]),
+                        **of_network,
                     )
                 )  # fmt: skip
     return rows
@@ -77,13 +78,13 @@ def correlate(
     experiment: Topology, image_distances: Tensor, feature_distances: Tensor, source: str
 ) -> tuple[Tensor, Tensor]:
     """(B,) Mantel's r and its p-value for (B, pairs) distances; the controls are not tested: their p-values are NaN."""
-    p = experiment.params
+    params = experiment.params
     if source != "network":
-        r = mantel_r(image_distances, feature_distances, squared=p.squared)
+        r = mantel_r(image_distances, feature_distances, squared=params.squared)
         return r, torch.full_like(r, torch.nan)
-    if p.test == "normal":
-        return mantel_normal(image_distances, feature_distances, squared=p.squared)
-    return mantel_test(image_distances, feature_distances, permutations=p.permutations, squared=p.squared)
+    if params.test == "normal":
+        return mantel_normal(image_distances, feature_distances, squared=params.squared)
+    return mantel_test(image_distances, feature_distances, permutations=params.permutations, squared=params.squared)
 
 
 def randomly_mapped_distances(ctx: Context, samples: list[int], neighbourhood: Neighbourhood, depth: int) -> Tensor:
@@ -115,7 +116,7 @@ def measure_rounding(
     probe = ctx.settings.probe
     chosen = samples_for_float64(probe, cell)
     assert ctx.forward is not None
-    x = images_and_labels(ctx, chosen)[0]
+    x = ctx.images_and_labels(chosen)[0]
     rounding = {}
     for batch in sphere_batches(x, chosen, probe, ctx.draws, one_sphere_a_batch(ctx), radii=[0]):
         sample = batch.first  # with one radius, units are samples

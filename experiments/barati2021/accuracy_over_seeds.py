@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from advlab.statistics.intervals import median_interval
-from advlab.store.tables import Frame, frame_of
+from advlab.lab import Frame
+from advlab.statistics import median_interval
+from advlab.store.tables import frame_of
 
 
 class AccuracyCurves:
@@ -35,7 +36,9 @@ class AccuracyCurves:
         return self._by_epsilon(victim, source or victim, attack).iloc[1:].mean()
 
     def damage(self, victim: str, source: str) -> Any:
-        """What the victim loses to images of the source (`none`: to noise), of what it loses to those of its own."""
+        """Accuracy lost on images made with the source's gradients (`none`: with noise), as a fraction of the accuracy lost on
+        images made with the victim's own; by seed.
+        """
         clean = self.clean(victim)
         attack = "noise" if source == "none" else "one_step"
         return (clean - self.mean(victim, source, attack)) / (clean - self.mean(victim))

@@ -58,10 +58,9 @@ def attack_by_one_step(
         networks: the victims, the source among them.
         tallies: the results are added to them.
     """
-    assert ctx.data is not None
     samples = ctx.prepared["samples"]
     for start in range(0, len(samples), IMAGES_AT_ONCE):
-        x, labels = images_and_labels(ctx, samples[start : start + IMAGES_AT_ONCE])
+        x, labels = ctx.images_and_labels(samples[start : start + IMAGES_AT_ONCE])
         gradients = normalised_loss_gradients(ctx, networks[source], x, labels)
         generator = torch.Generator().manual_seed((ctx.settings.run.seed + start * 1_000_003) % 2**63)
         noise = unit(torch.randn(x.shape, generator=generator).to(x.device))
@@ -86,7 +85,7 @@ def attack_inside_pixel_range(
         forward: makes its forwards.
         tallies: the results are added to them.
     """
-    x, labels = images_and_labels(ctx, ctx.prepared["samples"][: params.pgd_images])
+    x, labels = ctx.images_and_labels(ctx.prepared["samples"][: params.pgd_images])
     if not len(x):
         return
     gradients = normalised_loss_gradients(ctx, forward, x, labels)
@@ -97,13 +96,6 @@ def attack_inside_pixel_range(
         tallies.setdefault(Trial(source, "pgd", epsilon), Tally()).add(forward, x, result.adv, labels)
         x_adv = (x + epsilon * gradients).clamp_(0, 1)
         tallies.setdefault(Trial(source, "one_step_clipped", epsilon), Tally()).add(forward, x, x_adv, labels)
-
-
-def images_and_labels(ctx: Context, samples: list[int]) -> tuple[Tensor, Tensor]:
-    """(N, C, H, W) images of some samples, and their labels (N,)."""
-    assert ctx.data is not None
-    index = torch.tensor(samples, dtype=torch.int64)
-    return ctx.data.images(index), ctx.data.labels[index.to(ctx.data.device)]
 
 
 def normalised_loss_gradients(ctx: Context, forward: Forward, x: Tensor, labels: Tensor) -> Tensor:

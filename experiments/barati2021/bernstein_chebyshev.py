@@ -13,8 +13,7 @@ from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
 from advlab.polynomials.grids import lobatto
 from advlab.polynomials.polynomial import largest_value, longest_interval, wrong_share
 from advlab.polynomials.two_points import bernstein_classifier, chebyshev_classifier, chebyshev_classifier_roots
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import Interval, exact
+from advlab.statistics import NOT_MEASURED, Claim, exact, judge
 from advlab.store.tables import frame_of
 
 LARGEST_DEGREE = 1000
@@ -98,8 +97,8 @@ class BernsteinChebyshev(Experiment):
 
     def measure(self, ctx: Context, cell: Cell) -> list[TwoPointRow]:
         """Curve and exact numbers of f_n and g_n."""
-        n, p = cell.payload["degree"], self.params
-        x = lobatto(p.resolution or max(401, 12 * n + 1))
+        n, params = cell.payload["degree"], self.params
+        x = lobatto(params.resolution or max(401, 12 * n + 1))
         rows = []
         for basis, classifier, roots in (
             ("bernstein", partial(bernstein_classifier, degree=n), np.array([0.5])),
@@ -110,12 +109,12 @@ class BernsteinChebyshev(Experiment):
                 "sign_changes": len(roots),
                 "longest_piece": longest_interval(classifier, roots),
                 "sup": largest_value(classifier, n),
-                "sup_inside": largest_value(classifier, n, low=p.inside, high=1 - p.inside),
-                "at_point": abs(float(classifier(np.array([p.point]))[0])),
+                "sup_inside": largest_value(classifier, n, low=params.inside, high=1 - params.inside),
+                "at_point": abs(float(classifier(np.array([params.point]))[0])),
             }
             rows += [
-                TwoPointRow(basis=basis, degree=n, quantity="curve", x=float(at), value=float(value))
-                for at, value in zip(x, classifier(x), strict=True)
+                TwoPointRow(basis=basis, degree=n, quantity="curve", x=float(point), value=float(value))
+                for point, value in zip(x, classifier(x), strict=True)
             ]
             rows += [
                 TwoPointRow(basis=basis, degree=n, quantity=quantity, x=math.nan, value=value)
@@ -125,16 +124,15 @@ class BernsteinChebyshev(Experiment):
 
     def claims(self, table: Frame) -> list[Claim]:
         """What section III.A says of the two sequences."""
-        p = self.params
+        params = self.params
         numbers = numbers_of(table)
         degrees = list(dict.fromkeys(table["degree"]))
         last = max(degrees)
         section = "section III.A: "
         limit = f"sup over (0, 1) of |{{}}_{last} - its limit 0|"
-        not_measured = Interval(math.nan, math.nan, math.nan, 0)
         claims = [
             judge(
-                f"at-most-half-n{n}", exact(1 - numbers["chebyshev", n, "wrong_share"]), "<", p.half,
+                f"at-most-half-n{n}", exact(1 - numbers["chebyshev", n, "wrong_share"]), "<", params.half,
                 subset="chebyshev", quantity=f"share of [0, 1] where g_{n} has the sign of f_{n}",
                 statement=section + '"predictions of g_n agrees with f_n at most half of the time"',
             )
@@ -144,16 +142,16 @@ class BernsteinChebyshev(Experiment):
         longest = numbers["chebyshev", last, "longest_piece"]
         claims += [
             judge(
-                "dense", exact(longest) if last >= p.large else not_measured, "<", p.dense, subset="chebyshev",
+                "dense", exact(longest) if last >= params.large else NOT_MEASURED, "<", params.dense, subset="chebyshev",
                 quantity=f"longest interval where g_{last} keeps its sign",
                 statement=section + '"for a large n, the points that do not agree become dense in the points that do"',
             ),
             judge(
-                "not-uniform", exact(numbers["chebyshev", last, "sup"]), ">", p.uniform, subset="chebyshev",
+                "not-uniform", exact(numbers["chebyshev", last, "sup"]), ">", params.uniform, subset="chebyshev",
                 quantity=limit.format("g"), statement='figure 1: "convergence of Chebyshev polynomials is not uniform"',
             ),
             judge(
-                "uniform", exact(numbers["bernstein", last, "sup"]), "<", p.uniform, subset="bernstein",
+                "uniform", exact(numbers["bernstein", last, "sup"]), "<", params.uniform, subset="bernstein",
                 quantity=limit.format("f"), statement=section + 'Bernstein polynomials "guarantee uniform convergence"',
             ),
             judge(
@@ -166,10 +164,10 @@ class BernsteinChebyshev(Experiment):
 
     def summary(self, table: Frame) -> Frame:
         """For each degree: agreement, changes of sign, and how large both classifiers are away from the ends."""
-        p, rows = self.params, []
+        params, rows = self.params, []
         for (run, n), part in table.groupby(["run", "degree"], sort=False):
             numbers = numbers_of(part)
-            inside = f"[{p.inside:g}, {1 - p.inside:g}]"
+            inside = f"[{params.inside:g}, {1 - params.inside:g}]"
             f, g = (
                 {name: numbers[basis, n, name] for name in ("wrong_share", "sign_changes", "sup_inside", "at_point")}
                 for basis in ("bernstein", "chebyshev")
@@ -179,7 +177,7 @@ class BernsteinChebyshev(Experiment):
                     "run": run, "degree": n, "share where signs agree": 1 - g["wrong_share"],
                     "sign changes of f": int(f["sign_changes"]), "sign changes of g": int(g["sign_changes"]),
                     f"max |f| on {inside}": f["sup_inside"], f"max |g| on {inside}": g["sup_inside"],
-                    f"|f({p.point:g})|": f["at_point"], f"|g({p.point:g})|": g["at_point"],
+                    f"|f({params.point:g})|": f["at_point"], f"|g({params.point:g})|": g["at_point"],
                 }
             )  # fmt: skip
         return frame_of(rows)

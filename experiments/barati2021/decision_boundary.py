@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from advlab.store.tables import Frame
+from advlab.lab import Frame
 
 Values = NDArray[np.float64]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import median_interval
-from advlab.store.tables import Frame
+from advlab.lab import Frame
+from advlab.statistics import Claim, judge, median_interval
 
 from .accuracy_over_seeds import AccuracyCurves
 from .training_variants import NETWORKS

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from advlab.errors import ConfigError
 from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
-from advlab.statistics.claims import Claim
+from advlab.statistics import Claim
 from advlab.store.tables import frame_of
 
 from .accuracy_over_seeds import summarise
@@ -132,8 +132,7 @@ class HardPointTraining(Experiment):
 
     def prepare(self, ctx: Context) -> dict[str, Any]:
         """The test images, in a seeded order."""
-        facts: dict[str, Any] = self.measurement().prepare(self, ctx)
-        return facts
+        return self.measurement().prepare(self, ctx)
 
     def cells(self, ctx: Context) -> list[Cell]:
         """One a seed and network: its training, and all that its gradients are used for."""
@@ -146,30 +145,27 @@ class HardPointTraining(Experiment):
 
     def cost(self, ctx: Context) -> Cost:
         """Trainings (of MNIST's 60,000 images, where their number is not given), attacks and classifications."""
-        p = self.params
-        train_images, images = p.train_images or 60_000, len(ctx.prepared["samples"])
+        params = self.params
+        train_images, images = params.train_images or 60_000, len(ctx.prepared["samples"])
         recipe = ctx.settings.recipe
         epochs = recipe.epochs or recipe.max_steps * recipe.batch_size / train_images
         passes = 0.0  # of the whole training set, by all networks of a seed in an epoch
-        for network in p.networks:
-            batches = {"reference": 1 / p.share, "third": 1}.get(network, 2)
-            passes += p.share * (batches + (p.steps if network in ADVERSARIES else 0))
-        training = int(p.seeds * epochs * train_images * passes)
-        trials = 3 * len(p.networks) - 2 + len(p.networks)  # each on itself, to and from the reference, and under noise
-        classified = p.seeds * len(p.epsilons) * images * trials
-        pgd_steps = p.seeds * len(p.networks) * len(p.epsilons) * min(p.pgd_images, images) * (p.pgd_steps + 2)
-        gradients = p.seeds * len(p.networks) * (images + 2 * p.steps * min(REACH_IMAGES, images))
+        for network in params.networks:
+            batches = {"reference": 1 / params.share, "third": 1}.get(network, 2)
+            passes += params.share * (batches + (params.steps if network in ADVERSARIES else 0))
+        training = int(params.seeds * epochs * train_images * passes)
+        networks = params.seeds * len(params.networks)
+        # each network on itself, to and from the reference, and under noise
+        trials = 3 * len(params.networks) - 2 + len(params.networks)
+        classified = params.seeds * len(params.epsilons) * images * trials
+        pgd_steps = networks * len(params.epsilons) * min(params.pgd_images, images) * (params.pgd_steps + 2)
+        gradients = networks * (images + 2 * params.steps * min(REACH_IMAGES, images))
         return Cost(forwards=training + classified + pgd_steps + gradients, backwards=training + pgd_steps + gradients)
-
-    def measure(self, ctx: Context, cell: Cell) -> list[HardPointRow]:
-        """The network attacked directly, and what its images do to the reference; the reference's, to all others."""
-        rows: list[HardPointRow] = self.measurement().measure(self, ctx, cell)
-        return rows
 
     def claims(self, table: Frame) -> list[Claim]:
         """The statements of section IV-C, and the controls that they lack, over seeds."""
-        p = self.params
-        return [*paper_claims(table, p.comparable, p.transfers), *control_claims(table)]
+        params = self.params
+        return [*paper_claims(table, params.comparable, params.transfers), *control_claims(table)]
 
     def summary(self, table: Frame) -> Frame:
         """Medians over seeds of every network's accuracies: clean, and averaged over epsilon under each attack."""

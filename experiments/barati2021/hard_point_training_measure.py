@@ -24,19 +24,21 @@ def prepare(experiment: HardPointTraining, ctx: Context) -> dict[str, Any]:
 
 def measure(experiment: HardPointTraining, ctx: Context, cell: Cell) -> list[HardPointRow]:
     """All that the gradients of one network of one seed are used for; those of the reference, against all networks."""
-    p, run = experiment.params, ctx.settings.run
+    params, run = experiment.params, ctx.settings.run
     seed, source = cell.payload["seed"], cell.payload["network"]
     execution = Execution(run.batch_size or IMAGES_AT_ONCE, "contiguous", run.precision)
     tallies: Tallies = {}
     networks: dict[str, Forward] = {}
     with ExitStack() as frozen_networks:
-        for name in p.networks if source == "reference" else [source, "reference"]:
-            classifier = trained_network(p, ctx, name, seed)
+        for name in params.networks if source == "reference" else [source, "reference"]:
+            classifier = trained_network(params, ctx, name, seed)
             frozen_networks.enter_context(frozen(classifier))
             networks[name] = Forward(classifier, execution)
-        attack_by_one_step(p, ctx, source, networks, tallies)
-        attack_inside_pixel_range(p, ctx, source, networks[source], tallies)
-        reach = {name: training_point_distance(p, ctx, name, forward.classifier) for name, forward in networks.items()}
+        attack_by_one_step(params, ctx, source, networks, tallies)
+        attack_inside_pixel_range(params, ctx, source, networks[source], tallies)
+        reach = {
+            name: training_point_distance(params, ctx, name, forward.classifier) for name, forward in networks.items()
+        }
     for forward in networks.values():
         ctx.count(forwards=forward.images)
     weights = {name: forward.classifier.digest()[:12] for name, forward in networks.items()}
@@ -44,7 +46,7 @@ def measure(experiment: HardPointTraining, ctx: Context, cell: Cell) -> list[Har
         HardPointRow(
             seed=seed, victim=trial.victim, source="none" if trial.attack == "noise" else source, attack=trial.attack,
             epsilon=trial.epsilon, length=tally.norm_sum / tally.images, images=tally.images, correct=tally.correct,
-            ascent=p.ascent, reach=reach[trial.victim], weights=weights[trial.victim],
+            ascent=params.ascent, reach=reach[trial.victim], weights=weights[trial.victim],
         )
         for trial, tally in tallies.items()
     ]  # fmt: skip

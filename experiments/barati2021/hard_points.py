@@ -9,8 +9,7 @@ from typing import Any, ClassVar, Literal
 from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
 from advlab.polynomials.expected_loss import expected_loss, hardest_points, mean_loss, sampled_loss
 from advlab.polynomials.grids import lobatto, roots
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import exact
+from advlab.statistics import Claim, exact, judge
 from advlab.store.tables import frame_of
 
 LARGEST_DEGREE = 300
@@ -90,15 +89,15 @@ class HardPoints(Experiment):
 
     def measure(self, ctx: Context, cell: Cell) -> list[LossRow]:
         """The closed form on the curve and at all special points, and the Monte Carlo means on the curve."""
-        n, p, family = self.params.degree, self.params, cell.payload["hypotheses"]
-        x = lobatto(p.resolution or max(401, 24 * n + 1))
+        n, params, family = self.params.degree, self.params, cell.payload["hypotheses"]
+        x = lobatto(params.resolution or max(401, 24 * n + 1))
 
-        def row(quantity: str, at: float, value: float, error: float = 0.0) -> LossRow:
+        def row(quantity: str, point: float, value: float, error: float = 0.0) -> LossRow:
             return LossRow(
                 degree=n,
                 hypotheses=family,
                 quantity=quantity,
-                x=float(at),
+                x=float(point),
                 value=float(value),
                 standard_error=float(error),
             )
@@ -107,29 +106,29 @@ class HardPoints(Experiment):
             "curve": x, "node": roots(n), "end": [0.0, 1.0], "lobatto": lobatto(n + 1)[1:-1], "maximum": hardest_points(n),
         }  # fmt: skip
         rows = [
-            row(quantity, at, value)
+            row(quantity, point, value)
             for quantity, points in special_points.items()
-            for at, value in zip(points, expected_loss(points, n, family), strict=True)
+            for point, value in zip(points, expected_loss(points, n, family), strict=True)
         ]
-        if p.draws:
-            means, errors = sampled_loss(x, n, family, draws=p.draws, seed=ctx.settings.run.seed)
-            rows += [row("sampled", at, mean, error) for at, mean, error in zip(x, means, errors, strict=True)]
+        if params.draws:
+            means, errors = sampled_loss(x, n, family, draws=params.draws, seed=ctx.settings.run.seed)
+            rows += [row("sampled", point, mean, error) for point, mean, error in zip(x, means, errors, strict=True)]
         return [*rows, row("mean", math.nan, mean_loss(n, family))]
 
     def claims(self, table: Frame) -> list[Claim]:
         """What section IV.A says of figure 3, for each family of hypotheses."""
-        p, claims = self.params, []
+        params, claims = self.params, []
         for family, rows in table.groupby("hypotheses", sort=False):
             loss, x = by_quantity(rows, "value"), by_quantity(rows, "x")
             mean = float(loss["mean"][0])
             claims += [
                 judge(
-                    "close", exact(float(abs(x["maximum"] - x["node"]).max())), "<", p.close, subset=str(family),
+                    "close", exact(float(abs(x["maximum"] - x["node"]).max())), "<", params.close, subset=str(family),
                     quantity="largest distance from a local maximum to its node",
                     statement='section IV.A: "Chebyshev nodes are very close to the optimal points"',
                 ),
                 judge(
-                    "optimal", exact(float(loss["node"].mean() / loss["maximum"].max())), ">", p.optimal,
+                    "optimal", exact(float(loss["node"].mean() / loss["maximum"].max())), ">", params.optimal,
                     subset=str(family), quantity="sum of the loss over the nodes / its supremum over so many points",
                     statement='section IV: "a Chebyshev grid does optimize (9)", of which (11) and (12) are cases',
                 ),

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import median_interval
+from advlab.statistics import Claim, judge, median_interval
 from advlab.store.tables import frame_of
 
 from .decision_boundary import boundary_numbers
@@ -84,33 +83,28 @@ class MLPObjectives(Experiment):
         """A forward a point and objective."""
         return Cost(forwards=2 * self.params.networks * self.params.resolution**2)
 
-    def measure(self, ctx: Context, cell: Cell) -> list[ObjectiveRow]:
-        """The network on the whole grid."""
-        rows: list[ObjectiveRow] = self.measurement().measure(self, ctx, cell)
-        return rows
-
     def claims(self, table: Frame) -> list[Claim]:
         """What section IV-B reads off figure 4, over networks."""
-        p, numbers = self.params, self._numbers(table)
-        section, subset = "section IV-B: ", f"loss {p.loss}"
+        params, numbers = self.params, self._numbers(table)
+        section, subset = "section IV-B: ", f"loss {params.loss}"
         return [
             judge(
-                "adversarial-at-boundary", median_interval(numbers["adversarial_ranks"]), ">", p.ranks, subset=subset,
+                "adversarial-at-boundary", median_interval(numbers["adversarial_ranks"]), ">", params.ranks, subset=subset,
                 statement=section + '"the adversarial objective is sensitive to the position of the decision boundary"',
                 quantity="chance that a point at the boundary has a larger adversarial objective than one that is not",
             ),
             judge(
-                "adversarial-elsewhere", median_interval(numbers["elsewhere"]), ">", p.elsewhere, subset=subset,
+                "adversarial-elsewhere", median_interval(numbers["elsewhere"]), ">", params.elsewhere, subset=subset,
                 statement=section + '"some regions [...] get lighter or darker without respecting the position"',
                 quantity="of the largest tenth of the adversarial objective, the share that is not at the boundary",
             ),
             judge(
-                "hard-not-at-boundary", median_interval(numbers["hard_ranks"]), "<", p.ranks, subset=subset,
+                "hard-not-at-boundary", median_interval(numbers["hard_ranks"]), "<", params.ranks, subset=subset,
                 statement='figure 4: "the adversarial objective is representative of the decision boundary", the hard is not',
                 quantity="chance that a point at the boundary has a larger hard objective than one that is not",
             ),
             judge(
-                "very-different", median_interval(numbers["correlation"].abs()), "<", p.unlike, subset=subset,
+                "very-different", median_interval(numbers["correlation"].abs()), "<", params.unlike, subset=subset,
                 statement='figure 4: "the hard objective suggests a very different distribution of optimal points"',
                 quantity="rank correlation of the two objectives over the square, without its sign",
             ),

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import median_interval
+from advlab.statistics import Claim, judge, median_interval
 from advlab.store.tables import frame_of
 
 DENSITIES = ("uniform", "adversarial", "hard", "expected")
@@ -90,18 +89,14 @@ class SampleComplexity(Experiment):
 
     def cost(self, ctx: Context) -> Cost:
         """Points through networks of this size: objectives, training, and the grid of each trained network."""
-        p = self.params
-        students = len(DENSITIES) * len(p.sizes)
-        trained = p.teachers * students * p.steps * p.batch
+        params = self.params
+        students = len(DENSITIES) * len(params.sizes)
+        trained = params.teachers * students * params.steps * params.batch
         return Cost(
-            forwards=trained + p.teachers * ((p.hypotheses + 3) * p.pool + students * TEST_RESOLUTION**2),
+            forwards=trained
+            + params.teachers * ((params.hypotheses + 3) * params.pool + students * TEST_RESOLUTION**2),
             backwards=trained,
         )
-
-    def measure(self, ctx: Context, cell: Cell) -> list[ComplexityRow]:
-        """All training sets of one teacher at once."""
-        rows: list[ComplexityRow] = self.measurement().measure(self, ctx, cell)
-        return rows
 
     def claims(self, table: Frame) -> list[Claim]:
         """The prediction, in the mean over the numbers of points, over teachers."""

@@ -18,17 +18,17 @@ FIRST_HYPOTHESIS = 1_000_000  # seed of the first random network of the expectat
 
 def measure(experiment: SampleComplexity, ctx: Context, cell: Cell) -> list[ComplexityRow]:
     """The students of one teacher: one for each number of points and density, all trained together."""
-    p, seed = experiment.params, cell.payload["teacher"]
+    params, seed = experiment.params, cell.payload["teacher"]
     teacher = random_mlp(seed).to(ctx.device)
     generator = torch.Generator().manual_seed(seed)
-    pool = torch.rand(p.pool, 2, generator=generator) * 2 - 1
+    pool = torch.rand(params.pool, 2, generator=generator) * 2 - 1
     test_points = square_grid(TEST_RESOLUTION)
     with torch.no_grad():
         densities = point_densities(experiment, ctx, teacher, pool)
         labels = predictions(teacher, pool)
         test_labels = predictions(teacher, test_points[:, :, 0, 0])
         adversarial = objective(teacher, test_points.to(ctx.device), "adversarial").cpu()
-    training_sets = [(size, density) for size in p.sizes for density in DENSITIES]
+    training_sets = [(size, density) for size in params.sizes for density in DENSITIES]
     drawn = [torch.multinomial(densities[density], size, generator=generator) for size, density in training_sets]
     students = train_students(
         experiment, ctx, [pool[index] for index in drawn], [labels[index] for index in drawn], generator
@@ -40,7 +40,7 @@ def measure(experiment: SampleComplexity, ctx: Context, cell: Cell) -> list[Comp
         fitted = students.logits_of(s, pool[drawn[s]].to(ctx.device)).argmax(-1).cpu() == labels[drawn[s]]
         rows.append(
             ComplexityRow(
-                teacher=seed, density=density, points=size, spread=spread(densities[density]), loss=p.loss,
+                teacher=seed, density=density, points=size, spread=spread(densities[density]), loss=params.loss,
                 agreement=float(agrees[s].double().mean()),
                 at_boundary=float(agrees[s][largest_tenth].double().mean()), fitted=float(fitted.double().mean()),
             )
@@ -50,16 +50,16 @@ def measure(experiment: SampleComplexity, ctx: Context, cell: Cell) -> list[Comp
 
 def point_densities(experiment: SampleComplexity, ctx: Context, teacher: Classifier, pool: Tensor) -> dict[str, Tensor]:
     """For each of DENSITIES the weights (N,) in proportion to which points of the pool (N, 2) are drawn, on the CPU."""
-    p, x = experiment.params, as_images(pool).to(ctx.device)
-    first = FIRST_HYPOTHESIS + p.hypotheses * ctx.settings.run.seed
-    hypotheses = (random_mlp(seed).to(ctx.device) for seed in range(first, first + p.hypotheses))
+    params, x = experiment.params, as_images(pool).to(ctx.device)
+    first = FIRST_HYPOTHESIS + params.hypotheses * ctx.settings.run.seed
+    hypotheses = (random_mlp(seed).to(ctx.device) for seed in range(first, first + params.hypotheses))
     weights = {
         "uniform": torch.ones(len(x)),
-        "adversarial": objective(teacher, x, "adversarial", loss=p.loss).cpu(),
-        "hard": objective(teacher, x, "hard", loss=p.loss).cpu(),
-        "expected": expected_loss(hypotheses, x, p.loss).cpu(),
+        "adversarial": objective(teacher, x, "adversarial", loss=params.loss).cpu(),
+        "hard": objective(teacher, x, "hard", loss=params.loss).cpu(),
+        "expected": expected_loss(hypotheses, x, params.loss).cpu(),
     }
-    ctx.count(forwards=(p.hypotheses + 2) * len(x))
+    ctx.count(forwards=(params.hypotheses + 2) * len(x))
     # a margin loss may be 0 on all but a few points, and more points than those must be drawn
     return {density: values.clamp_min(1e-9 * float(values.max())) for density, values in weights.items()}
 
@@ -68,12 +68,12 @@ def train_students(
     experiment: SampleComplexity, ctx: Context, points: list[Tensor], labels: list[Tensor], generator: torch.Generator
 ) -> BatchedMLPs:
     """Networks of the teacher's architecture, one trained on each set of points (N_s, 2) with its labels (N_s,)."""
-    p, deviation = experiment.params, 1.0 if experiment.params.init == "teacher" else 0.0
+    params, deviation = experiment.params, 1.0 if experiment.params.init == "teacher" else 0.0
     students = BatchedMLPs(
         len(points), (2, *HIDDEN, CLASSES), deviation=deviation, generator=generator, device=ctx.device
     )
-    students.fit(points, labels, steps=p.steps, batch=p.batch, lr=p.lr, generator=generator)
-    seen = len(points) * p.steps * p.batch
+    students.fit(points, labels, steps=params.steps, batch=params.batch, lr=params.lr, generator=generator)
+    seen = len(points) * params.steps * params.batch
     ctx.count(forwards=seen, backwards=seen)
     return students
 

@@ -84,9 +84,7 @@ def training_point_distance(params: HardPointTraining.Params, ctx: Context, name
     """
     if name not in ADVERSARIES:
         return math.nan
-    assert ctx.data is not None
-    index = torch.tensor(ctx.prepared["samples"][:REACH_IMAGES])
-    x, labels = ctx.data.images(index), ctx.data.labels[index.to(ctx.data.device)]
+    x, labels = ctx.images_and_labels(ctx.prepared["samples"][:REACH_IMAGES])
     adversary = Adversary(classifier, ADVERSARIES[name], (float(params.steps), params.step))
     generator = torch.Generator(device=x.device).manual_seed(ctx.settings.run.seed)
     passes = params.steps * len(x)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -14,8 +15,7 @@ from advlab.polynomials import polynomial
 from advlab.polynomials.bases import BASES
 from advlab.polynomials.grids import GRIDS, lobatto, nearest_label
 from advlab.polynomials.max_margin import max_margin
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import Interval, exact
+from advlab.statistics import Claim, Interval, exact, judge
 from advlab.store.tables import frame_of
 
 Grid = Literal["equispaced", "roots", "roots+boundary", "lobatto", "lobatto_interior"]
@@ -104,9 +104,9 @@ class TrainingGrids(Experiment):
 
     def cells(self, ctx: Context) -> list[Cell]:
         """One grid each, at all sizes; a size without points is left out (lobatto_interior of m = 2)."""
-        p = self.params
-        sizes = {grid: [m for m in p.sizes if m >= SMALLEST_SIZE.get(grid, 2)] for grid in p.grids}
-        return [Cell(grid.replace("+", "-"), {"grid": grid, "sizes": sizes[grid]}) for grid in p.grids if sizes[grid]]
+        grids = self.params.grids
+        sizes = {grid: [m for m in self.params.sizes if m >= SMALLEST_SIZE.get(grid, 2)] for grid in grids}
+        return [Cell(grid.replace("+", "-"), {"grid": grid, "sizes": sizes[grid]}) for grid in grids if sizes[grid]]
 
     def cost(self, ctx: Context) -> Cost:
         """No forwards: one small quadratic programme a classifier."""
@@ -118,16 +118,19 @@ class TrainingGrids(Experiment):
 
     def train(self, grid: Grid, m: int) -> list[GridRow]:
         """The points of one grid, the classifier's curve and its exact numbers."""
-        p = self.params
-        basis, points = BASES[p.basis], GRIDS[grid](m)
+        degree, basis, points = self.params.degree, BASES[self.params.basis], GRIDS[grid](m)
         labels = nearest_label(points)
-        trained = max_margin(basis(points, p.degree), labels)
+        trained = max_margin(basis(points, degree), labels)
 
         def f(x: Any) -> Any:
-            return basis(x, p.degree) @ trained.weights
+            return basis(x, degree) @ trained.weights
 
-        coefficients = trained.weights if p.basis == "chebyshev" else polynomial.chebyshev_coefficients(f, p.degree)
-        scores, x = polynomial.extreme_scores(coefficients), lobatto(p.resolution or max(401, 12 * p.degree + 1))
+        is_chebyshev = self.params.basis == "chebyshev"
+        coefficients = trained.weights if is_chebyshev else polynomial.chebyshev_coefficients(f, degree)
+        scores, x = (
+            polynomial.extreme_scores(coefficients),
+            lobatto(self.params.resolution or max(401, 12 * degree + 1)),
+        )
         numbers = {
             "wrong_share": polynomial.wrong_share(f, polynomial.real_roots(coefficients)),
             "worst": round(float(scores.min()), 12) + 0.0,  # where it is at 1/2, it is 0 but for rounding
@@ -135,59 +138,55 @@ class TrainingGrids(Experiment):
             "margin": trained.margin, "support": trained.support,
         }  # fmt: skip
 
-        def row(quantity: str, at: float, value: float) -> GridRow:
-            return GridRow(
-                basis=p.basis, degree=p.degree, grid=grid, m=m, quantity=quantity, x=float(at), value=float(value)
-            )
-
+        row = partial(GridRow, basis=self.params.basis, degree=degree, grid=grid, m=m)
         return [
-            *(row("label", at, value) for at, value in zip(points, labels, strict=True)),
-            *(row("curve", at, value) for at, value in zip(x, f(x), strict=True)),
-            *(row(quantity, math.nan, value) for quantity, value in numbers.items()),
+            *(row(quantity="label", x=float(point), value=float(y)) for point, y in zip(points, labels, strict=True)),
+            *(row(quantity="curve", x=float(point), value=float(value)) for point, value in zip(x, f(x), strict=True)),
+            *(row(quantity=quantity, x=math.nan, value=float(value)) for quantity, value in numbers.items()),
         ]
 
     def claims(self, table: Frame) -> list[Claim]:
         """What sections III.A and IV.A say of figure 2."""
-        p = self.params
+        params = self.params
         wrong, distance, worst = (numbers_of(table, name) for name in ("wrong_share", "uniform_distance", "worst"))
-        large_sizes = [m for m in p.sizes if m > p.degree]  # a polynomial of degree n has n + 1 coefficients
-        large_range = f"m > {p.degree}"
+        large_sizes = [m for m in params.sizes if m > params.degree]  # a polynomial of degree n has n + 1 coefficients
+        large_range = f"m > {params.degree}"
         claims = []
-        for grid in (g for g in p.grids if g in CHEBYSHEV):
+        for grid in (g for g in params.grids if g in CHEBYSHEV):
             claims += [
                 judge(
-                    "converges", largest_of(wrong[grid, m] for m in large_sizes), "<", p.converged, subset=grid,
+                    "converges", largest_of(wrong[grid, m] for m in large_sizes), "<", params.converged, subset=grid,
                     quantity=f"largest share of wrong signs, {large_range}",
                     statement='section III.A: "classifiers trained on C_m converge in the expected number of samples"',
                 ),
                 judge(
-                    "uniform", largest_of(distance[grid, m] for m in sorted(large_sizes)[-1:]), "<", p.uniform, subset=grid,
+                    "uniform", largest_of(distance[grid, m] for m in sorted(large_sizes)[-1:]), "<", params.uniform, subset=grid,
                     quantity="sup over [0, 1] of |f - label|, largest m",
                     statement='section III.A: "Chebyshev polynomials guarantee uniform convergence on a Chebyshev grid"',
                 ),
             ]  # fmt: skip
-        if "equispaced" in p.grids:
+        if "equispaced" in params.grids:
             claims += [
                 judge(
-                    f"no-convergence-m{m}", exact(wrong["equispaced", m]), ">", p.converged, subset="equispaced",
+                    f"no-convergence-m{m}", exact(wrong["equispaced", m]), ">", params.converged, subset="equispaced",
                     quantity=f"share of wrong signs, m = {m}",
                     statement='figure 2: E_m "does not converge even for relatively large m"',
                 )
                 for m in large_sizes
             ]  # fmt: skip
         for full, interior in BOUNDARY.items():
-            if not {full, interior} <= set(p.grids):
+            if not {full, interior} <= set(params.grids):
                 continue
-            common_sizes = [m for m in p.sizes if m >= SMALLEST_SIZE.get(interior, 2)]
+            common_sizes = [m for m in params.sizes if m >= SMALLEST_SIZE.get(interior, 2)]
             claims += [
                 judge(
-                    name, largest_of(worst[full, m] - worst[interior, m] for m in sizes), ">", p.considerable,
+                    name, largest_of(worst[full, m] - worst[interior, m] for m in sizes), ">", params.considerable,
                     subset=f"{full} without the ends", quantity=f"largest fall of the least y f, {size_range}",
                     statement='section IV.A: "removal of the two boundary points has a considerable negative effect"',
                 )
                 for name, sizes, size_range in (
-                    ("boundary-few", [m for m in common_sizes if m <= p.degree], f"m <= {p.degree}"),
-                    ("boundary-many", [m for m in common_sizes if m > p.degree], large_range),
+                    ("boundary-few", [m for m in common_sizes if m <= params.degree], f"m <= {params.degree}"),
+                    ("boundary-many", [m for m in common_sizes if m > params.degree], large_range),
                 )
             ]  # fmt: skip
         return claims

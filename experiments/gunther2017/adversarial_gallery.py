@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from advlab.attacks import FGS, FGV, Attack, HotCold
 from advlab.attacks.versions import attack_versions, check_attack_versions
 from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
-from advlab.statistics.claims import Claim
+from advlab.statistics import Claim
 
 ORIGINAL = "original"
 TYPICAL_FORWARDS = 20  # of the search of one attack on one image, for the estimate of the cost
@@ -79,7 +79,7 @@ class AdversarialGallery(Experiment):
 
     def prepare(self, ctx: Context) -> dict[str, Any]:
         """The samples of the columns, ordered by class, and the versions of the attacks."""
-        return {"samples": self.measurement().chosen_samples(self, ctx)} | attack_versions(self.attacks())
+        return self.measurement().prepare(self, ctx) | attack_versions(self.attacks())
 
     def cells(self, ctx: Context) -> list[Cell]:
         """A column each.
@@ -95,15 +95,9 @@ class AdversarialGallery(Experiment):
 
     def cost(self, ctx: Context) -> Cost:
         """An estimate: three candidates a column, three attacks each with one gradient and a search of some 20 forwards."""
-        attacked = (
-            4 * len(ctx.prepared["samples"]) * len(self.attacks())
-        )  # each column is attacked again when it is measured
+        # three candidates a column are searched, and each column is attacked again when it is measured
+        attacked = 4 * len(ctx.prepared["samples"]) * len(self.attacks())
         return Cost(forwards=attacked * TYPICAL_FORWARDS, backwards=attacked)
-
-    def measure(self, ctx: Context, cell: Cell) -> list[GalleryRow]:
-        """The original and its adversarial images."""
-        rows: list[GalleryRow] = self.measurement().measure(self, ctx, cell)
-        return rows
 
     def claims(self, table: Frame) -> list[Claim]:
         """None: the figure shows, the paper states nothing that it could decide."""

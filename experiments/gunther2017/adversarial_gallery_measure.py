@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 from advlab.attacks import Attack
@@ -13,12 +12,17 @@ from advlab.attacks.norms import norms_of_each
 from advlab.errors import MeasurementError
 from advlab.lab import Cell, Context
 from advlab.metrics.pass_score import pass_score
-from advlab.plotting.pixels import encode
 from advlab.probes.selection import order
 
 from .adversarial_gallery import ORIGINAL, AdversarialGallery, GalleryRow
+from .drawn_images import class_probabilities, grey_levels, image_columns
 
 log = logging.getLogger(__name__)
+
+
+def prepare(experiment: AdversarialGallery, ctx: Context) -> dict[str, Any]:
+    """The samples of the columns, ordered by class."""
+    return {"samples": chosen_samples(experiment, ctx)}
 
 
 def chosen_samples(experiment: AdversarialGallery, ctx: Context) -> list[int]:
@@ -77,16 +81,11 @@ class ClassifiedImage(NamedTuple):
 
 def classified_image(ctx: Context, sample: int, attack: Attack | None) -> ClassifiedImage:
     """A sample, attacked or (None) as it is, rounded to whole grey levels and classified."""
-    data, forward = ctx.data, ctx.forward
-    assert data is not None
-    assert forward is not None
-    index = torch.tensor([sample])
-    image = data.images(index)
+    image, label = ctx.images_and_labels([sample])
     if attack is not None:
-        image = ctx.attack(attack, image, data.labels[index.to(data.device)]).adv
-    image = (image * 255).round() / 255  # as it is stored; the image of a discrete attack is not changed by it
-    with torch.inference_mode():
-        probabilities = torch.softmax(forward(image).cpu().double(), 1)[0]
+        image = ctx.attack(attack, image, label).adv
+    image = grey_levels(image)  # the image of a discrete attack is not changed by it
+    probabilities = class_probabilities(ctx, image)
     return ClassifiedImage(image, int(probabilities.argmax()), float(probabilities.max()))
 
 
@@ -97,7 +96,6 @@ def measure(experiment: AdversarialGallery, ctx: Context, cell: Cell) -> list[Ga
     label = int(data.labels[sample])
     original = classified_image(ctx, sample, None).image
     kinds: dict[str, Attack | None] = {ORIGINAL: None, **experiment.attacks()}
-    channels, height, width = data.shape
     rows = []
     for kind, attack in kinds.items():
         image, prediction, probability = classified_image(ctx, sample, attack)
@@ -107,8 +105,7 @@ def measure(experiment: AdversarialGallery, ctx: Context, cell: Cell) -> list[Ga
                 column=cell.payload["column"], sample=sample, image=kind, label=label, label_name=data.classes[label],
                 prediction=prediction, prediction_name=data.classes[prediction], probability=probability,
                 l2=float(norms_of_each(delta, "l2")), linf=float(norms_of_each(delta, "linf")),
-                pass_score=float(pass_score(original, image)), channels=channels, height=height, width=width,
-                pixels=encode((image[0] * 255).round().byte().cpu().numpy()),
+                pass_score=float(pass_score(original, image)), **image_columns(image),
             )
         )  # fmt: skip
     return rows

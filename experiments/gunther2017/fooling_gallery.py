@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from advlab.attacks import Fooling
 from advlab.errors import ConfigError
 from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
-from advlab.statistics.claims import Claim
+from advlab.statistics import Claim
 from advlab.store.tables import frame_of
 
 
@@ -103,11 +103,6 @@ class FoolingGallery(Experiment):
         """At most `attack.max_iter` forwards and backwards a class, and three more forwards a level."""
         classes, levels, steps = len(self.params.classes), len(self.params.levels), ctx.settings.attack.max_iter
         return Cost(forwards=classes * (steps + 1 + 3 * levels) + 1, backwards=classes * steps)
-
-    def measure(self, ctx: Context, cell: Cell) -> list[FoolingRow]:
-        """The start as the network sees it, or one ascent with its levels."""
-        rows: list[FoolingRow] = self.measurement().measure(self, ctx, cell)
-        return rows
 
     def claims(self, table: Frame) -> list[Claim]:
         """None: what the images look like is for the reader to judge."""

@@ -12,8 +12,8 @@ from advlab.attacks.ascent.fooling.algorithm import fooling_levels, random_start
 from advlab.attacks.norms import norms_of_each
 from advlab.attacks.status import Status
 from advlab.lab import Cell, Context
-from advlab.plotting.pixels import encode
 
+from .drawn_images import class_probabilities, grey_levels, image_columns
 from .fooling_gallery import FoolingGallery, FoolingRow
 
 
@@ -67,27 +67,8 @@ def start_row(ctx: Context, start: Tensor) -> FoolingRow:
     )  # fmt: skip
 
 
-def grey_levels(image: Tensor) -> Tensor:
-    """An image in [0, 1] rounded to the 256 grey levels as which it is drawn, still in [0, 1]."""
-    return (image * 255).round() / 255
-
-
-def class_probabilities(ctx: Context, image: Tensor) -> Tensor:
-    """(K,) softmax of the network's logits of one image (1, C, H, W), in float64 on the CPU."""
-    assert ctx.forward is not None
-    with torch.inference_mode():
-        return torch.softmax(ctx.forward(image).cpu().double(), 1)[0]
-
-
 def prediction_columns(ctx: Context, probabilities: Tensor) -> dict[str, Any]:
     """The most probable class of (K,) probabilities, as the columns of a row."""
     assert ctx.data is not None
     prediction = int(probabilities.argmax())
     return {"prediction": prediction, "prediction_name": ctx.data.classes[prediction]}
-
-
-def image_columns(image: Tensor) -> dict[str, Any]:
-    """An image (1, C, H, W) of whole grey levels in [0, 1], as the columns of a row."""
-    _, channels, height, width = image.shape
-    pixels = encode((image[0] * 255).round().byte().cpu().numpy())
-    return {"channels": channels, "height": height, "width": width, "pixels": pixels}

@@ -12,8 +12,7 @@ from advlab.attacks import Attack
 from advlab.attacks.versions import attack_versions, check_attack_versions
 from advlab.errors import ConfigError
 from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
-from advlab.statistics.claims import Claim, judge
-from advlab.statistics.intervals import share_interval
+from advlab.statistics import Claim, judge, share_interval
 from advlab.store.tables import frame_of
 
 from .survey_summary import SELF, summarise
@@ -117,8 +116,7 @@ class AttackSurvey(Experiment):
 
     def prepare(self, ctx: Context) -> dict[str, Any]:
         """The images, the weights of the other networks, and the attack's version."""
-        facts: dict[str, Any] = self.measurement().prepare(self, ctx)
-        return facts | attack_versions(self.attacks(ctx))
+        return self.measurement().prepare(self, ctx) | attack_versions(self.attacks(ctx))
 
     def attacks(self, ctx: Context) -> dict[str, Attack]:
         """The attack by its name."""
@@ -150,11 +148,6 @@ class AttackSurvey(Experiment):
         forwards, backwards = ctx.settings.attack.estimated_cost(classes)
         images = len(ctx.prepared["samples"]) * self.attacks_per_image(classes)
         return Cost(forwards=images * (forwards + 2 + 2 * len(self.params.transfer)), backwards=images * backwards)
-
-    def measure(self, ctx: Context, cell: Cell) -> list[SurveyRow]:
-        """Attacks the cell's images, and shows what succeeds to the other networks."""
-        rows: list[SurveyRow] = self.measurement().measure(self, ctx, cell)
-        return rows
 
     def targets(self, seed: int, sample: int, label: int, classes: int) -> list[int]:
         """The target classes of one image, which depend on the seed and the sample alone; -1 stands for any other class."""

@@ -26,7 +26,7 @@ from .transfer_networks import transfer_settings
 
 def prepare(experiment: AttackSurvey, ctx: Context) -> dict[str, Any]:
     """The attacked samples, those held out for an attack that asks for them, and digests of the other networks' weights."""
-    settings, attacked = ctx.settings, experiment.params.samples
+    settings, count = ctx.settings, experiment.params.samples
     assert ctx.data is not None
     samples = [int(i) for i in order(ctx.data, settings.run.seed)]
     victims = {}
@@ -34,8 +34,8 @@ def prepare(experiment: AttackSurvey, ctx: Context) -> dict[str, Any]:
         assert ctx.load_network is not None
         for choice in experiment.params.transfer:
             victims[choice] = ctx.load_network(transfer_settings(settings, choice)).classifier.digest()
-    held_out = samples[attacked : 2 * attacked] if "held_out" in settings.attack.extra_inputs else []
-    return {"samples": samples[:attacked], "held_out": held_out, "victims": victims}
+    held_out = samples[count : 2 * count] if "held_out" in settings.attack.extra_inputs else []
+    return {"samples": samples[:count], "held_out": held_out, "victims": victims}
 
 
 class AttackedImage(NamedTuple):
@@ -53,12 +53,12 @@ def measure(experiment: AttackSurvey, ctx: Context, cell: Cell) -> list[SurveyRo
     assert forward is not None
     attack, samples = ctx.settings.attack, cell.payload["samples"]
     true_classes = data.labels[torch.tensor(samples).to(data.device)].tolist()
-    attacked = [
+    attacked_images = [
         AttackedImage(sample, label, target)
         for sample, label in zip(samples, true_classes, strict=True)
         for target in experiment.targets(ctx.settings.run.seed, sample, label, len(data.classes))
     ]
-    index, labels, targets = (torch.tensor(column) for column in zip(*attacked, strict=True))
+    index, labels, targets = (torch.tensor(column) for column in zip(*attacked_images, strict=True))
     x = data.images(index)
     labels, targets = labels.to(x.device), targets.to(x.device)
     if attack.set_level:  # it counts changed predictions, whether they were right or wrong before
@@ -72,18 +72,18 @@ def measure(experiment: AttackSurvey, ctx: Context, cell: Cell) -> list[SurveyRo
         targets=None if experiment.params.targets == "none" else targets,
         **({"held_out": data.images(torch.tensor(held_out))} if held_out else {}),
     )
-    rows = own_rows(ctx, attacked, x, result)
+    rows = own_rows(ctx, attacked_images, x, result)
     for choice, weights in ctx.prepared["victims"].items():
-        rows += transfer_rows(experiment, ctx, choice, weights, rows[: len(attacked)], x, result.adv)
+        rows += transfer_rows(experiment, ctx, choice, weights, rows[: len(attacked_images)], x, result.adv)
     return rows
 
 
-def own_rows(ctx: Context, attacked: list[AttackedImage], x: Tensor, result: AttackResult) -> list[SurveyRow]:
+def own_rows(ctx: Context, attacked_images: list[AttackedImage], x: Tensor, result: AttackResult) -> list[SurveyRow]:
     """A row for each attacked image, as the attacked network itself sees it.
 
     Args:
         ctx: of the run.
-        attacked: what is said of each image.
+        attacked_images: sample, label and target of each image.
         x: (N, C, H, W) the images.
         result: of the attack on them.
     """
@@ -98,7 +98,7 @@ def own_rows(ctx: Context, attacked: list[AttackedImage], x: Tensor, result: Att
         for key in ("eligible", "status", "success", "prediction", "margin", "epsilon", "steps")
     }
     rows = []
-    for i, image in enumerate(attacked):
+    for i, image in enumerate(attacked_images):
         eligible = columns["eligible"][i]
         rows.append(
             SurveyRow(
@@ -110,7 +110,7 @@ def own_rows(ctx: Context, attacked: list[AttackedImage], x: Tensor, result: Att
                 linf=norms["linf"][i] if eligible else math.nan,
                 pass_score=likeness["pass_score"][i], ssim=likeness["ssim"][i],
                 epsilon=columns["epsilon"][i], steps=columns["steps"][i],
-                forwards=result.forwards / len(attacked), backwards=result.backwards / len(attacked),
+                forwards=result.forwards / len(attacked_images), backwards=result.backwards / len(attacked_images),
             )
         )  # fmt: skip
     return rows

@@ -1,12 +1,12 @@
-"""One line for each run and attack of a survey: rates with intervals and denominators, sizes, price, causes, transfer."""
+"""One line for each run and attack of a survey: success rates with intervals, sizes, cost, reasons of failure, transfer."""
 
 from __future__ import annotations
 
 from dataclasses import fields
 from typing import Any
 
-from advlab.statistics.intervals import share_interval
-from advlab.store.tables import Frame
+from advlab.lab import Frame
+from advlab.statistics import share_interval
 
 SELF = "self"  # the attacked network among the victims
 
@@ -41,7 +41,7 @@ def summarise(rows: Frame) -> dict[str, Any]:
     for column in ("l1", "l2", "linf", "pass_score", "ssim"):
         summary |= {f"mean_{column}": successes[column].mean(), f"median_{column}": successes[column].median()}
     summary["mean_steps"] = eligible["steps"].mean()
-    summary |= {f"{price}_per_image": own[price].mean() for price in ("forwards", "backwards")}
+    summary |= {f"{passes}_per_image": own[passes].mean() for passes in ("forwards", "backwards")}
     failures = eligible.loc[~eligible["success"], "status"].value_counts().sort_index()
     summary["failures"] = ", ".join(f"{images} {cause}" for cause, images in failures.items()) or "none"
     for victim, transferred in rows[rows["victim"] != SELF].groupby("victim", sort=False):

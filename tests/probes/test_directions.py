@@ -33,8 +33,7 @@ def directions(network: nn.Module, direction: str, *, spread: float = 0.5, trial
     data: Any = SimpleNamespace(
         shape=(1, 6, 6),
         device=torch.device("cpu"),
-        images=lambda i: images[i],
-        labels=torch.zeros(4, dtype=torch.int64),
+        images_and_labels=lambda samples: (images[samples], torch.zeros(len(samples), dtype=torch.int64)),
     )
     return AdversarialDirections(draws(), probe, data, classifier, batch_size=5, count=lambda **_: None)
 

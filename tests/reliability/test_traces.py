@@ -11,7 +11,7 @@ import pytest
 import advlab
 from advlab.engine.provenance import git_state
 from advlab.errors import ResultError
-from advlab.lab.experiment import Cell
+from advlab.lab import Cell
 from advlab.store.run_directory import RunDirectory
 from tests.helpers.run_files import FAMILY, RUN, clean, flip, snapshot
 from tests.helpers.run_workshop import Workshop

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,12 @@ from matplotlib.figure import Figure
 
 from advlab.plotting.style import LINES
 
-from ..lipschitz_fits import fits, normalised_lengths
 from .panels import grid
 
 INPUT = r"$\Vert h(x+v)-h(x)\Vert$"
 
 
-def movements(table: pd.DataFrame) -> Figure:
+def movements(table: pd.DataFrame, fits: Callable[[pd.DataFrame], tuple[Any, Any]]) -> Figure:
     """Normalised ||Phi(x + v) - Phi(x)|| against normalised ||v||, coloured by radius, with both fits.
 
     A point is the mean over T, a grey line reaches from the smallest to the largest of T. Beside the paper's points
@@ -24,15 +24,15 @@ def movements(table: pd.DataFrame) -> Figure:
     that the features can rise at radius 0.
 
     Args:
-        table: lipschitz rows with a `run` column; the deepest layer is drawn where there are several. Panels as in
-            `grid`.
+        table: lipschitz rows of one layer a run, with a `run` column; `image_length` and `feature_length` are the normalised
+            ||v|| and ||Phi(x + v) - Phi(x)||. Panels as in `grid`.
+        fits: gives the coefficients of the line and of the parabola through the rows of one panel, highest power first.
     """
-    deepest = table.groupby("run")["depth"].transform("max")
-    figure, panels = grid(table[table["depth"] == deepest], height=2.3, xlabel=INPUT, sharey=False)
+    figure, panels = grid(table, height=2.3, xlabel=INPUT, sharey=False)
     mappable: Any = None
     for axis, part, column in panels:
         drawn = part.dropna(subset=["moved"])
-        x, y = normalised_lengths(drawn)
+        x, y = drawn["image_length"].to_numpy(), drawn["feature_length"].to_numpy()
         spread = x * drawn["normaliser"].to_numpy()
         axis.vlines(
             x, drawn["least_ratio"] * spread, drawn["largest_ratio"] * spread, color="#bbbbbb", linewidth=0.5, zorder=1,

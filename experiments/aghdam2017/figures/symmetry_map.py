@@ -14,37 +14,36 @@ from advlab.plotting.gallery import TEXT, caption, percent
 from advlab.plotting.pixels import decode, show
 from advlab.plotting.style import LINES, PAGE, SCORES, literal
 
-from ..symmetry_map_row import GRID, SPHERE, marks_of, of_kind, share_above
-
 MARKS = {"clean": ("o", "$x$"), "kept": ("^", "$x + v_1$"), "lost": ("s", "$x + v_2$")}
 READINGS = {"l2": "$L_2$", "linf": r"$L_\infty$"}
 TINY = 1e-300  # added to error probabilities before the logarithm: that of a score of 1 is 0
 IMAGE = 1.15  # inches: width of the column of the three images
 
 
-def score_maps(table: pd.DataFrame) -> Figure:
+def score_maps(marks: pd.DataFrame, grid: pd.DataFrame, spheres: pd.DataFrame) -> Figure:
     """For each run the map with its marks, the three images, and the share of scores above the clean one by radius.
 
     Args:
-        table: rows of `symmetry_map` with a `run` column.
+        marks: rows of the marked images, with a `run` column as the others.
+        grid: rows of the map's points.
+        spheres: rows of the permutations of each (sample, reading, radius), with the `share` of scores above the clean one.
     """
-    runs = list(dict.fromkeys(table["run"]))
+    runs = list(dict.fromkeys(marks["run"]))
     figure = Figure(figsize=(PAGE, 3.4 * len(runs)), layout="constrained")
     parts: Any = figure.subfigures(len(runs), 1, squeeze=False)
     for run, (part,) in zip(runs, parts, strict=True):
-        rows = table[table["run"] == run]
-        marks = marks_of(rows)
-        part.suptitle(f"{literal(str(run), 60)}: {_lengths(marks.loc['lost'])}", fontsize=8)
+        marks_of_run = marks[marks["run"] == run].set_index("name")
+        part.suptitle(f"{literal(str(run), 60)}: {_lengths(marks_of_run.loc['lost'])}", fontsize=8)
         areas = part.add_gridspec(3, 3, width_ratios=[3.0, IMAGE, 2.1])
-        handles = _map(part, part.add_subplot(areas[:, 0]), of_kind(rows, GRID), marks)
+        handles = _map(part, part.add_subplot(areas[:, 0]), grid[grid["run"] == run], marks_of_run)
         part.legend(handles=handles, loc="outside lower left", ncols=len(handles), frameon=False, columnspacing=1.2)
         for n, (name, (_, symbol)) in enumerate(MARKS.items()):
-            axis, mark = part.add_subplot(areas[n, 1]), marks.loc[name]
+            axis, mark = part.add_subplot(areas[n, 1]), marks_of_run.loc[name]
             show(axis, decode(mark))
             axis.set_title(symbol, fontsize=7, pad=2)
             prediction = caption(str(mark["prediction_name"]), IMAGE, 1)
             axis.set_xlabel(f"{prediction}\ntrue class {percent(mark['score'])}", labelpad=2, **{**TEXT, "fontsize": 6})
-        _shares(part.add_subplot(areas[:, 2]), of_kind(rows, SPHERE))
+        _shares(part.add_subplot(areas[:, 2]), spheres[spheres["run"] == run])
     return figure
 
 
@@ -96,7 +95,7 @@ def _map(figure: Any, axis: Any, grid: pd.DataFrame, marks: pd.DataFrame) -> lis
 
 def _shares(axis: Any, spheres: pd.DataFrame) -> None:
     """Share of the permutations that score above the clean image: median and middle half of the samples, by radius."""
-    readings = spheres.assign(share=share_above(spheres)).groupby(["norm", "pixel_scale"], sort=False)
+    readings = spheres.groupby(["norm", "pixel_scale"], sort=False)
     for n, ((norm, scale), rows) in enumerate(readings):
         spread = rows.groupby("radius")["share"].quantile([0.25, 0.5, 0.75]).unstack()
         axis.fill_between(spread.index, spread[0.25], spread[0.75], color=LINES[n], alpha=0.2, linewidth=0)
