@@ -62,20 +62,23 @@ def test_grey_levels_are_255_times_as_large_in_another_unit() -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 2])
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float64, 0), (torch.float32, 3)], ids=str)
 @pytest.mark.parametrize("attack", [FGV(discrete=True), HotCold(hot=0, discrete=True)])
-def test_rounding_in_another_unit_moves_few_pixels_by_one_grey_level(attack: GradientSearch, seed: int) -> None:
-    """By default the search looks at half grey levels, where a float32 decides which way a pixel is rounded.
+def test_half_grey_levels_are_rounded_alike_in_another_unit(
+    attack: GradientSearch, dtype: torch.dtype, most: int, seed: int
+) -> None:
+    """By default the search looks at half grey levels too.
 
-    On such networks at most one of 3840 pixels was seen to differ; three may.
+    No pixel of 3840 was seen to differ. In float32, where a rounding error may decide, three may, by one grey level.
     """
     network, x, _ = relu_setting(seed, 60)
-    network, x = network.float(), ((x * 255).round() / 255).float()
+    network, x = network.to(dtype), ((x * 255).round() / 255).to(dtype)
     with torch.no_grad():
         y = network(x).argmax(1)
     unit = attack(network, x, y)
     grey = attack(lambda images: network(images / 255), x * 255, y, bounds=(0, 255))
     difference = ((unit.adv * 255).round() - grey.adv.round()).abs()
     assert float(difference.max()) <= 1
-    assert int((difference > 0).sum()) <= 3
+    assert int((difference > 0).sum()) <= most
     assert torch.equal(unit.status, grey.status)
     assert torch.allclose(unit.epsilon, grey.epsilon, rtol=0, atol=1.1 * STEP / 2**8, equal_nan=True)
