@@ -10,9 +10,10 @@ from torch import Tensor
 from advlab.attacks.logits import margin, rounding_margin
 from advlab.attacks.problem import Problem
 
-#: Weights before rounding to grey levels. A search that halves a step of one level looks at exactly half a level, where
-#: float rounding would decide pixel by pixel, and otherwise in [0, 1] than in 0..255: so a half is rounded to the smaller change.
-BELOW_HALF = 1 - 2**-16
+#: A 4096th of a grey level, by which weights are shorter before images are rounded to grey levels. A search that halves a step
+#: of one level looks at exactly half a level, where float rounding would decide pixel by pixel, and otherwise in [0, 1] than in
+#: 0..255: so a half is rounded to the smaller change.
+BELOW_HALF = 2**-12 / 255
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Rays:
         """(n, C, H, W) images of the rays `rows` (n,) at the weights `w` (n,), in units of the bounds' length."""
         (low, high), extent = self.problem.bounds, self.problem.extent
         if self.discrete:
-            w = w * BELOW_HALF
+            w = (w - BELOW_HALF).clamp_min(0)
         weights = (w * extent).to(self.eta)[:, None, None, None]
         x = torch.addcmul(self.problem.x[self.image[rows]], self.eta[rows], weights).clamp_(low, high)
         if self.discrete:  # multiplied first: k * 255 / 255 is k, and k * 1 / 255 the float nearest to k / 255
