@@ -33,5 +33,5 @@ def check_attack_versions(prepared: Mapping[str, Any], attacks: Mapping[str, Att
         if version != attack.version:
             raise ResultError(
                 f"the run was begun with another version of the attack {name} ({version}, it is {attack.version} now), which "
-                "gives other images: start a new run without run.resume"
+                "gives other images: start a new run"
             )

@@ -6,6 +6,7 @@ group (`SOURCES`). So a new experiment, attack, network or dataset is its own fi
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 
 from advlab.config.folder import config_folder, package_folder
 from advlab.config.registry import Registry
-from advlab.errors import ConfigError
+from advlab.errors import ConfigError, ResultError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,4 +91,5 @@ def register_packaged_components() -> None:
     RECIPES.add("none", f"{__name__}:NoComponent")
 
 
-register_packaged_components()
+with contextlib.suppress(ResultError):  # a package of YAML files that is missing is told where one of them is needed
+    register_packaged_components()

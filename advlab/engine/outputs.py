@@ -35,9 +35,6 @@ class Outputs:
 
 def write_outputs(directory: RunDirectory, settings: Settings, rows: list[Any], interrupts: Interrupts) -> Outputs:
     """Write table.csv, claims.csv, summary.csv and the figure; claims and figure are made from the table as it is read."""
-    # draws with matplotlib and pandas, which take a second to import: a run that is refused need not wait for them
-    from advlab.plotting.draw import draw_run
-
     experiment, escape = settings.experiment, settings.run.escape_csv
     with interrupts.shield():
         write_atomic(directory.table_path, to_csv(rows, experiment.Row, escape=escape).encode())
@@ -52,6 +49,9 @@ def write_outputs(directory: RunDirectory, settings: Settings, rows: list[Any], 
         with interrupts.shield():
             write_atomic(directory.summary_path, numbers.to_csv(index=False, lineterminator="\n").encode())
         files.append(directory.summary_path)
+    # draws with matplotlib, which takes a second to import: a run that is refused need not wait for it
+    from advlab.plotting.draw import draw_run
+
     figures = draw_run(directory, experiment, table)
     return Outputs(claims, numbers, [*files, *figures], figures)
 

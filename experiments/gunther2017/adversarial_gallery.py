@@ -81,13 +81,17 @@ class AdversarialGallery(Experiment):
         """The samples of the columns, ordered by class, and the versions of the attacks."""
         return self.measurement().prepare(self, ctx) | attack_versions(self.attacks())
 
-    def cells(self, ctx: Context) -> list[Cell]:
-        """A column each.
+    def measure(self, ctx: Context, cell: Cell) -> list[GalleryRow]:
+        """The images of one column.
 
         Raises:
             ResultError: the run was begun with another version of an attack.
         """
         check_attack_versions(ctx.prepared, self.attacks())
+        return super().measure(ctx, cell)
+
+    def cells(self, ctx: Context) -> list[Cell]:
+        """A column each."""
         return [
             Cell(f"column-{n:03d}-{sample}", {"column": n, "sample": sample})
             for n, sample in enumerate(ctx.prepared["samples"])

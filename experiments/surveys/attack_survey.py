@@ -122,13 +122,17 @@ class AttackSurvey(Experiment):
         """The attack by its name."""
         return {str(ctx.settings.nodes["attack"]["name"]): ctx.settings.attack}
 
-    def cells(self, ctx: Context) -> list[Cell]:
-        """Some images a cell; all of them where the attack finds one perturbation for the set.
+    def measure(self, ctx: Context, cell: Cell) -> list[SurveyRow]:
+        """The rows of some images.
 
         Raises:
             ResultError: the run was begun with another version of the attack.
         """
         check_attack_versions(ctx.prepared, self.attacks(ctx))
+        return super().measure(ctx, cell)
+
+    def cells(self, ctx: Context) -> list[Cell]:
+        """Some images a cell; all of them where the attack finds one perturbation for the set."""
         samples = ctx.prepared["samples"]
         assert ctx.data is not None
         values_per_sample = math.prod(ctx.data.shape) * self.attacks_per_image(len(ctx.data.classes))

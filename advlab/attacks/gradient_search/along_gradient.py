@@ -84,7 +84,9 @@ def nearest_flips(
     gradient = gradients.flatten(0, 1)[usable]
     eta = gradient.sign() if signs else gradient / peak[usable, None, None, None]
     image = usable // m + rows.start
-    rays = Rays(problem, eta, image, None if goals is None else goals.flatten()[usable], params.discrete)
+    rays = Rays(
+        problem, eta, image, None if goals is None else goals.flatten()[usable], params.discrete, not params.epsilon
+    )
     if params.epsilon:
         result = fixed_weight(rays, params.epsilon, classify=m > 1)
     else:

@@ -26,6 +26,7 @@ class Rays:
         image: (R,) int64, the image in `problem.x` at which a ray starts.
         goals: (R,) int64 classes that count as success, or None: any but the label.
         discrete: round to multiples of 1/255 of the bounds' length, after clipping.
+        searched: the weights come from a search, which looks at half grey levels; a fixed weight is rounded as it is.
     """
 
     problem: Problem
@@ -33,6 +34,7 @@ class Rays:
     image: Tensor
     goals: Tensor | None
     discrete: bool
+    searched: bool = True
 
     def __len__(self) -> int:
         return len(self.eta)
@@ -40,12 +42,12 @@ class Rays:
     def subset(self, rows: Tensor) -> Rays:
         """The rays `rows` (n,) alone."""
         goals = None if self.goals is None else self.goals[rows]
-        return Rays(self.problem, self.eta[rows], self.image[rows], goals, self.discrete)
+        return Rays(self.problem, self.eta[rows], self.image[rows], goals, self.discrete, self.searched)
 
     def at(self, rows: Tensor, w: Tensor) -> Tensor:
         """(n, C, H, W) images of the rays `rows` (n,) at the weights `w` (n,), in units of the bounds' length."""
         (low, high), extent = self.problem.bounds, self.problem.extent
-        if self.discrete:
+        if self.discrete and self.searched:
             w = (w - BELOW_HALF).clamp_min(0)
         weights = (w * extent).to(self.eta)[:, None, None, None]
         x = torch.addcmul(self.problem.x[self.image[rows]], self.eta[rows], weights).clamp_(low, high)

@@ -64,19 +64,24 @@ def smallest_weights(rays: Rays, params: GradientSearch, slope: Tensor) -> Searc
 
 
 class WeightSearch:
-    """The search on all R rays, and what it knows of each; weights are counted in levels, 2^bisections to a step of `resolution`.
+    """The search on all R rays, and what it knows of each.
+
+    Weights are counted in levels, 2^bisections to a step of `resolution`, or fewer where the images' precision does not tell
+    them apart.
 
     Attributes:
         failure, failure_margin: (R,) float64 the last level that does not flip, 0 at first, and the margin there.
         flip, flip_margin: (R,) float64 the first level seen to flip, infinite where there is none, and the margin there.
         end: (R,) float64 the first level that is out of reach: beyond `largest`, or with logits that are not finite.
         slope: (R,) float64 rise of the margin per level over the step that ended at `failure`; at first, at the image.
-        steps: (R,) int64 forwards.
+        looks: (R,) int64 levels looked at one by one.
+        steps: (R,) int64 forwards: fewer than looks where an image was known already.
     """
 
     def __init__(self, rays: Rays, params: GradientSearch, slope: Tensor) -> None:
         self.rays, self.params = rays, params
-        self.step = 2**params.bisections  # levels
+        finest = math.log2(params.resolution / (4 * torch.finfo(rays.eta.dtype).eps * params.largest))
+        self.step = 2 ** min(params.bisections, max(0, int(finest)))  # levels; finer ones give no other image
         self.last = math.ceil(params.largest / params.resolution * self.step - 1e-9)
         rows = torch.arange(len(rays), device=slope.device)
         self.failure = torch.zeros_like(slope)
@@ -88,7 +93,8 @@ class WeightSearch:
         self.flip = torch.where(flips, self.failure, torch.inf)
         self.flip_margin = self.failure_margin.clone()
         self.end = torch.where(torch.isnan(self.failure_margin), self.failure, self.last + 1)
-        self.slope, self.steps = slope * self.weight(torch.ones_like(slope)), torch.zeros_like(rows)
+        self.slope = slope * self.weight(torch.ones_like(slope))
+        self.looks, self.steps = torch.zeros_like(rows), torch.zeros_like(rows)
 
     def weight(self, level: Tensor) -> Tensor:
         """(n,) weights w of levels (n,), `largest` at most."""
@@ -112,6 +118,7 @@ class WeightSearch:
                 return
             level = self.next_level(rows).clamp(max=limit[rows] - 1)
             margin, flips, classified = self.margins_at(rows, level)
+            self.looks[rows] += 1
             self.steps[rows] += classified
             self.record(rows, level, margin, flips)
 
@@ -135,7 +142,7 @@ class WeightSearch:
         ahead = torch.where(end <= self.last, ahead.minimum(((failure + end) / 2).floor()), ahead)
         # between the last failure and the flip
         share = margin / (margin - self.flip_margin[rows])
-        share = torch.where(self.steps[rows] % HALVE == HALVE - 1, 0.5, share)
+        share = torch.where(self.looks[rows] % HALVE == HALVE - 1, 0.5, share)
         between = (failure + share * (flip - failure)).ceil().minimum(flip - 1)
         return torch.where(torch.isfinite(flip), between, ahead).maximum(failure + 1)
 

@@ -64,11 +64,3 @@ def test_grey_levels_are_the_same_in_any_pixel_unit(attack: GradientSearch, seed
     assert int(differing.sum()) <= (0 if isinstance(attack, FGS) or dtype == torch.float64 else 3)  # of 3840 pixels
     assert torch.equal(unit.status, grey.status)
     assert torch.allclose(unit.epsilon, grey.epsilon, rtol=0, atol=1.1 * STEP / 2**8, equal_nan=True)
-
-
-def test_half_a_grey_level_is_no_change() -> None:
-    network, x, y = relu_setting(0, 4)
-    x = (x * 255).round() / 255
-    half = FGS(discrete=True, epsilon=12.5 / 255)(network, x, y).adv
-    whole = FGS(discrete=True, epsilon=12 / 255)(network, x, y).adv
-    assert torch.equal(half, whole)

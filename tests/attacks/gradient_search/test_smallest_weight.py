@@ -158,3 +158,22 @@ def test_every_search_hyperparameter_acts() -> None:
     for change in ({"resolution": 1 / 20}, {"bisections": 0}, {"largest": 0.1}, {"discrete": True}, {"epsilon": 0.2}):
         other = dataclasses.replace(FGV(), **change)(network, x, y)  # type: ignore[arg-type]
         assert not torch.equal(other.adv, base.adv), change
+
+
+@pytest.mark.parametrize("bisections", [24, 50, 60, 1100])
+@pytest.mark.parametrize("discrete", [False, True])
+@pytest.mark.parametrize("attack", [FGS, FGV])
+def test_more_bisections_than_floats_tell_apart(attack: type[GradientSearch], discrete: bool, bisections: int) -> None:
+    network, x, _ = relu_setting(1, 40)
+    network, x = network.float(), ((x * 255).round() / 255).float()
+    with torch.no_grad():
+        y = network(x).argmax(1)
+    few = attack(bisections=10, discrete=discrete)(network, x, y)
+    many = attack(bisections=bisections, discrete=discrete)(network, x, y)
+    assert int(few.success.sum()) > 25
+    assert torch.equal(many.success, few.success)
+    assert int(many.steps[few.success].max()) < 60
+    difference = (many.epsilon - few.epsilon)[few.success] / STEP
+    assert float(difference.max()) < 1e-3
+    # rounded images change pixel by pixel, and one of them may flip and flip back within a step
+    assert float(difference.min()) > (-1 if discrete else -(2**-9))

@@ -289,16 +289,17 @@ def test_a_run_of_another_version_of_the_attack_does_not_go_on(tmp_path: Path, m
     ctx = context(tmp_path)
     experiment = ctx.settings.experiment
     assert "attack_versions" not in ctx.prepared  # version 1: the plan is as it was before there were versions
-    assert experiment.cells(ctx)
+    (cell, *_) = experiment.cells(ctx)
+    assert experiment.measure(ctx, cell)
     monkeypatch.setattr(Straight, "version", 2)
     with pytest.raises(ResultError, match=r"another version of the attack straight \(1, it is 2 now\).*new run"):
-        experiment.cells(ctx)
+        experiment.measure(ctx, cell)
     begun_now = context(tmp_path)
     assert begun_now.prepared["attack_versions"] == {"straight": 2}
-    assert experiment.cells(begun_now)
+    assert experiment.measure(begun_now, cell)
     monkeypatch.setattr(Straight, "version", 1)
     with pytest.raises(ResultError, match=r"straight \(2, it is 1 now\)"):
-        experiment.cells(begun_now)
+        experiment.measure(begun_now, cell)
 
 
 @pytest.mark.parametrize("name", ["fgs", "fgv", "hot_cold", "saliency"])
@@ -306,8 +307,9 @@ def test_a_run_that_the_search_before_this_one_began_does_not_go_on(name: str, t
     ctx = context(tmp_path, attack={"name": name})
     assert ctx.prepared["attack_versions"] == {name: 2}
     del ctx.prepared["attack_versions"]  # as in a plan of advlab 0.1
+    (cell, *_) = ctx.settings.experiment.cells(ctx)  # what is measured already can be read
     with pytest.raises(ResultError, match=f"another version of the attack {name} "):
-        ctx.settings.experiment.cells(ctx)
+        ctx.settings.experiment.measure(ctx, cell)
 
 
 def test_an_interrupted_run_of_another_version_ends_in_one_message(
