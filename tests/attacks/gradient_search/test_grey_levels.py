@@ -64,3 +64,14 @@ def test_grey_levels_are_the_same_in_any_pixel_unit(attack: GradientSearch, seed
     assert int(differing.sum()) <= (0 if isinstance(attack, FGS) or dtype == torch.float64 else 3)  # of 3840 pixels
     assert torch.equal(unit.status, grey.status)
     assert torch.allclose(unit.epsilon, grey.epsilon, rtol=0, atol=1.1 * STEP / 2**8, equal_nan=True)
+
+
+def test_a_given_epsilon_is_rounded_as_it_is() -> None:
+    """Two and a half grey levels on odd grey levels: to the even neighbour, which is three levels away."""
+    network, x, _ = relu_setting(2, 30)
+    x = (x * 99).floor() * 2 + 11  # odd, nothing is clipped
+    with torch.no_grad():
+        y = network(x / 255).argmax(1)
+    result = FGS(discrete=True, epsilon=2.5 / 255)(lambda images: network(images / 255), x, y, bounds=(0, 255))
+    assert set((result.adv - x).abs().unique().tolist()) <= {0.0, 3.0}
+    assert float(((result.adv - x).abs() == 3).double().mean()) > 0.9
