@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from advlab.config import components
 from advlab.probes.permutations import Permutations
+from tests.helpers.networks import ScoreAgainstZero
 
 Symmetricity = components.EXPERIMENTS.load("symmetricity")
-
-
-class Score(nn.Module):
-    """A network of two classes whose first logit is a given function of the flattened image, the other 0."""
-
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor) -> Tensor:
-        score = self.function(x.flatten(1))
-        return torch.stack([score, torch.zeros_like(score)], 1)
 
 
 @pytest.mark.parametrize(
     ("name", "function"), [("constant", lambda x: x.sum(1) * 0 + 5), ("sum", lambda x: x.sum(1) / 6)]
 )
 def test_symmetric_scores_have_no_range(around: Any, measured: Any, name: str, function: Any) -> None:
-    found = measured(around("symmetricity", Score(function)))
+    found = measured(around("symmetricity", ScoreAgainstZero(function)))
     assert found["range"].max() < 1e-6
-    directions = measured(around("isotropy", Score(function)))
+    directions = measured(around("isotropy", ScoreAgainstZero(function)))
     large = directions[(directions["radius"] == 10) & (directions["norm"] == "l2")]["range"]
     assert (large > 1e-2).all() if name == "sum" else (large == 0).all()
 
 
 def test_one_pixel_is_not_symmetric(around: Any, measured: Any) -> None:
-    found = measured(around("symmetricity", Score(lambda x: x[:, 0])))
+    found = measured(around("symmetricity", ScoreAgainstZero(lambda x: x[:, 0])))
     assert (found[(found["radius"] == 10) & (found["norm"] == "l2")]["range"] > 0.1).all()
 
 
@@ -106,7 +94,7 @@ def test_claims_hold_on_the_papers_picture_and_fail_on_its_opposite() -> None:
 
 
 def test_the_figure_names_permutations(around: Any, measured: Any) -> None:
-    found = measured(around("symmetricity", Score(lambda x: x[:, 0])))
+    found = measured(around("symmetricity", ScoreAgainstZero(lambda x: x[:, 0])))
     figure = Symmetricity(Symmetricity.Params()).plot(found)
     figure.canvas.draw()
     assert "permutations" in figure.axes[0].get_ylabel()
