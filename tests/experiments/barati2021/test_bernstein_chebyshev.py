@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,18 +12,13 @@ import pytest
 from advlab.config import components
 from advlab.config.settings import resolve
 from advlab.errors import ConfigError
-from advlab.store.tables import from_csv, to_csv
+from tests.helpers.data_free import measured_without_data
 
 BernsteinChebyshev = components.EXPERIMENTS.load("bernstein_chebyshev")
 
 
 def measured(**options: Any) -> pd.DataFrame:
-    settings = resolve({"experiment": {"name": "bernstein_chebyshev", **options}})
-    experiment, ctx = settings.experiment, SimpleNamespace(settings=settings)
-    rows = [row for cell in experiment.cells(ctx) for row in experiment.measure(ctx, cell)]
-    text = to_csv(rows[-20:], experiment.Row)
-    assert to_csv(from_csv(text, experiment.Row), experiment.Row) == text
-    return pd.DataFrame([vars(row) for row in rows]).assign(run="here")
+    return measured_without_data("bernstein_chebyshev", **options)
 
 
 def number(table: pd.DataFrame, basis: str, n: int, quantity: str) -> float:

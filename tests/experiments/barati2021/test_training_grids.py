@@ -12,7 +12,7 @@ import pytest
 from advlab.config import components
 from advlab.config.settings import resolve
 from advlab.errors import ConfigError
-from advlab.store.tables import from_csv, to_csv
+from tests.helpers.data_free import measured_without_data
 
 TrainingGrids = components.EXPERIMENTS.load("training_grids")
 E_M = {2: 0.474, 10: 0.281, 20: 0.041, 30: 0.021, 40: 0.0146, 60: 0.0123, 80: 0.0098, 100: 0.0028, 150: 0, 500: 0}
@@ -21,12 +21,7 @@ LOBATTO = {16: 0.193, 20: 0, 30: 0, 100: 0, 500: 0}
 
 
 def measured(**options: Any) -> pd.DataFrame:
-    settings = resolve({"experiment": {"name": "training_grids", **options}})
-    experiment, ctx = settings.experiment, SimpleNamespace(settings=settings)
-    rows = [row for cell in experiment.cells(ctx) for row in experiment.measure(ctx, cell)]
-    text = to_csv(rows[-20:], experiment.Row)
-    assert to_csv(from_csv(text, experiment.Row), experiment.Row) == text
-    return pd.DataFrame([vars(row) for row in rows]).assign(run="here")
+    return measured_without_data("training_grids", **options)
 
 
 def numbers(table: pd.DataFrame, grid: str, quantity: str) -> dict[int, float]:
