@@ -16,6 +16,14 @@ class ConfigError(AdvlabError):
     """A name, key, type or value of the configuration is wrong."""
 
 
+class ArgumentError(AdvlabError, ValueError):
+    """An argument is out of range or does not fit the others: a user's fault, which no traceback explains better.
+
+    Attacks, defenses and the parameters of components raise it. Any other ValueError is a defect of the code that raises
+    it, and keeps its traceback.
+    """
+
+
 class DataError(AdvlabError):
     """A dataset is missing, incomplete or corrupt."""
 

@@ -179,6 +179,6 @@ import_module("advlab.engine.runner"), add("recipe", "advlab.training.recipe:Rec
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("module", ["advlab.config.components", "advlab.config.registry"])
+@pytest.mark.parametrize("module", ["advlab.config.components", "advlab.config.groups", "advlab.config.registry"])
 def test_names_cost_nothing(module: str) -> None:
     assert {name.split(".")[0] for name in imported(MODULE_FILES[module])} <= {*sys.stdlib_module_names, "advlab"}

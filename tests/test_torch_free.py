@@ -116,8 +116,9 @@ def test_an_experiment_that_declares_no_torch_runs_without_it(tmp_path: Path) ->
     code = (
         "import sys\n"
         "from advlab.cli.main import run\n"
-        "from advlab.config.components import EXPERIMENTS\n"
-        "names = [n for n in EXPERIMENTS.names() if not EXPERIMENTS.load(n).torch]\n"
+        "from advlab.config.components import REGISTRIES\n"
+        "experiments = REGISTRIES['experiment']\n"
+        "names = [name for name in experiments.names() if not experiments.load(name).torch]\n"
         "assert 'training_grids' in names\n"
         "for name in names:\n"
         "    assert run([f'experiment={name}', 'run.preset=tiny']) == 0, name\n"

@@ -46,7 +46,7 @@ def run(arguments: Sequence[str]) -> None:
 def describe_experiment(choice: str) -> None:
     """An experiment: paper, figure, what it measures, parameters, cost and commands."""
     name = registered_name("experiment", choice)
-    cls = components.EXPERIMENTS.load(name)
+    cls = components.REGISTRIES["experiment"].load(name)
     print(f"experiment={choice}: {cls.title}\npaper: {cls.paper}\n")
     print(f"{inspect.cleandoc(cls.__doc__ or '')}\n")
     print(f"groups: {', '.join(cls.uses) or 'none'}\n")

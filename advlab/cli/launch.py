@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from advlab.config.compose import Composer
+from advlab.config.groups import GROUPS
 from advlab.config.hydra_main import CommandLine, hydra_main, no_task
-from advlab.config.settings import GROUPS, Settings
+from advlab.config.settings import Settings
 from advlab.errors import AdvlabError, ConfigError, suggest
 from advlab.plugins.loading import load_plugins
 

@@ -9,17 +9,15 @@ from advlab.cli.parser import Parser
 from advlab.config import components
 from advlab.config.choices import group_choices, registered_name
 from advlab.config.folder import config_folder
+from advlab.config.groups import COMPONENT_GROUPS
 from advlab.errors import ConfigError, suggest
 
 #: what `advlab list` takes -> the group of the configuration
-PLURALS = {
-    "experiments": "experiment", "models": "model", "datasets": "dataset", "attacks": "attack", "probes": "probe",
-    "recipes": "recipe",
-}  # fmt: skip
+PLURALS = {group.plural: group.name for group in COMPONENT_GROUPS}
 
 
 def run(arguments: Sequence[str]) -> None:
-    """`advlab list [experiments|models|datasets|attacks|probes|recipes]`.
+    """`advlab list [experiments|models|datasets|attacks|defenses|probes|recipes]`.
 
     Raises:
         ConfigError: no such family.

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from advlab import __version__
 from advlab.config import components
+from advlab.config.groups import GROUPS
 from advlab.errors import AdvlabError, ConfigError, Interrupted, shorten, suggest
 
 VERBS = ("list", "describe", "plot", "resume")
@@ -76,7 +77,7 @@ def no_command(word: str) -> str:
     if not word.strip():
         return "an argument is empty: type GROUP=NAME or GROUP.KEY=VALUE, or leave it out"
     group = re.split(r"\W", word)[0]
-    if group in (*components.REGISTRIES, "run"):
+    if group in GROUPS:
         wanted = f"{word}=VALUE" if re.fullmatch(r"\w+\.\w+", word) else f"{group}=NAME or {group}.KEY=VALUE"
         return f"{word!r} has no value: type {wanted}"
     meant = [f"{group}={word}" for group, registry in components.REGISTRIES.items() if word in registry]

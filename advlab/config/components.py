@@ -1,7 +1,7 @@
 """Every component that a configuration can name, by group; found from `configs/`, and none is imported before it is used.
 
 A YAML file of a group says `name: hot_cold`. That name is the class `HotCold`, whatever the case, in one of the files of the
-group (`SOURCES`). So a new experiment, attack, network or dataset is its own files and a YAML file: no list names it.
+group (`Group.files`). So a new experiment, attack, network or dataset is its own files and a YAML file: no list names it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from advlab.config.folder import config_folder, package_folder
+from advlab.config.groups import COMPONENT_GROUPS
 from advlab.config.registry import Registry
 from advlab.errors import ConfigError, ResultError
 
@@ -22,31 +23,8 @@ class NoComponent:
     """The choice `none` of every group."""
 
 
-DATASETS: Registry[Any] = Registry("dataset")
-MODELS: Registry[Any] = Registry("model")
-RECIPES: Registry[Any] = Registry("recipe")
-ATTACKS: Registry[Any] = Registry("attack")
-PROBES: Registry[Any] = Registry("probe")
-EXPERIMENTS: Registry[Any] = Registry("experiment")
-
 #: group -> its components, in the order in which settings build them
-REGISTRIES: dict[str, Registry[Any]] = {
-    "dataset": DATASETS,
-    "model": MODELS,
-    "recipe": RECIPES,
-    "attack": ATTACKS,
-    "probe": PROBES,
-    "experiment": EXPERIMENTS,
-}
-
-#: group -> package, and which of its files declare the group's classes; none of them needs torch to be imported
-SOURCES = {
-    "dataset": ("advlab.data", "*.py"),
-    "model": ("advlab.models", "builtin.py"),
-    "attack": ("advlab.attacks", "**/params.py"),
-    "probe": ("advlab.probes", "*.py"),
-    "experiment": ("advlab.experiments", "*/*.py"),
-}
+REGISTRIES: dict[str, Registry[Any]] = {group.name: Registry(group.name) for group in COMPONENT_GROUPS}
 
 
 def declared_classes(group: str) -> dict[str, str]:
@@ -55,11 +33,11 @@ def declared_classes(group: str) -> dict[str, str]:
     Raises:
         ConfigError: two classes of the group have names that differ in case alone.
     """
-    package, pattern = SOURCES[group]
-    folder = package_folder(package)
+    declared = next(declared for declared in COMPONENT_GROUPS if declared.name == group)
+    folder = package_folder(declared.package)
     targets: dict[str, str] = {}
-    for path in sorted(folder.glob(pattern)):
-        module = ".".join([package, *path.relative_to(folder).with_suffix("").parts])
+    for path in sorted(folder.glob(declared.files)):
+        module = ".".join([declared.package, *path.relative_to(folder).with_suffix("").parts])
         for class_name in re.findall(r"^class (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
             name, target = class_name.lower(), f"{module}:{class_name}"
             if name in targets:
@@ -80,15 +58,14 @@ def names_in_yaml(group: str) -> Iterator[str]:
 
 def register_packaged_components() -> None:
     """Fill the registries with what the packaged YAML files name; a name without a class is refused when it is chosen."""
-    for group in SOURCES:
-        targets = declared_classes(group)
-        for name in names_in_yaml(group):
+    for group in COMPONENT_GROUPS:
+        targets = declared_classes(group.name) if group.package else {}
+        for name in names_in_yaml(group.name):
             if target := targets.get(name.replace("_", "").lower()):
-                REGISTRIES[group].add(name, target)
-        if group != "experiment":
-            REGISTRIES[group].add("none", f"{__name__}:NoComponent")
-    RECIPES.add("recipe", "advlab.training.recipe:Recipe")  # of every recipe, whatever its YAML file is called
-    RECIPES.add("none", f"{__name__}:NoComponent")
+                REGISTRIES[group.name].add(name, target)
+        if group.name != "experiment":
+            REGISTRIES[group.name].add("none", f"{__name__}:NoComponent")
+    REGISTRIES["recipe"].add("recipe", "advlab.training.recipe:Recipe")  # of each, whatever its YAML file is called
 
 
 with contextlib.suppress(ResultError):  # a package of YAML files that is missing is told where one of them is needed

@@ -21,9 +21,10 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
+from advlab.config.groups import GROUPS
 from advlab.config.hydra_rules import check_hydra_config, check_hydra_overrides
 from advlab.config.overrides import accept_unknown_keys, explicit_keys, override_hint
-from advlab.config.settings import GROUPS, Settings, resolve
+from advlab.config.settings import Settings, resolve
 from advlab.errors import ConfigError, suggest
 
 CONFIGS = "pkg://advlab.configs"

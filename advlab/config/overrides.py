@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from advlab.config.settings import GROUPS
+from advlab.config.groups import GROUPS
 
 
 def explicit_keys(overrides: Sequence[str]) -> frozenset[str]:

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from advlab.config import components
+from advlab.config.groups import COMPONENT_GROUPS, GROUPS, RUN
 from advlab.config.run_options import RunParams
 from advlab.config.schema import construct, parameters
 from advlab.errors import ConfigError, suggest
 from advlab.store.sealed import canonical, sha256
-
-GROUPS = ("dataset", "recipe", "model", "attack", "probe", "experiment", "run")
 
 Nodes = dict[str, dict[str, Any]]  # group -> its mapping, which YAML and OmegaConf call a node
 
@@ -23,15 +22,16 @@ class Settings:
     """One run's checked configuration: the components as objects, and as the plain mappings that are archived.
 
     Attributes:
-        dataset, recipe, model, attack, probe, experiment: the components; `NoComponent` for the choice `none`.
+        dataset, model, recipe, defense, attack, probe, experiment: the components; `NoComponent` for the choice `none`.
         run: how the run is carried out.
         nodes: for each group the name and all parameters, defaults included: config.yaml.
         choices: group -> what a user typed for it, where that is not the component's name.
     """
 
     dataset: Any
-    recipe: Any
     model: Any
+    recipe: Any
+    defense: Any
     attack: Any
     probe: Any
     experiment: Any
@@ -65,7 +65,7 @@ def resolve(
     """
     nodes = checked_nodes(config)
     run: RunParams = construct(RunParams, nodes["run"], "run")
-    experiment_class = components.EXPERIMENTS.load(str(nodes["experiment"]["name"]))
+    experiment_class = components.REGISTRIES["experiment"].load(str(nodes["experiment"]["name"]))
     drop_unused_groups(nodes, experiment_class, explicit)
     built: dict[str, Any] = {}
     for group in components.REGISTRIES:
@@ -92,11 +92,11 @@ def checked_nodes(config: Mapping[str, Any]) -> Nodes:
             raise ConfigError(f"{key}: there is no such key. {suggest(str(key), GROUPS)}")
     nodes = {}
     for group in GROUPS:
-        node = config.get(group, {} if group == "run" else {"name": "none"})
+        node = config.get(group, {} if group == RUN else {"name": "none"})
         if not isinstance(node, Mapping):
             raise ConfigError(f"{group}: expected one of the group's choices, got {node!r}. Type {group}=NAME")
         nodes[group] = dict(node)
-        if group != "run" and "name" not in node:
+        if group != RUN and "name" not in node:
             raise ConfigError(f"{group}.name: a name is needed: type {group}=NAME")
     return nodes
 
@@ -108,8 +108,11 @@ def drop_unused_groups(nodes: Nodes, experiment_class: Any, explicit: frozenset[
         ConfigError: the user chose something in one of them, or `none` in a group that is needed.
     """
     experiment = nodes["experiment"]["name"]
-    for group in ("dataset", "recipe", "model", "attack", "probe"):
-        if group in experiment_class.uses or (group == "recipe" and "model" in experiment_class.uses):
+    for declared in COMPONENT_GROUPS:
+        group = declared.name
+        if group == "experiment":
+            continue
+        if group in experiment_class.uses or declared.with_group in experiment_class.uses:
             if group in ("dataset", "model") and nodes[group]["name"] == "none":
                 raise ConfigError(f"{group}=none: the experiment {experiment} needs a {group}: type {group}=NAME")
             continue

@@ -54,7 +54,7 @@ def attack(
         make.__signature__ = inspect.Signature(keys)  # type: ignore[attr-defined]  # inspect reads it
         make.__annotations__ = {p.name: p.annotation for p in keys}
         make.__doc__ = doc
-        components.ATTACKS.add(name, make)
+        components.REGISTRIES["attack"].add(name, make)
         registered_choices["attack", name] = ({"name": name}, "attack")
         return function
 

@@ -19,7 +19,7 @@ def dataset(name: str) -> Callable[[Registered], Registered]:
 
     def decorate(load: Registered) -> Registered:
         check_name("dataset", name)
-        components.DATASETS.add(name, plugin_source(name, load))
+        components.REGISTRIES["dataset"].add(name, plugin_source(name, load))
         registered_choices["dataset", name] = ({"name": name}, "dataset")
         return load
 

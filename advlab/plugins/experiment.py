@@ -36,6 +36,6 @@ def experiment(cls: type) -> type:
     for group in cls.uses:
         if group not in components.REGISTRIES:
             raise ConfigError(f"the experiment {name} uses {group!r}. {suggest(group, components.REGISTRIES)}")
-    components.EXPERIMENTS.add(name, cls)
+    components.REGISTRIES["experiment"].add(name, cls)
     registered_choices["experiment", name] = ({"experiment": {"name": name}}, "_global_")
     return cls

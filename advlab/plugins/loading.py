@@ -110,6 +110,6 @@ def _same_store(store: Any, memo: Any) -> Any:
 def _register_torchvision() -> None:
     """Make every torchvision classifier a model, with ImageNet as its dataset."""
     for name in NAMES:
-        components.MODELS.add(name, f"advlab.models.torchvision_networks:{name}")
+        components.REGISTRIES["model"].add(name, f"advlab.models.torchvision_networks:{name}")
         choice = {"defaults": [{"override /dataset": "imagenet"}], "model": {"name": name}}
         registered_choices["model", name] = (choice, "_global_")

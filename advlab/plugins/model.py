@@ -63,7 +63,7 @@ def model(
         make.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # inspect reads it
         make.__annotations__ = {**{p.name: p.annotation for p in own}, **kinds}
         make.__doc__ = build.__doc__ or f"{name}: a plug-in model."
-        components.MODELS.add(name, make)
+        components.REGISTRIES["model"].add(name, make)
         choice: dict[str, Any] = {"model": {"name": name}}
         if dataset:
             choice["defaults"] = [{"override /dataset": dataset}]

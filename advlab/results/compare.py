@@ -92,7 +92,7 @@ def compare_runs(paths: Sequence[Path]) -> ComparedRuns:
     if len(names) > 1:
         raise ConfigError(f"runs of different experiments ({', '.join(names)}) cannot be drawn together")
     options = {key: value for key, value in nodes[0]["experiment"].items() if key != "name"}
-    cls = components.EXPERIMENTS.load(names[0])
+    cls = components.REGISTRIES["experiment"].load(names[0])
     experiment = cls(construct(cls.Params, options, "experiment"))
     labels = unique_labels([run_label(node) for node in nodes], runs)
     tables = [run.read_table(cls.Row).assign(run=label) for run, label in zip(runs, labels, strict=True)]

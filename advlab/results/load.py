@@ -52,7 +52,7 @@ def load(path: str | Path) -> Run:
 
 def former_columns(experiment: str) -> dict[str, str]:
     """Former name -> name today of the columns that the tables of an experiment had before; none where it is not known."""
-    if experiment not in components.EXPERIMENTS:
+    if experiment not in components.REGISTRIES["experiment"]:
         return {}
-    names: dict[str, str] = getattr(components.EXPERIMENTS.load(experiment).Row, "former_columns", {})
+    names: dict[str, str] = getattr(components.REGISTRIES["experiment"].load(experiment).Row, "former_columns", {})
     return names

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from advlab.attacks import Fooling, HotCold
 from advlab.attacks.ascent.fooling.algorithm import fooling_levels
-from advlab.config.components import ATTACKS
+from advlab.config.components import REGISTRIES
 from advlab.engine import runner
 from tests.helpers.commands import Ended
 
@@ -24,9 +24,9 @@ def test_ranks_beyond_the_classes_are_refused() -> None:
             HotCold(hot=hot).check_classes(classes)
 
 
-@pytest.mark.parametrize("name", sorted(set(ATTACKS.names()) - {"none"}))
+@pytest.mark.parametrize("name", sorted(set(REGISTRIES["attack"].names()) - {"none"}))
 def test_what_is_given_by_default_fits_two_classes(name: str) -> None:
-    ATTACKS.load(name)().check_classes(2)
+    REGISTRIES["attack"].load(name)().check_classes(2)
 
 
 def test_a_survey_refuses_them_before_it_loads_anything(

@@ -12,6 +12,7 @@ import yaml
 
 from advlab.config import components
 from advlab.config.compose import Composer
+from advlab.config.groups import COMPONENT_GROUPS
 from advlab.config.run_options import RunParams
 from advlab.config.schema import parameters
 from advlab.config.settings import Settings, archived_parameters
@@ -20,8 +21,7 @@ from tests.helpers.commands import Ended
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 COMPOSED = {
-    group: sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
-    for group in ("dataset", "model", "recipe", "attack", "probe", "experiment")
+    group.name: sorted(path.stem for path in (CONFIGS / group.name).glob("*.yaml")) for group in COMPONENT_GROUPS
 }
 EVERY = [(group, name) for group, names in COMPOSED.items() for name in names]
 ROOTED = {"folder", "imagenet"}  # datasets whose YAML leaves the folder to the user
@@ -54,7 +54,7 @@ def test_every_choice_composes_and_resolves(group: str, name: str, tmp_path: Pat
         pytest.skip("isotropy takes no attack, the survey needs one")
     extra = [f"dataset.root='{tmp_path}'"] if name in ROOTED else []
     if group == "attack":  # those that need targets get some
-        always = components.ATTACKS.load(str(node_of(group, name)["name"])).targeted == "always"
+        always = components.REGISTRIES["attack"].load(str(node_of(group, name)["name"])).targeted == "always"
         extra += ["experiment=attack_survey", f"experiment.targets={'random' if always else 'none'}"]
     settings = composed(f"{group}={name}", *extra)
     node = settings.nodes[group]
@@ -81,7 +81,7 @@ def test_yaml_and_dataclass_agree(group: str, name: str) -> None:
     if group == "run":
         defaults = archived_parameters(RunParams())
     elif group == "experiment":
-        defaults = archived_parameters(components.EXPERIMENTS.load(name).Params())
+        defaults = archived_parameters(components.REGISTRIES["experiment"].load(name).Params())
     else:
         defaults = archived_parameters(components.REGISTRIES[group].load(name)())
     for key, value in node.items():

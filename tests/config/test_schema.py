@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 import pytest
 
+from advlab.config.groups import GROUPS
 from advlab.config.run_options import RunParams
 from advlab.config.schema import construct, convert, keyword_parameters, parameters
-from advlab.config.settings import GROUPS, Settings, resolve
+from advlab.config.settings import Settings, resolve
 from advlab.errors import ConfigError
 
 
@@ -18,8 +19,8 @@ def nodes() -> dict[str, Any]:
     """The configuration of plain `advlab`, shortened."""
     return {
         "dataset": {"name": "digits"}, "recipe": {"name": "short", "epochs": 1},
-        "model": {"name": "lenet", "input": [1, 28, 28]}, "attack": {"name": "none"}, "probe": {"name": "sphere"},
-        "experiment": {"name": "isotropy"}, "run": {"seed": 0},
+        "model": {"name": "lenet", "input": [1, 28, 28]}, "defense": {"name": "none"}, "attack": {"name": "none"},
+        "probe": {"name": "sphere"}, "experiment": {"name": "isotropy"}, "run": {"seed": 0},
     }  # fmt: skip
 
 

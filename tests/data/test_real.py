@@ -20,7 +20,7 @@ Unpack = Callable[[str], Path]
 
 def load(name: str, root: Path, shape: tuple[int, int, int], crop: float = 1.0, /, **keys: Any) -> ImageData:
     options = LoadOptions(root, False, ArtifactStore(root / ".cache"), shape, crop)
-    return components.DATASETS.load(name)(**keys).load("test", name, options)
+    return components.REGISTRIES["dataset"].load(name)(**keys).load("test", name, options)
 
 
 def test_mnist(real_data: Unpack) -> None:

@@ -38,7 +38,7 @@ def wrap(network: nn.Module, shape: Shape = (3, 8, 8), **keys: Any) -> Classifie
 def built(name: str) -> Classifier:
     """A built-in network with random weights, by its registered name."""
     torch.manual_seed(0)
-    model = components.MODELS.load(name)()
+    model = components.REGISTRIES["model"].load(name)()
     return Classifier(
         model.network(), name=name, shape=model.shape, classes=model.class_count, mean=None, std=None
     ).eval()
@@ -47,7 +47,7 @@ def built(name: str) -> Classifier:
 def lenet(seed: int = 0) -> nn.Module:
     """A small LeNet with the random weights of a seed."""
     torch.manual_seed(seed)
-    return components.MODELS.load("lenet")(hidden=20).network()
+    return components.REGISTRIES["model"].load("lenet")(hidden=20).network()
 
 
 def loaded(

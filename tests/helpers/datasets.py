@@ -165,6 +165,6 @@ class Bench:
             root.mkdir()
             self.case.write(root, change, self.patch)
         own = {key: str(root / value) for key, value in self.case.keys.items()}
-        source: Source = components.DATASETS.load(self.name)(**own, **keys)
+        source: Source = components.REGISTRIES["dataset"].load(self.name)(**own, **keys)
         store = ArtifactStore(self.root / "cache")
         return source.load(split, self.name, LoadOptions(root, False, store, model_shape=(3, 24, 24)))

@@ -22,7 +22,8 @@ MODULE_FILES = {
 MODULE_IN_A_STRING = re.compile(r"(advlab(?:\.\w+)+)(?:\.|:\w*)?")
 #: files whose strings name modules that they do not import
 STRINGS_THAT_IMPORT_NOTHING = {
-    "advlab.config.components": "names the packages that hold a group's classes, and imports a class only when a run asks for it",
+    "advlab.config.groups": "names the packages that hold a group's classes, which are imported when a run asks for them",
+    "advlab.config.components": "imports a class only when a run asks for it",
 }
 
 

@@ -19,9 +19,9 @@ from tests.helpers.classifiers import loaded
 def test_our_own_weights_as_a_checkpoint(tmp_path: Path) -> None:
     store = ArtifactStore(tmp_path / "artifacts")
     options = LoadOptions(tmp_path, False, store)
-    digits = components.DATASETS.load("digits")()
+    digits = components.REGISTRIES["dataset"].load("digits")()
     recipe = Recipe(name="short", max_steps=3, batch_size=16, normalise="mean_image", lr=1e-6)
-    model = components.MODELS.load("lenet")(hidden=20)
+    model = components.REGISTRIES["model"].load("lenet")(hidden=20)
     calls: list[int] = []
 
     def data() -> Any:
@@ -33,21 +33,21 @@ def test_our_own_weights_as_a_checkpoint(tmp_path: Path) -> None:
     assert first.classifier.digest() == again.classifier.digest()
     assert first.origin.startswith("trained by the recipe short")
     (path,) = (tmp_path / "artifacts").rglob("arrays.safetensors")
-    brought = loaded(components.MODELS.load("lenet")(hidden=20, checkpoint=str(path)))
+    brought = loaded(components.REGISTRIES["model"].load("lenet")(hidden=20, checkpoint=str(path)))
     x = digits.load("test", "digits", options).images(torch.arange(20))
     assert torch.equal(brought.classifier(x), first.classifier(x))
     assert brought.classifier.digest() == first.classifier.digest()
-    other = loaded(components.MODELS.load("lenet")(hidden=20, checkpoint=str(path), mean=[0.5], std=[1.0]))
+    other = loaded(components.REGISTRIES["model"].load("lenet")(hidden=20, checkpoint=str(path), mean=[0.5], std=[1.0]))
     assert not torch.equal(other.classifier(x), first.classifier(x))
 
 
 def test_training_that_diverges_leaves_no_weights(tmp_path: Path) -> None:
     store = ArtifactStore(tmp_path / "artifacts")
-    digits = components.DATASETS.load("digits")()
+    digits = components.REGISTRIES["dataset"].load("digits")()
     recipe = Recipe(name="wild", max_steps=5, batch_size=16, normalise="mean_image", lr=1e9)
     with pytest.raises(ModelError, match=r"training net failed: .*wild.*lower recipe\.lr"):
         loaded(
-            components.MODELS.load("lenet")(hidden=20), recipe=recipe, artifacts=store,
+            components.REGISTRIES["model"].load("lenet")(hidden=20), recipe=recipe, artifacts=store,
             train_data=lambda: digits.load("train", "digits", LoadOptions(tmp_path, False, store)),
         )  # fmt: skip
     assert not list((tmp_path / "artifacts").rglob("*.safetensors"))
@@ -57,4 +57,4 @@ def test_no_weights_and_no_recipe() -> None:
     with pytest.raises(
         ModelError, match=r"has no weights and no recipe to train it: .*model\.checkpoint=.*recipe=NAME"
     ):
-        loaded(components.MODELS.load("lenet")())
+        loaded(components.REGISTRIES["model"].load("lenet")())

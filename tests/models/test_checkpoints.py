@@ -40,7 +40,9 @@ def test_files_that_fit(name: str, tmp_path: Path) -> None:
     if name == "half.pt":
         trained.half().float()
     WRITERS[name](dict(trained.state_dict()), path)
-    model = loaded(components.MODELS.load("lenet")(hidden=20, checkpoint=str(path), sha256=sha256_file(path).upper()))
+    model = loaded(
+        components.REGISTRIES["model"].load("lenet")(hidden=20, checkpoint=str(path), sha256=sha256_file(path).upper())
+    )
     assert same_weights(model.classifier.network, trained)
     assert model.origin == str(path)
     assert not model.classifier.training
@@ -51,7 +53,7 @@ def test_files_that_fit(name: str, tmp_path: Path) -> None:
 def test_mean_and_std_come_from_the_configuration(tmp_path: Path) -> None:
     trained, path = lenet(1), tmp_path / "x.pt"
     torch.save(trained.state_dict(), path)
-    model = loaded(components.MODELS.load("lenet")(hidden=20, checkpoint=str(path), mean=[0.1], std=[0.3]))
+    model = loaded(components.REGISTRIES["model"].load("lenet")(hidden=20, checkpoint=str(path), mean=[0.1], std=[0.3]))
     x = torch.rand(2, 1, 28, 28)
     torch.testing.assert_close(model.classifier(x), trained.eval()((x - 0.1) / 0.3))
 
@@ -134,7 +136,7 @@ def test_misfits_are_named() -> None:
 
 def test_files_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"nowhere\.pt does not exist: model\.checkpoint must name"):
-        loaded(components.MODELS.load("lenet")(checkpoint=str(tmp_path / "nowhere.pt")))
+        loaded(components.REGISTRIES["model"].load("lenet")(checkpoint=str(tmp_path / "nowhere.pt")))
     with pytest.raises(ModelError, match="does not exist"):
         read_state(tmp_path)
     path = tmp_path / "x.pt"

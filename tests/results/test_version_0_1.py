@@ -77,7 +77,7 @@ def test_a_finished_run_is_read(run: str, old: Path) -> None:
     loaded = load(folder)
     names, *rows = rows_of(folder / "table.csv")
     assert loaded.table.shape == (RUNS[run], len(names)) == (len(rows), len(names))
-    row_type = components.EXPERIMENTS.load(run.split("/")[0]).Row
+    row_type = components.REGISTRIES["experiment"].load(run.split("/")[0]).Row
     assert list(loaded.table.columns) == [field.name for field in dataclasses.fields(row_type)]  # by today's names
     for position in range(len(names)):
         values = loaded.table.iloc[:, position].tolist()

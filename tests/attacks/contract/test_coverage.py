@@ -13,7 +13,7 @@ import torch
 import yaml
 
 from advlab.attacks import Library
-from advlab.config.components import ATTACKS
+from advlab.config.components import REGISTRIES
 from advlab.config.schema import construct
 from tests.helpers.attack_cases import CASES, CLASSES, Case, Setting, every
 
@@ -34,9 +34,9 @@ def test_wrong_arguments(case: Case, setting: Callable[..., Setting]) -> None:
 
 
 def test_every_attack_has_a_case() -> None:
-    assert set(ATTACKS.names()) - {"none"} == set(CASES)
+    assert set(REGISTRIES["attack"].names()) - {"none"} == set(CASES)
     for name, cases in CASES.items():
-        kind = ATTACKS.load(name)
+        kind = REGISTRIES["attack"].load(name)
         assert all(type(case.attack) is kind for case in cases)
         if kind.targeted != "never" and name != "library":
             assert any(case.targeted for case in cases), f"{name} takes targets: a case with them is missing"
@@ -52,7 +52,7 @@ def test_every_file_runs(path: Path, setting: Callable[..., Setting]) -> None:
     node = yaml.safe_load(path.read_text(encoding="utf-8"))
     name = node.pop("name")
     assert name in CASES, f"{path.name} names {name}: a case is missing"
-    attack = construct(ATTACKS.load(name), node, "attack")
+    attack = construct(REGISTRIES["attack"].load(name), node, "attack")
     if isinstance(attack, Library):
         pytest.importorskip(attack.library)
     s = setting(Case(attack, targeted=attack.targeted == "always"), 3, (3, 8, 8), torch.float32)
@@ -66,7 +66,7 @@ def test_every_attack_has_a_file() -> None:
 
 
 def test_hyperparameters_out_of_range() -> None:
-    kinds = {ATTACKS.load(name) for name in CASES}
+    kinds = {REGISTRIES["attack"].load(name) for name in CASES}
     wrong: dict[str, list[Any]] = {
         "resolution": [0.0, 2.0], "bisections": [-1], "epsilon": [-0.1], "max_iter": [0], "overshoot": [-0.1], "steps": [0],
         "fooling": [0.0, 1.1], "level": [0.0, 1.0], "trials": [0], "restarts": [0], "hot": [-1], "candidates": [-1],

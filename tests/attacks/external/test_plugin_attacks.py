@@ -32,7 +32,7 @@ def mine(model, x, y, *, targets=None, bounds, steps: int = 10, way: Literal["up
 
 def build(name: str, **options: Any) -> Any:
     """The registered attack, as a configuration builds it."""
-    return construct(components.ATTACKS.load(name), options, "attack")
+    return construct(components.REGISTRIES["attack"].load(name), options, "attack")
 
 
 def linear() -> nn.Module:

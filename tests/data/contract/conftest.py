@@ -17,7 +17,7 @@ from tests.helpers.datasets import DATASET_CASES, PLUGIN, Bench, load_plugin_dat
 def _plugin() -> Iterator[None]:
     dataset(PLUGIN)(load_plugin_data)
     yield
-    components.DATASETS._targets.pop(PLUGIN)
+    components.REGISTRIES["dataset"]._targets.pop(PLUGIN)
     registered_choices.pop(("dataset", PLUGIN))
 
 

@@ -17,7 +17,7 @@ from tests.helpers.datasets import DATASET_CASES, PLUGIN, Bench, drawn
 
 
 def test_every_dataset_is_covered() -> None:
-    assert set(components.DATASETS.names()) - {"none"} == set(DATASET_CASES)
+    assert set(components.REGISTRIES["dataset"].names()) - {"none"} == set(DATASET_CASES)
 
 
 def test_shapes_types_and_counts(bench: Bench) -> None:
@@ -132,7 +132,7 @@ def test_in_memory_and_streamed_give_the_same(bench: Bench) -> None:
 
 def test_bad_values_are_refused(bench: Bench) -> None:
     own = dict.fromkeys(bench.case.keys, ".")
-    make = components.DATASETS.load(bench.name)
+    make = components.REGISTRIES["dataset"].load(bench.name)
     for keys, message in (
         ({"size": -1}, "size"),
         ({"channels": 2}, "channels"),
@@ -148,7 +148,7 @@ def test_missing_data_say_what_to_do(bench: Bench) -> None:
     empty = bench.root / "empty"
     empty.mkdir()
     own = {key: str(empty / "nowhere") for key in bench.case.keys}
-    source = components.DATASETS.load(bench.name)(**own)
+    source = components.REGISTRIES["dataset"].load(bench.name)(**own)
     with pytest.raises(DataError, match=r"run\.data_root=|dataset\.root=") as caught:
         source.load("test", bench.name, LoadOptions(empty, False, ArtifactStore(bench.root / "cache"), (3, 24, 24)))
     assert str(empty) in str(caught.value)

@@ -36,7 +36,7 @@ def test_damaged_files_are_named(name: str, damage: str, tmp_path: Path, monkeyp
 
 def test_digits_are_split_once_and_for_all() -> None:
     options = LoadOptions(Path("."), False, ArtifactStore(Path("."), writes=False))
-    digits = components.DATASETS.load("digits")()
+    digits = components.REGISTRIES["dataset"].load("digits")()
     train, test = (digits.load(split, "digits", options) for split in ("train", "test"))
     rows = [image.numpy().tobytes() for data in (train, test) for image in data.bytes(torch.arange(len(data)))]
     assert len(set(rows[: len(train)]) & set(rows[len(train) :])) == 0
@@ -44,7 +44,7 @@ def test_digits_are_split_once_and_for_all() -> None:
     wanted = resized(torch.from_numpy(np.rint(bunch.images * 255 / 16).astype(np.uint8))[:, None], (1, 28, 28))
     assert sorted(rows) == sorted(image.numpy().tobytes() for image in wanted)
     assert min(torch.bincount(test.labels, minlength=10).tolist()) > 20
-    assert components.DATASETS.load("digits")().load("test", "digits", options).digest == test.digest
+    assert components.REGISTRIES["dataset"].load("digits")().load("test", "digits", options).digest == test.digest
 
 
 def test_a_missing_gtsrb_class_does_not_shift_the_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

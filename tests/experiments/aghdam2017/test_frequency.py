@@ -18,7 +18,7 @@ from advlab.config import components
 from advlab.store.tables import from_csv, to_csv
 from tests.helpers.commands import Ended
 
-Frequency = components.EXPERIMENTS.load("frequency")
+Frequency = components.REGISTRIES["experiment"].load("frequency")
 
 
 def table(seed: int = 0, **params: Any) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from advlab.lab.context import Context
 from advlab.models.classifier import frozen
 from advlab.store.tables import from_csv, to_csv
 
-GradientIsotropy = components.EXPERIMENTS.load("gradient_isotropy")
+GradientIsotropy = components.REGISTRIES["experiment"].load("gradient_isotropy")
 D = 36
 Around = Callable[..., Context]
 Measured = Callable[[Context], pd.DataFrame]

@@ -25,7 +25,7 @@ from advlab.probes.draws import Draws
 from advlab.store.artifacts import ArtifactStore
 from advlab.store.tables import from_csv, to_csv
 
-Isotropy = components.EXPERIMENTS.load("isotropy")
+Isotropy = components.REGISTRIES["experiment"].load("isotropy")
 SHAPE = (1, 6, 6)
 
 

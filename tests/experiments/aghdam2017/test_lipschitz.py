@@ -20,7 +20,7 @@ from advlab.errors import ConfigError
 from advlab.probes.draws import Draws
 from tests.helpers.networks import LinearFeatures
 
-Lipschitz = components.EXPERIMENTS.load("lipschitz")
+Lipschitz = components.REGISTRIES["experiment"].load("lipschitz")
 
 
 def test_a_scaled_rotation_has_one_ratio_everywhere(around: Any, measured: Any) -> None:

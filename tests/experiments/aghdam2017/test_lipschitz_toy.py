@@ -14,7 +14,7 @@ from advlab.config import components
 from advlab.store.tables import from_csv, to_csv
 from tests.helpers.commands import Ended
 
-LipschitzToy = components.EXPERIMENTS.load("lipschitz_toy")
+LipschitzToy = components.REGISTRIES["experiment"].load("lipschitz_toy")
 
 
 def table(**params: Any) -> pd.DataFrame:

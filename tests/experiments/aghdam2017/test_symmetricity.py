@@ -14,7 +14,7 @@ from advlab.config import components
 from advlab.probes.permutations import Permutations
 from tests.helpers.networks import ScoreAgainstZero
 
-Symmetricity = components.EXPERIMENTS.load("symmetricity")
+Symmetricity = components.REGISTRIES["experiment"].load("symmetricity")
 
 
 @pytest.mark.parametrize(

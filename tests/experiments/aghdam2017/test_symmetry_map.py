@@ -15,7 +15,7 @@ from advlab.plotting.pixels import decode
 from advlab.probes.permutations import Permutations
 from tests.helpers.networks import ScoreAgainstZero
 
-SymmetryMap = components.EXPERIMENTS.load("symmetry_map")
+SymmetryMap = components.REGISTRIES["experiment"].load("symmetry_map")
 RADII = [0.1, 1.0, 2.0, 4.0, 8.0]
 SMALL: dict[str, Any] = {"radii": RADII, "params": {"grid": 5}}
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from advlab.config import components
 
-SymmetryMap = components.EXPERIMENTS.load("symmetry_map")
+SymmetryMap = components.REGISTRIES["experiment"].load("symmetry_map")
 
 
 def made_up(above: int, misclassified: int, rms: float, grid: int, samples: int = 60) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from advlab.config import components
 from advlab.store.tables import from_csv, read_frame, to_csv
 from tests.helpers.networks import ScoreAgainstZero
 
-SymmetryMap = components.EXPERIMENTS.load("symmetry_map")
+SymmetryMap = components.REGISTRIES["experiment"].load("symmetry_map")
 SMALL: dict[str, Any] = {"radii": [0.1, 1.0, 2.0, 4.0, 8.0], "params": {"grid": 5}}
 
 

@@ -18,7 +18,7 @@ from advlab.config import components
 from advlab.probes.draws import Draws
 from tests.helpers.networks import LinearFeatures
 
-Topology = components.EXPERIMENTS.load("topology")
+Topology = components.REGISTRIES["experiment"].load("topology")
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-3, 50.0])

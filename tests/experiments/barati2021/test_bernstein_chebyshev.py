@@ -14,7 +14,7 @@ from advlab.config.settings import resolve
 from advlab.errors import ConfigError
 from tests.helpers.data_free import measured_without_data
 
-BernsteinChebyshev = components.EXPERIMENTS.load("bernstein_chebyshev")
+BernsteinChebyshev = components.REGISTRIES["experiment"].load("bernstein_chebyshev")
 
 
 def measured(**options: Any) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pytest
 
 from advlab.config import components
 
-HardPointTraining = components.EXPERIMENTS.load("hard_point_training")
+HardPointTraining = components.REGISTRIES["experiment"].load("hard_point_training")
 
 
 def curve(clean: float, slope: float) -> Any:

@@ -28,7 +28,7 @@ from advlab.metrics.objectives import objective
 from advlab.store.artifacts import ArtifactStore
 from advlab.store.tables import to_csv
 
-HardPointTraining = components.EXPERIMENTS.load("hard_point_training")
+HardPointTraining = components.REGISTRIES["experiment"].load("hard_point_training")
 SMALL = [
     "experiment=hard_point_training", "dataset=digits", "model.hidden=[16]", "recipe.epochs=1", "experiment.seeds=2",
     "experiment.train_images=300", "experiment.images=60", "experiment.pgd_images=20", "experiment.pgd_steps=3",

@@ -14,7 +14,7 @@ from advlab.config.settings import resolve
 from advlab.errors import ConfigError
 from advlab.store.tables import from_csv, to_csv
 
-HardPoints = components.EXPERIMENTS.load("hard_points")
+HardPoints = components.REGISTRIES["experiment"].load("hard_points")
 
 
 def measured(seed: int = 0, **options: Any) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from advlab.lab.context import Context
 from advlab.store.artifacts import ArtifactStore
 from advlab.store.tables import to_csv
 
-MLPObjectives = components.EXPERIMENTS.load("mlp_objectives")
+MLPObjectives = components.REGISTRIES["experiment"].load("mlp_objectives")
 
 
 def context(tmp_path: Any, **params: Any) -> Context:

@@ -23,7 +23,7 @@ from advlab.store.artifacts import ArtifactStore
 from advlab.store.tables import to_csv
 from advlab.training.batched_mlps import BatchedMLPs
 
-SampleComplexity = components.EXPERIMENTS.load("sample_complexity")
+SampleComplexity = components.REGISTRIES["experiment"].load("sample_complexity")
 SMALL = {"teachers": 2, "sizes": [20, 60], "hypotheses": 3, "pool": 2000, "steps": 60}
 
 

@@ -14,7 +14,7 @@ from advlab.config.settings import resolve
 from advlab.errors import ConfigError
 from tests.helpers.data_free import measured_without_data
 
-TrainingGrids = components.EXPERIMENTS.load("training_grids")
+TrainingGrids = components.REGISTRIES["experiment"].load("training_grids")
 E_M = {2: 0.474, 10: 0.281, 20: 0.041, 30: 0.021, 40: 0.0146, 60: 0.0123, 80: 0.0098, 100: 0.0028, 150: 0, 500: 0}
 C_M = {10: 0.332, 16: 0, 20: 0, 30: 0, 100: 0, 500: 0}
 LOBATTO = {16: 0.193, 20: 0, 30: 0, 100: 0, 500: 0}

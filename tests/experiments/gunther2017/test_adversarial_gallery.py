@@ -35,7 +35,7 @@ from advlab.probes.selection import order
 from advlab.store.artifacts import ArtifactStore
 from tests.helpers.commands import Ended
 
-Gallery = components.EXPERIMENTS.load("adversarial_gallery")
+Gallery = components.REGISTRIES["experiment"].load("adversarial_gallery")
 PAPERS_ATTACKS = Gallery.attacks
 SHAPE = (1, 4, 4)
 NAMES = ("zero", "one", "two", "three")

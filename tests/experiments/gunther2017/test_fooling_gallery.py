@@ -26,7 +26,7 @@ from advlab.plotting.pixels import decode
 from advlab.store.artifacts import ArtifactStore
 from tests.helpers.commands import Ended
 
-Gallery = components.EXPERIMENTS.load("fooling_gallery")
+Gallery = components.REGISTRIES["experiment"].load("fooling_gallery")
 SHAPE = (1, 8, 8)
 K = 5
 

@@ -30,7 +30,7 @@ from advlab.models.forward import Execution, Forward
 from advlab.plugins.loading import load_plugins
 from advlab.store.artifacts import ArtifactStore
 
-Survey = components.EXPERIMENTS.load("attack_survey")
+Survey = components.REGISTRIES["experiment"].load("attack_survey")
 SHAPE = (1, 6, 6)
 COUNT = 40
 
@@ -101,9 +101,9 @@ def images() -> ImageData:
 
 
 def settings(*, attack: dict[str, Any] | None = None, preset: str = "paper", **experiment: Any) -> Settings:
-    if "straight" not in components.ATTACKS:
-        components.ATTACKS.add("straight", Straight)
-        components.ATTACKS.add("untargeted", Untargeted)
+    if "straight" not in components.REGISTRIES["attack"]:
+        components.REGISTRIES["attack"].add("straight", Straight)
+        components.REGISTRIES["attack"].add("untargeted", Untargeted)
     return resolve(
         {
             "dataset": {"name": "digits"}, "model": {"name": "lenet"}, "recipe": {"name": "none"},

@@ -12,7 +12,7 @@ import pytest
 from advlab.config import components
 from advlab.statistics.intervals import share_interval
 
-Survey = components.EXPERIMENTS.load("attack_survey")
+Survey = components.REGISTRIES["experiment"].load("attack_survey")
 
 
 def made_up(**changes: Any) -> pd.DataFrame:
