@@ -16,6 +16,7 @@ from advlab.attacks import Attack
 from advlab.config.compose import Composer
 from advlab.engine.setup import build_context
 from advlab.errors import AdvlabError
+from advlab.lab import NetworkContext
 from advlab.models.classifier import frozen
 from benchmarks import peers
 from benchmarks.report import Ratio, Report, synchronise
@@ -79,9 +80,7 @@ def load(name: str, count: int, epsilon: float, images: int) -> Work:
                 [*overrides, "dataset=folder", f"dataset.root={folder}", "dataset.label=cifar10"]
             )
     ctx = build_context(settings, None, lambda *_: None)
-    assert ctx.data is not None
-    assert ctx.classifier is not None
-    assert ctx.load_split is not None
+    assert isinstance(ctx, NetworkContext)
     if not ctx.facts["model"]["origin"].startswith("trained"):
         raise AdvlabError(f"{name} is not trained yet: `advlab model={name}` does it")
     test, model = ctx.data, ctx.classifier
@@ -93,7 +92,7 @@ def load(name: str, count: int, epsilon: float, images: int) -> Work:
             if len(chosen) >= count:
                 break
     chosen = chosen[:count]
-    train = ctx.load_split("train").to(ctx.device).images(torch.arange(images or UAP_IMAGES))
+    train = ctx.split("train").images(torch.arange(images or UAP_IMAGES))
     held_out = test.images(torch.arange(min(len(test), HELD_OUT)))
     return Work(name, model, test.images(chosen), test.labels[chosen], train, held_out, epsilon)
 

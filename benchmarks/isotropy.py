@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from advlab import testing
 from advlab.config.settings import resolve
 from advlab.data.images import ImageData
 from advlab.engine.device import choose_device
 from advlab.engine.network_cost import flops_and_speed
-from advlab.lab.context import Context
+from advlab.lab import NetworkContext
 from advlab.models.classifier import Classifier, frozen
 from advlab.models.fastest_batch import tune
 from advlab.models.forward import Forward, set_precision
@@ -105,7 +106,7 @@ def context(
     device: torch.device,
     cache: Path,
     experiment: str = "isotropy",
-) -> Context:
+) -> NetworkContext:
     """A context over random images and a randomly initialised network: the speed does not depend on either."""
     settings = resolve(
         {
@@ -120,13 +121,12 @@ def context(
     pixels = torch.randint(0, 256, (images, *shape), dtype=torch.uint8)
     labels = torch.zeros(images, dtype=torch.int64)
     names = tuple(map(str, range(classes)))
-    ctx = Context(settings, ArtifactStore(cache), device, lambda *_: None)
-    ctx.data = ImageData(name, "test", names, labels, shape, "random", pixels).to(device)
+    data = ImageData(name, "test", names, labels, shape, "random", pixels).to(device)
     mean, std = torch.full((shape[0], 1, 1), 0.4), torch.full((shape[0], 1, 1), 0.25)
     network = settings.model.network()
-    ctx.classifier = Classifier(network, name=name, shape=shape, mean=mean, std=std).to(device).eval()
-    ctx.execution = tune(ctx.classifier, device, "float32", ctx.artifacts)
-    ctx.forward = Forward(ctx.classifier, ctx.execution)
+    classifier = Classifier(network, name=name, shape=shape, mean=mean, std=std).to(device).eval()
+    forward = Forward(classifier, tune(classifier, device, "float32", ArtifactStore(cache)))
+    ctx: NetworkContext = testing.context(settings, forward, data, folder=cache, samples=range(images))
     ctx.prepared = {"samples": list(range(images)), "ranges": [1.0, 1.0], "bounds": [None]}
     return ctx
 
@@ -192,10 +192,9 @@ def workload(
 
 
 def plain_loop(
-    classifier: Classifier, ctx: Context, radii: list[float], trials: int, device: torch.device
+    classifier: Classifier, ctx: NetworkContext, radii: list[float], trials: int, device: torch.device
 ) -> list[float]:
     """The plain implementation: a numpy batch of noise for every image and radius, then the range of the scores."""
-    assert ctx.data is not None
     generator = np.random.default_rng(0)
     ranges = []
     for index in range(len(ctx.data)):

@@ -49,7 +49,7 @@ LEVELS = (
     ("plugins",),
     ("", "engine"),  # "": advlab/__init__.py, which a user imports
     ("cli",),
-    ("__main__",),
+    ("__main__", "testing"),
     ("experiments",),
 )
 RANK = {part: rank for rank, parts in enumerate(LEVELS) for part in parts}
@@ -171,11 +171,11 @@ def test_the_rules_are_not_about_an_empty_list() -> None:
 
 def test_a_module_that_a_string_names_is_imported() -> None:
     source = """
-import_module("advlab.engine.runner"), add("recipe", "advlab.training.recipe:Recipe"), f"advlab.lab.context:{name}"
+import_module("advlab.engine.runner"), add("recipe", "advlab.training.recipe:Recipe"), f"advlab.lab.run_context:{name}"
 "advlab.nowhere", "of advlab.store in a sentence"
 """
     assert modules_in_strings(ast.parse(source)) == {
-        "advlab.engine.runner", "advlab.training.recipe", "advlab.lab.context",
+        "advlab.engine.runner", "advlab.training.recipe", "advlab.lab.run_context",
     }  # fmt: skip
 
 

@@ -15,7 +15,11 @@ PUBLIC = {
     "advlab.attacks": {
         "Attack", "DeepFool", "FGS", "FGV", "Fooling", "HotCold", "LBFGS", "Library", "Noise", "PGD", "Saliency", "UAP",
     },
-    "advlab.lab": {"Cell", "Context", "Cost", "Experiment", "Figure", "Frame"},
+    "advlab.lab": {
+        "Cell", "ChoicesOf", "Cost", "DataContext", "DeviceContext", "Experiment", "Figure", "Frame", "NetworkContext",
+        "RunContext", "Stage",
+    },
+    "advlab.testing": {"context", "measured", "settings_of"},
     "advlab.statistics": {
         "Claim", "Interval", "NOT_MEASURED", "Verdict", "exact", "judge", "mean_interval", "median_interval",
         "rank_correlation", "share_interval",

@@ -22,7 +22,7 @@ NEEDS_TORCH = {
         "networks",
         "torch_setup",
     },  # runs imported by name, with torch
-    "lab": {"kept_neighbourhood", "network_loading", "trained_network"},  # what measures
+    "lab": {"defended_classifier", "kept_neighbourhood", "network_loading", "trained_network"},  # what measures
 }
 #: files that describe, in the parts that calculate: parameters, and what the parameters are made of
 DESCRIBES = {
@@ -117,8 +117,9 @@ def test_an_experiment_that_declares_no_torch_runs_without_it(tmp_path: Path) ->
         "import sys\n"
         "from advlab.cli.main import run\n"
         "from advlab.config.components import REGISTRIES\n"
+        "from advlab.lab import RunContext\n"
         "experiments = REGISTRIES['experiment']\n"
-        "names = [name for name in experiments.names() if not experiments.load(name).torch]\n"
+        "names = [name for name in experiments.names() if experiments.load(name).context_type() is RunContext]\n"
         "assert 'training_grids' in names\n"
         "for name in names:\n"
         "    assert run([f'experiment={name}', 'run.preset=tiny']) == 0, name\n"

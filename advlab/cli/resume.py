@@ -25,8 +25,6 @@ def run(arguments: Sequence[str]) -> int:
         settings = resolve(nodes, explicit=every)
     except ConfigError as error:
         raise ConfigError(f"{error} If a plug-in brings it: advlab --plugin FILE resume {directory.path}") from error
-    if directory.plan_path.exists() and directory.plan()["digest"] != settings.digest:
-        raise ResultError(f"{directory.config_path} does not match plan.json: one of them was changed; start a new run")
     if not directory.plan_path.exists():
         raise ResultError(f"{directory.path} has no plan.json: it was ended before it began; start a new run")
     execute(settings, directory=directory)

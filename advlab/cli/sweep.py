@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import OmegaConf
 
+from advlab.config.compose import Composer
 from advlab.config.hydra_main import CommandLine, hydra_main
-from advlab.config.overrides import explicit_keys
-from advlab.config.settings import Settings, resolve
+from advlab.config.settings import Settings
 from advlab.engine.runner import execute
 from advlab.errors import AdvlabError, Interrupted
 from advlab.plugins.loading import load_plugins
@@ -102,11 +101,12 @@ def run_job(config: Any) -> str:
 
     try:
         load_plugins()
-        content = OmegaConf.to_container(config, resolve=True)
-        assert isinstance(content, dict)
         print(f"[{number}] {' '.join(as_typed)}", file=sys.stderr, flush=True)
-        nodes = {str(key): value for key, value in content.items()}
-        outcome = execute(resolve(nodes, explicit_keys(overrides), dict(hydra.runtime.choices)))
+        with Composer(
+            config_dir(hydra)
+        ) as composer:  # composed as the command line was checked, lists of choices included
+            settings = composer.settings(as_typed)
+        outcome = execute(settings)
         write_outcome(outcome.status, str(outcome.path))
         return str(outcome.path)
     except AdvlabError as error:
@@ -120,6 +120,12 @@ def run_job(config: Any) -> str:
         write_outcome("failed", f"{type(error).__name__}: {error}")
         traceback.print_exc()
         raise
+
+
+def config_dir(hydra: Any) -> str | None:
+    """The folder of `--config-dir`, from what Hydra knows of the job."""
+    folders = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
+    return str(folders[0]) if folders else None
 
 
 class JobFailed(Exception):

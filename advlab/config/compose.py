@@ -21,8 +21,10 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
+from advlab.config.defense_lists import chain_node, without_defense_list
 from advlab.config.groups import GROUPS
 from advlab.config.hydra_rules import check_hydra_config, check_hydra_overrides
+from advlab.config.identity import Nodes
 from advlab.config.overrides import accept_unknown_keys, explicit_keys, override_hint
 from advlab.config.settings import Settings, resolve
 from advlab.errors import ConfigError, suggest
@@ -42,6 +44,7 @@ class Composer:
         self.config_dir = config_dir
 
     def __enter__(self) -> Composer:
+        self._outer = GlobalHydra.instance().hydra  # of the job of a sweep, which composes its own configuration
         GlobalHydra.instance().clear()
         version.setbase("1.3")
         search = create_config_search_path(CONFIGS)
@@ -52,7 +55,7 @@ class Composer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        GlobalHydra.instance().clear()
+        GlobalHydra.instance().hydra = self._outer
 
     def jobs(self, overrides: Sequence[str], *, multirun: bool) -> list[Settings]:
         """The checked settings of every job.
@@ -86,7 +89,30 @@ class Composer:
         Raises:
             ConfigError: see `jobs`.
         """
-        self._check_groups(overrides)
+        single, defenses = without_defense_list(overrides)
+        self._check_groups(single)
+        content, choices = self._compose(single)
+        if defenses:
+            content["defense"] = chain_node(defenses, content.get("defense", {}), self.choice)
+        return resolve(content, explicit_keys(overrides), choices, self.choice)
+
+    def choice(self, group: str, choice: str) -> Nodes:
+        """The nodes that GROUP=CHOICE sets: its own, and of a model also its recipe.
+
+        Raises:
+            ConfigError: there is no such choice, or its YAML file does not parse.
+        """
+        override = f"{group}={choice}"
+        self._check_groups([override])
+        content, _ = self._compose([override])
+        return {name: content[name] for name in (("model", "recipe") if group == "model" else (group,))}
+
+    def _compose(self, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
+        """The configuration, a mapping for each group, and group -> choice.
+
+        Raises:
+            ConfigError: something of it cannot be composed.
+        """
         try:
             config = self.loader.load_configuration(
                 config_name="config", overrides=accept_unknown_keys(overrides), run_mode=RunMode.RUN, from_shell=False
@@ -104,8 +130,11 @@ class Composer:
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise ConfigError(composition_fault(error)) from error
         assert isinstance(content, dict)
-        choices = dict(config.hydra.runtime.choices)
-        return resolve({str(key): value for key, value in content.items()}, explicit_keys(overrides), choices)
+        by_group = {str(key): value for key, value in content.items()}
+        for key in by_group:
+            if key not in GROUPS:
+                raise ConfigError(f"{key}: there is no such key. {suggest(key, GROUPS)}")
+        return by_group, dict(config.hydra.runtime.choices)
 
     def _check_groups(self, overrides: Sequence[str]) -> None:
         """Check names of groups and of choices, and offer near ones; Hydra's own message lists them all without a hint."""

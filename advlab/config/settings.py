@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from advlab.config import components
+from advlab.config.building import CHOICES, LISTS, add_choices, build_component, listed_components
+from advlab.config.compatibility import check_compatibility
 from advlab.config.groups import COMPONENT_GROUPS, GROUPS, RUN
+from advlab.config.identity import (
+    Nodes,
+    archived_parameters,
+    component_versions,
+    configuration_digest,
+)
+from advlab.config.lists import ComposeChoice, Listed, packaged_choice
+from advlab.config.migrations import renamed_keys
 from advlab.config.run_options import RunParams
-from advlab.config.schema import construct, parameters
-from advlab.errors import ConfigError, suggest
-from advlab.store.sealed import canonical, sha256
-
-Nodes = dict[str, dict[str, Any]]  # group -> its mapping, which YAML and OmegaConf call a node
+from advlab.config.schema import construct
+from advlab.errors import AdvlabError, ConfigError, suggest
 
 
 @dataclass(frozen=True)
@@ -24,8 +31,9 @@ class Settings:
     Attributes:
         dataset, model, recipe, defense, attack, probe, experiment: the components; `NoComponent` for the choice `none`.
         run: how the run is carried out.
-        nodes: for each group the name and all parameters, defaults included: config.yaml.
-        choices: group -> what a user typed for it, where that is not the component's name.
+        nodes: for each group the name and all parameters, defaults included; under `lists` those of the components that
+            lists name, under `choices` what was typed where it is not the component's name: config.yaml.
+        lists: parameter of the experiment -> name -> the component that it names.
     """
 
     dataset: Any
@@ -37,32 +45,51 @@ class Settings:
     experiment: Any
     run: RunParams
     nodes: Nodes
-    choices: dict[str, str] = field(default_factory=dict)
+    lists: dict[str, dict[str, Listed]] = field(default_factory=dict)
 
     def choice_name(self, group: str) -> str:
-        """What a user types for a group: `hc` of `attack=hc`, which makes a `hot_cold`; its name where that is unknown."""
-        return self.choices.get(group, str(self.nodes[group]["name"]))
+        """What a user types for a group: `hc` of `attack=hc`, which makes a `hot_cold`."""
+        return str(self.nodes.get(CHOICES, {}).get(group, self.nodes[group]["name"]))
 
-    @property
+    @cached_property
+    def versions(self) -> dict[str, int]:
+        """Place -> version of the components whose version is not 1."""
+        return component_versions(self.nodes)
+
+    @cached_property
     def digest(self) -> str:
-        """Digest of what determines the results: every group, and of `run` the seed, preset and precision."""
-        run = {key: self.nodes["run"][key] for key in ("seed", "preset", "precision", "accuracy_images")}
-        return sha256(canonical({**self.nodes, "run": run}))
+        """Digest of what determines the results: the components that are used, their versions, seed and precision."""
+        return configuration_digest(self.nodes, self.versions)
+
+    def variant(self, nodes: Mapping[str, Mapping[str, Any]]) -> Settings:
+        """These settings with the nodes of some groups replaced, such as those of a `Listed` model.
+
+        Raises:
+            ConfigError: they do not go together.
+        """
+        return resolve({**self.nodes, **nodes}, check=False)
 
 
 def resolve(
-    config: Mapping[str, Any], explicit: frozenset[str] = frozenset(), choices: Mapping[str, str] | None = None
+    config: Mapping[str, Any],
+    explicit: frozenset[str] = frozenset(),
+    choices: Mapping[str, str] | None = None,
+    compose_choice: ComposeChoice = packaged_choice,
+    check: bool = True,
 ) -> Settings:
-    """Check a composed configuration and build its components.
+    """Check a configuration, composed or archived, and build its components.
 
     Args:
-        config: one mapping per group, each with a `name` (but `run`).
+        config: one mapping per group, each with a `name` (but `run`); an archived one also has `lists` and `choices`.
         explicit: the dotted keys and group names that the user set; presets leave those alone.
-        choices: group -> the YAML file or component that was chosen, for messages; nothing is archived of it.
+        choices: group -> the YAML file or component that was chosen.
+        compose_choice: gives the nodes of the names in lists, where the configuration is not an archived one.
+        check: whether the experiment is asked if its components go together, and listed models whether they fit the data.
 
     Raises:
         ConfigError: anything unknown, missing, of a wrong type or out of range.
     """
+    config = renamed_keys(config)
     nodes = checked_nodes(config)
     run: RunParams = construct(RunParams, nodes["run"], "run")
     experiment_class = components.REGISTRIES["experiment"].load(str(nodes["experiment"]["name"]))
@@ -73,12 +100,35 @@ def resolve(
         if group == "recipe":
             presets = experiment_class.presets(run.preset, built["dataset"], built["model"])
             apply_presets(nodes, presets, explicit)
-        built[group], nodes[group] = build_component(group, nodes[group])
+        built[group], nodes[group] = build_component(group, nodes[group], compose_choice)
     nodes["run"] = archived_parameters(run)
-    chosen = {group: name for group, name in (choices or {}).items() if f"{group}.name" not in explicit}
-    settings = Settings(**built, run=run, nodes=nodes, choices=chosen)
-    settings.experiment.check(settings)
+    lists = listed_components(nodes, experiment_class.Params, config.get(LISTS, {}), compose_choice)
+    typed = config.get(CHOICES, {}) if choices is None else choices
+    add_choices(nodes, {group: name for group, name in typed.items() if f"{group}.name" not in explicit})
+    settings = Settings(**built, run=run, nodes=nodes, lists=lists)
+    if check:
+        check_listed_models(settings)
+        settings.experiment.check(settings)
     return settings
+
+
+def check_listed_models(settings: Settings) -> None:
+    """Refuse lists of models with one that does not take the dataset's images, or has other classes.
+
+    Raises:
+        ConfigError: names the list and the model.
+    """
+    dataset = settings.dataset
+    for parameter, entries in settings.lists.items():
+        for name, listed in entries.items():
+            if "model" not in listed.nodes or not hasattr(dataset, "shape"):
+                continue
+            try:
+                shape = dataset.shape(getattr(settings.model, "shape", None))
+                other = settings.variant(listed.nodes)
+                check_compatibility(settings.nodes["dataset"]["name"], shape, dataset.class_count, other)
+            except AdvlabError as error:
+                raise ConfigError(f"experiment.{parameter}={name}: {error}") from error
 
 
 def checked_nodes(config: Mapping[str, Any]) -> Nodes:
@@ -88,7 +138,7 @@ def checked_nodes(config: Mapping[str, Any]) -> Nodes:
         ConfigError: an unknown group, one that is no mapping, or one without a name.
     """
     for key in config:
-        if key not in GROUPS:
+        if key not in (*GROUPS, LISTS, CHOICES):
             raise ConfigError(f"{key}: there is no such key. {suggest(str(key), GROUPS)}")
     nodes = {}
     for group in GROUPS:
@@ -132,34 +182,3 @@ def apply_presets(nodes: Nodes, presets: Mapping[str, Any], explicit: frozenset[
         group, _, key = dotted_key.partition(".")
         if dotted_key not in explicit and nodes[group].get("name") != "none":
             nodes[group][key] = value
-
-
-def build_component(group: str, node: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The component of a group, and its name with all parameters, as they are archived.
-
-    Raises:
-        ConfigError: an unknown name, or keys and values that it does not take.
-    """
-    component = components.REGISTRIES[group].load(component_name(group, node))
-    options = {key: value for key, value in node.items() if key != "name" or "name" in parameters(component)}
-    if group == "experiment":
-        built = component(construct(component.Params, options, group))
-        options = archived_parameters(built.params)
-    else:
-        built = construct(component, options, group)
-        options = archived_parameters(built) or options
-    return built, {"name": str(node["name"]), **options}
-
-
-def component_name(group: str, node: Mapping[str, Any]) -> str:
-    """The registered name of a node: its `name`, but every recipe, whatever it is called, is a `recipe`."""
-    return "recipe" if group == "recipe" and node["name"] != "none" else str(node["name"])
-
-
-def archived_parameters(component: Any) -> dict[str, Any]:
-    """A component's parameters as a plain mapping, defaults included; empty for what is no dataclass."""
-    if hasattr(component, "archived"):  # a plug-in's, whose factory is code and not archived
-        return dict(component.archived())
-    if not dataclasses.is_dataclass(component) or isinstance(component, type):
-        return {}
-    return {f.name: getattr(component, f.name) for f in dataclasses.fields(component) if f.init}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
+from advlab.config.settings import Settings
 from advlab.data.images import ImageData
-from advlab.lab.context import Context
+from advlab.lab.network_context import NetworkContext
 from advlab.models.classifier import frozen
 from advlab.models.forward import Forward
 from advlab.probes.selection import Predictions, predict
+from advlab.store.artifacts import ArtifactStore
 
 log = logging.getLogger(__name__)
 
@@ -16,8 +19,15 @@ log = logging.getLogger(__name__)
 class NetworkPredictions:
     """The network's predictions on the first images of the order; called with how many are wanted."""
 
-    def __init__(self, ctx: Context, forward: Forward, data: ImageData) -> None:
-        self._run, self._artifacts, self._report_progress = ctx.settings.run, ctx.artifacts, ctx.report_progress
+    def __init__(
+        self,
+        settings: Settings,
+        artifacts: ArtifactStore,
+        report_progress: Callable[[str, int, int], None],
+        forward: Forward,
+        data: ImageData,
+    ) -> None:
+        self._run, self._artifacts, self._report_progress = settings.run, artifacts, report_progress
         self._forward, self._data = forward, data
 
     def __call__(self, count: int) -> Predictions:
@@ -30,11 +40,8 @@ class NetworkPredictions:
             )  # fmt: skip
 
 
-def report_accuracy(ctx: Context) -> None:
+def report_accuracy(ctx: NetworkContext) -> None:
     """Print the clean accuracy beside the one that the recipe is known to reach, and keep both for the manifest."""
-    assert ctx.predictions is not None
-    assert ctx.classifier is not None
-    assert ctx.data is not None
     predictions = ctx.predictions(ctx.settings.run.accuracy_images)
     images, correct = len(predictions.correct), int(predictions.correct.sum())
     accuracy = correct / images

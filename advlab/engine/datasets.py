@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from advlab.config.compatibility import check_compatibility
 from advlab.config.settings import Settings
 from advlab.data.source import LoadOptions
-from advlab.engine.compatibility import check_compatibility
 from advlab.store.artifacts import ArtifactStore
 
 

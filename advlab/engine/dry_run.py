@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from advlab.lab.context import Context
+from advlab.engine.stages import plan_stages, stage_key
+from advlab.lab.network_context import NetworkContext
+from advlab.lab.run_context import RunContext
 
 
-def dry_run_text(ctx: Context) -> str:
+def dry_run_text(ctx: RunContext) -> str:
     """The plan as lines; one forward is counted and one batch is timed, nothing is written."""
     settings, experiment = ctx.settings, ctx.settings.experiment
     ctx.prepared = experiment.prepare(ctx)
-    cost = experiment.cost(ctx)
     cells = experiment.cells(ctx)
+    plan_stages(ctx)
+    stage_lines, cost = [], experiment.cost(ctx)
+    for stage in ctx.stages.values():
+        kept = ctx.artifacts.find(stage.kind, stage_key(ctx, stage.id)) is not None
+        cost = cost if kept else cost + stage.cost
+        passes = f"{stage.cost.forwards:,} forwards, {stage.cost.backwards:,} backwards"
+        stage_lines.append(f"  stage      {stage.id}: {'kept from before' if kept else passes}")
     lines = [
         f"plan of {experiment.name} ({experiment.paper}), preset {settings.run.preset}",
         f"  cells      {len(cells)}",
+        *stage_lines,
         f"  forwards   {cost.forwards:,} images",
         f"  backwards  {cost.backwards:,} images",
     ]
-    if ctx.forward is None:
+    if not isinstance(ctx, NetworkContext):
         return "\n".join([*lines, "nothing was written"])
     from advlab.engine.network_cost import network_cost_lines  # loads torch, which an experiment may do without
 

@@ -9,41 +9,45 @@ from typing import Any
 
 from advlab.config.settings import Settings
 from advlab.engine.provenance import git_state, job_id, peak_memory, versions
-from advlab.lab.context import Context
+from advlab.engine.tally import Tally
+from advlab.lab.data_context import DeviceContext
+from advlab.lab.network_context import NetworkContext
+from advlab.lab.run_context import RunContext
 from advlab.store.names import run_label
 from advlab.store.run_directory import RunDirectory
 from advlab.store.sealed import write_sealed
 
 
 def complete_manifest(
-    ctx: Context, *, rows: int, cells: int, nonfinite: dict[str, Any], seconds: float
+    ctx: RunContext, tally: Tally, *, rows: int, cells: int, nonfinite: dict[str, Any], seconds: float
 ) -> dict[str, Any]:
     """What the manifest of a complete run says, but for the digests of the files.
 
     Args:
         ctx: of the run.
+        tally: what setup and units have computed.
         rows: of the table.
         cells: of the plan.
         nonfinite: how many scores are not finite, and where.
         seconds: since the run began.
     """
-    settings, experiment, forward, counts = ctx.settings, ctx.settings.experiment, ctx.forward, ctx.counts
+    settings, experiment = ctx.settings, ctx.settings.experiment
     return {
         "status": "complete", "experiment": experiment.name, "paper": experiment.paper, "label": run_label(settings.nodes),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]], "digest": settings.digest, "config": settings.nodes,
-        **ctx.facts, "execution": asdict(ctx.execution) if ctx.execution else {},
+        **ctx.facts, "execution": asdict(ctx.execution) if isinstance(ctx, NetworkContext) else {},
         "rows": rows, "cells": cells, "nonfinite": nonfinite, "seconds": round(seconds, 3),
-        "forwards": (forward.images if forward else 0) + counts.forwards, "backwards": counts.backwards,
-        "attacked": {"images": counts.images, "seconds": round(counts.seconds, 6), **counts.facts},
-        "batch_halvings": forward.halvings if forward else [],
+        "forwards": tally.forwards, "backwards": tally.backwards,
+        "attacked": {"images": tally.images, "seconds": round(tally.seconds, 6), **tally.facts},
+        "batch_halvings": list(tally.halvings),
         "peak_memory_bytes": {"host": peak_memory(), "device": device_memory(ctx)},
         "versions": versions(), "git": git_state(), "job": job_id(),
     }  # fmt: skip
 
 
-def device_memory(ctx: Context) -> int:
+def device_memory(ctx: RunContext) -> int:
     """Most bytes that the run has taken on its device; 0 for the CPU and for a run without torch."""
-    if not ctx.settings.experiment.torch:
+    if not isinstance(ctx, DeviceContext):
         return 0
     from advlab.engine.device import peak_device_memory  # loads torch
 

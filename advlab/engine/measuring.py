@@ -1,38 +1,94 @@
-"""The loop over the cells: those on disk are read, the others are measured and written one by one."""
+"""The loop over the units: what is on disk is read, the stages and cells that are missing are made and written one by one."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from advlab.engine.interrupts import Interrupts
-from advlab.engine.setup import measurement_mode
-from advlab.errors import MeasurementError, ResultError
+from advlab.engine.plan import check_versions
+from advlab.engine.stages import keep_stage
+from advlab.engine.tally import Tally
+from advlab.engine.units import CELL, STAGE, UnitResult, work
+from advlab.errors import AdvlabError, MeasurementError, ResultError
 from advlab.lab.cells import Cell
-from advlab.lab.context import Context
+from advlab.lab.run_context import RunContext
 from advlab.progress import Progress
+from advlab.store.artifacts import Arrays
 from advlab.store.run_directory import RunDirectory
 
 log = logging.getLogger(__name__)
 
 
-def measure_cells(directory: RunDirectory, ctx: Context, cells: list[Cell], interrupts: Interrupts) -> list[Any]:
-    """The rows of all cells, in their order; what is measured is on disk before the next cell begins."""
-    experiment = ctx.settings.experiment
-    rows_of = finished_cells(directory, cells, experiment.Row)
-    if rows_of:
-        log.info("%d of %d cells are measured already", len(rows_of), len(cells))
-    ctx.facts["cells_resumed"] = len(rows_of)
-    with Progress(experiment.name, len(cells), len(rows_of)) as progress, measurement_mode(ctx):
-        for cell in cells:
-            if cell.id in rows_of:
-                continue
-            rows = experiment.measure(ctx, cell)
-            with interrupts.shield():
-                directory.write_cell(cell.id, rows, experiment.Row)
-            rows_of[cell.id] = rows
-            progress.update(len(rows_of))
-    return [row for cell in cells for row in rows_of[cell.id]]
+class Measuring:
+    """Makes the missing stages and cells of one run.
+
+    Args:
+        directory: of the run.
+        ctx: its context.
+        plan: as it is on disk.
+        interrupts: holds signals back while a file is written.
+
+    Attributes:
+        tally: what setup and units have computed.
+    """
+
+    def __init__(
+        self, directory: RunDirectory, ctx: RunContext, plan: Mapping[str, Any], interrupts: Interrupts
+    ) -> None:
+        self.directory, self.ctx, self.plan, self.interrupts = directory, ctx, plan, interrupts
+        self.tally = Tally.of(ctx)
+        self._ready: set[str] = set()  # stages that are in the cache
+
+    def rows(self, cells: list[Cell]) -> list[Any]:
+        """The rows of all cells, in their order; what is measured is on disk before the next unit begins."""
+        experiment = self.ctx.settings.experiment
+        rows_of = finished_cells(self.directory, cells, experiment.Row)
+        missing = [cell for cell in cells if cell.id not in rows_of]
+        if rows_of:
+            log.info("%d of %d cells are measured already", len(rows_of), len(cells))
+        self.ctx.facts["cells_resumed"] = len(rows_of)
+        if missing:
+            check_versions(self.plan, self.ctx.settings)
+        with Progress(experiment.name, len(cells), len(rows_of)) as progress:
+            for cell in missing:
+                for stage_id in cell.stages:
+                    self.make_stage(stage_id)
+                result = self._unit(CELL, cell.id)
+                with self.interrupts.shield():
+                    self.directory.write_cell(cell.id, result.rows, experiment.Row)
+                rows_of[cell.id] = result.rows
+                progress.update(len(rows_of))
+        return [row for cell in cells for row in rows_of[cell.id]]
+
+    def make_stage(self, stage_id: str) -> None:
+        """Make sure that a stage is in the cache, after those that it needs.
+
+        A cache that cannot be written costs other runs the work, and this one nothing: it is a warning.
+        """
+        if stage_id in self._ready:
+            return
+        for needed in self.ctx.stages[stage_id].stages:
+            self.make_stage(needed)
+        keep_stage(self.ctx, stage_id, lambda: self._made(stage_id))
+        self._ready.add(stage_id)
+
+    def _made(self, stage_id: str) -> tuple[Arrays, Mapping[str, Any]]:
+        result = self._unit(STAGE, stage_id)
+        return result.arrays, result.facts
+
+    def _unit(self, kind: str, unit_id: str) -> UnitResult:
+        """Carry out one unit, and say which one it was if that fails."""
+        try:
+            result = work(self.ctx.settings.nodes, self.plan, f"{kind}:{unit_id}")
+        except AdvlabError:
+            raise
+        except Exception:
+            log.error("the %s %s failed", kind, unit_id)
+            raise
+        self.tally += result.tally
+        return result
 
 
 def finished_cells(directory: RunDirectory, cells: list[Cell], row_type: type) -> dict[str, list[Any]]:

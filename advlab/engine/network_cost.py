@@ -10,19 +10,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from advlab.data.images import ImageData
 from advlab.lab.cells import Cost
-from advlab.lab.context import Context
+from advlab.lab.network_context import NetworkContext
 from advlab.models.classifier import Classifier, frozen
 from advlab.models.fastest_batch import throughput
 from advlab.models.forward import Execution, Forward
 
 
-def network_cost_lines(ctx: Context, cost: Cost) -> list[str]:
-    """The lines of a dry run about network, device and data, for a context that has a network."""
+def network_cost_lines(ctx: NetworkContext, cost: Cost) -> list[str]:
+    """The lines of a dry run about network, device and data."""
     forward, classifier, execution, data = ctx.forward, ctx.classifier, ctx.execution, ctx.data
-    assert forward is not None
-    assert classifier is not None
-    assert execution is not None
-    assert data is not None
     flops, images_per_second = flops_and_speed(forward)
     # a backward with respect to the input costs about one forward, with the forward before it two
     passes = cost.forwards + 2 * cost.backwards

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
+from advlab.config.compatibility import check_compatibility
 from advlab.config.settings import Settings
 from advlab.data.images import ImageData
-from advlab.engine.compatibility import check_compatibility
 from advlab.engine.datasets import load_dataset
 from advlab.lab.network_loading import LoadedNetwork, load_classifier
 from advlab.models.forward import Execution, Forward

@@ -8,7 +8,7 @@ from typing import Any
 
 from advlab.config.settings import Settings
 from advlab.engine.interrupts import Interrupts
-from advlab.lab.context import Context
+from advlab.engine.tally import Tally
 from advlab.statistics.claims import Claim, claims_text
 from advlab.store.atomic import write_atomic
 from advlab.store.names import run_label
@@ -56,13 +56,13 @@ def write_outputs(directory: RunDirectory, settings: Settings, rows: list[Any], 
     return Outputs(claims, numbers, [*files, *figures], figures)
 
 
-def print_outputs(outputs: Outputs, ctx: Context) -> None:
+def print_outputs(outputs: Outputs, settings: Settings, tally: Tally) -> None:
     """Print the numbers, the verdicts and where the figure is."""
-    experiment, numbers, counts = ctx.settings.experiment, outputs.numbers, ctx.counts
-    print(f"{experiment.title} ({experiment.paper}), {run_label(ctx.settings.nodes)}:")
+    experiment, numbers = settings.experiment, outputs.numbers
+    print(f"{experiment.title} ({experiment.paper}), {run_label(settings.nodes)}:")
     if numbers is not None:
-        if counts.images and numbers["run"].is_unique:  # not in summary.csv, which a resumed run repeats to the byte
-            numbers["seconds_per_image"] = counts.seconds / counts.images
+        if tally.images and numbers["run"].is_unique:  # not in summary.csv, which a resumed run repeats to the byte
+            numbers["seconds_per_image"] = tally.seconds / tally.images
         print(frame_text(numbers))
     if outputs.claims:
         print(claims_text(outputs.claims))

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import yaml
 
-from advlab.config.settings import Settings
+from advlab.config.identity import Nodes, configuration_digest, named_components
+from advlab.config.settings import Settings, resolve
 from advlab.engine.provenance import job_id
+from advlab.engine.stages import plan_stages, stage_digests
 from advlab.errors import ResultError
 from advlab.lab.cells import Cell
-from advlab.lab.context import Context
+from advlab.lab.network_context import NetworkContext
+from advlab.lab.run_context import RunContext
 from advlab.store.atomic import write_atomic
 from advlab.store.run_directory import RunDirectory
 from advlab.store.sealed import canonical, write_sealed
@@ -28,7 +32,8 @@ def plan_to_resume(directory: RunDirectory, settings: Settings) -> dict[str, Any
         ResultError: the plan is damaged, or was made from another configuration.
     """
     plan = directory.plan()
-    if plan["digest"] != settings.digest:
+    planned, _ = planned_configuration(plan)
+    if configuration_digest(planned, {}) != configuration_digest(settings.nodes, {}):
         raise ResultError(
             f"{directory.path}: the configuration is not the one that its plan.json was made from: one of them was changed"
         )
@@ -40,11 +45,48 @@ def plan_to_resume(directory: RunDirectory, settings: Settings) -> dict[str, Any
     return plan
 
 
-def planned_cells(ctx: Context, plan: dict[str, Any] | None) -> list[Cell]:
-    """The cells of the run; `ctx.prepared` is set on the way, from the plan when there is one.
+def planned_configuration(plan: Mapping[str, Any]) -> tuple[Nodes, dict[str, int]]:
+    """The nodes of a plan as today's version archives them, and the versions of the components that it began with.
 
     Raises:
-        ResultError: the plan names other cells than the experiment makes now.
+        ConfigError: a component of it is not there, or takes other parameters now.
+    """
+    nodes = plan["config"]
+    settings = resolve(nodes, frozenset(f"{group}.{key}" for group, node in nodes.items() for key in node))
+    if "versions" in plan:
+        return settings.nodes, plan["versions"]
+    # version 0.1 kept the versions of attacks alone, in what the experiment prepared
+    version = max(plan["prepared"].get("attack_versions", {}).values(), default=1)
+    attacks = [named.place for named in named_components(settings.nodes) if named.group == "attack"]
+    return settings.nodes, dict.fromkeys(attacks, version) if version != 1 else {}
+
+
+def planned_digest(plan: Mapping[str, Any]) -> str:
+    """The digest of a plan by today's rules; see `planned_configuration` for what it raises."""
+    return configuration_digest(*planned_configuration(plan))
+
+
+def check_versions(plan: Mapping[str, Any], settings: Settings) -> None:
+    """Refuse to measure more of a run that other versions of its components began: its rows would not be of one kind.
+
+    Raises:
+        ResultError: names the component and both versions.
+    """
+    _, begun = planned_configuration(plan)
+    for place, group, node in named_components(settings.nodes):
+        version, today = begun.get(place, 1), settings.versions.get(place, 1)
+        if version != today:
+            raise ResultError(
+                f"the run was begun with another version of the {group} {node['name']} ({version}, it is {today} now), which "
+                "gives other results: start a new run"
+            )
+
+
+def planned_cells(ctx: RunContext, plan: dict[str, Any] | None) -> list[Cell]:
+    """The cells of the run; `ctx.stages` and `ctx.prepared` are set on the way, from the plan when there is one.
+
+    Raises:
+        ResultError: the plan names other cells or stages than the experiment makes now.
     """
     experiment = ctx.settings.experiment
     # through JSON also when it is new, so that a resumed run sees the same
@@ -53,23 +95,26 @@ def planned_cells(ctx: Context, plan: dict[str, Any] | None) -> list[Cell]:
     ids = [cell.id for cell in cells]
     if len(set(ids)) < len(ids):
         raise ValueError(f"{experiment.name}: the ids of the cells are not unique")
-    if plan is not None and ids != plan["cells"]:
+    plan_stages(ctx)
+    if plan is not None and (ids != plan["cells"] or plan.get("stages", {}) != stage_digests(ctx)):
         raise ResultError(
-            "the plan names other cells than this version of advlab makes: start a new run without run.resume"
+            "the plan names other cells or stages than this version of advlab makes: start a new run without run.resume"
         )
     return cells
 
 
-def write_plan(directory: RunDirectory, ctx: Context, cells: list[Cell]) -> None:
+def write_plan(directory: RunDirectory, ctx: RunContext, cells: list[Cell]) -> None:
     """Write config.yaml and plan.json of a new run."""
     settings = ctx.settings
     write_config(directory, settings.nodes)
     write_sealed(
         directory.plan_path,
         {
-            "digest": settings.digest, "experiment": settings.experiment.name, "config": settings.nodes,
-            "cells": [cell.id for cell in cells], "prepared": ctx.prepared, "device": str(ctx.device or "cpu"),
-            "job": job_id(), "execution": asdict(ctx.execution) if ctx.execution else {},
+            "digest": settings.digest, "versions": settings.versions,
+            "experiment": settings.experiment.name, "config": settings.nodes,
+            "cells": [cell.id for cell in cells], "stages": stage_digests(ctx),
+            "prepared": ctx.prepared, "device": ctx.facts["device"],
+            "job": job_id(), "execution": asdict(ctx.execution) if isinstance(ctx, NetworkContext) else {},
             "weights": ctx.facts.get("model", {}).get("weights", ""),
             "data": ctx.facts.get("dataset", {}).get("digest", ""),
         },

@@ -7,8 +7,9 @@ import os
 import shlex
 
 from advlab.config.settings import Settings
+from advlab.engine.plan import planned_digest
 from advlab.engine.provenance import job_id, requeued
-from advlab.errors import ResultError
+from advlab.errors import ConfigError, ResultError
 from advlab.plugins.loading import VARIABLE
 from advlab.store.run_directory import RunDirectory
 from advlab.store.run_versions import versions_folder
@@ -34,7 +35,10 @@ def directory_to_resume(settings: Settings) -> RunDirectory | None:
         except ResultError as error:
             log.warning("%s; %s is passed over", error, version.path)
             continue
-        if plan["digest"] != settings.digest:
+        try:
+            if planned_digest(plan) != settings.digest:
+                continue
+        except ConfigError:  # of a component that is not there any more
             continue
         if not settings.run.resume and plan["job"] != job:
             continue

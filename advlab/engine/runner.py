@@ -15,14 +15,15 @@ from advlab.engine.dry_run import dry_run_text
 from advlab.engine.interrupts import Interrupts
 from advlab.engine.logs import RunLog
 from advlab.engine.manifest import complete_manifest, write_ended_manifest
-from advlab.engine.measuring import count_nonfinite, measure_cells
+from advlab.engine.measuring import Measuring, count_nonfinite
 from advlab.engine.outputs import print_outputs, write_outputs
 from advlab.engine.plan import plan_to_resume, planned_cells, write_plan
 from advlab.engine.resumption import directory_to_resume, nothing_left_to_do, resume_command
 from advlab.engine.setup import build_context
+from advlab.engine.units import forget_prepared, keep_prepared
 from advlab.errors import AdvlabError, Interrupted
 from advlab.lab.cells import Cell
-from advlab.lab.context import Context
+from advlab.lab.run_context import RunContext
 from advlab.progress import TaskProgress
 from advlab.statistics.claims import Claim
 from advlab.store.run_directory import RunDirectory
@@ -99,7 +100,7 @@ class Runner:
 
     def _begin(
         self, existing: RunDirectory | None, locks: contextlib.ExitStack
-    ) -> tuple[RunDirectory, Context, list[Cell]]:
+    ) -> tuple[RunDirectory, RunContext, list[Cell]]:
         """The locked directory, the context and the planned cells."""
         report_progress = TaskProgress()
         try:
@@ -120,7 +121,7 @@ class Runner:
         finally:
             report_progress.close()
 
-    def _new_directory(self, ctx: Context, cells: list[Cell], locks: contextlib.ExitStack) -> RunDirectory:
+    def _new_directory(self, ctx: RunContext, cells: list[Cell], locks: contextlib.ExitStack) -> RunDirectory:
         """The next version, locked, with its configuration and plan."""
         folder = versions_folder(self.settings.run.path("output_root"), self.settings.nodes)
         with self.interrupts.shield():
@@ -129,16 +130,24 @@ class Runner:
             write_plan(directory, ctx, cells)
         return directory
 
-    def _measure_and_write(self, directory: RunDirectory, ctx: Context, cells: list[Cell]) -> RunOutcome:
-        rows = measure_cells(directory, ctx, cells, self.interrupts)
+    def _measure_and_write(self, directory: RunDirectory, ctx: RunContext, cells: list[Cell]) -> RunOutcome:
+        plan = directory.plan()
+        keep_prepared(plan, ctx, cells)
+        try:
+            measuring = Measuring(directory, ctx, plan, self.interrupts)
+            rows = measuring.rows(cells)
+        finally:
+            forget_prepared(plan)
         nonfinite = count_nonfinite(rows, self.settings.run.max_nonfinite)
         outputs = write_outputs(directory, self.settings, rows, self.interrupts)
         with self.interrupts.shield():
             seconds = time.perf_counter() - self.started
-            manifest = complete_manifest(ctx, rows=len(rows), cells=len(cells), nonfinite=nonfinite, seconds=seconds)
+            manifest = complete_manifest(
+                ctx, measuring.tally, rows=len(rows), cells=len(cells), nonfinite=nonfinite, seconds=seconds
+            )
             directory.write_manifest(manifest, outputs.files)
         log.info("%d rows in %s", len(rows), directory.table_path)
-        print_outputs(outputs, ctx)
+        print_outputs(outputs, self.settings, measuring.tally)
         return RunOutcome("complete", directory.path, outputs.claims)
 
     def _end(self, directory: RunDirectory, status: str, reason: str) -> None:

@@ -6,14 +6,17 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
+from advlab.config.migrations import key_of_today
 from advlab.config.settings import Settings
-from advlab.lab.context import Context
+from advlab.lab.data_context import DeviceContext
+from advlab.lab.network_context import NetworkContext
+from advlab.lab.run_context import RunContext
 from advlab.store.artifacts import ArtifactStore
 
 ReportProgress = Callable[[str, int, int], None]  # title, steps done, steps in all
 
 
-def build_context(settings: Settings, plan: dict[str, Any] | None, report_progress: ReportProgress) -> Context:
+def build_context(settings: Settings, plan: dict[str, Any] | None, report_progress: ReportProgress) -> RunContext:
     """Everything that is loaded, trained, tuned and predicted before the first cell.
 
     Args:
@@ -24,19 +27,25 @@ def build_context(settings: Settings, plan: dict[str, Any] | None, report_progre
     Raises:
         AdvlabError: what cannot be loaded, and the remedy; or data or weights are not those of the plan.
     """
-    artifacts = ArtifactStore(settings.run.path("cache_root"), writes=not settings.run.dry)
-    if not settings.experiment.torch:
-        no_device: Any = None  # an experiment that runs without torch asks for none
-        return Context(settings, artifacts, no_device, report_progress, facts={"device": "cpu"})
+    root, writes = settings.run.path("cache_root"), not settings.run.dry
+    artifacts = ArtifactStore(root, writes=writes, key_of_today=key_of_today)
+    if needs_numpy_alone(settings):
+        facts = {"device": "cpu"}
+        return RunContext(settings=settings, artifacts=artifacts, report_progress=report_progress, facts=facts)
     from advlab.engine.torch_setup import build_torch_context
 
     return build_torch_context(settings, artifacts, plan, report_progress)
 
 
-def measurement_mode(ctx: Context) -> contextlib.AbstractContextManager[object]:
-    """What holds while cells are measured: the network is frozen, and torch records no gradients unless they are taken."""
-    if not ctx.settings.experiment.torch:
-        return contextlib.nullcontext()
-    from advlab.engine.torch_setup import torch_measurement_mode
+def needs_numpy_alone(settings: Settings) -> bool:
+    """Whether torch is not loaded for the run."""
+    return not issubclass(settings.experiment.context_type(), DeviceContext)
 
-    return torch_measurement_mode(ctx)
+
+def measurement_mode(ctx: RunContext) -> contextlib.AbstractContextManager[object]:
+    """What holds while units are measured: the network is in evaluation mode, and its parameters take no gradients."""
+    if not isinstance(ctx, NetworkContext):
+        return contextlib.nullcontext()
+    from advlab.models.classifier import frozen  # loads torch
+
+    return frozen(ctx.classifier)

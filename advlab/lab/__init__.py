@@ -1,8 +1,23 @@
-"""What an experiment is and what it is handed: the base class, cells, the context, loading of networks."""
+"""What an experiment is and what it is handed: the base class, stages and cells, contexts, loading of networks."""
 
-from advlab.lab.cells import Cell, Cost
-from advlab.lab.context import Context
+from advlab.config.lists import ChoicesOf
+from advlab.lab.cells import Cell, Cost, Stage
+from advlab.lab.data_context import DataContext, DeviceContext
 from advlab.lab.experiment import Experiment, Figure
+from advlab.lab.network_context import NetworkContext
+from advlab.lab.run_context import RunContext
 from advlab.store.tables import Frame
 
-__all__ = ["Cell", "Context", "Cost", "Experiment", "Figure", "Frame"]
+__all__ = [
+    "Cell",
+    "ChoicesOf",
+    "Cost",
+    "DataContext",
+    "DeviceContext",
+    "Experiment",
+    "Figure",
+    "Frame",
+    "NetworkContext",
+    "RunContext",
+    "Stage",
+]

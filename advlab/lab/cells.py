@@ -1,18 +1,49 @@
-"""Units of work of an experiment, and what they cost."""
+"""Units of work of an experiment, stages and cells, and what they cost."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from advlab.store.artifacts import Arrays
+
+
+def check_id(kind: str, text: str) -> None:
+    """Refuse an id that is no plain file name.
+
+    Raises:
+        ValueError: it is empty, begins with a dot or has other characters.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", text):
+        raise ValueError(f"the id of a {kind} must be letters, digits, '-', '_' and '.', got {text!r}")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a unit or a run will take, for the dry plan: forwards and backwards, in images."""
+
+    forwards: int = 0
+    backwards: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.forwards + other.forwards, self.backwards + other.backwards)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """An independent unit of work: a stable id (letters, digits, '-', '_', '.') and what `measure` needs to know."""
+    """An independent unit of work: a stable id (letters, digits, '-', '_', '.') and what `measure` needs to know.
+
+    Attributes:
+        id: names its file.
+        payload: what `measure` is told.
+        stages: ids of the stages that it needs; `ctx.stage(id)` gives what they made.
+    """
 
     id: str
     payload: dict[str, Any] = field(default_factory=dict)
+    stages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse an id that is no plain file name.
@@ -20,13 +51,36 @@ class Cell:
         Raises:
             ValueError: it is empty, begins with a dot or has other characters.
         """
-        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", self.id):
-            raise ValueError(f"the id of a cell must be letters, digits, '-', '_' and '.', got {self.id!r}")
+        check_id("cell", self.id)
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a run will take, for the dry plan: forwards and backwards, in images."""
+class Stage:
+    """An expensive intermediate result that cells share, kept as an artifact: made once, also for other runs.
 
-    forwards: int = 0
-    backwards: int = 0
+    Attributes:
+        id: what cells call it.
+        key: everything that determines it (`ctx.key(...)`), and nothing else. Stages of the same kind and key, of whatever
+            run or experiment, are one artifact.
+        make: gives its arrays and its small facts (plain JSON); called when the cache has none.
+        cost: of making it.
+        kind: the folder of the cache; stages with other arrays or another algorithm have another kind, or another
+            `version` in their key.
+        stages: ids of stages that it needs itself; their keys are part of its own.
+    """
+
+    id: str
+    key: Mapping[str, Any]
+    make: Callable[[], tuple[Arrays, Mapping[str, Any]]]
+    cost: Cost = Cost()
+    kind: str = "stage"
+    stages: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse an id or a kind that is no plain file name.
+
+        Raises:
+            ValueError: it is empty, begins with a dot or has other characters.
+        """
+        check_id("stage", self.id)
+        check_id("stage's kind", self.kind)

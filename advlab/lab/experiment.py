@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import typing
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from advlab.config.settings import Settings
-from advlab.lab.cells import Cell, Cost
-from advlab.lab.context import Context
+from advlab.lab.cells import Cell, Cost, Stage
+from advlab.lab.data_context import DataContext, DeviceContext
+from advlab.lab.network_context import NetworkContext
+from advlab.lab.run_context import RunContext
 from advlab.statistics import Claim
 from advlab.store.tables import Frame
 
@@ -21,18 +24,25 @@ else:  # matplotlib takes half a second to import, and an experiment is listed a
 __all__ = ["Experiment", "Figure"]
 
 
+C = TypeVar("C", bound=RunContext)
+
+
 class Measurement(Protocol):
     """What a module `<figure>_measure` offers: `measure`, and `prepare` where the experiment's own calls it."""
 
-    def prepare(self, experiment: Any, ctx: Context) -> dict[str, Any]:
+    def prepare(self, experiment: Any, ctx: Any) -> dict[str, Any]:
         """As `Experiment.prepare`."""
 
-    def measure(self, experiment: Any, ctx: Context, cell: Cell) -> list[Any]:
+    def measure(self, experiment: Any, ctx: Any, cell: Cell) -> list[Any]:
         """As `Experiment.measure`."""
 
 
-class Experiment(ABC):
+class Experiment(ABC, Generic[C]):
     """One figure or table of a paper.
+
+    Its argument says what it is handed: `Experiment[NetworkContext]` measures a network on images,
+    `Experiment[DataContext]` looks at images or trains networks of its own, `Experiment[DeviceContext]` computes with
+    torch on neither, and `Experiment[RunContext]` needs numpy alone: torch is not loaded for it.
 
     A subclass declares the class attributes and the methods below in one module `<figure>.py` under `experiments/`, which
     imports no torch; what needs torch stands beside it in `<figure>_measure.py`. The runner does everything else:
@@ -47,13 +57,10 @@ class Experiment(ABC):
     title: ClassVar[str]
     #: Groups of the configuration that it uses; the others are `none`.
     uses: ClassVar[tuple[str, ...]] = ("dataset", "model", "probe")
-    #: Whether `measure` takes gradients; otherwise it runs under `torch.inference_mode`.
-    gradients: ClassVar[bool] = False
-    #: Whether `measure` trains variants of the run's model; then no network is loaded before.
-    trains: ClassVar[bool] = False
-    #: False: `measure` needs numpy alone; torch is not loaded, and the device is the CPU.
-    torch: ClassVar[bool] = True
-    #: Dataclass of its own parameters, the paper's values as defaults.
+    #: Raised when the same parameters give other rows: a run that another version began is not resumed.
+    version: ClassVar[int] = 1
+    #: Dataclass of its own parameters, the paper's values as defaults. A list of components is a list of their names,
+    #: `Annotated[list[str], ChoicesOf("attack")]`; `ctx.listed` gives the objects.
     Params: ClassVar[type]
     #: Dataclass of one line of the table, identity columns first. Rows with the columns `sample`, `trials` and `nonfinite` say
     #: how many of their scores are NaN or infinite: the runner adds them up, and refuses a run in which too many are.
@@ -61,6 +68,21 @@ class Experiment(ABC):
 
     def __init__(self, params: Any) -> None:
         self.params = params
+
+    @classmethod
+    def context_type(cls) -> type[RunContext]:
+        """The context that it is handed: the argument of `Experiment[...]` among its bases.
+
+        A class that derives from `Experiment` alone is handed what the groups that it uses ask for.
+        """
+        for base in cls.__mro__:
+            for generic in getattr(base, "__orig_bases__", ()):
+                arguments = [a for a in typing.get_args(generic) if isinstance(a, type) and issubclass(a, RunContext)]
+                if arguments:
+                    return arguments[0]
+        if "model" in cls.uses:
+            return NetworkContext
+        return DataContext if "dataset" in cls.uses else DeviceContext
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:
@@ -92,21 +114,25 @@ class Experiment(ABC):
             ConfigError: names the keys and the remedy.
         """
 
-    def prepare(self, ctx: Context) -> dict[str, Any]:
+    def prepare(self, ctx: C) -> dict[str, Any]:
         """Facts that the cells depend on (which samples qualify), as plain JSON; kept in the run's plan."""
         return {}
 
+    def stages(self, ctx: C) -> list[Stage]:
+        """Expensive intermediate results that cells share, each after those that it needs; a function of what `cells` is."""
+        return []
+
     @abstractmethod
-    def cells(self, ctx: Context) -> list[Cell]:
+    def cells(self, ctx: C) -> list[Cell]:
         """The plan: a function of the configuration and of `ctx.prepared` alone, never of batch size or device."""
 
-    def measure(self, ctx: Context, cell: Cell) -> list[Any]:
+    def measure(self, ctx: C, cell: Cell) -> list[Any]:
         """The rows of one cell, batched on the device: by `<figure>_measure.py`, where a class has no `measure` of its own."""
         return self.measurement().measure(self, ctx, cell)
 
     @abstractmethod
-    def cost(self, ctx: Context) -> Cost:
-        """Forwards and backwards of the whole run."""
+    def cost(self, ctx: C) -> Cost:
+        """Forwards and backwards of all cells; stages name their own."""
 
     @abstractmethod
     def claims(self, table: Frame) -> list[Claim]:

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
-from advlab.lab.context import Context
+from advlab.config.identity import essential_parameters
 from advlab.lab.layers import probed_layers
+from advlab.lab.network_context import NetworkContext
 from advlab.models.classifier import frozen
 from advlab.probes.neighbourhood import (
     Neighbourhood,
@@ -38,25 +39,23 @@ ARRAY_NAMES = {
 }
 
 
-def checked_layers(ctx: Context) -> list[str]:
+def checked_layers(ctx: NetworkContext) -> list[str]:
     """The layers that the probe names, after a forward of two empty images has shown that each gives features.
 
     Raises:
         ModelError: one is not there, or gives no tensor with a row an image.
     """
     layers, classifier = probed_layers(ctx), ctx.classifier
-    assert classifier is not None
     with frozen(classifier), torch.no_grad():
         classifier.layer_features(torch.zeros((2, *classifier.shape), device=classifier.device), layers)
     return layers
 
 
-def scores_around(ctx: Context, samples: Sequence[int]) -> Scores:
+def scores_around(ctx: NetworkContext, samples: Sequence[int]) -> Scores:
     """Scores around some samples: from the kept neighbourhood where there is one, else by a sweep.
 
     With `probe.keep` the sweep takes the distances along and keeps them, where the network has a layer of features.
     """
-    assert ctx.classifier is not None
     if ctx.classifier.head:
         if ctx.settings.probe.keep:
             return neighbourhood_of(ctx, samples)
@@ -66,12 +65,12 @@ def scores_around(ctx: Context, samples: Sequence[int]) -> Scores:
     return scores_in_directions(ctx, samples, ctx.draws)
 
 
-def scores_in_directions(ctx: Context, samples: Sequence[int], directions: Directions) -> Scores:
+def scores_in_directions(ctx: NetworkContext, samples: Sequence[int], directions: Directions) -> Scores:
     """Scores around some samples in any directions, by a sweep that is not kept."""
     return sweep_scores(_perturbed_images(ctx, samples, directions))
 
 
-def neighbourhood_of(ctx: Context, samples: Sequence[int]) -> Neighbourhood:
+def neighbourhood_of(ctx: NetworkContext, samples: Sequence[int]) -> Neighbourhood:
     """Scores and distances around some samples, swept once and kept in the artifact cache.
 
     A cache that cannot be written costs the other experiments a sweep of their own, and no result: it is a warning.
@@ -93,28 +92,24 @@ def neighbourhood_of(ctx: Context, samples: Sequence[int]) -> Neighbourhood:
         return _on_device(ctx, made)
 
 
-def _perturbed_images(ctx: Context, samples: Sequence[int], directions: Directions) -> PerturbedImages:
-    assert ctx.forward is not None
-    assert ctx.execution is not None
+def _perturbed_images(ctx: NetworkContext, samples: Sequence[int], directions: Directions) -> PerturbedImages:
     x, labels = ctx.images_and_labels(samples)
     return PerturbedImages(ctx.forward, x, labels, samples, ctx.settings.probe, directions, ctx.execution)
 
 
-def _on_device(ctx: Context, arrays: Arrays) -> Neighbourhood:
+def _on_device(ctx: NetworkContext, arrays: Arrays) -> Neighbourhood:
     device = torch.device("cpu") if ctx.device.type == "mps" else ctx.device  # MPS has no float64
     return Neighbourhood(**{field: torch.from_numpy(arrays[name]).to(device) for field, name in ARRAY_NAMES.items()})
 
 
-def _key(ctx: Context, samples: Sequence[int], layers: list[str]) -> dict[str, Any]:
+def _key(ctx: NetworkContext, samples: Sequence[int], layers: list[str]) -> dict[str, Any]:
     """Everything that decides the numbers, for the key of the artifact."""
     probe, run = ctx.settings.probe, ctx.settings.run
-    assert ctx.data is not None
-    assert ctx.classifier is not None
-    key = {
-        "version": 3, "weights": ctx.weights, "behaviour": ctx.classifier.behaviour,
-        "model": ctx.settings.nodes["model"], "data": ctx.data.digest,
-        "split": f"{ctx.data.name}/{ctx.data.split}", "seed": run.seed, "precision": run.precision,
-        "samples": list(samples), "layers": layers, "radii": probe.radii, "trials": probe.trials, "clip": probe.clip,
-        "readings": [list(reading) for reading in probe.readings], "noise": ctx.draws.kind, "direction": probe.direction,
-    }  # fmt: skip
-    return key if probe.direction == "random" else {**key, "spread": probe.spread}
+    directions = {"direction": probe.direction}
+    if probe.direction != "random":
+        directions["spread"] = probe.spread
+    return ctx.key(
+        version=3, model=essential_parameters("model", ctx.settings.nodes["model"]), seed=run.seed, samples=samples,
+        layers=layers, radii=probe.radii, trials=probe.trials, clip=probe.clip, readings=probe.readings,
+        noise=ctx.draws.kind, **directions,
+    )  # fmt: skip

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from advlab.errors import ModelError
-from advlab.lab.context import Context
+from advlab.lab.network_context import NetworkContext
 
 
-def probed_layers(ctx: Context) -> list[str]:
+def probed_layers(ctx: NetworkContext) -> list[str]:
     """The layers that the probe names; `all` is every one in front of the classification layer.
 
     Raises:
         ModelError: there are none.
     """
-    assert ctx.classifier is not None
     layer_names: list[str] = ctx.settings.probe.layer
     if layer_names != ["all"]:
         return layer_names

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from advlab.config.settings import Settings
 from advlab.data.content import Shape
 from advlab.data.images import ImageData
 from advlab.errors import ModelError
@@ -82,6 +83,26 @@ def load_classifier(
         load_state(network, state, origin)
     classifier = Classifier(network, name=name, shape=shape, classes=model.class_count, mean=mean, std=std)
     return LoadedNetwork(classifier.to(device).eval(), origin)
+
+
+def trained_variant(
+    settings: Settings,
+    recipe: Any,
+    data: ImageData,
+    *,
+    artifacts: ArtifactStore,
+    device: torch.device,
+    initial: Classifier | None,
+    seed: int,
+) -> Classifier:
+    """The network of `settings` trained by a recipe, from the weights of `initial` if there is one.
+
+    Raises:
+        ModelError: the images are streamed from files, `initial` has other weights, or training diverged.
+    """
+    name, model = settings.nodes["model"]["name"], settings.model
+    check_can_be_trained(name, recipe, has_constants=initial is None and bool(model.mean or model.std))
+    return trained_classifier(name, model, recipe, data, artifacts, device, seed, initial)[0]
 
 
 def check_can_be_trained(name: str, recipe: Any, *, has_constants: bool) -> None:

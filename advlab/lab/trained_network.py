@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from advlab.config.identity import archived_parameters
+from advlab.config.migrations import recipe_parameters, weights_parameters
 from advlab.data.images import ImageData
 from advlab.errors import ModelError
 from advlab.models.base import Model
@@ -27,25 +29,36 @@ TRAINING_VERSION = 1  # raise by hand when the training loop gives other weights
 
 
 def trained_classifier(
-    name: str, model: Model, recipe: Any, data: ImageData, artifacts: ArtifactStore, device: torch.device, seed: int
+    name: str,
+    model: Model,
+    recipe: Any,
+    data: ImageData,
+    artifacts: ArtifactStore,
+    device: torch.device,
+    seed: int,
+    initial: Classifier | None = None,
 ) -> tuple[Classifier, str]:
     """The classifier that `recipe` trains on `data`, and how it came by its weights in words.
+
+    With `initial` training starts from its weights and keeps its input normalisation (fine-tuning).
 
     A dry run, whose artifacts are not written, gives a network that was never trained before its first weights.
 
     Raises:
-        ModelError: the data are streamed from files, or training failed.
+        ModelError: the data are streamed from files, `initial` has other weights than the model, or training failed.
     """
     if not isinstance(data.pixels, Tensor):
         raise ModelError(f"{data.name} is too large to train on here (it is streamed): give a model.checkpoint")
     pixels = data.pixels
-    key = training_key(name, model, recipe, data, seed)
+    key = training_key(name, model, recipe, data, seed, initial)
     network = build_network(name, model)
     if not artifacts.writes and artifacts.find("weights", key) is None:
-        mean, std = normalisation(recipe, pixels)
+        mean, std = input_normalisation(recipe, pixels, initial)
         origin = f"not trained yet (recipe {recipe.name})"
     else:
-        weights = artifacts.get("weights", key, lambda: train_network(name, model, recipe, data, pixels, device, seed))
+        weights = artifacts.get(
+            "weights", key, lambda: train_network(name, model, recipe, data, pixels, device, seed, initial)
+        )
         state = {
             key.removeprefix("network."): torch.from_numpy(np.array(array))
             for key, array in weights.arrays.items()
@@ -58,22 +71,35 @@ def trained_classifier(
     return classifier.to(device).eval(), origin
 
 
-def training_key(name: str, model: Model, recipe: Any, data: ImageData, seed: int) -> dict[str, Any]:
+def training_key(
+    name: str, model: Model, recipe: Any, data: ImageData, seed: int, initial: Classifier | None = None
+) -> dict[str, Any]:
     """Everything that determines the trained weights: the key of their artifact."""
-    options = asdict(recipe)
-    for field in ("name", "expected"):  # neither changes the weights
-        options.pop(field)
-    parameters = getattr(model, "archived", lambda: asdict(model))()
-    return {
-        "version": TRAINING_VERSION, "model": name, "parameters": parameters, "recipe": options, "data": data.digest,
-        "seed": seed,
+    key = {
+        "version": TRAINING_VERSION, "model": name, "parameters": weights_parameters(name, archived_parameters(model)),
+        "recipe": recipe_parameters(asdict(recipe)), "data": data.digest, "seed": seed,
     }  # fmt: skip
+    return key if initial is None else {**key, "initial": initial.digest()}
+
+
+def input_normalisation(recipe: Any, pixels: Tensor, initial: Classifier | None) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation by which images in [0, 1] are normalised: those of `initial`, else what the recipe computes."""
+    return normalisation(recipe, pixels) if initial is None else (initial.mean, initial.std)
 
 
 def train_network(
-    name: str, model: Model, recipe: Any, data: ImageData, pixels: Tensor, device: torch.device, seed: int
+    name: str,
+    model: Model,
+    recipe: Any,
+    data: ImageData,
+    pixels: Tensor,
+    device: torch.device,
+    seed: int,
+    initial: Classifier | None = None,
 ) -> tuple[Arrays, dict[str, Any]]:
-    """Train a network from its first weights: its arrays as a checkpoint holds them, with the normalisation, and facts.
+    """Train a network from random weights, or from those of `initial`.
+
+    Gives its arrays as a checkpoint holds them, with the normalisation, and facts.
 
     Args:
         name: of the model, for messages.
@@ -83,14 +109,18 @@ def train_network(
         pixels: its images, (N, C, H, W) uint8.
         device: where it is trained.
         seed: of initialisation and training.
+        initial: a network of the same kind to start from; None: random weights.
 
     Raises:
-        ModelError: training diverged.
+        ModelError: `initial` has other weights than the model, or training diverged.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build_network(name, model)
-    mean, std = normalisation(recipe, pixels)
+    if initial is not None:
+        state = {key: value.detach().cpu().clone() for key, value in initial.network.state_dict().items()}
+        load_state(network, state, f"the weights of {initial.name}, from which training is to start,")
+    mean, std = input_normalisation(recipe, pixels, initial)
     steps = recipe.total_steps(len(data))
     log.info("training %s on %s by the recipe %s: %d images, %d steps", name, data.name, recipe.name, len(data), steps)
     started = time.perf_counter()

@@ -35,6 +35,7 @@ class Classifier(nn.Module):
     Attributes:
         scale: (C or 1, H or 1, W or 1) float32; the network takes scale * image + shift.
         shift: likewise.
+        mean, std: of the input normalisation as they were given, on the CPU, in [0, 1] units.
         normalises: whether that changes the image.
         head, writes_to_input, behaviour: see `advlab.models.inspection.Inspection`.
     """
@@ -59,6 +60,7 @@ class Classifier(nn.Module):
                     f"the {what} of {name}'s input normalisation has the shape {tuple(values.shape)}: one number, one for each "
                     f"of {shape[0]} channels or an image of {'x'.join(map(str, shape))} is needed (model.{what}=[...])"
                 )
+        self.mean, self.std = mean.detach().cpu(), std.detach().cpu()
         self.normalises = bool((mean != 0).any() or (std != 1).any())
         scale, shift = 1 / std.double(), -mean.double() / std.double()
         self.register_buffer("scale", (scale + torch.zeros_like(zero, dtype=scale.dtype)).float())
@@ -82,7 +84,9 @@ class Classifier(nn.Module):
         logits, (layer_features,) = self.layer_features(x, [layer])
         return logits, layer_features
 
-    def layer_features(self, x: Tensor, layers: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
+    def layer_features(
+        self, x: Tensor, layers: Sequence[str], *, option: str = "probe.layer"
+    ) -> tuple[Tensor, list[Tensor]]:
         """Logits (N, classes) of (N, C, H, W) images, and the features (N, R) of each layer, from one forward pass.
 
         Args:
@@ -90,14 +94,15 @@ class Classifier(nn.Module):
             layers: names of modules whose output (of their last use, if there are several) is taken, flattened; "auto":
                 the input of the classification layer, which is the last linear or convolutional module that gives
                 `classes` channels.
+            option: what names the layers, for errors.
 
         Raises:
             ModelError: there is no such module, or it gives no tensor with a row for each image, or there is no
                 classification layer for "auto".
         """
-        with recorded_outputs(self.network, layers, head=self.head, name=self.name) as outputs:
+        with recorded_outputs(self.network, layers, head=self.head, name=self.name, option=option) as outputs:
             logits = self(x)
-        return logits, [features(outputs, layer, len(x), name=self.name) for layer in layers]
+        return logits, [features(outputs, layer, len(x), name=self.name, option=option) for layer in layers]
 
     def layers(self) -> list[str]:
         """Names of the modules without children in the order in which a forward uses them, up to the classification layer.

@@ -82,14 +82,23 @@ class Forward:
         Raises:
             torch.OutOfMemoryError: not even one image fits.
         """
-        return self._halving(x, lambda part: (self.classifier_logits(part),))[0]
+        with torch.no_grad():
+            return self._halving(x, lambda part: (self.classifier_logits(part),))[0]
 
-    def layer_features(self, x: Tensor, layers: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
+    @property
+    def attack_target(self) -> Callable[[Tensor], Tensor]:
+        """The network as attacks are given it: (n, C, H, W) images to (n, K) logits, differentiable, in this precision."""
+        # autocast belongs to the forwards, and not to the classifier
+        return self.classifier_logits if self.execution.precision == "bf16" else self.classifier
+
+    def layer_features(
+        self, x: Tensor, layers: Sequence[str], *, option: str = "probe.layer"
+    ) -> tuple[Tensor, list[Tensor]]:
         """(N, K) logits and the (N, R) features of each layer, float32 (see `Classifier.layer_features`)."""
 
         def call(part: Tensor) -> tuple[Tensor, ...]:
-            with self._autocast():
-                logits, features = self.classifier.layer_features(self._laid_out(part), layers)
+            with torch.no_grad(), self._autocast():
+                logits, features = self.classifier.layer_features(self._laid_out(part), layers, option=option)
             return logits.float(), *(values.float() for values in features)
 
         logits, *features = self._halving(x, call)
@@ -165,7 +174,8 @@ class Forward:
         double_classifier, device = self._double, self.double_device
 
         def call(part: Tensor) -> tuple[Tensor, ...]:
-            logits, features = double_classifier.layer_features(part.to(device).double().contiguous(), layers)
+            with torch.no_grad():
+                logits, features = double_classifier.layer_features(part.to(device).double().contiguous(), layers)
             return logits, *features
 
         parts = [self._halving(part, call) for part in x.split(max(1, self.limit // 2))]

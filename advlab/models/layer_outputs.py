@@ -14,7 +14,9 @@ PASSING = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout
 
 
 @contextlib.contextmanager
-def recorded_outputs(network: nn.Module, layers: Sequence[str], *, head: str, name: str) -> Iterator[dict[str, object]]:
+def recorded_outputs(
+    network: nn.Module, layers: Sequence[str], *, head: str, name: str, option: str
+) -> Iterator[dict[str, object]]:
     """The output of each layer by its name, filled by a forward pass in the block; by the last use of each layer.
 
     Args:
@@ -22,6 +24,7 @@ def recorded_outputs(network: nn.Module, layers: Sequence[str], *, head: str, na
         layers: names of modules; "auto": the input of the classification layer.
         head: name of the classification layer, empty when there is none.
         name: of the network, for messages.
+        option: what names the layers, such as `probe.layer`, for messages.
 
     Raises:
         ModelError: there is no such module, or no classification layer where "auto" needs one.
@@ -41,20 +44,20 @@ def recorded_outputs(network: nn.Module, layers: Sequence[str], *, head: str, na
     with contextlib.ExitStack() as hooks:
         for layer in layers:
             if layer == "auto" and not head:
-                raise ModelError(
-                    f"{name} has no linear or convolutional layer: name its feature layer by probe.layer=..."
-                )
+                raise ModelError(f"{name} has no linear or convolutional layer: name its feature layer by {option}=...")
             if layer == "auto":
                 handle = modules[head].register_forward_pre_hook(record_input)
             elif layer in modules and layer:
                 handle = modules[layer].register_forward_hook(recorder(layer))
             else:
-                raise ModelError(f"{name} has no layer {layer!r}. {suggest(layer, [m for m in modules if m])}")
+                raise ModelError(
+                    f"{option}: {name} has no layer {layer!r}. {suggest(layer, [m for m in modules if m])}"
+                )
             hooks.callback(handle.remove)
         yield outputs
 
 
-def features(outputs: dict[str, object], layer: str, images: int, *, name: str) -> Tensor:
+def features(outputs: dict[str, object], layer: str, images: int, *, name: str, option: str) -> Tensor:
     """(N, R) features of a recorded layer, flattened.
 
     Args:
@@ -62,6 +65,7 @@ def features(outputs: dict[str, object], layer: str, images: int, *, name: str) 
         layer: its name.
         images: N, how many images the forward pass took.
         name: of the network, for messages.
+        option: what names the layer, for messages.
 
     Raises:
         ModelError: the layer was not used, or does not give one tensor with a row for each image.
@@ -71,7 +75,7 @@ def features(outputs: dict[str, object], layer: str, images: int, *, name: str) 
         return output.flatten(1)
     unused = layer not in outputs
     what = "is not used by a forward pass" if unused else "does not give one tensor with a row an image"
-    raise ModelError(f"the layer {layer!r} of {name} {what}: name another by probe.layer=...")
+    raise ModelError(f"the layer {layer!r} of {name} {what}: name another by {option}=...")
 
 
 def layers_in_order(network: nn.Module, forward_two_images: Callable[[], object]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -22,6 +23,7 @@ from advlab.store.sealed import canonical, quarantine, read_sealed, sha256, sha2
 
 log = logging.getLogger(__name__)
 
+KeyOfToday = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 Arrays: TypeAlias = dict[str, "np.ndarray[Any, Any]"]
 
 
@@ -42,11 +44,16 @@ class ArtifactStore:
     Args:
         root: the folder; made when something is stored.
         writes: False for a dry run: nothing is stored, and nothing is made that takes long.
+        key_of_today: brings the key of an artifact that an earlier version stored, (kind, key), to today's form.
     """
 
-    def __init__(self, root: Path, *, writes: bool = True) -> None:
+    def __init__(self, root: Path, *, writes: bool = True, key_of_today: KeyOfToday | None = None) -> None:
         self.root = root
         self.writes = writes
+        self._key_of_today = key_of_today
+        self._former: dict[
+            str, dict[bytes, Path]
+        ] = {}  # kind -> today's key -> folder, of those stored under another key
 
     def folder(self, kind: str, fields: Mapping[str, Any]) -> Path:
         """Where the artifact of these fields lies, or would lie."""
@@ -56,10 +63,13 @@ class ArtifactStore:
         """The stored artifact, verified; a damaged one is quarantined, reported and None is returned."""
         folder = self.folder(kind, fields)
         if not folder.is_dir():
-            return None
+            former = self._former_folders(kind).get(canonical(fields))
+            if former is None:
+                return None
+            folder = former
         try:
             facts = read_sealed(folder / "facts.json")
-            if canonical(facts.get("key")) != canonical(fields):
+            if canonical(self._today(kind, facts.get("key"))) != canonical(fields):
                 raise ResultError(f"{folder} holds the artifact of another key")
             if sha256_file(folder / "arrays.safetensors") != facts.get("sha256"):
                 raise ResultError(f"{folder / 'arrays.safetensors'} does not match its digest")
@@ -68,6 +78,23 @@ class ArtifactStore:
                 log.warning("%s; moved to %s and made again", error, quarantine(folder))
             return None
         return Artifact(dict(load_file(folder / "arrays.safetensors")), facts["facts"], fresh=False)
+
+    def _today(self, kind: str, key: Any) -> Any:
+        return key if self._key_of_today is None or not isinstance(key, dict) else self._key_of_today(kind, key)
+
+    def _former_folders(self, kind: str) -> dict[bytes, Path]:
+        """Today's key -> folder, of the artifacts of a kind that an earlier version stored under another key."""
+        if self._key_of_today is None:
+            return {}
+        if kind not in self._former:
+            self._former[kind] = {}
+            for path in sorted(self.root.joinpath(kind).glob("[0-9a-f]*/facts.json")):
+                with contextlib.suppress(ResultError, OSError):
+                    key = read_sealed(path).get("key")
+                    today = canonical(self._today(kind, key))
+                    if today != canonical(key):
+                        self._former[kind][today] = path.parent
+        return self._former[kind]
 
     def put(self, kind: str, fields: Mapping[str, Any], arrays: Arrays, facts: Mapping[str, Any]) -> Artifact:
         """Store an artifact: written whole in a temporary folder, then renamed into place.

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
+from advlab.lab import Cell, Cost, Experiment, Figure, Frame, RunContext
 from advlab.statistics import Claim
 
 from .convolution import compare, permute, radial
@@ -49,7 +49,7 @@ class FrequencyRow:
     pooled_decorrelation: float = math.nan
 
 
-class Frequency(Experiment):
+class Frequency(Experiment[RunContext]):
     """Section 2.2: "convolving the same filter with permuted inputs does not produce identical results".
 
     Its argument in numbers, and the cases for which its statements do not hold. x1 ~ U(-1, 1)^N scaled to a length, N
@@ -62,7 +62,6 @@ class Frequency(Experiment):
     paper: ClassVar[str] = "aghdam2017, section 2.2"
     title: ClassVar[str] = "Convolution, max-pooling and radial basis functions on permuted inputs"
     uses: ClassVar[tuple[str, ...]] = ()
-    torch: ClassVar[bool] = False
     Row: ClassVar[type] = FrequencyRow
 
     @dataclass(frozen=True, kw_only=True)
@@ -118,7 +117,7 @@ class Frequency(Experiment):
         """`tiny`: 6 samples."""
         return {"tiny": {"experiment.samples": 6}}.get(preset, {})
 
-    def cells(self, ctx: Context) -> list[Cell]:
+    def cells(self, ctx: RunContext) -> list[Cell]:
         """Some samples a cell."""
         starts = range(0, self.params.samples, CELL_SAMPLES)
         return [
@@ -126,11 +125,11 @@ class Frequency(Experiment):
             for i in starts
         ]
 
-    def cost(self, ctx: Context) -> Cost:
+    def cost(self, ctx: RunContext) -> Cost:
         """No network."""
         return Cost()
 
-    def measure(self, ctx: Context, cell: Cell) -> list[FrequencyRow]:
+    def measure(self, ctx: RunContext, cell: Cell) -> list[FrequencyRow]:
         """The rows of the cell's samples, each drawn from (seed, sample) alone."""
         seed = ctx.settings.run.seed
         rows = []

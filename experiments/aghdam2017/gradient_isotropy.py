@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from advlab.errors import ConfigError
-from advlab.lab import Context, Cost, Figure, Frame
+from advlab.lab import Cost, Figure, Frame, NetworkContext
 from advlab.statistics import NOT_MEASURED, Claim, Interval, judge, rank_correlation
 from advlab.store.tables import frame_of
 
@@ -101,7 +101,7 @@ class GradientIsotropy(SphereExperiment):
             )
         refuse_layers(self.name, settings)
 
-    def cost(self, ctx: Context) -> Cost:
+    def cost(self, ctx: NetworkContext) -> Cost:
         """The sweep, and the gradient and the products H z of each sample."""
         forwards, backwards = self.derivative_cost(len(ctx.prepared["samples"]))
         return Cost(forwards=sweep_forwards(ctx) + forwards, backwards=backwards)

@@ -12,7 +12,7 @@ from advlab.geometry.dispersion import mean_pairwise_difference
 from advlab.geometry.hessian import HessianSpread, hessian_spread, random_signs
 from advlab.geometry.scaled_score import scaled_score
 from advlab.geometry.taylor import deviation_on_sphere, euclidean, normal_range
-from advlab.lab import Cell, Context
+from advlab.lab import Cell, NetworkContext
 from advlab.lab.kept_neighbourhood import scores_around
 
 from .gradient_isotropy import GradientIsotropy, GradientIsotropyRow
@@ -21,7 +21,7 @@ from .spheres import probed_spheres
 IMAGES_WITH_GRAPHS = 64  # images at most whose graphs for second derivatives are in memory at once
 
 
-def measure(experiment: GradientIsotropy, ctx: Context, cell: Cell) -> list[GradientIsotropyRow]:
+def measure(experiment: GradientIsotropy, ctx: NetworkContext, cell: Cell) -> list[GradientIsotropyRow]:
     """Ranges from the shared sweep, and the measures at each image."""
     params, probe, samples = experiment.params, ctx.settings.probe, cell.payload["samples"]
     scores = scores_around(ctx, samples)
@@ -51,7 +51,9 @@ def measure(experiment: GradientIsotropy, ctx: Context, cell: Cell) -> list[Grad
     return rows
 
 
-def predicted_ranges(ctx: Context, deviation: Callable[[float], Tensor], *, pixels: int) -> list[list[list[float]]]:
+def predicted_ranges(
+    ctx: NetworkContext, deviation: Callable[[float], Tensor], *, pixels: int
+) -> list[list[list[float]]]:
     """By reading, radius and sample: the mean range of T normal draws with the standard deviation that eq 3 gives.
 
     Args:
@@ -70,7 +72,7 @@ def predicted_ranges(ctx: Context, deviation: Callable[[float], Tensor], *, pixe
 
 
 def measures_at_images(
-    experiment: GradientIsotropy, ctx: Context, x: Tensor, labels: Tensor
+    experiment: GradientIsotropy, ctx: NetworkContext, x: Tensor, labels: Tensor
 ) -> tuple[dict[str, Tensor], Callable[[float], Tensor]]:
     """(n,) measures by name, and the standard deviation of s over directions of a length, (n,), by eq 3."""
     spread, scale = spreads_at_images(experiment, ctx, x, labels)
@@ -90,7 +92,7 @@ def measures_at_images(
 
 
 def spreads_at_images(
-    experiment: GradientIsotropy, ctx: Context, x: Tensor, labels: Tensor
+    experiment: GradientIsotropy, ctx: NetworkContext, x: Tensor, labels: Tensor
 ) -> tuple[HessianSpread, Tensor]:
     """Gradient and Hessian of the scaled score at (n, C, H, W) images, and the (n,) scales that make them those of s."""
     params = experiment.params

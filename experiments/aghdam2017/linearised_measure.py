@@ -11,7 +11,7 @@ from torch import Tensor
 
 from advlab.geometry.dense import LARGEST, dense_jacobian
 from advlab.geometry.jacobian import jvp
-from advlab.lab import Context
+from advlab.lab import NetworkContext
 from advlab.metrics.distances import pairwise_distances
 from advlab.models.forward import Execution
 from advlab.probes.neighbourhood import Neighbourhood, layer_groups
@@ -22,7 +22,7 @@ from .spheres import linearised_directions
 
 
 def linearised_distances(
-    ctx: Context, samples: list[int], layers: list[str], neighbourhood: Neighbourhood
+    ctx: NetworkContext, samples: list[int], layers: list[str], neighbourhood: Neighbourhood
 ) -> list[Tensor]:
     """(readings, samples, radii, pairs) distances of J(x) v for each layer, by the network's own Jacobian at each image.
 
@@ -55,7 +55,7 @@ def linearised_distances(
     return distances
 
 
-def whole_jacobian_is_cheaper(ctx: Context, features: int) -> bool:
+def whole_jacobian_is_cheaper(ctx: NetworkContext, features: int) -> bool:
     """Whether R backward passes, each about three forwards, cost less than a product for each direction, about two."""
     return 3 * features < 2 * linearised_directions(ctx.settings.probe)
 
@@ -66,7 +66,7 @@ class TangentProducts:
     The run's batch size was measured for forwards without derivatives: it is halved until these fit as well.
     """
 
-    def __init__(self, ctx: Context, layers: list[str]) -> None:
+    def __init__(self, ctx: NetworkContext, layers: list[str]) -> None:
         self.ctx, self.layers = ctx, layers
         self.widths: list[int] = []
 
@@ -77,7 +77,6 @@ class TangentProducts:
         return list(products.split(self.widths, 1))
 
     def _features(self, x: Tensor) -> Tensor:
-        assert self.ctx.classifier is not None
         features = self.ctx.classifier.layer_features(x, self.layers)[1]
         self.widths = [of_layer.shape[1] for of_layer in features]
         return torch.cat(features, 1)
@@ -86,8 +85,7 @@ class TangentProducts:
 class WholeJacobian:
     """J(x) v of one layer by its whole Jacobian, which is kept for the other directions of the same image."""
 
-    def __init__(self, ctx: Context, layer: str) -> None:
-        assert ctx.classifier is not None
+    def __init__(self, ctx: NetworkContext, layer: str) -> None:
         self.ctx, self.phi = ctx, partial(features_of, ctx.classifier, layer)
         self.x: Tensor | None = None
 
@@ -100,9 +98,8 @@ class WholeJacobian:
         return [v[0].flatten(1) @ self.jacobian.T]
 
 
-def one_sphere_a_batch(ctx: Context) -> Execution:
+def one_sphere_a_batch(ctx: NetworkContext) -> Execution:
     """The run's execution with batches of all T directions of one (sample, radius), for what needs them together."""
-    assert ctx.execution is not None
     return replace(ctx.execution, batch_size=ctx.settings.probe.trials)
 
 
@@ -127,7 +124,7 @@ class Perturbations:
     scale: Tensor
 
 
-def perturbations(ctx: Context, samples: list[int], lengths: Tensor) -> Iterator[Perturbations]:
+def perturbations(ctx: NetworkContext, samples: list[int], lengths: Tensor) -> Iterator[Perturbations]:
     """All perturbations of some samples, whose (readings, samples, radii, trials) lengths are given."""
     probe = ctx.settings.probe
     images = ctx.images_and_labels(samples)[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from advlab.lab import Context, Cost, Figure, Frame
+from advlab.lab import Cost, Figure, Frame, NetworkContext
 from advlab.lab.layers import probed_layers
 from advlab.statistics import Claim, exact, judge, mean_interval, share_interval
 from advlab.store.tables import frame_of
@@ -92,13 +92,12 @@ class Lipschitz(SphereExperiment):
         super().check(settings)
         refuse_low_precision(self.name, settings)
 
-    def prepare(self, ctx: Context) -> dict[str, Any]:
+    def prepare(self, ctx: NetworkContext) -> dict[str, Any]:
         """The samples that qualify, and for each layer the normalisers and the global bound."""
         return self.measurement().prepare(self, ctx)
 
-    def cost(self, ctx: Context) -> Cost:
+    def cost(self, ctx: NetworkContext) -> Cost:
         """The sweep, the normalisers, and some twenty products with each layer's Jacobian and its transpose."""
-        assert ctx.data is not None
         forwards, backwards = direction_cost(ctx)
         products = 20 * len(ctx.prepared["samples"]) * len(probed_layers(ctx))
         normalisers = min(self.params.images, len(ctx.data))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from advlab.geometry.jacobian import spectral_norm
 from advlab.geometry.operator_norm import Known, lipschitz_bound
-from advlab.lab import Cell, Context
+from advlab.lab import Cell, NetworkContext
 from advlab.lab.kept_neighbourhood import checked_layers, neighbourhood_of
 from advlab.lab.layers import probed_layers
 from advlab.models.classifier import frozen
@@ -26,7 +26,7 @@ from .spheres import probed_spheres
 log = logging.getLogger(__name__)
 
 
-def prepare(experiment: Lipschitz, ctx: Context) -> dict[str, Any]:
+def prepare(experiment: Lipschitz, ctx: NetworkContext) -> dict[str, Any]:
     """The samples that qualify, and for each layer the normalisers and the global bound.
 
     Returns:
@@ -44,7 +44,7 @@ def prepare(experiment: Lipschitz, ctx: Context) -> dict[str, Any]:
     }
 
 
-def measure(experiment: Lipschitz, ctx: Context, cell: Cell) -> list[LipschitzRow]:
+def measure(experiment: Lipschitz, ctx: NetworkContext, cell: Cell) -> list[LipschitzRow]:
     """Ratios from the shared sweep, and the Jacobian's norm at each image."""
     probe, samples = ctx.settings.probe, cell.payload["samples"]
     neighbourhood, layers = neighbourhood_of(ctx, samples), probed_layers(ctx)
@@ -99,12 +99,11 @@ def over_trials(length: Tensor, moved: Tensor, normaliser: float) -> dict[str, A
     return {name: values.tolist() for name, values in statistics.items()}
 
 
-def jacobian_norms(experiment: Lipschitz, ctx: Context, layer: str, x: Tensor) -> Any:
+def jacobian_norms(experiment: Lipschitz, ctx: NetworkContext, layer: str, x: Tensor) -> Any:
     """The largest singular value of the Jacobian of a layer at each of (n, C, H, W) images, as `spectral_norm` gives it.
 
     The run's batch size was measured for forwards without derivatives: it is halved until these fit as well.
     """
-    assert ctx.classifier is not None
     params, phi = experiment.params, partial(features_of, ctx.classifier, layer)
     singular = ctx.in_batches(
         lambda batch: spectral_norm(phi, x, tol=params.tolerance, max_iter=params.iterations, batch_size=batch),
@@ -114,13 +113,9 @@ def jacobian_norms(experiment: Lipschitz, ctx: Context, layer: str, x: Tensor) -
     return singular
 
 
-def value_ranges(ctx: Context, layers: list[str], images: int) -> list[float]:
+def value_ranges(ctx: NetworkContext, layers: list[str], images: int) -> list[float]:
     """max - min of the pixels, then of each layer's features, over the first `images` images of the order."""
     data, forward, classifier, run = ctx.data, ctx.forward, ctx.classifier, ctx.settings.run
-    assert data is not None
-    assert forward is not None
-    assert classifier is not None
-    assert ctx.execution is not None
     batch = ctx.execution.batch_size
     chosen = order(data, run.seed)[:images]
 
@@ -144,10 +139,9 @@ def value_ranges(ctx: Context, layers: list[str], images: int) -> list[float]:
     return list(np.asarray(ctx.artifacts.get("feature_ranges", key, make).arrays["ranges"], dtype=float))
 
 
-def global_bounds(ctx: Context, layers: list[str]) -> list[float | None]:
+def global_bounds(ctx: NetworkContext, layers: list[str]) -> list[float | None]:
     """The global Lipschitz bound of each layer; None, with the reason in the log, where the network cannot be followed."""
     classifier = ctx.classifier
-    assert classifier is not None
     bounds: list[float | None] = []
     known: Known = {}
     for layer in layers:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
+from advlab.lab import Cell, Cost, Experiment, Figure, Frame, RunContext
 from advlab.statistics import Claim, exact, judge
 from advlab.store.tables import frame_of
 
@@ -28,7 +28,7 @@ class LipschitzToyRow:
     derivative: float
 
 
-class LipschitzToy(Experiment):
+class LipschitzToy(Experiment[RunContext]):
     """Figure 5: the global Lipschitz constant does not see how a function behaves locally (section 2.4, eq 8).
 
     The paper does not give its functions. Here, with u = TURNS pi x / edge:
@@ -43,7 +43,6 @@ class LipschitzToy(Experiment):
     paper: ClassVar[str] = "aghdam2017, figure 5"
     title: ClassVar[str] = "Two functions with identical global and different local Lipschitz constants"
     uses: ClassVar[tuple[str, ...]] = ()
-    torch: ClassVar[bool] = False
     Row: ClassVar[type] = LipschitzToyRow
 
     @dataclass(frozen=True, kw_only=True)
@@ -75,15 +74,15 @@ class LipschitzToy(Experiment):
             if self.equal <= 0 or self.apart <= 0:
                 raise ValueError("equal and apart must be above 0")
 
-    def cells(self, ctx: Context) -> list[Cell]:
+    def cells(self, ctx: RunContext) -> list[Cell]:
         """One a function."""
         return [Cell(function, {"function": function}) for function in FUNCTIONS]
 
-    def cost(self, ctx: Context) -> Cost:
+    def cost(self, ctx: RunContext) -> Cost:
         """No network."""
         return Cost()
 
-    def measure(self, ctx: Context, cell: Cell) -> list[LipschitzToyRow]:
+    def measure(self, ctx: RunContext, cell: Cell) -> list[LipschitzToyRow]:
         """The function and its derivative on the grid."""
         params, function = self.params, cell.payload["function"]
         x = np.linspace(-params.reach, params.reach, params.points)

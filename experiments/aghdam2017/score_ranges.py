@@ -7,7 +7,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from advlab.lab import Context, Cost, Figure, Frame
+from advlab.lab import Cost, Figure, Frame, NetworkContext
 from advlab.statistics import NOT_MEASURED, Claim, judge, median_interval, share_interval
 
 from .spheres import SphereExperiment, direction_cost, refuse_layers, rows_by_reading, sweep_forwards
@@ -80,7 +80,7 @@ class ScoreRanges(SphereExperiment):
         super().check(settings)
         refuse_layers(self.name, settings)
 
-    def cost(self, ctx: Context) -> Cost:
+    def cost(self, ctx: NetworkContext) -> Cost:
         """The sweep, and the forwards of the noise floor."""
         probe, count = ctx.settings.probe, len(ctx.prepared["samples"])
         floor = 2 * min(probe.floor_samples, count) * len(probe.readings) * len(self.floor_radii(probe)) * probe.trials

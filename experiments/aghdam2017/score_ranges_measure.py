@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from advlab.lab import Cell, Context
+from advlab.lab import Cell, NetworkContext
 from advlab.lab.kept_neighbourhood import scores_around, scores_in_directions
 from advlab.metrics.error_probability import error_probability
 from advlab.probes.neighbourhood import Scores
@@ -20,7 +20,7 @@ from .spheres import probed_spheres, samples_for_float64
 Place = tuple[int, int, int]  # indices of reading, sample and radius
 
 
-def measure(experiment: ScoreRanges, ctx: Context, cell: Cell) -> list[ScoreRangeRow]:
+def measure(experiment: ScoreRanges, ctx: NetworkContext, cell: Cell) -> list[ScoreRangeRow]:
     """Scores of every perturbed image of the cell's samples, reduced to one row a sample, reading and radius."""
     probe, samples = ctx.settings.probe, cell.payload["samples"]
     scores = scores_of(experiment, ctx, samples)
@@ -51,12 +51,12 @@ def measure(experiment: ScoreRanges, ctx: Context, cell: Cell) -> list[ScoreRang
     return rows
 
 
-def directions_of(experiment: ScoreRanges, ctx: Context) -> Directions:
+def directions_of(experiment: ScoreRanges, ctx: NetworkContext) -> Directions:
     """The probe's directions, or permutations of the first of them."""
     return Permutations(ctx.draws) if experiment.permuted else ctx.draws
 
 
-def scores_of(experiment: ScoreRanges, ctx: Context, samples: list[int]) -> Scores:
+def scores_of(experiment: ScoreRanges, ctx: NetworkContext, samples: list[int]) -> Scores:
     """Scores of all perturbed images of some samples.
 
     Those in the probe's own directions come from the sweep that topology and lipschitz share; permutations have a sweep of
@@ -68,7 +68,7 @@ def scores_of(experiment: ScoreRanges, ctx: Context, samples: list[int]) -> Scor
 
 
 def measure_noise_floors(
-    experiment: ScoreRanges, ctx: Context, cell: Cell, x: Tensor, labels: Tensor
+    experiment: ScoreRanges, ctx: NetworkContext, cell: Cell, x: Tensor, labels: Tensor
 ) -> dict[Place, float]:
     """Range over T of (s in float32 - s in float64) for the first samples of the run.
 
@@ -82,8 +82,6 @@ def measure_noise_floors(
     probe = ctx.settings.probe
     chosen = samples_for_float64(probe, cell)
     radii = experiment.floor_radii(probe)
-    assert ctx.forward is not None
-    assert ctx.execution is not None
     errors: dict[Place, list[Tensor]] = {}
     directions = directions_of(experiment, ctx)
     for batch in sphere_batches(x[: len(chosen)], chosen, probe, directions, ctx.execution, radii=radii):

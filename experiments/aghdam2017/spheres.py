@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from advlab.attacks import DeepFool
 from advlab.errors import ConfigError
-from advlab.lab import Cell, Context, Experiment, Frame
+from advlab.lab import Cell, Experiment, Frame, NetworkContext
 from advlab.probes.sphere import Sphere
 
 #: Samples are put into one cell while their perturbed images have at most so many pixel values: a second of a small
@@ -16,7 +16,7 @@ from advlab.probes.sphere import Sphere
 CELL_VALUES = 1 << 24
 
 
-class SphereExperiment(Experiment):
+class SphereExperiment(Experiment[NetworkContext]):
     """An experiment on the perturbations of eq 4 around images that are classified with confidence.
 
     Cells are the same for all of them, so that one cached sweep serves all (`advlab.lab.kept_neighbourhood`).
@@ -44,14 +44,13 @@ class SphereExperiment(Experiment):
                 f"{self.name} needs a probe of spheres: type probe=sphere, not {settings.nodes['probe']['name']}"
             )
 
-    def prepare(self, ctx: Context) -> dict[str, Any]:
+    def prepare(self, ctx: NetworkContext) -> dict[str, Any]:
         """The samples that qualify."""
         return {"samples": ctx.qualified()}
 
-    def cells(self, ctx: Context) -> list[Cell]:
+    def cells(self, ctx: NetworkContext) -> list[Cell]:
         """Some samples a cell, as many as make a fixed amount of work."""
         probe, samples = ctx.settings.probe, ctx.prepared["samples"]
-        assert ctx.data is not None
         work = len(probe.readings) * len(probe.radii) * probe.trials * math.prod(ctx.data.shape)
         size = max(1, CELL_VALUES // work)
         starts = range(0, len(samples), size)
@@ -112,20 +111,19 @@ def rows_by_reading(table: Frame) -> Iterator[tuple[str, Frame]]:
         yield name, rows
 
 
-def sweep_forwards(ctx: Context) -> int:
+def sweep_forwards(ctx: NetworkContext) -> int:
     """Forwards of the shared sweep: readings x radii x T a sample, and its clean image."""
     probe = ctx.settings.probe
     return len(ctx.prepared["samples"]) * (len(probe.readings) * len(probe.radii) * probe.trials + 1)
 
 
-def direction_cost(ctx: Context) -> tuple[int, int]:
+def direction_cost(ctx: NetworkContext) -> tuple[int, int]:
     """Approximate forwards and backwards that the probe's directions take; none for random ones."""
     probe, samples = ctx.settings.probe, len(ctx.prepared["samples"])
     if probe.direction == "random":
         return 0, 0
     if probe.direction == "fgv":
         return samples * probe.trials, samples * probe.trials
-    assert ctx.classifier is not None
     forwards, backwards = DeepFool(clip="none").estimated_cost(ctx.classifier.classes)
     return samples * probe.trials * forwards, samples * probe.trials * backwards
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from advlab.errors import ConfigError
-from advlab.lab import Cell, Context, Cost, Figure, Frame
+from advlab.lab import Cell, Cost, Figure, Frame, NetworkContext
 from advlab.statistics import Claim, exact, judge, median_interval, share_interval
 from advlab.store.tables import frame_of
 
@@ -75,15 +75,15 @@ class SymmetryMap(SphereExperiment):
                 f"got {self.params.reading}"
             )
 
-    def prepare(self, ctx: Context) -> dict[str, Any]:
+    def prepare(self, ctx: NetworkContext) -> dict[str, Any]:
         """The samples that qualify, and the pair that the map shows."""
         return self.measurement().prepare(self, ctx)
 
-    def cells(self, ctx: Context) -> list[Cell]:
+    def cells(self, ctx: NetworkContext) -> list[Cell]:
         """The map, and some samples a cell."""
         return [Cell("map", {"pair": ctx.prepared["pair"]}), *super().cells(ctx)]
 
-    def cost(self, ctx: Context) -> Cost:
+    def cost(self, ctx: NetworkContext) -> Cost:
         """The sweep, the map, and at most all candidates' permutations for the search."""
         probe = ctx.settings.probe
         searched = min(self.params.candidates, len(ctx.prepared["samples"])) * len(probe.radii) * probe.trials

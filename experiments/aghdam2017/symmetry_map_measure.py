@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from advlab.errors import MeasurementError
-from advlab.lab import Cell, Context
+from advlab.lab import Cell, NetworkContext
 from advlab.lab.kept_neighbourhood import scores_in_directions
 from advlab.metrics.error_probability import error_probability
 from advlab.plotting.pixels import encode
@@ -21,7 +21,7 @@ from .symmetry_map_pair_measure import Pair, first_pair, perturbation, rms
 from .symmetry_map_row import GRID, MARK, SPHERE, SymmetryMapRow
 
 
-def prepare(experiment: SymmetryMap, ctx: Context) -> dict[str, Any]:
+def prepare(experiment: SymmetryMap, ctx: NetworkContext) -> dict[str, Any]:
     """The samples that qualify, and the pair that the map shows; in a dry run any pair stands for it."""
     samples = ctx.qualified()
     if ctx.settings.run.dry:
@@ -29,7 +29,7 @@ def prepare(experiment: SymmetryMap, ctx: Context) -> dict[str, Any]:
     return {"samples": samples, "pair": find_pair(experiment, ctx, samples)}
 
 
-def find_pair(experiment: SymmetryMap, ctx: Context, samples: list[int]) -> Pair:
+def find_pair(experiment: SymmetryMap, ctx: NetworkContext, samples: list[int]) -> Pair:
     """The pair of the smallest radius among the first candidates; of equal ones, the first candidate's.
 
     Raises:
@@ -52,7 +52,7 @@ def find_pair(experiment: SymmetryMap, ctx: Context, samples: list[int]) -> Pair
     return pair
 
 
-def measure(experiment: SymmetryMap, ctx: Context, cell: Cell) -> list[SymmetryMapRow]:
+def measure(experiment: SymmetryMap, ctx: NetworkContext, cell: Cell) -> list[SymmetryMapRow]:
     """The map with its marks, or the spheres of some samples."""
     if cell.id == "map":
         return measure_map(experiment, ctx, cell.payload["pair"])
@@ -86,10 +86,9 @@ class Plane:
         return images.clamp(0, 1) if self.clip else images
 
 
-def measure_map(experiment: SymmetryMap, ctx: Context, pair: Pair) -> list[SymmetryMapRow]:
+def measure_map(experiment: SymmetryMap, ctx: NetworkContext, pair: Pair) -> list[SymmetryMapRow]:
     """Rows of the three marked images, then of the grid."""
     params, probe, data = experiment.params, ctx.settings.probe, ctx.data
-    assert data is not None
     sample, radius, reading = pair["sample"], probe.radii[pair["radius"]], probe.readings[params.reading]
     x, labels = ctx.images_and_labels([sample])
     permutations = Permutations(ctx.draws)
@@ -126,10 +125,9 @@ def measure_map(experiment: SymmetryMap, ctx: Context, pair: Pair) -> list[Symme
 
 
 def scores_in_plane(
-    ctx: Context, plane: Plane, places: Tensor, label: Tensor
+    ctx: NetworkContext, plane: Plane, places: Tensor, label: Tensor
 ) -> tuple[list[float], list[float], list[int]]:
     """1 - score, margin and predicted class at each of (n, 2) places."""
-    assert ctx.forward is not None
     error: list[float] = []
     margins: list[float] = []
     predictions: list[int] = []
@@ -142,10 +140,9 @@ def scores_in_plane(
     return error, margins, predictions
 
 
-def measure_spheres(ctx: Context, samples: list[int]) -> list[SymmetryMapRow]:
+def measure_spheres(ctx: NetworkContext, samples: list[int]) -> list[SymmetryMapRow]:
     """How many of the T permutations of each (sample, reading, radius) score above the clean image."""
     probe, data = ctx.settings.probe, ctx.data
-    assert data is not None
     scores = scores_in_directions(ctx, samples, Permutations(ctx.draws))
     error, clean_error = scores.error_probability, scores.clean_error_probability
     finite = torch.isfinite(error)

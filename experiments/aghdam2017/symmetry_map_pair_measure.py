@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from advlab.lab import Context
+from advlab.lab import NetworkContext
 from advlab.metrics.error_probability import error_probability
 from advlab.probes.draws import norms
 from advlab.probes.permutations import Permutations
@@ -18,7 +18,7 @@ from advlab.probes.sweep import Directions, sphere_batches
 Pair = dict[str, int]
 
 
-def first_pair(ctx: Context, sample: int, reading: int, *, below: int) -> Pair | None:
+def first_pair(ctx: NetworkContext, sample: int, reading: int, *, below: int) -> Pair | None:
     """The pair of one sample at the smallest radius that has one: the highest score that keeps, the lowest that loses.
 
     Args:
@@ -31,8 +31,6 @@ def first_pair(ctx: Context, sample: int, reading: int, *, below: int) -> Pair |
         None where no radius has both.
     """
     probe, forward = ctx.settings.probe, ctx.forward
-    assert forward is not None
-    assert ctx.execution is not None
     chosen = probe.readings[reading]
     one = replace(probe, norm=[chosen.norm], pixel_scale=[chosen.pixel_scale])
     error = torch.full((below, probe.trials), math.nan, dtype=torch.float64)
@@ -57,7 +55,9 @@ def first_pair(ctx: Context, sample: int, reading: int, *, below: int) -> Pair |
     return None
 
 
-def perturbation(ctx: Context, draws: Directions, sample: int, radius: int, reading: int, trial: int = 0) -> Tensor:
+def perturbation(
+    ctx: NetworkContext, draws: Directions, sample: int, radius: int, reading: int, trial: int = 0
+) -> Tensor:
     """(D,) float64 on the host: one direction of `draws` at a (sample, radius), scaled to it; pixels in [0, 1]."""
     probe = ctx.settings.probe
     v = torch.empty((1, 1, draws.size), device=ctx.device)

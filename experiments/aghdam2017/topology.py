@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from advlab.errors import ConfigError
-from advlab.lab import Context, Cost, Figure, Frame
+from advlab.lab import Cost, Figure, Frame, NetworkContext
 from advlab.lab.layers import probed_layers
 from advlab.metrics.expected_mantel_r import expected_r
 from advlab.statistics import Claim, judge, mean_interval, median_interval
@@ -97,11 +97,11 @@ class Topology(SphereExperiment):
                 f"probe.trials: topology compares distances of at least 4 points, got {settings.probe.trials}"
             )
 
-    def prepare(self, ctx: Context) -> dict[str, Any]:
+    def prepare(self, ctx: NetworkContext) -> dict[str, Any]:
         """The samples that qualify; and every layer must be there, before a run is begun."""
         return self.measurement().prepare(self, ctx)
 
-    def cost(self, ctx: Context) -> Cost:
+    def cost(self, ctx: NetworkContext) -> Cost:
         """The sweep, the linearisation of all layers at once (at most two forwards a direction), and the check of float32."""
         probe, samples, layers = ctx.settings.probe, len(ctx.prepared["samples"]), len(probed_layers(ctx))
         products = 2 * linearised_directions(probe) * samples

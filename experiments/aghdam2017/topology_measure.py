@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from advlab.lab import Cell, Context
+from advlab.lab import Cell, NetworkContext
 from advlab.lab.kept_neighbourhood import checked_layers, neighbourhood_of
 from advlab.lab.layers import probed_layers
 from advlab.metrics.distances import norms_and_distances, pairwise_distances
@@ -24,13 +24,13 @@ from .spheres import probed_spheres, samples_for_float64
 from .topology import Topology, TopologyRow
 
 
-def prepare(experiment: Topology, ctx: Context) -> dict[str, Any]:
+def prepare(experiment: Topology, ctx: NetworkContext) -> dict[str, Any]:
     """The samples that qualify, once every layer was seen to give features: that must fail before a run is begun."""
     checked_layers(ctx)
     return {"samples": ctx.qualified()}
 
 
-def measure(experiment: Topology, ctx: Context, cell: Cell) -> list[TopologyRow]:
+def measure(experiment: Topology, ctx: NetworkContext, cell: Cell) -> list[TopologyRow]:
     """Distances from the shared sweep, those of the controls, and their correlations."""
     probe, params, samples = ctx.settings.probe, experiment.params, cell.payload["samples"]
     neighbourhood, layers = neighbourhood_of(ctx, samples), probed_layers(ctx)
@@ -87,7 +87,9 @@ def correlate(
     return mantel_test(image_distances, feature_distances, permutations=params.permutations, squared=params.squared)
 
 
-def randomly_mapped_distances(ctx: Context, samples: list[int], neighbourhood: Neighbourhood, depth: int) -> Tensor:
+def randomly_mapped_distances(
+    ctx: NetworkContext, samples: list[int], neighbourhood: Neighbourhood, depth: int
+) -> Tensor:
     """(readings, samples, radii, pairs) distances after a Gaussian linear map to as many numbers as a layer has.
 
     Each (sample, radius) has a map of its own, which all readings share.
@@ -106,7 +108,7 @@ def randomly_mapped_distances(ctx: Context, samples: list[int], neighbourhood: N
 
 
 def measure_rounding(
-    experiment: Topology, ctx: Context, cell: Cell, layers: list[str]
+    experiment: Topology, ctx: NetworkContext, cell: Cell, layers: list[str]
 ) -> dict[tuple[int, int, int, int], float]:
     """|r in float32 - r in float64| at the smallest radius, for the run's first samples.
 
@@ -115,7 +117,6 @@ def measure_rounding(
     """
     probe = ctx.settings.probe
     chosen = samples_for_float64(probe, cell)
-    assert ctx.forward is not None
     x = ctx.images_and_labels(chosen)[0]
     rounding = {}
     for batch in sphere_batches(x, chosen, probe, ctx.draws, one_sphere_a_batch(ctx), radii=[0]):

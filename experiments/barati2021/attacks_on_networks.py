@@ -10,7 +10,7 @@ from torch import Tensor
 
 from advlab.attacks import PGD
 from advlab.attacks.ascent.normalised_steps import normalised_gradient, unit
-from advlab.lab import Context
+from advlab.lab import DataContext
 from advlab.metrics.objectives import cross_entropy
 from advlab.models.forward import Forward
 
@@ -47,7 +47,7 @@ Tallies = dict[Trial, Tally]
 
 
 def attack_by_one_step(
-    params: HardPointTraining.Params, ctx: Context, source: str, networks: dict[str, Forward], tallies: Tallies
+    params: HardPointTraining.Params, ctx: DataContext, source: str, networks: dict[str, Forward], tallies: Tallies
 ) -> None:
     """x + epsilon grad / ||grad|| by the source's gradients on every network, and noise of that length on the source.
 
@@ -74,7 +74,7 @@ def attack_by_one_step(
 
 
 def attack_inside_pixel_range(
-    params: HardPointTraining.Params, ctx: Context, source: str, forward: Forward, tallies: Tallies
+    params: HardPointTraining.Params, ctx: DataContext, source: str, forward: Forward, tallies: Tallies
 ) -> None:
     """PGD on the first images, and the one step clipped to [0, 1] on the same; both by and on the source alone.
 
@@ -98,7 +98,7 @@ def attack_inside_pixel_range(
         tallies.setdefault(Trial(source, "one_step_clipped", epsilon), Tally()).add(forward, x, x_adv, labels)
 
 
-def normalised_loss_gradients(ctx: Context, forward: Forward, x: Tensor, labels: Tensor) -> Tensor:
+def normalised_loss_gradients(ctx: DataContext, forward: Forward, x: Tensor, labels: Tensor) -> Tensor:
     """(N, C, H, W) gradients of the labels' cross-entropy, each of L2 norm 1, in the run's batches; counted."""
     ctx.count(forwards=len(x), backwards=len(x))
     batches = zip(x.split(forward.limit), labels.split(forward.limit), strict=True)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
+from advlab.lab import Cell, Cost, Experiment, Figure, Frame, RunContext
 from advlab.polynomials.grids import lobatto
 from advlab.polynomials.polynomial import largest_value, longest_interval, wrong_share
 from advlab.polynomials.two_points import bernstein_classifier, chebyshev_classifier, chebyshev_classifier_roots
@@ -34,7 +34,7 @@ class TwoPointRow:
     value: float
 
 
-class BernsteinChebyshev(Experiment):
+class BernsteinChebyshev(Experiment[RunContext]):
     """Figure 1: the same two points, the same margin, another basis (section III.A).
 
     Compares f_n (eq 5) with g_n (eq 7) for S = {(0, -), (1, +)}. g_n is the true maximum-margin solution: for even n
@@ -45,7 +45,6 @@ class BernsteinChebyshev(Experiment):
     paper: ClassVar[str] = "barati2021, figure 1"
     title: ClassVar[str] = "Maximum-margin classifiers of two points in the bases of Bernstein and of Chebyshev"
     uses: ClassVar[tuple[str, ...]] = ()
-    torch: ClassVar[bool] = False
     Row: ClassVar[type] = TwoPointRow
 
     @dataclass(frozen=True, kw_only=True)
@@ -87,15 +86,15 @@ class BernsteinChebyshev(Experiment):
         """None: it takes no time."""
         return {}
 
-    def cells(self, ctx: Context) -> list[Cell]:
+    def cells(self, ctx: RunContext) -> list[Cell]:
         """One degree each."""
         return [Cell(f"degree-{n}", {"degree": n}) for n in self.params.degrees]
 
-    def cost(self, ctx: Context) -> Cost:
+    def cost(self, ctx: RunContext) -> Cost:
         """No forwards: polynomials of one variable."""
         return Cost()
 
-    def measure(self, ctx: Context, cell: Cell) -> list[TwoPointRow]:
+    def measure(self, ctx: RunContext, cell: Cell) -> list[TwoPointRow]:
         """Curve and exact numbers of f_n and g_n."""
         n, params = cell.payload["degree"], self.params
         x = lobatto(params.resolution or max(401, 12 * n + 1))

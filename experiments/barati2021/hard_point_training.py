@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from advlab.errors import ConfigError
-from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
+from advlab.lab import Cell, Cost, DataContext, Experiment, Figure, Frame
 from advlab.statistics import Claim
 from advlab.store.tables import frame_of
 
@@ -34,7 +34,7 @@ class HardPointRow:
     weights: str  # beginning of the digest of the victim's
 
 
-class HardPointTraining(Experiment):
+class HardPointTraining(Experiment[DataContext]):
     """Section IV-C: is a network robust that was trained with points of high loss against its own features?
 
     The robust network sees a third of the training set, and with every batch the points that a few ascents on the hard
@@ -49,8 +49,6 @@ class HardPointTraining(Experiment):
     paper: ClassVar[str] = "barati2021, figure 5"
     title: ClassVar[str] = "Accuracy against perturbation of networks trained with and without hard points"
     uses: ClassVar[tuple[str, ...]] = ("dataset", "model")
-    trains: ClassVar[bool] = True  # the run's model is trained here, in its variants, and not before the first cell
-    gradients: ClassVar[bool] = True
     Row: ClassVar[type] = HardPointRow
 
     @dataclass(frozen=True, kw_only=True)
@@ -130,11 +128,11 @@ class HardPointTraining(Experiment):
                 "and type experiment.steps=... experiment.step=..."
             )
 
-    def prepare(self, ctx: Context) -> dict[str, Any]:
+    def prepare(self, ctx: DataContext) -> dict[str, Any]:
         """The test images, in a seeded order."""
         return self.measurement().prepare(self, ctx)
 
-    def cells(self, ctx: Context) -> list[Cell]:
+    def cells(self, ctx: DataContext) -> list[Cell]:
         """One a seed and network: its training, and all that its gradients are used for."""
         first = ctx.settings.run.seed
         return [
@@ -143,7 +141,7 @@ class HardPointTraining(Experiment):
             for network in self.params.networks
         ]
 
-    def cost(self, ctx: Context) -> Cost:
+    def cost(self, ctx: DataContext) -> Cost:
         """Trainings (of MNIST's 60,000 images, where their number is not given), attacks and classifications."""
         params = self.params
         train_images, images = params.train_images or 60_000, len(ctx.prepared["samples"])

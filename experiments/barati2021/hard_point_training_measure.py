@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
-from advlab.lab import Cell, Context
+from advlab.lab import Cell, DataContext
 from advlab.models.classifier import frozen
 from advlab.models.forward import Execution, Forward
 from advlab.probes.selection import order
@@ -15,14 +15,13 @@ from .hard_point_training import HardPointRow, HardPointTraining
 from .trained_networks import trained_network, training_point_distance
 
 
-def prepare(experiment: HardPointTraining, ctx: Context) -> dict[str, Any]:
+def prepare(experiment: HardPointTraining, ctx: DataContext) -> dict[str, Any]:
     """The test images, in a seeded order."""
-    assert ctx.data is not None
     samples = [int(i) for i in order(ctx.data, ctx.settings.run.seed)]
     return {"samples": samples[: experiment.params.images or None]}
 
 
-def measure(experiment: HardPointTraining, ctx: Context, cell: Cell) -> list[HardPointRow]:
+def measure(experiment: HardPointTraining, ctx: DataContext, cell: Cell) -> list[HardPointRow]:
     """All that the gradients of one network of one seed are used for; those of the reference, against all networks."""
     params, run = experiment.params, ctx.settings.run
     seed, source = cell.payload["seed"], cell.payload["network"]

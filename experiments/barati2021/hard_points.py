@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
+from advlab.lab import Cell, Cost, Experiment, Figure, Frame, RunContext
 from advlab.polynomials.expected_loss import expected_loss, hardest_points, mean_loss, sampled_loss
 from advlab.polynomials.grids import lobatto, roots
 from advlab.statistics import Claim, exact, judge
@@ -30,7 +30,7 @@ class LossRow:
     standard_error: float  # of a Monte Carlo mean; 0 for what is computed
 
 
-class HardPoints(Experiment):
+class HardPoints(Experiment[RunContext]):
     """Figure 3: where would training points be hardest, and do the Chebyshev nodes lie there? (section IV.A).
 
     The loss of a hypothesis h against its own prediction is max(0, 1 - h(x)^2) (eq 11). Over T*_0..T*_n it has the
@@ -43,7 +43,6 @@ class HardPoints(Experiment):
     paper: ClassVar[str] = "barati2021, figure 3"
     title: ClassVar[str] = "Expected loss of Chebyshev polynomials against themselves, and the Chebyshev nodes"
     uses: ClassVar[tuple[str, ...]] = ()
-    torch: ClassVar[bool] = False
     Row: ClassVar[type] = LossRow
 
     @dataclass(frozen=True, kw_only=True)
@@ -79,15 +78,15 @@ class HardPoints(Experiment):
         """None: it takes a second."""
         return {}
 
-    def cells(self, ctx: Context) -> list[Cell]:
+    def cells(self, ctx: RunContext) -> list[Cell]:
         """One family of hypotheses each."""
         return [Cell(family, {"hypotheses": family}) for family in self.params.hypotheses]
 
-    def cost(self, ctx: Context) -> Cost:
+    def cost(self, ctx: RunContext) -> Cost:
         """No forwards: polynomials of one variable."""
         return Cost()
 
-    def measure(self, ctx: Context, cell: Cell) -> list[LossRow]:
+    def measure(self, ctx: RunContext, cell: Cell) -> list[LossRow]:
         """The closed form on the curve and at all special points, and the Monte Carlo means on the curve."""
         n, params, family = self.params.degree, self.params, cell.payload["hypotheses"]
         x = lobatto(params.resolution or max(401, 24 * n + 1))

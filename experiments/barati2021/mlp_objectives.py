@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
+from advlab.lab import Cell, Cost, DeviceContext, Experiment, Figure, Frame
 from advlab.statistics import Claim, judge, median_interval
 from advlab.store.tables import frame_of
 
@@ -25,7 +25,7 @@ class ObjectiveRow:
     hard: float  # the same of the 100 features, each a hypothesis (eq 9)
 
 
-class MLPObjectives(Experiment):
+class MLPObjectives(Experiment[DeviceContext]):
     """Section IV-B: the adversarial objective follows the decision boundary, the hard objective does not.
 
     A grid over [-1, 1]^2 and networks 2-100-100-100-5 with tanh and weights from N(0, 1). The paper draws one network and
@@ -74,12 +74,12 @@ class MLPObjectives(Experiment):
         """`tiny`: two networks on a coarse grid; the whole takes seconds."""
         return {"tiny": {"experiment.networks": 2, "experiment.resolution": 51}}.get(preset, {})
 
-    def cells(self, ctx: Context) -> list[Cell]:
+    def cells(self, ctx: DeviceContext) -> list[Cell]:
         """One a network."""
         first = ctx.settings.run.seed
         return [Cell(f"network-{n}", {"network": n}) for n in range(first, first + self.params.networks)]
 
-    def cost(self, ctx: Context) -> Cost:
+    def cost(self, ctx: DeviceContext) -> Cost:
         """A forward a point and objective."""
         return Cost(forwards=2 * self.params.networks * self.params.resolution**2)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from advlab.lab import Cell, Context
+from advlab.lab import Cell, DeviceContext
 from advlab.metrics.objectives import own_loss
 
 from .mlp_objectives import MLPObjectives, ObjectiveRow
@@ -13,7 +13,7 @@ from .random_mlp import random_mlp, square_grid
 POINTS_AT_ONCE = 1 << 14
 
 
-def measure(experiment: MLPObjectives, ctx: Context, cell: Cell) -> list[ObjectiveRow]:
+def measure(experiment: MLPObjectives, ctx: DeviceContext, cell: Cell) -> list[ObjectiveRow]:
     """A row for each point of the grid."""
     loss, seed = experiment.params.loss, cell.payload["network"]
     classifier = random_mlp(seed).to(ctx.device)

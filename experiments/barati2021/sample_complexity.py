@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
+from advlab.lab import Cell, Cost, DeviceContext, Experiment, Figure, Frame
 from advlab.statistics import Claim, judge, median_interval
 from advlab.store.tables import frame_of
 
@@ -27,7 +27,7 @@ class ComplexityRow:
     fitted: float  # the same on the training points
 
 
-class SampleComplexity(Experiment):
+class SampleComplexity(Experiment[DeviceContext]):
     """Section IV-B: "if we sample the training points proportional to the adversarial objective, the sample complexity of
     finding this exact hypothesis would be minimized".
 
@@ -42,7 +42,6 @@ class SampleComplexity(Experiment):
     paper: ClassVar[str] = "barati2021, section IV-B"
     title: ClassVar[str] = "Agreement with a random network against the number of training points"
     uses: ClassVar[tuple[str, ...]] = ()
-    gradients: ClassVar[bool] = True
     Row: ClassVar[type] = ComplexityRow
 
     @dataclass(frozen=True, kw_only=True)
@@ -82,12 +81,12 @@ class SampleComplexity(Experiment):
         chosen = {"tiny": small, "laptop": {"teachers": 6, "sizes": [50, 100, 200, 400, 800]}}.get(preset, {})
         return {f"experiment.{key}": value for key, value in chosen.items()}
 
-    def cells(self, ctx: Context) -> list[Cell]:
+    def cells(self, ctx: DeviceContext) -> list[Cell]:
         """One a teacher."""
         first = ctx.settings.run.seed
         return [Cell(f"teacher-{n}", {"teacher": n}) for n in range(first, first + self.params.teachers)]
 
-    def cost(self, ctx: Context) -> Cost:
+    def cost(self, ctx: DeviceContext) -> Cost:
         """Points through networks of this size: objectives, training, and the grid of each trained network."""
         params = self.params
         students = len(DENSITIES) * len(params.sizes)

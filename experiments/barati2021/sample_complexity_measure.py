@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from advlab.lab import Cell, Context
+from advlab.lab import Cell, DeviceContext
 from advlab.metrics.objectives import expected_loss, objective
 from advlab.models.classifier import Classifier
 from advlab.training.batched_mlps import BatchedMLPs
@@ -16,7 +16,7 @@ from .sample_complexity import DENSITIES, TEST_RESOLUTION, ComplexityRow, Sample
 FIRST_HYPOTHESIS = 1_000_000  # seed of the first random network of the expectation, far from those of the teachers
 
 
-def measure(experiment: SampleComplexity, ctx: Context, cell: Cell) -> list[ComplexityRow]:
+def measure(experiment: SampleComplexity, ctx: DeviceContext, cell: Cell) -> list[ComplexityRow]:
     """The students of one teacher: one for each number of points and density, all trained together."""
     params, seed = experiment.params, cell.payload["teacher"]
     teacher = random_mlp(seed).to(ctx.device)
@@ -48,7 +48,9 @@ def measure(experiment: SampleComplexity, ctx: Context, cell: Cell) -> list[Comp
     return rows
 
 
-def point_densities(experiment: SampleComplexity, ctx: Context, teacher: Classifier, pool: Tensor) -> dict[str, Tensor]:
+def point_densities(
+    experiment: SampleComplexity, ctx: DeviceContext, teacher: Classifier, pool: Tensor
+) -> dict[str, Tensor]:
     """For each of DENSITIES the weights (N,) in proportion to which points of the pool (N, 2) are drawn, on the CPU."""
     params, x = experiment.params, as_images(pool).to(ctx.device)
     first = FIRST_HYPOTHESIS + params.hypotheses * ctx.settings.run.seed
@@ -65,7 +67,11 @@ def point_densities(experiment: SampleComplexity, ctx: Context, teacher: Classif
 
 
 def train_students(
-    experiment: SampleComplexity, ctx: Context, points: list[Tensor], labels: list[Tensor], generator: torch.Generator
+    experiment: SampleComplexity,
+    ctx: DeviceContext,
+    points: list[Tensor],
+    labels: list[Tensor],
+    generator: torch.Generator,
 ) -> BatchedMLPs:
     """Networks of the teacher's architecture, one trained on each set of points (N_s, 2) with its labels (N_s,)."""
     params, deviation = experiment.params, 1.0 if experiment.params.init == "teacher" else 0.0

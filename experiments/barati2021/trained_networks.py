@@ -10,7 +10,7 @@ from torch import Tensor
 
 from advlab.data.images import ImageData, tensor_digest
 from advlab.errors import ModelError
-from advlab.lab import Context
+from advlab.lab import DataContext
 from advlab.lab.network_loading import load_classifier
 from advlab.models.classifier import Classifier
 from advlab.training.adversary import Adversary, distances
@@ -19,7 +19,7 @@ from .hard_point_training import HardPointTraining
 from .training_variants import ADVERSARIES, REACH_IMAGES
 
 
-def trained_network(params: HardPointTraining.Params, ctx: Context, name: str, seed: int) -> Classifier:
+def trained_network(params: HardPointTraining.Params, ctx: DataContext, name: str, seed: int) -> Classifier:
     """A network by the run's model and recipe, trained or from the artifacts.
 
     Args:
@@ -36,7 +36,6 @@ def trained_network(params: HardPointTraining.Params, ctx: Context, name: str, s
         entry = f"{ADVERSARIES[name]}:{params.steps},{params.step:g}"
         recipe = replace(recipe, augment=[*recipe.augment, entry])
     share = 1.0 if name == "reference" else params.share
-    assert ctx.data is not None
     loaded = load_classifier(
         settings.nodes["model"]["name"], settings.model, recipe, shape=ctx.data.shape,
         train_data=lambda: training_set(ctx, seed, share, params.train_images),
@@ -45,7 +44,7 @@ def trained_network(params: HardPointTraining.Params, ctx: Context, name: str, s
     return loaded.classifier
 
 
-def training_set(ctx: Context, seed: int, share: float, train_images: int) -> ImageData:
+def training_set(ctx: DataContext, seed: int, share: float, train_images: int) -> ImageData:
     """The first images of a seeded order of the training split, on the CPU.
 
     The share is part of the whole, and the same for every network of a seed.
@@ -59,7 +58,6 @@ def training_set(ctx: Context, seed: int, share: float, train_images: int) -> Im
     Raises:
         ModelError: the images are streamed from files.
     """
-    assert ctx.load_split is not None
     data = ctx.load_split("train")
     if not isinstance(data.pixels, Tensor):
         raise ModelError(f"{data.name} is too large to train on here (it is streamed): choose another dataset")
@@ -71,7 +69,9 @@ def training_set(ctx: Context, seed: int, share: float, train_images: int) -> Im
     return replace(data, pixels=pixels, labels=labels, digest=tensor_digest(pixels, labels))
 
 
-def training_point_distance(params: HardPointTraining.Params, ctx: Context, name: str, classifier: Classifier) -> float:
+def training_point_distance(
+    params: HardPointTraining.Params, ctx: DataContext, name: str, classifier: Classifier
+) -> float:
     """Mean L2 distance from test images of the points that a network would be trained on next; NaN: there are none.
 
     It is less than the length of all steps together, since steps turn and are clipped.

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
+from advlab.lab import Cell, Cost, Experiment, Figure, Frame, RunContext
 from advlab.polynomials import polynomial
 from advlab.polynomials.bases import BASES
 from advlab.polynomials.grids import GRIDS, lobatto, nearest_label
@@ -40,7 +40,7 @@ class GridRow:
     value: float
 
 
-class TrainingGrids(Experiment):
+class TrainingGrids(Experiment[RunContext]):
     """Figure 2: degree 30, more and more points, labelled by the nearest neighbour in S (section III.A).
 
     Hard margin on the features T*_0..T*_n without a separate bias, solved exactly. The paper does not say which
@@ -53,7 +53,6 @@ class TrainingGrids(Experiment):
     paper: ClassVar[str] = "barati2021, figure 2"
     title: ClassVar[str] = "Maximum-margin polynomials trained on equispaced and on Chebyshev grids"
     uses: ClassVar[tuple[str, ...]] = ()
-    torch: ClassVar[bool] = False
     Row: ClassVar[type] = GridRow
 
     @dataclass(frozen=True, kw_only=True)
@@ -102,17 +101,17 @@ class TrainingGrids(Experiment):
         """None: it takes a second."""
         return {}
 
-    def cells(self, ctx: Context) -> list[Cell]:
+    def cells(self, ctx: RunContext) -> list[Cell]:
         """One grid each, at all sizes; a size without points is left out (lobatto_interior of m = 2)."""
         grids = self.params.grids
         sizes = {grid: [m for m in self.params.sizes if m >= SMALLEST_SIZE.get(grid, 2)] for grid in grids}
         return [Cell(grid.replace("+", "-"), {"grid": grid, "sizes": sizes[grid]}) for grid in grids if sizes[grid]]
 
-    def cost(self, ctx: Context) -> Cost:
+    def cost(self, ctx: RunContext) -> Cost:
         """No forwards: one small quadratic programme a classifier."""
         return Cost()
 
-    def measure(self, ctx: Context, cell: Cell) -> list[GridRow]:
+    def measure(self, ctx: RunContext, cell: Cell) -> list[GridRow]:
         """Train on one grid of each size."""
         return [row for m in cell.payload["sizes"] for row in self.train(cell.payload["grid"], m)]
 

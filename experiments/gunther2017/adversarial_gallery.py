@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
 
-from advlab.attacks import FGS, FGV, Attack, HotCold
-from advlab.attacks.versions import attack_versions, check_attack_versions
-from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
+from advlab.attacks import Attack
+from advlab.errors import ConfigError
+from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, NetworkContext
 from advlab.statistics import Claim
 
 ORIGINAL = "original"
+PAPER_NAMES = {"fgs": "FGS", "fgv": "FGV", "hc1": "HC-1"}  # choices of the group attack -> names in the figure
 TYPICAL_FORWARDS = 20  # of the search of one attack on one image, for the estimate of the cost
 
 
@@ -20,7 +21,7 @@ class GalleryRow:
 
     column: int  # place in the figure, from the left
     sample: int  # index in the split
-    image: str  # original, FGS, FGV or HC-1
+    image: str  # original, or the attack: FGS, FGV, HC-1, others as they are typed
     label: int  # true class
     label_name: str
     prediction: int  # class of the image as it is drawn
@@ -35,7 +36,7 @@ class GalleryRow:
     pixels: str  # uint8 values in the order channel, row, column, as base64
 
 
-class AdversarialGallery(Experiment):
+class AdversarialGallery(Experiment[NetworkContext]):
     """Originals and their adversarial images by FGS, FGV and Hot/Cold-1 (gunther2017, figure 3; figure 1 on ImageNet).
 
     Each column is one image whose three adversarial images, of whole grey levels and with the smallest weight that flips
@@ -47,13 +48,15 @@ class AdversarialGallery(Experiment):
     paper: ClassVar[str] = "gunther2017, figure 3"
     title: ClassVar[str] = "Adversarial images of three kinds that are classified alike"
     uses: ClassVar[tuple[str, ...]] = ("dataset", "model")
-    gradients: ClassVar[bool] = True
     Row: ClassVar[type] = GalleryRow
 
     @dataclass(frozen=True, kw_only=True)
     class Params:
         """Size of the gallery and of the search for it."""
 
+        attacks: Annotated[list[str], ChoicesOf("attack")] = field(
+            default_factory=lambda: list(PAPER_NAMES)
+        )  # the kinds
         columns: int = 10  # images, one for each true class; the paper's are the ten digits
         candidates: int = 300  # images that are tried, at most
 
@@ -73,34 +76,41 @@ class AdversarialGallery(Experiment):
         """`tiny`: 3 columns of 30 candidates."""
         return {"tiny": {"experiment.columns": 3, "experiment.candidates": 30}}.get(preset, {})
 
-    def attacks(self) -> dict[str, Attack]:
-        """The three kinds of section 1.2: the smallest weight that flips the class, in whole grey levels (Rozsa et al. 2016)."""
-        return {"FGS": FGS(discrete=True), "FGV": FGV(discrete=True), "HC-1": HotCold(hot=1, discrete=True)}
-
-    def prepare(self, ctx: Context) -> dict[str, Any]:
-        """The samples of the columns, ordered by class, and the versions of the attacks."""
-        return self.measurement().prepare(self, ctx) | attack_versions(self.attacks())
-
-    def measure(self, ctx: Context, cell: Cell) -> list[GalleryRow]:
-        """The images of one column.
+    def check(self, settings: Any) -> None:
+        """Every attack finds an adversarial image of its own for each image, towards any class.
 
         Raises:
-            ResultError: the run was begun with another version of an attack.
+            ConfigError: otherwise.
         """
-        check_attack_versions(ctx.prepared, self.attacks())
-        return super().measure(ctx, cell)
+        for name, listed in settings.lists["attacks"].items():
+            attack = listed.component
+            if not isinstance(attack, Attack) or attack.targeted == "always" or attack.set_level:
+                raise ConfigError(
+                    f"experiment.attacks={name}: the gallery needs attacks on single images towards any class: type "
+                    "experiment.attacks=[fgs,fgv,hc1]"
+                )
 
-    def cells(self, ctx: Context) -> list[Cell]:
+    def attacks(self, ctx: NetworkContext) -> dict[str, Attack]:
+        """The kinds by the paper's names (section 1.2): by default three that look for the smallest weight that flips the
+        class, in whole grey levels (Rozsa et al. 2016).
+        """
+        return {PAPER_NAMES.get(name, name): attack for name, attack in ctx.listed("attacks").items()}
+
+    def prepare(self, ctx: NetworkContext) -> dict[str, Any]:
+        """The samples of the columns, ordered by class."""
+        return self.measurement().prepare(self, ctx)
+
+    def cells(self, ctx: NetworkContext) -> list[Cell]:
         """A column each."""
         return [
             Cell(f"column-{n:03d}-{sample}", {"column": n, "sample": sample})
             for n, sample in enumerate(ctx.prepared["samples"])
         ]
 
-    def cost(self, ctx: Context) -> Cost:
+    def cost(self, ctx: NetworkContext) -> Cost:
         """An estimate: three candidates a column, three attacks each with one gradient and a search of some 20 forwards."""
         # three candidates a column are searched, and each column is attacked again when it is measured
-        attacked = 4 * len(ctx.prepared["samples"]) * len(self.attacks())
+        attacked = 4 * len(ctx.prepared["samples"]) * len(self.params.attacks)
         return Cost(forwards=attacked * TYPICAL_FORWARDS, backwards=attacked)
 
     def claims(self, table: Frame) -> list[Claim]:

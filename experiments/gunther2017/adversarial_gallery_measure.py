@@ -10,7 +10,7 @@ from torch import Tensor
 from advlab.attacks import Attack
 from advlab.attacks.norms import norms_of_each
 from advlab.errors import MeasurementError
-from advlab.lab import Cell, Context
+from advlab.lab import Cell, NetworkContext
 from advlab.metrics.pass_score import pass_score
 from advlab.probes.selection import order
 
@@ -20,18 +20,17 @@ from .drawn_images import class_probabilities, grey_levels, image_columns
 log = logging.getLogger(__name__)
 
 
-def prepare(experiment: AdversarialGallery, ctx: Context) -> dict[str, Any]:
+def prepare(experiment: AdversarialGallery, ctx: NetworkContext) -> dict[str, Any]:
     """The samples of the columns, ordered by class."""
     return {"samples": chosen_samples(experiment, ctx)}
 
 
-def chosen_samples(experiment: AdversarialGallery, ctx: Context) -> list[int]:
+def chosen_samples(experiment: AdversarialGallery, ctx: NetworkContext) -> list[int]:
     """For each class the first sample of a seeded order that qualifies, ordered by class; for a dry run any samples.
 
     Raises:
         MeasurementError: no candidate qualifies.
     """
-    assert ctx.data is not None
     candidates = [int(i) for i in order(ctx.data, ctx.settings.run.seed)][: experiment.params.candidates]
     columns = min(experiment.params.columns, len(ctx.data.classes))
     if ctx.settings.run.dry:
@@ -58,12 +57,12 @@ def chosen_samples(experiment: AdversarialGallery, ctx: Context) -> list[int]:
     return [sample_of_class[label] for label in sorted(sample_of_class)]
 
 
-def qualifies(experiment: AdversarialGallery, ctx: Context, sample: int, label: int) -> bool:
+def qualifies(experiment: AdversarialGallery, ctx: NetworkContext, sample: int, label: int) -> bool:
     """Whether an image is classified correctly, and all three attacks lead to one other class."""
     if classified_image(ctx, sample, None).prediction != label:
         return False
     adversarial_classes: set[int] = set()
-    for attack in experiment.attacks().values():
+    for attack in experiment.attacks(ctx).values():
         prediction = classified_image(ctx, sample, attack).prediction
         adversarial_classes.add(prediction)
         if prediction == label or len(adversarial_classes) > 1:
@@ -79,7 +78,7 @@ class ClassifiedImage(NamedTuple):
     probability: float  # of that class (softmax)
 
 
-def classified_image(ctx: Context, sample: int, attack: Attack | None) -> ClassifiedImage:
+def classified_image(ctx: NetworkContext, sample: int, attack: Attack | None) -> ClassifiedImage:
     """A sample, attacked or (None) as it is, rounded to whole grey levels and classified."""
     image, label = ctx.images_and_labels([sample])
     if attack is not None:
@@ -89,13 +88,12 @@ def classified_image(ctx: Context, sample: int, attack: Attack | None) -> Classi
     return ClassifiedImage(image, int(probabilities.argmax()), float(probabilities.max()))
 
 
-def measure(experiment: AdversarialGallery, ctx: Context, cell: Cell) -> list[GalleryRow]:
+def measure(experiment: AdversarialGallery, ctx: NetworkContext, cell: Cell) -> list[GalleryRow]:
     """One column: a row for the original and one for each kind of adversarial image."""
     data, sample = ctx.data, cell.payload["sample"]
-    assert data is not None
     label = int(data.labels[sample])
     original = classified_image(ctx, sample, None).image
-    kinds: dict[str, Attack | None] = {ORIGINAL: None, **experiment.attacks()}
+    kinds: dict[str, Attack | None] = {ORIGINAL: None, **experiment.attacks(ctx)}
     rows = []
     for kind, attack in kinds.items():
         image, prediction, probability = classified_image(ctx, sample, attack)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from advlab.lab import Context
+from advlab.lab import NetworkContext
 from advlab.plotting.pixels import encode
 
 
@@ -16,9 +16,8 @@ def grey_levels(image: Tensor) -> Tensor:
     return (image * 255).round() / 255
 
 
-def class_probabilities(ctx: Context, image: Tensor) -> Tensor:
+def class_probabilities(ctx: NetworkContext, image: Tensor) -> Tensor:
     """(K,) softmax of the network's logits of one image (1, C, H, W), in float64 on the CPU."""
-    assert ctx.forward is not None
     with torch.inference_mode():
         return torch.softmax(ctx.forward(image).cpu().double(), 1)[0]
 

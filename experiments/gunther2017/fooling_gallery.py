@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from advlab.attacks import Fooling
 from advlab.errors import ConfigError
-from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
+from advlab.lab import Cell, Cost, Experiment, Figure, Frame, NetworkContext
 from advlab.statistics import Claim
 from advlab.store.tables import frame_of
 
@@ -33,7 +33,7 @@ class FoolingRow:
     pixels: str  # uint8 values in the order channel, row, column, as base64
 
 
-class FoolingGallery(Experiment):
+class FoolingGallery(Experiment[NetworkContext]):
     """Fooling images of several classes and levels of confidence from one random start (gunther2017, figure 2).
 
     The start has independent whole grey levels, uniform on 0..255. From there the probability of each class ascends by
@@ -44,7 +44,6 @@ class FoolingGallery(Experiment):
     paper: ClassVar[str] = "gunther2017, figure 2"
     title: ClassVar[str] = "Fooling images of several classes from one random start"
     uses: ClassVar[tuple[str, ...]] = ("dataset", "model", "attack")
-    gradients: ClassVar[bool] = True
     Row: ClassVar[type] = FoolingRow
 
     @dataclass(frozen=True, kw_only=True)
@@ -93,13 +92,12 @@ class FoolingGallery(Experiment):
                 "name some of them"
             )
 
-    def cells(self, ctx: Context) -> list[Cell]:
+    def cells(self, ctx: NetworkContext) -> list[Cell]:
         """The start, and a class each."""
-        assert ctx.data is not None
         self._check_classes(len(ctx.data.classes))
         return [Cell("start"), *(Cell(f"class-{k}", {"target": k}) for k in self.params.classes)]
 
-    def cost(self, ctx: Context) -> Cost:
+    def cost(self, ctx: NetworkContext) -> Cost:
         """At most `attack.max_iter` forwards and backwards a class, and three more forwards a level."""
         classes, levels, steps = len(self.params.classes), len(self.params.levels), ctx.settings.attack.max_iter
         return Cost(forwards=classes * (steps + 1 + 3 * levels) + 1, backwards=classes * steps)

@@ -11,15 +11,14 @@ from torch import Tensor
 from advlab.attacks.ascent.fooling.algorithm import fooling_levels, random_starts
 from advlab.attacks.norms import norms_of_each
 from advlab.attacks.status import Status
-from advlab.lab import Cell, Context
+from advlab.lab import Cell, NetworkContext
 
 from .drawn_images import class_probabilities, grey_levels, image_columns
 from .fooling_gallery import FoolingGallery, FoolingRow
 
 
-def measure(experiment: FoolingGallery, ctx: Context, cell: Cell) -> list[FoolingRow]:
+def measure(experiment: FoolingGallery, ctx: NetworkContext, cell: Cell) -> list[FoolingRow]:
     """The row of the start, or the rows of one target class: the image of each level of one ascent."""
-    assert ctx.data is not None
     start = random_starts(experiment.params.start + 1, ctx.data.shape, ctx.settings.run.seed)[-1:].to(ctx.device)
     if not cell.payload:
         return [start_row(ctx, start)]
@@ -56,7 +55,7 @@ def measure(experiment: FoolingGallery, ctx: Context, cell: Cell) -> list[Foolin
     return rows
 
 
-def start_row(ctx: Context, start: Tensor) -> FoolingRow:
+def start_row(ctx: NetworkContext, start: Tensor) -> FoolingRow:
     """The row of the start (1, C, H, W), which has no target."""
     drawn = grey_levels(start)
     probabilities = class_probabilities(ctx, drawn)
@@ -67,8 +66,7 @@ def start_row(ctx: Context, start: Tensor) -> FoolingRow:
     )  # fmt: skip
 
 
-def prediction_columns(ctx: Context, probabilities: Tensor) -> dict[str, Any]:
+def prediction_columns(ctx: NetworkContext, probabilities: Tensor) -> dict[str, Any]:
     """The most probable class of (K,) probabilities, as the columns of a row."""
-    assert ctx.data is not None
     prediction = int(probabilities.argmax())
     return {"prediction": prediction, "prediction_name": ctx.data.classes[prediction]}

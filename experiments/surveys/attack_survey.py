@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
-from advlab.attacks import Attack
-from advlab.attacks.versions import attack_versions, check_attack_versions
 from advlab.errors import ConfigError
-from advlab.lab import Cell, Context, Cost, Experiment, Figure, Frame
+from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, NetworkContext
 from advlab.statistics import Claim, judge, share_interval
 from advlab.store.tables import frame_of
 
 from .survey_summary import SELF, summarise
-from .transfer_networks import transfer_settings
 
 CELL_VALUES = 1 << 22  # pixel values of the attacked images of a cell, about
 CELL_IMAGES = 250  # images of a cell at most, so that a run that is killed has little to repeat
@@ -48,7 +45,7 @@ class SurveyRow:
     backwards: float  # likewise
 
 
-class AttackSurvey(Experiment):
+class AttackSurvey(Experiment[NetworkContext]):
     """How often, how far and at what price an attack succeeds (gunther2017, section 2.1 and table 1, first row).
 
     Attacks the first images of a seeded order, right or wrong, and shows what succeeds to other networks. Rates come with
@@ -62,7 +59,6 @@ class AttackSurvey(Experiment):
     paper: ClassVar[str] = "gunther2017, section 2.1 and table 1"
     title: ClassVar[str] = "Success, size, price and transfer of an attack"
     uses: ClassVar[tuple[str, ...]] = ("dataset", "model", "attack")
-    gradients: ClassVar[bool] = True
     Row: ClassVar[type] = SurveyRow
 
     @dataclass(frozen=True, kw_only=True)
@@ -71,7 +67,8 @@ class AttackSurvey(Experiment):
 
         samples: int = 1000  # images, the first of a seeded order
         targets: Literal["none", "random", "all"] = "none"  # none: any other class; random: one an image; all: each
-        transfer: list[str] = field(default_factory=list)  # models, as in model=NAME, that see what succeeds
+        #: models, as in model=NAME, that see what succeeds
+        transfer: Annotated[list[str], ChoicesOf("model")] = field(default_factory=list)
         almost_all: float = 0.95  # claim "in almost all cases": share of successes above; fixed beforehand
 
         def __post_init__(self) -> None:
@@ -84,8 +81,6 @@ class AttackSurvey(Experiment):
                 raise ValueError(f"samples must be at least 1, got {self.samples}")
             if not 0 < self.almost_all < 1:
                 raise ValueError(f"almost_all is a share between 0 and 1, got {self.almost_all}")
-            if SELF in self.transfer or len(set(self.transfer)) < len(self.transfer):
-                raise ValueError(f"transfer must name other models, each once, got {self.transfer}")
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:
@@ -93,7 +88,7 @@ class AttackSurvey(Experiment):
         return {"tiny": {"experiment.samples": 8}, "laptop": {"experiment.samples": 200}}.get(preset, {})
 
     def check(self, settings: Any) -> None:
-        """There is an attack, it takes such targets, and the other networks take such images.
+        """There is an attack, and it takes such targets.
 
         Raises:
             ConfigError: otherwise.
@@ -111,30 +106,14 @@ class AttackSurvey(Experiment):
                 attack.check_classes(classes)
             except ValueError as error:
                 raise ConfigError(f"attack={name}: {error}") from error
-        for choice in self.params.transfer:
-            transfer_settings(settings, choice)
 
-    def prepare(self, ctx: Context) -> dict[str, Any]:
-        """The images, the weights of the other networks, and the attack's version."""
-        return self.measurement().prepare(self, ctx) | attack_versions(self.attacks(ctx))
+    def prepare(self, ctx: NetworkContext) -> dict[str, Any]:
+        """The images, and the weights of the other networks."""
+        return self.measurement().prepare(self, ctx)
 
-    def attacks(self, ctx: Context) -> dict[str, Attack]:
-        """The attack by its name."""
-        return {str(ctx.settings.nodes["attack"]["name"]): ctx.settings.attack}
-
-    def measure(self, ctx: Context, cell: Cell) -> list[SurveyRow]:
-        """The rows of some images.
-
-        Raises:
-            ResultError: the run was begun with another version of the attack.
-        """
-        check_attack_versions(ctx.prepared, self.attacks(ctx))
-        return super().measure(ctx, cell)
-
-    def cells(self, ctx: Context) -> list[Cell]:
+    def cells(self, ctx: NetworkContext) -> list[Cell]:
         """Some images a cell; all of them where the attack finds one perturbation for the set."""
         samples = ctx.prepared["samples"]
-        assert ctx.data is not None
         values_per_sample = math.prod(ctx.data.shape) * self.attacks_per_image(len(ctx.data.classes))
         images = max(1, min(CELL_IMAGES, CELL_VALUES // values_per_sample))
         if ctx.settings.attack.set_level:
@@ -145,9 +124,8 @@ class AttackSurvey(Experiment):
         """How many targets each image is attacked towards."""
         return classes - 1 if self.params.targets == "all" else 1
 
-    def cost(self, ctx: Context) -> Cost:
+    def cost(self, ctx: NetworkContext) -> Cost:
         """An estimate: what each image's attack takes (`Attack.estimated_cost`), two checks, and two forwards of each victim."""
-        assert ctx.data is not None
         classes = len(ctx.data.classes)
         forwards, backwards = ctx.settings.attack.estimated_cost(classes)
         images = len(ctx.prepared["samples"]) * self.attacks_per_image(classes)

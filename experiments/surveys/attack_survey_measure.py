@@ -14,26 +14,22 @@ from advlab.attacks.norms import norms_of_each
 from advlab.attacks.results import AttackResult
 from advlab.attacks.status import Status
 from advlab.errors import ResultError
-from advlab.lab import Cell, Context
+from advlab.lab import Cell, NetworkContext
 from advlab.metrics.pass_score import pass_score
 from advlab.metrics.ssim import ssim
 from advlab.probes.selection import order
 
 from .attack_survey import AttackSurvey, SurveyRow
 from .survey_summary import SELF, attack_label
-from .transfer_networks import transfer_settings
 
 
-def prepare(experiment: AttackSurvey, ctx: Context) -> dict[str, Any]:
+def prepare(experiment: AttackSurvey, ctx: NetworkContext) -> dict[str, Any]:
     """The attacked samples, those held out for an attack that asks for them, and digests of the other networks' weights."""
     settings, count = ctx.settings, experiment.params.samples
-    assert ctx.data is not None
     samples = [int(i) for i in order(ctx.data, settings.run.seed)]
     victims = {}
     if not settings.run.dry:
-        assert ctx.load_network is not None
-        for choice in experiment.params.transfer:
-            victims[choice] = ctx.load_network(transfer_settings(settings, choice)).classifier.digest()
+        victims = {name: other.classifier.digest() for name, other in ctx.listed_networks("transfer").items()}
     held_out = samples[count : 2 * count] if "held_out" in settings.attack.extra_inputs else []
     return {"samples": samples[:count], "held_out": held_out, "victims": victims}
 
@@ -46,11 +42,9 @@ class AttackedImage(NamedTuple):
     target: int  # class to reach; -1: any other than the label
 
 
-def measure(experiment: AttackSurvey, ctx: Context, cell: Cell) -> list[SurveyRow]:
+def measure(experiment: AttackSurvey, ctx: NetworkContext, cell: Cell) -> list[SurveyRow]:
     """The rows of the attacked network for the images of a cell, followed by those of each other network."""
     data, forward = ctx.data, ctx.forward
-    assert data is not None
-    assert forward is not None
     attack, samples = ctx.settings.attack, cell.payload["samples"]
     true_classes = data.labels[torch.tensor(samples).to(data.device)].tolist()
     attacked_images = [
@@ -65,12 +59,13 @@ def measure(experiment: AttackSurvey, ctx: Context, cell: Cell) -> list[SurveyRo
         with torch.inference_mode():
             labels = torch.cat([forward(part).argmax(1) for part in x.split(forward.limit)]).clone()
     held_out = ctx.prepared["held_out"]
+    extra_inputs: dict[str, Any] = {"held_out": data.images(torch.tensor(held_out))} if held_out else {}
     result = ctx.attack(
         attack,
         x,
         labels,
         targets=None if experiment.params.targets == "none" else targets,
-        **({"held_out": data.images(torch.tensor(held_out))} if held_out else {}),
+        **extra_inputs,
     )
     rows = own_rows(ctx, attacked_images, x, result)
     for choice, weights in ctx.prepared["victims"].items():
@@ -78,7 +73,9 @@ def measure(experiment: AttackSurvey, ctx: Context, cell: Cell) -> list[SurveyRo
     return rows
 
 
-def own_rows(ctx: Context, attacked_images: list[AttackedImage], x: Tensor, result: AttackResult) -> list[SurveyRow]:
+def own_rows(
+    ctx: NetworkContext, attacked_images: list[AttackedImage], x: Tensor, result: AttackResult
+) -> list[SurveyRow]:
     """A row for each attacked image, as the attacked network itself sees it.
 
     Args:
@@ -130,7 +127,13 @@ def similarities(x: Tensor, x_adv: Tensor, success: Tensor) -> dict[str, list[fl
 
 
 def transfer_rows(
-    experiment: AttackSurvey, ctx: Context, choice: str, weights: str, own: list[SurveyRow], x: Tensor, x_adv: Tensor
+    experiment: AttackSurvey,
+    ctx: NetworkContext,
+    choice: str,
+    weights: str,
+    own: list[SurveyRow],
+    x: Tensor,
+    x_adv: Tensor,
 ) -> list[SurveyRow]:
     """What another network makes of the adversarial images that succeeded against the attacked one.
 
@@ -146,8 +149,7 @@ def transfer_rows(
     Raises:
         ResultError: the weights are others now.
     """
-    assert ctx.load_network is not None
-    victim = ctx.load_network(transfer_settings(ctx.settings, choice))
+    victim = ctx.listed_networks("transfer")[choice]
     if victim.classifier.digest() != weights:
         raise ResultError(f"the weights of {choice} are not those that this run began with: start a new run")
     successes = [i for i, row in enumerate(own) if row.success]

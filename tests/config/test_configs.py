@@ -13,9 +13,10 @@ import yaml
 from advlab.config import components
 from advlab.config.compose import Composer
 from advlab.config.groups import COMPONENT_GROUPS
+from advlab.config.identity import archived_parameters
 from advlab.config.run_options import RunParams
 from advlab.config.schema import parameters
-from advlab.config.settings import Settings, archived_parameters
+from advlab.config.settings import Settings
 from advlab.plugins.loading import load_plugins
 from tests.helpers.commands import Ended
 

@@ -8,21 +8,18 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import torch
 from torch import nn
 
-from advlab.config.settings import resolve
-from advlab.lab.context import Context
-from advlab.models.classifier import Classifier, frozen
-from advlab.models.forward import Execution, Forward
-from advlab.store.artifacts import ArtifactStore
+from advlab import testing
+from advlab.lab import NetworkContext
+from advlab.models.classifier import Classifier
 from tests.helpers.images import random_images
 
 SHAPE = (1, 6, 6)
 
 
 @pytest.fixture
-def around(tmp_path: Path) -> Callable[..., Context]:
+def around(tmp_path: Path) -> Callable[..., NetworkContext]:
     """A context as the runner would make it: `around("topology", network, trials=30, params={...})`."""
 
     def make(
@@ -36,37 +33,25 @@ def around(tmp_path: Path) -> Callable[..., Context]:
         params: dict[str, Any] | None = None,
         cache: Path = tmp_path,
         **probe: Any,
-    ) -> Context:
-        settings = resolve(
-            {
-                "dataset": {"name": "digits"}, "model": {"name": "lenet"}, "recipe": {"name": "none"},
-                "attack": {"name": "none"},
-                "probe": {"name": "sphere", "radii": [0.1, 1, 10], "trials": 20, "samples": count, **probe},
-                "experiment": {"name": experiment, **(params or {})}, "run": {},
-            }
+    ) -> NetworkContext:
+        return testing.context(
+            experiment,
+            Classifier(network.eval(), name="toy", shape=shape, mean=None, std=None),
+            random_images(count, shape),
+            options={
+                "probe.radii": [0.1, 1, 10], "probe.trials": 20, "probe.samples": count,
+                **{f"probe.{key}": value for key, value in probe.items()},
+                **{f"experiment.{key}": value for key, value in (params or {}).items()},
+            },
+            samples=samples if samples is not None else list(range(count)),
+            batch_size=batch,
+            folder=cache,
         )  # fmt: skip
-        classifier = Classifier(network.eval(), name="toy", shape=shape, mean=None, std=None)
-        execution = Execution(batch, "contiguous", "float32")
-        ctx = Context(settings, ArtifactStore(cache), torch.device("cpu"), lambda *_: None)
-        ctx.data, ctx.classifier, ctx.execution = random_images(count, shape), classifier, execution
-        ctx.forward = Forward(classifier, execution)
-        chosen = samples if samples is not None else list(range(count))
-        ctx.qualified = lambda: chosen  # type: ignore[method-assign]  # which images qualify is not the matter here
-        ctx.prepared = settings.experiment.prepare(ctx)
-        return ctx
 
     return make
 
 
 @pytest.fixture
-def measured() -> Callable[[Context], pd.DataFrame]:
+def measured() -> Callable[[NetworkContext], pd.DataFrame]:
     """The table of a context, with its `run` column."""
-
-    def table(ctx: Context) -> pd.DataFrame:
-        experiment = ctx.settings.experiment
-        assert ctx.classifier is not None
-        with frozen(ctx.classifier), torch.inference_mode():
-            rows = [row for cell in experiment.cells(ctx) for row in experiment.measure(ctx, cell)]
-        return pd.DataFrame([vars(row) for row in rows]).assign(run="toy")
-
-    return table
+    return lambda ctx: testing.measured(ctx).assign(run="toy")

@@ -10,15 +10,14 @@ import pytest
 import torch
 from torch import nn
 
+from advlab import testing
 from advlab.config.settings import resolve
-from advlab.errors import ConfigError
-from advlab.lab import Context
+from advlab.errors import ArgumentError, ConfigError
+from advlab.lab import NetworkContext
 from advlab.models.classifier import Classifier
-from advlab.models.forward import Execution, Forward
-from advlab.store.artifacts import ArtifactStore
 
 
-def context(folder: Path, batch_size: int) -> Context:
+def context(folder: Path, batch_size: int) -> NetworkContext:
     settings = resolve(
         {
             "dataset": {"name": "digits"}, "model": {"name": "lenet"}, "attack": {"name": "fgv"},
@@ -26,10 +25,10 @@ def context(folder: Path, batch_size: int) -> Context:
         },
         choices={"attack": "my_fgv"},
     )  # fmt: skip
-    ctx = Context(settings, ArtifactStore(folder), torch.device("cpu"), lambda *_: None)
     network = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
     classifier = Classifier(network, name="toy", shape=(1, 2, 2), classes=3, mean=None, std=None)
-    ctx.forward = Forward(classifier, Execution(batch_size, "contiguous", "float32"))
+    images, labels = torch.rand(5, 1, 2, 2), torch.tensor([0, 1, 2, 0, 1])
+    ctx: NetworkContext = testing.context(settings, classifier, images, labels, batch_size=batch_size, folder=folder)
     return ctx
 
 
@@ -51,7 +50,6 @@ def test_a_batch_that_does_not_fit_is_halved_and_its_seconds_do_not_count(
 
     assert ctx.in_batches(call, images=7) == "done"
     assert sizes == [20, 10, 5]
-    assert ctx.forward is not None
     assert ctx.forward.halvings == [20, 10]
     assert ctx.forward.limit == 5
     assert ctx.counts.images == 7
@@ -75,7 +73,7 @@ def test_what_halving_cannot_help_is_raised(error: Exception, tmp_path: Path) ->
 
 def test_what_an_attack_refuses_names_what_the_user_typed(tmp_path: Path) -> None:
     def refuse(batch: int) -> Any:
-        raise ValueError("epsilon must be above 0")
+        raise ArgumentError("epsilon must be above 0")
 
     with pytest.raises(ConfigError, match="attack=my_fgv: epsilon must be above 0"):
         context(tmp_path, 4).in_batches(refuse, images=1)

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from advlab.attacks import Library
 from advlab.attacks.logits import margin
+from advlab.config.identity import archived_parameters
 from advlab.config.schema import construct
-from advlab.config.settings import archived_parameters
 
 K = 4
 ROUNDS = [

@@ -13,8 +13,8 @@ from torch import nn
 import advlab
 from advlab.attacks.results import AttackResult
 from advlab.config import components
+from advlab.config.identity import archived_parameters
 from advlab.config.schema import construct
-from advlab.config.settings import archived_parameters
 from advlab.errors import ConfigError
 from tests.helpers.commands import Ended
 

@@ -19,14 +19,14 @@ from torch import Tensor, nn
 from advlab.config import components
 from advlab.errors import ConfigError
 from advlab.geometry.dispersion import mean_pairwise_difference
-from advlab.lab.context import Context
+from advlab.lab import NetworkContext
 from advlab.models.classifier import frozen
 from advlab.store.tables import from_csv, to_csv
 
 GradientIsotropy = components.REGISTRIES["experiment"].load("gradient_isotropy")
 D = 36
-Around = Callable[..., Context]
-Measured = Callable[[Context], pd.DataFrame]
+Around = Callable[..., NetworkContext]
+Measured = Callable[[NetworkContext], pd.DataFrame]
 
 
 class Logit(nn.Module):

@@ -15,14 +15,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from advlab import testing
 from advlab.config import components
-from advlab.config.settings import Settings, resolve
 from advlab.data.images import ImageData, tensor_digest
-from advlab.lab.context import Context
+from advlab.lab import NetworkContext
 from advlab.models.classifier import Classifier, frozen
-from advlab.models.forward import Execution, Forward
 from advlab.probes.draws import Draws
-from advlab.store.artifacts import ArtifactStore
 from advlab.store.tables import from_csv, to_csv
 
 Isotropy = components.REGISTRIES["experiment"].load("isotropy")
@@ -58,31 +56,22 @@ def context(
     batch: int = 30,
     samples: list[int] | None = None,
     **probe: Any,
-) -> Context:
+) -> NetworkContext:
     """A context over random images, as the runner would make it."""
-    settings: Settings = resolve(
-        {
-            "dataset": {"name": "digits"}, "model": {"name": "lenet"}, "recipe": {"name": "none"}, "attack": {"name": "none"},
-            "probe": {"name": "sphere", "radii": [0.1, 1, 10], "trials": 20, "samples": count, **probe},
-            "experiment": {"name": "isotropy"}, "run": {},
-        }
-    )  # fmt: skip
-    data = images(count)
-    classifier = Classifier(network.eval(), name="toy", shape=SHAPE, mean=None, std=None)
-    execution = Execution(batch, "contiguous", "float32")
-    ctx = Context(settings, ArtifactStore(tmp_path), torch.device("cpu"), lambda *_: None)
-    ctx.data, ctx.classifier, ctx.execution = data, classifier, execution
-    ctx.forward = Forward(classifier, execution)
-    ctx.prepared = {"samples": samples if samples is not None else list(range(count))}
-    return ctx
+    options = {"radii": [0.1, 1, 10], "trials": 20, "samples": count, **probe}
+    return testing.context(
+        "isotropy",
+        Classifier(network.eval(), name="toy", shape=SHAPE, mean=None, std=None),
+        images(count),
+        options={f"probe.{key}": value for key, value in options.items()},
+        samples=samples if samples is not None else list(range(count)),
+        batch_size=batch,
+        folder=tmp_path,
+    )
 
 
-def table(ctx: Context) -> pd.DataFrame:
-    experiment = ctx.settings.experiment
-    assert ctx.classifier is not None
-    with frozen(ctx.classifier), torch.inference_mode():
-        rows = [row for cell in experiment.cells(ctx) for row in experiment.measure(ctx, cell)]
-    return pd.DataFrame([vars(row) for row in rows])
+def table(ctx: NetworkContext) -> pd.DataFrame:
+    return testing.measured(ctx).drop(columns="run")
 
 
 def test_a_constant_score_is_isotropic(tmp_path: Any) -> None:

@@ -5,6 +5,7 @@ Longer than other files: one figure, whose trained networks its tests share.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from typing import Any
 
@@ -21,12 +22,12 @@ from advlab.attacks.ascent.normalised_steps import ascend_normalised
 from advlab.config import components
 from advlab.config.compose import Composer
 from advlab.config.settings import Settings
-from advlab.data.source import LoadOptions
+from advlab.engine.setup import build_context
 from advlab.errors import AdvlabError, ConfigError
-from advlab.lab.context import Context
+from advlab.lab import DataContext
 from advlab.metrics.objectives import objective
-from advlab.store.artifacts import ArtifactStore
 from advlab.store.tables import to_csv
+from advlab.testing import no_report
 
 HardPointTraining = components.REGISTRIES["experiment"].load("hard_point_training")
 SMALL = [
@@ -41,23 +42,27 @@ def settings(*overrides: str) -> Settings:
         return composer.jobs([*SMALL, *overrides], multirun=False)[0]
 
 
-def context(tmp_path: Any, *overrides: str) -> Context:
+def context(tmp_path: Any, *overrides: str) -> DataContext:
     chosen = settings(*overrides)
-    ctx = Context(chosen, ArtifactStore(tmp_path), torch.device("cpu"), lambda *_: None)
-    options = LoadOptions(root=tmp_path, download=False, artifacts=ctx.artifacts, model_shape=chosen.model.shape)
-    ctx.load_split = lambda split: chosen.dataset.load(split, "digits", options)
-    ctx.data = ctx.load_split("test")
+    return context_of(chosen, tmp_path)
+
+
+def context_of(chosen: Settings, folder: Any) -> DataContext:
+    ctx = build_context(
+        dataclasses.replace(chosen, run=dataclasses.replace(chosen.run, cache_root=str(folder))), None, no_report
+    )
+    assert isinstance(ctx, DataContext)
     ctx.prepared = chosen.experiment.prepare(ctx)
     return ctx
 
 
-def rows(ctx: Context) -> list[Any]:
+def rows(ctx: DataContext) -> list[Any]:
     experiment = ctx.settings.experiment
     return [row for cell in experiment.cells(ctx) for row in experiment.measure(ctx, cell)]
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Context, list[Any]]:
+def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[DataContext, list[Any]]:
     ctx = context(tmp_path_factory.mktemp("cache"))
     return ctx, rows(ctx)
 
@@ -67,7 +72,7 @@ def test_the_experiment_chooses_its_recipe_and_gives_way_to_the_command_line() -
     assert settings("recipe=mlp_mnist").nodes["recipe"]["name"] == "mlp_mnist"
 
 
-def test_cells_are_seeds_and_networks(measured: tuple[Context, list[Any]]) -> None:
+def test_cells_are_seeds_and_networks(measured: tuple[DataContext, list[Any]]) -> None:
     ctx, found = measured
     ids = [cell.id for cell in ctx.settings.experiment.cells(ctx)]
     names = ["reference", "third", "noise", "hard", "pgd"]
@@ -78,7 +83,7 @@ def test_cells_are_seeds_and_networks(measured: tuple[Context, list[Any]]) -> No
     assert len(keys) == 2 * 3 * (5 + 4 * 2 + 3 * 5)
 
 
-def test_epsilon_0_is_the_clean_accuracy_and_lengths_are_epsilon(measured: tuple[Context, list[Any]]) -> None:
+def test_epsilon_0_is_the_clean_accuracy_and_lengths_are_epsilon(measured: tuple[DataContext, list[Any]]) -> None:
     _, found = measured
     table = pd.DataFrame([vars(row) for row in found])
     boxed = table["attack"].isin(["pgd", "one_step_clipped"])
@@ -123,7 +128,7 @@ def test_each_network_gets_its_recipe_and_its_data(tmp_path: Any, monkeypatch: p
     assert len(digests) == 1  # the same third for all
 
 
-def test_where_training_points_end_up(measured: tuple[Context, list[Any]]) -> None:
+def test_where_training_points_end_up(measured: tuple[DataContext, list[Any]]) -> None:
     """The reach is below all steps together, and noise goes as far as its network's hard points."""
     ctx, found = measured
     p = ctx.settings.experiment.params
@@ -142,7 +147,7 @@ def test_where_training_points_end_up(measured: tuple[Context, list[Any]]) -> No
         assert first.loc[1, name] == pytest.approx(expected, rel=0.03)  # no pixel of noise moves by more than 1/2
 
 
-def test_the_one_step_attack_is_the_papers(measured: tuple[Context, list[Any]]) -> None:
+def test_the_one_step_attack_is_the_papers(measured: tuple[DataContext, list[Any]]) -> None:
     """x + epsilon grad / ||grad||, written out; the images of one network on itself and on the reference."""
     ctx, found = measured
     p = ctx.settings.experiment.params
@@ -162,7 +167,7 @@ def test_the_one_step_attack_is_the_papers(measured: tuple[Context, list[Any]]) 
             assert abs(row.correct - right) <= 1  # a tie in float32
 
 
-def test_the_clipped_step_is_the_same_inside_the_box(measured: tuple[Context, list[Any]]) -> None:
+def test_the_clipped_step_is_the_same_inside_the_box(measured: tuple[DataContext, list[Any]]) -> None:
     ctx, found = measured
     p = ctx.settings.experiment.params
     assert ctx.data is not None
@@ -193,7 +198,7 @@ def test_the_share_is_part_of_the_whole_and_the_same_for_all(tmp_path: Any) -> N
 
 
 def test_runs_repeat_and_train_once(
-    measured: tuple[Context, list[Any]], tmp_path: Any, caplog: pytest.LogCaptureFixture
+    measured: tuple[DataContext, list[Any]], tmp_path: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, found = measured
     ctx = context(tmp_path)
@@ -218,11 +223,7 @@ def test_other_images_and_networks(tmp_path: Any) -> None:
     kept = [text for text in SMALL if not text.startswith("model.")]
     with Composer(None) as composer:
         chosen = composer.jobs([*kept, *overrides], multirun=False)[0]
-    ctx = Context(chosen, ArtifactStore(tmp_path), torch.device("cpu"), lambda *_: None)
-    options = LoadOptions(root=tmp_path, download=False, artifacts=ctx.artifacts)
-    ctx.load_split = lambda split: chosen.dataset.load(split, "digits", options)
-    ctx.data = ctx.load_split("test")
-    ctx.prepared = chosen.experiment.prepare(ctx)
+    ctx = context_of(chosen, tmp_path)
     found = rows(ctx)
     assert {row.victim for row in found} == {"reference", "adversarial", "hard"}
     claims = HardPointTraining(HardPointTraining.Params()).claims(pd.DataFrame([vars(row) for row in found]))
@@ -230,7 +231,7 @@ def test_other_images_and_networks(tmp_path: Any) -> None:
     assert verdicts["above-pgd"] == verdicts["pgd-above-pgd"] == "not measured"
 
 
-def test_the_cost_covers_what_is_counted(measured: tuple[Context, list[Any]]) -> None:
+def test_the_cost_covers_what_is_counted(measured: tuple[DataContext, list[Any]]) -> None:
     ctx, _ = measured
     cost = ctx.settings.experiment.cost(ctx)
     assert ctx.counts.backwards < cost.backwards

@@ -15,23 +15,24 @@ from advlab.experiments.barati2021.decision_boundary import (  # type: ignore[im
 )
 from advlab.experiments.barati2021.random_mlp import random_mlp  # type: ignore[import-not-found]
 
+from advlab import testing
 from advlab.config import components
 from advlab.config.settings import resolve
 from advlab.errors import AdvlabError
-from advlab.lab.context import Context
-from advlab.store.artifacts import ArtifactStore
+from advlab.lab import DeviceContext
 from advlab.store.tables import to_csv
 
 MLPObjectives = components.REGISTRIES["experiment"].load("mlp_objectives")
 
 
-def context(tmp_path: Any, **params: Any) -> Context:
+def context(tmp_path: Any, **params: Any) -> DeviceContext:
     node = {"name": "mlp_objectives", "networks": 2, "resolution": 11, "near": 0.3, **params}
     settings = resolve({"experiment": node, "run": {}})
-    return Context(settings, ArtifactStore(tmp_path), torch.device("cpu"), lambda *_: None)
+    ctx: DeviceContext = testing.context(settings, folder=tmp_path)
+    return ctx
 
 
-def rows(ctx: Context) -> list[Any]:
+def rows(ctx: DeviceContext) -> list[Any]:
     experiment = ctx.settings.experiment
     with torch.inference_mode():
         return [row for cell in experiment.cells(ctx) for row in experiment.measure(ctx, cell)]

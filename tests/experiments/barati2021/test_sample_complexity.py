@@ -15,11 +15,11 @@ from advlab.experiments.barati2021.sample_complexity_measure import (  # type: i
     spread,
 )
 
+from advlab import testing
 from advlab.config import components
 from advlab.config.settings import resolve
 from advlab.errors import AdvlabError
-from advlab.lab.context import Context
-from advlab.store.artifacts import ArtifactStore
+from advlab.lab import DeviceContext
 from advlab.store.tables import to_csv
 from advlab.training.batched_mlps import BatchedMLPs
 
@@ -27,12 +27,13 @@ SampleComplexity = components.REGISTRIES["experiment"].load("sample_complexity")
 SMALL = {"teachers": 2, "sizes": [20, 60], "hypotheses": 3, "pool": 2000, "steps": 60}
 
 
-def context(tmp_path: Any, **params: Any) -> Context:
+def context(tmp_path: Any, **params: Any) -> DeviceContext:
     settings = resolve({"experiment": {"name": "sample_complexity", **SMALL, **params}, "run": {}})
-    return Context(settings, ArtifactStore(tmp_path), torch.device("cpu"), lambda *_: None)
+    ctx: DeviceContext = testing.context(settings, folder=tmp_path)
+    return ctx
 
 
-def rows(ctx: Context) -> list[Any]:
+def rows(ctx: DeviceContext) -> list[Any]:
     experiment = ctx.settings.experiment
     return [row for cell in experiment.cells(ctx) for row in experiment.measure(ctx, cell)]
 

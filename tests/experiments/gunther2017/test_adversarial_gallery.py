@@ -17,6 +17,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from advlab import testing
 from advlab.attacks import Attack
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
@@ -24,15 +25,13 @@ from advlab.attacks.status import Status
 from advlab.config import components
 from advlab.config.settings import resolve
 from advlab.data.images import ImageData, tensor_digest
-from advlab.errors import ConfigError, MeasurementError, ResultError
-from advlab.lab.context import Context
+from advlab.errors import ConfigError, MeasurementError
+from advlab.lab import NetworkContext
 from advlab.models.classifier import Classifier
-from advlab.models.forward import Execution, Forward
 from advlab.plotting.draw import draw
 from advlab.plotting.gallery import CHARACTER_WIDTH, caption
 from advlab.plotting.pixels import decode, encode
 from advlab.probes.selection import order
-from advlab.store.artifacts import ArtifactStore
 from tests.helpers.commands import Ended
 
 Gallery = components.REGISTRIES["experiment"].load("adversarial_gallery")
@@ -91,7 +90,7 @@ class Swap(Attack):
 def _kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three kinds that agree where the last pixel is below 60; elsewhere the second goes its own way."""
     kinds = {"FGS": Swap(), "FGV": Swap(shift=2, obeys=60), "HC-1": Swap()}
-    monkeypatch.setattr(Gallery, "attacks", lambda self: kinds)
+    monkeypatch.setattr(Gallery, "attacks", lambda self, ctx: kinds)
 
 
 def images(names: tuple[str, ...] = NAMES) -> ImageData:
@@ -102,26 +101,14 @@ def images(names: tuple[str, ...] = NAMES) -> ImageData:
     return ImageData("toy", "test", names, labels, SHAPE, tensor_digest(pixels), pixels)
 
 
-def context(tmp_path: Path, data: ImageData, **experiment: Any) -> Context:
-    settings = resolve(
-        {
-            "dataset": {"name": "digits"}, "model": {"name": "lenet"}, "recipe": {"name": "none"},
-            "experiment": {"name": "adversarial_gallery", **experiment}, "run": {},
-        }
-    )  # fmt: skip
-    ctx = Context(settings, ArtifactStore(tmp_path), torch.device("cpu"), lambda *_: None)
-    ctx.data = data
-    ctx.classifier = Classifier(First(), name="toy", shape=SHAPE, mean=None, std=None).eval()
-    ctx.execution = Execution(8, "contiguous", "float32")
-    ctx.forward = Forward(ctx.classifier, ctx.execution)
-    ctx.prepared = json.loads(json.dumps(settings.experiment.prepare(ctx)))
-    return ctx
+def context(tmp_path: Path, data: ImageData, **experiment: Any) -> NetworkContext:
+    network = Classifier(First(), name="toy", shape=SHAPE, mean=None, std=None).eval()
+    options = {f"experiment.{key}": value for key, value in experiment.items()}
+    return testing.context("adversarial_gallery", network, data, options=options, batch_size=8, folder=tmp_path)
 
 
-def table(ctx: Context) -> pd.DataFrame:
-    experiment = ctx.settings.experiment
-    rows = [row for cell in experiment.cells(ctx) for row in experiment.measure(ctx, cell)]
-    return pd.DataFrame([vars(row) for row in rows]).assign(run="toy")
+def table(ctx: NetworkContext) -> pd.DataFrame:
+    return testing.measured(ctx).assign(run="toy")
 
 
 def test_a_column_is_the_first_image_of_its_class_whose_kinds_agree(tmp_path: Path) -> None:
@@ -174,21 +161,9 @@ def test_nothing_to_show_is_an_error_and_little_a_warning(
     few = context(tmp_path, data, candidates=max(4, order(data, 0).tolist().index(first) + 1), columns=4)
     assert few.prepared["samples"] == [first]
     assert "experiment.candidates" in caplog.text
-    monkeypatch.setattr(Gallery, "attacks", lambda self: {"FGS": Swap(), "FGV": Swap(shift=2), "HC-1": Swap()})
+    monkeypatch.setattr(Gallery, "attacks", lambda self, ctx: {"FGS": Swap(), "FGV": Swap(shift=2), "HC-1": Swap()})
     with pytest.raises(MeasurementError, match=r"experiment\.candidates"):
         context(tmp_path, data)
-
-
-def test_a_run_of_another_version_of_an_attack_does_not_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ctx = context(tmp_path, images())
-    experiment = ctx.settings.experiment
-    assert list(ctx.prepared) == ["samples"]  # the attacks of this test are of version 1
-    (cell, *_) = experiment.cells(ctx)
-    monkeypatch.setattr(Gallery, "attacks", PAPERS_ATTACKS)
-    with pytest.raises(ResultError, match=r"another version of the attack FGS \(1, it is 2 now\).*new run"):
-        experiment.measure(ctx, cell)
-    ctx.prepared["attack_versions"] = {"FGS": 2, "FGV": 2, "HC-1": 2}
-    assert experiment.measure(ctx, cell)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])

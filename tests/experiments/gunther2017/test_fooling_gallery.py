@@ -13,17 +13,16 @@ import pytest
 import torch
 from torch import nn
 
+from advlab import testing
 from advlab.attacks.ascent.fooling.algorithm import random_starts
 from advlab.config import components
 from advlab.config.settings import resolve
 from advlab.data.images import ImageData
 from advlab.errors import ConfigError
-from advlab.lab.context import Context
-from advlab.models.classifier import Classifier, frozen
-from advlab.models.forward import Execution, Forward
+from advlab.lab import NetworkContext
+from advlab.models.classifier import Classifier
 from advlab.plotting.draw import draw
 from advlab.plotting.pixels import decode
-from advlab.store.artifacts import ArtifactStore
 from tests.helpers.commands import Ended
 
 Gallery = components.REGISTRIES["experiment"].load("fooling_gallery")
@@ -33,34 +32,28 @@ K = 5
 
 def context(
     tmp_path: Path, *, attack: dict[str, Any] | None = None, names: Any = tuple("abcde"), **experiment: Any
-) -> Context:
+) -> NetworkContext:
     """A context with a linear network of five classes, each of which is to be reached."""
-    settings = resolve(
-        {
-            "dataset": {"name": "digits"}, "model": {"name": "lenet"}, "recipe": {"name": "none"},
-            "attack": {"name": "fooling", **(attack or {})},
-            "experiment": {"name": "fooling_gallery", "classes": [0, 3], **experiment}, "run": {},
-        }
-    )  # fmt: skip
     torch.manual_seed(0)
     head = nn.Linear(64, K)
     nn.init.normal_(head.weight)
     network = nn.Sequential(nn.Flatten(), head)
-    ctx = Context(settings, ArtifactStore(tmp_path), torch.device("cpu"), lambda *_: None)
     pixels = torch.zeros(3, *SHAPE, dtype=torch.uint8)
-    ctx.data = ImageData("toy", "test", names, torch.zeros(3, dtype=torch.int64), SHAPE, "", pixels)
-    ctx.classifier = Classifier(network, name="toy", shape=SHAPE, mean=None, std=None).eval()
-    ctx.execution = Execution(8, "contiguous", "float32")
-    ctx.forward = Forward(ctx.classifier, ctx.execution)
-    return ctx
+    return testing.context(
+        "fooling_gallery",
+        Classifier(network, name="toy", shape=SHAPE, mean=None, std=None).eval(),
+        ImageData("toy", "test", names, torch.zeros(3, dtype=torch.int64), SHAPE, "", pixels),
+        options={
+            **{f"attack.{key}": value for key, value in (attack or {}).items()},
+            "experiment.classes": [0, 3], **{f"experiment.{key}": value for key, value in experiment.items()},
+        },
+        batch_size=8,
+        folder=tmp_path,
+    )  # fmt: skip
 
 
-def table(ctx: Context) -> pd.DataFrame:
-    experiment = ctx.settings.experiment
-    assert ctx.classifier is not None
-    with frozen(ctx.classifier):
-        rows = [row for cell in experiment.cells(ctx) for row in experiment.measure(ctx, cell)]
-    return pd.DataFrame([vars(row) for row in rows]).assign(run="toy")
+def table(ctx: NetworkContext) -> pd.DataFrame:
+    return testing.measured(ctx).assign(run="toy")
 
 
 def test_levels_are_reached_and_what_is_drawn_is_classified_again(tmp_path: Path) -> None:

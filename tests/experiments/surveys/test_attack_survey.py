@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from advlab import testing
 from advlab.attacks import Attack
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
@@ -23,12 +24,11 @@ from advlab.attacks.status import Status
 from advlab.config import components
 from advlab.config.settings import Settings, resolve
 from advlab.data.images import ImageData, tensor_digest
-from advlab.errors import ConfigError, ResultError
-from advlab.lab.context import Context
-from advlab.models.classifier import Classifier, frozen
+from advlab.errors import ConfigError
+from advlab.lab import NetworkContext
+from advlab.models.classifier import Classifier
 from advlab.models.forward import Execution, Forward
 from advlab.plugins.loading import load_plugins
-from advlab.store.artifacts import ArtifactStore
 
 Survey = components.REGISTRIES["experiment"].load("attack_survey")
 SHAPE = (1, 6, 6)
@@ -118,24 +118,18 @@ def forward(seed: int, batch: int = 16) -> Forward:
     return Forward(classifier, Execution(batch, "contiguous", "float32"))
 
 
-def context(tmp_path: Path, *, batch: int = 16, others: dict[str, int] | None = None, **options: Any) -> Context:
+def context(tmp_path: Path, *, batch: int = 16, others: dict[str, int] | None = None, **options: Any) -> NetworkContext:
     """A context over random images and a linear network, as the runner would make it."""
     chosen = settings(**options)
-    ctx = Context(chosen, ArtifactStore(tmp_path), torch.device("cpu"), lambda *_: None)
-    ctx.data, ctx.forward = images(), forward(1, batch)
-    ctx.classifier, ctx.execution = ctx.forward.classifier, ctx.forward.execution
+    ctx: NetworkContext = testing.context(chosen, forward(1, batch), images(), folder=tmp_path)
     made = {name: forward(seed) for name, seed in (others or {}).items()}
     ctx.load_network = lambda other: made[other.nodes["model"]["name"]]
     ctx.prepared = json.loads(json.dumps(chosen.experiment.prepare(ctx)))
     return ctx
 
 
-def table(ctx: Context) -> pd.DataFrame:
-    experiment = ctx.settings.experiment
-    assert ctx.classifier is not None
-    with frozen(ctx.classifier):
-        rows = [row for cell in experiment.cells(ctx) for row in experiment.measure(ctx, cell)]
-    return pd.DataFrame([vars(row) for row in rows])
+def table(ctx: NetworkContext) -> pd.DataFrame:
+    return testing.measured(ctx).drop(columns="run")
 
 
 def test_rows_are_the_closed_form(tmp_path: Path) -> None:
@@ -238,7 +232,7 @@ def test_failures_are_named_and_counted(tmp_path: Path) -> None:
         ({"attack": {"name": "uap"}, "targets": "random"}, "takes no targets"),
         ({"transfer": ["lenett"]}, "experiment.transfer=lenett: there is no model 'lenett'. Did you mean"),
         ({"transfer": ["vgg16"]}, "experiment.transfer=vgg16: vgg16 takes images of 3x224x224"),
-        ({"transfer": ["self"]}, "other models"),
+        ({"transfer": ["mlp", "mlp"]}, "experiment.transfer: mlp is named twice"),
         ({"samples": 0}, "samples must be at least 1"),
         ({"targets": "some"}, "experiment.targets"),
     ],
@@ -254,30 +248,3 @@ def test_presets_scale_samples() -> None:
     assert settings(preset="tiny").experiment.params.samples == 8
     assert settings(preset="laptop").experiment.params.samples == 200
     assert Survey.Params().samples == 1000
-
-
-def test_a_run_of_another_version_of_the_attack_does_not_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ctx = context(tmp_path)
-    experiment = ctx.settings.experiment
-    assert "attack_versions" not in ctx.prepared  # version 1: the plan is as it was before there were versions
-    (cell, *_) = experiment.cells(ctx)
-    assert experiment.measure(ctx, cell)
-    monkeypatch.setattr(Straight, "version", 2)
-    with pytest.raises(ResultError, match=r"another version of the attack straight \(1, it is 2 now\).*new run"):
-        experiment.measure(ctx, cell)
-    begun_now = context(tmp_path)
-    assert begun_now.prepared["attack_versions"] == {"straight": 2}
-    assert experiment.measure(begun_now, cell)
-    monkeypatch.setattr(Straight, "version", 1)
-    with pytest.raises(ResultError, match=r"straight \(2, it is 1 now\)"):
-        experiment.measure(begun_now, cell)
-
-
-@pytest.mark.parametrize("name", ["fgs", "fgv", "hot_cold", "saliency"])
-def test_a_run_that_the_search_before_this_one_began_does_not_go_on(name: str, tmp_path: Path) -> None:
-    ctx = context(tmp_path, attack={"name": name})
-    assert ctx.prepared["attack_versions"] == {name: 2}
-    del ctx.prepared["attack_versions"]  # as in a plan of advlab 0.1
-    (cell, *_) = ctx.settings.experiment.cells(ctx)  # what is measured already can be read
-    with pytest.raises(ResultError, match=f"another version of the attack {name} "):
-        ctx.settings.experiment.measure(ctx, cell)

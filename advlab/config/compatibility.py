@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from advlab.config.settings import Settings
+from typing import Any
+
 from advlab.errors import ConfigError
 
 
 def check_compatibility(
-    dataset: str, shape: tuple[int, int, int], classes: int, settings: Settings, logits: int = 0
+    dataset: str, shape: tuple[int, int, int], classes: int, settings: Any, logits: int = 0
 ) -> None:
     """Check that the model takes the dataset's images and has its classes.
 
@@ -15,7 +16,7 @@ def check_compatibility(
         dataset: its name, for the message.
         shape: (C, H, W) of its images.
         classes: how many it has; 0: not known yet.
-        settings: of the run.
+        settings: of the run (`Settings`).
         logits: how many the network gives; 0: what the model declares.
 
     Raises:

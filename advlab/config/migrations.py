@@ -1,0 +1,65 @@
+"""The one table of keys that have been renamed, so that configurations and artifacts of earlier versions are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from advlab.config import components
+from advlab.config.identity import essential_parameters
+from advlab.errors import AdvlabError
+
+#: (group, name of the component) -> former key -> key of today
+RENAMED_KEYS: dict[tuple[str, str], dict[str, str]] = {}
+
+
+def renamed_keys(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration, composed or archived, with the keys of today; what is no mapping of groups stays as it is."""
+    return {group: renamed_in_node(group, node) for group, node in config.items()}
+
+
+def renamed_in_node(group: str, node: Any) -> Any:
+    """The node of one component with the keys of today."""
+    if not isinstance(node, Mapping):
+        return node
+    renamed = RENAMED_KEYS.get((group, str(node.get("name"))), {})
+    return {renamed.get(key, key): value for key, value in node.items()}
+
+
+def key_of_today(kind: str, key: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The key under which an artifact is looked for today, from the one that it was stored under.
+
+    Version 0.1 put every parameter of a component into the keys of trained weights and of neighbourhoods; today those that
+    stand at their defaults are left out. A key that names a component which is not there stays as it is.
+
+    Args:
+        kind: of the artifact.
+        key: as it was stored.
+    """
+    try:
+        if kind == "weights" and "parameters" in key and "recipe" in key:
+            return {
+                **key,
+                "parameters": weights_parameters(key["model"], key["parameters"]),
+                "recipe": recipe_parameters(key["recipe"]),
+            }
+        if kind == "neighbourhood" and "model" in key:
+            return {**key, "model": essential_parameters("model", renamed_in_node("model", key["model"]))}
+    except (AdvlabError, TypeError, AttributeError, KeyError):
+        return key
+    return key
+
+
+def weights_parameters(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's parameters as keys of trained weights hold them: those that do not stand at their defaults."""
+    if name not in components.REGISTRIES["model"]:  # made in Python, under a name of its own
+        return dict(parameters)
+    essential = essential_parameters("model", renamed_in_node("model", {**parameters, "name": name}))
+    del essential["name"]
+    return essential
+
+
+def recipe_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe's parameters as keys of trained weights hold them; its name and the expected accuracies change no weights."""
+    essential = essential_parameters("recipe", {**parameters, "name": "recipe", "expected": {}})
+    return {key: value for key, value in essential.items() if key not in ("name", "expected")}

@@ -1,0 +1,202 @@
+"""What experiments are handed that measure a network: it, its forwards in batches, attacks on it, and its samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from advlab.attacks import Attack
+from advlab.errors import ArgumentError
+from advlab.lab.data_context import DataContext
+
+if TYPE_CHECKING:  # these load torch, and every experiment's module imports this one to be listed and described
+    from torch import Tensor
+
+    from advlab.attacks.results import AttackResult
+    from advlab.config.settings import Settings
+    from advlab.models.classifier import Classifier
+    from advlab.models.forward import Execution, Forward
+    from advlab.probes.directions import AdversarialDirections
+    from advlab.probes.draws import Draws
+    from advlab.probes.selection import Predictions
+
+T = TypeVar("T")
+LogitsFunction = Callable[["Tensor"], "Tensor"]
+
+
+@dataclass(kw_only=True)
+class NetworkContext(DataContext):
+    """A run that measures a network on the images of a dataset.
+
+    Attributes:
+        forward: evaluates the network; counts the images, and halves the batch when memory runs out.
+        predictions: gives the network's predictions on the first images of the order, more of them on request.
+        load_network: makes forwards of another network on the same images, from that network's settings.
+    """
+
+    forward: Forward
+    predictions: Callable[[int], Predictions]
+    load_network: Callable[[Settings], Forward]
+
+    @property
+    def classifier(self) -> Classifier:
+        """The network, with its defense if it has one."""
+        return self.forward.classifier
+
+    @property
+    def execution(self) -> Execution:
+        """Batch size and memory format."""
+        return self.forward.execution
+
+    def listed_networks(self, parameter: str) -> dict[str, Forward]:
+        """Name -> forwards of each network that a parameter of the experiment names (`ChoicesOf("model")`).
+
+        Raises:
+            ModelError: one cannot be loaded or trained.
+        """
+        variants = {name: self.settings.variant(entry.nodes) for name, entry in self.settings.lists[parameter].items()}
+        return {name: self.load_network(settings) for name, settings in variants.items()}
+
+    def defended(self, defense: Any) -> Forward:
+        """Forwards of the run's network behind a defense, such as one that `listed` gives; `none` is the network itself.
+
+        The defense comes in front of the one that the run may have already.
+        """
+        from advlab.lab.defended_classifier import defended_forward  # loads torch
+
+        return defended_forward(self.forward, defense)
+
+    def attack(
+        self,
+        attack: Attack,
+        x: Tensor,
+        labels: Tensor,
+        *,
+        network: Forward | LogitsFunction | None = None,
+        targets: Tensor | None = None,
+        **data: Tensor,
+    ) -> AttackResult:
+        """Attack (N, C, H, W) images in [0, 1] in the run's precision and batches; counted and timed.
+
+        Args:
+            attack: its hyperparameters.
+            x: images on the run's device.
+            labels: (N,) classes.
+            network: the attacked one; None: the run's. Forwards of another (`load_network`, `defended`, a fine-tuned one)
+                are taken in their own batches, a module or a function in those of the run's network.
+            targets: (N,) classes to reach.
+            data: further tensors that this attack takes, such as `held_out`.
+        """
+        from advlab.models.forward import Forward  # loads torch
+
+        forward = network if isinstance(network, Forward) else self.forward
+        target = forward.attack_target if network is None or network is forward else network
+        assert not isinstance(target, Forward)
+        result = self.in_batches(
+            lambda batch: attack(target, x, labels, targets=targets, bounds=(0.0, 1.0), batch_size=batch, **data),
+            images=len(x),
+            forward=forward,
+        )
+        self.count(forwards=result.forwards, backwards=result.backwards)
+        if attack.set_level:
+            self.counts.facts |= result.facts
+        return result
+
+    @property
+    def attack_target(self) -> LogitsFunction:
+        """The network as attacks are given it: (n, C, H, W) images to (n, K) logits, differentiable, in the run's precision."""
+        return self.forward.attack_target
+
+    def in_batches(self, call: Callable[[int], T], *, images: int, forward: Forward | None = None) -> T:
+        """Calls `call` with a batch size, halved while memory runs out; adds the seconds, and `images`, to what the manifest
+        says of attacks.
+
+        Args:
+            call: works on any number of images, at most so many at a time.
+            images: that are attacked.
+            forward: of the network whose batch size is taken; None: the run's.
+
+        Raises:
+            ConfigError: an attack refuses its arguments.
+        """
+        try:
+            result, seconds = (forward or self.forward).in_batches(call)
+        except ArgumentError as error:
+            raise self.argument_error(error) from error
+        self.count(images=images, seconds=seconds)
+        return result
+
+    def features(
+        self, x: Tensor, layers: Sequence[str], *, option: str, forward: Forward | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Logits (N, K) and the features (N, R) of each layer, float32, from one forward of (N, C, H, W) images.
+
+        Args:
+            x: images in [0, 1] on the run's device; more than a batch may take are taken in parts.
+            layers: names of modules, or "auto" (see `Classifier.layer_features`).
+            option: what names the layers, such as `experiment.layers`, for errors.
+            forward: of another network; None: the run's.
+
+        Raises:
+            ModelError: there is no such layer, or it gives no tensor with a row for each image.
+        """
+        return (forward or self.forward).layer_features(x, layers, option=option)
+
+    def qualified(self) -> list[int]:
+        """Indices of the samples that the probe asks for: correct, with more than its confidence (section 2.1).
+
+        In a dry run nothing is predicted, and the first candidates stand for them.
+
+        Raises:
+            MeasurementError: none qualifies.
+        """
+        from advlab.probes.selection import select  # loads torch
+
+        probe, run = self.settings.probe, self.settings.run
+        if run.dry:
+            return self.order(probe.samples)
+        count = run.accuracy_images
+        while True:  # more images than the accuracy takes are looked at only when too few of those qualify
+            predictions = self.predictions(count)
+            qualifying = int((predictions.correct & (predictions.confidence > probe.confidence)).sum())
+            if qualifying >= probe.samples or len(predictions.indices) == len(self.data):
+                return select(
+                    predictions, samples=probe.samples, confidence=probe.confidence, name=self.classifier.name
+                )
+            count *= 2
+
+    @cached_property
+    def weights(self) -> str:
+        """Digest of the network, for the keys of artifacts."""
+        return self.classifier.digest()
+
+    def key(self, **fields: Any) -> dict[str, Any]:
+        """The key of an artifact made with the run's network: the fields, and digests of the weights and of the data."""
+        network = {"weights": self.weights, "behaviour": self.classifier.behaviour}
+        return {**super().key(**fields), **network, "precision": self.settings.run.precision}
+
+    @cached_property
+    def draws(self) -> Draws | AdversarialDirections:
+        """The directions of the probe on this dataset: noise, or directions that lead out of the class."""
+        from advlab.probes.directions import AdversarialDirections  # these load torch
+        from advlab.probes.draws import Draws
+
+        noise = Draws(
+            seed=self.settings.run.seed,
+            dataset=f"{self.data.name}/{self.data.split}",
+            size=self.values_per_image,
+            device=self.device,
+            portable=self.settings.probe.noise == "portable",
+        )
+        if self.settings.probe.direction == "random":
+            return noise
+        return AdversarialDirections(
+            noise,
+            self.settings.probe,
+            self.data,
+            self.attack_target,
+            batch_size=self.execution.batch_size,
+            count=self.count,
+        )

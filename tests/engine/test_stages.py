@@ -1,0 +1,205 @@
+"""Stages: made once, before the cells that name them, kept for other runs, and never lost to what happens later."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from advlab.engine.units import carry_out, prepared_run, work
+from advlab.errors import ResultError
+from advlab.store.artifacts import ArtifactStore
+from advlab.store.atomic import StorageError
+from advlab.store.run_directory import RunDirectory
+from tests.helpers.commands import Ended
+
+PLUGIN = '''
+import os
+from dataclasses import dataclass
+import numpy as np
+import advlab
+from advlab.lab import Cell, Cost, Experiment, RunContext, Stage
+
+def note(text):
+    with open(os.environ["STAGES_LOG"], "a") as file:
+        file.write(text + "\\n")
+    if os.environ.get("STAGES_FAULT") == text:
+        raise RuntimeError("a defect of the author's")
+
+@dataclass(frozen=True)
+class Line:
+    index: int
+    value: float
+
+@advlab.experiment
+class Staged(Experiment[RunContext]):
+    """Multiples of what two stages make, the second of them from the first."""
+    name = "staged"
+    paper = "none, figure 0"
+    title = "Stages"
+    uses = ()
+    Row = Line
+
+    @dataclass(frozen=True, kw_only=True)
+    class Params:
+        """How many cells, and what the stages begin with."""
+        count: int = 3
+        start: float = 2.0
+
+    def stages(self, ctx):
+        def begin():
+            note("begin")
+            return {"values": np.full(4, self.params.start)}, {"mean": self.params.start}
+        def square():
+            note("square")
+            return {"values": ctx.stage("begin").arrays["values"] ** 2}, {}
+        return [
+            Stage("begin", ctx.key(version=1, start=self.params.start), begin, Cost(forwards=10), kind="staged-begin"),
+            Stage("square", ctx.key(version=1), square, Cost(backwards=5), kind="staged-square", stages=("begin",)),
+        ]
+
+    def cells(self, ctx):
+        return [Cell(f"n-{i}", {"i": i}, stages=("square",) if i else ()) for i in range(self.params.count)]
+
+    def measure(self, ctx, cell):
+        note(cell.id)
+        i = cell.payload["i"]
+        return [Line(i, float(ctx.stage("square").arrays["values"].sum()) * i if i else 0.0)]
+
+    def cost(self, ctx):
+        """Nothing."""
+        return Cost(forwards=1)
+
+    def claims(self, table):
+        return []
+
+    def plot(self, table):
+        from matplotlib.figure import Figure
+        return Figure()
+'''
+RUN = Path("outputs/staged/v001")
+
+
+@pytest.fixture
+def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The beginning of a command line that knows the experiment."""
+    plugin = tmp_path / "staged.py"
+    plugin.write_text(PLUGIN)
+    monkeypatch.setenv("STAGES_LOG", str(tmp_path / "log"))
+    return ["--plugin", str(plugin), "experiment=staged", "run.cache_root=cache"]
+
+
+def log(tmp_path: Path) -> list[str]:
+    path = tmp_path / "log"
+    lines = path.read_text().splitlines() if path.exists() else []
+    path.unlink(missing_ok=True)
+    return lines
+
+
+def test_stages_are_made_when_the_first_cell_needs_them(
+    line: list[str], cli: Callable[..., Ended], tmp_path: Path
+) -> None:
+    ended = cli(*line)
+    assert ended.code == 0, ended.err
+    assert log(tmp_path) == ["n-0", "begin", "square", "n-1", "n-2"]
+    assert (tmp_path / RUN / "table.csv").read_text() == "index,value\n0,0.0\n1,16.0\n2,32.0\n"
+    plan = json.loads((tmp_path / RUN / "plan.json").read_text())
+    assert list(plan["stages"]) == ["begin", "square"]
+
+
+def test_other_runs_share_them_and_another_key_does_not(
+    line: list[str], cli: Callable[..., Ended], tmp_path: Path
+) -> None:
+    assert cli(*line).code == 0
+    log(tmp_path)
+    assert cli(*line, "experiment.count=2", "run.seed=1").code == 0
+    assert log(tmp_path) == ["n-0", "n-1"]
+    assert cli(*line, "experiment.start=3").code == 0
+    assert log(tmp_path) == ["n-0", "begin", "square", "n-1", "n-2"]  # the second's key holds the first's
+    assert "1,36.0" in (tmp_path / "outputs/staged/v003/table.csv").read_text()
+
+
+def test_the_dry_plan_names_them_with_their_cost_and_makes_none(
+    line: list[str], cli: Callable[..., Ended], tmp_path: Path
+) -> None:
+    ended = cli(*line, "run.dry=true")
+    assert "stage      begin: 10 forwards, 0 backwards\n" in ended.out
+    assert "forwards   11 images\n" in ended.out
+    assert "backwards  5 images\n" in ended.out
+    assert log(tmp_path) == []
+    assert cli(*line).code == 0
+    ended = cli(*line, "run.dry=true")
+    assert "stage      square: kept from before\n" in ended.out
+    assert "forwards   1 images\n" in ended.out
+
+
+@pytest.mark.parametrize("fault", ["begin", "square", "n-1", "n-2"])
+def test_what_was_published_is_not_made_again(
+    fault: str, line: list[str], cli: Callable[..., Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that ends in a stage or a cell keeps the stages and cells before it."""
+    monkeypatch.setenv("STAGES_FAULT", fault)
+    with pytest.raises(RuntimeError, match="a defect of the author's"):
+        cli(*line)
+    order = ["n-0", "begin", "square", "n-1", "n-2"]
+    assert log(tmp_path) == order[: order.index(fault) + 1]
+    text = (tmp_path / RUN / "log.txt").read_text()
+    assert f"the {'cell' if fault.startswith('n-') else 'stage'} {fault} failed" in text
+    assert 'raise RuntimeError("a defect of the author\'s")' in text  # the traceback
+    monkeypatch.delenv("STAGES_FAULT")
+    ended = cli("--plugin", line[1], "resume", str(RUN))
+    assert ended.code == 0, ended.err
+    assert log(tmp_path) == order[order.index(fault) :]
+    assert (tmp_path / RUN / "table.csv").read_text() == "index,value\n0,0.0\n1,16.0\n2,32.0\n"
+
+
+def test_a_cache_that_cannot_be_written_costs_this_run_nothing(
+    line: list[str], cli: Callable[..., Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise StorageError("no space left")
+
+    monkeypatch.setattr(ArtifactStore, "put", full)
+    ended = cli(*line)
+    assert ended.code == 0, ended.err
+    assert "is not kept for other runs" in ended.err
+    assert log(tmp_path) == ["n-0", "begin", "square", "n-1", "n-2"]
+
+
+def test_a_damaged_stage_is_made_again(line: list[str], cli: Callable[..., Ended], tmp_path: Path) -> None:
+    assert cli(*line).code == 0
+    (payload,) = (tmp_path / "cache/staged-square").glob("*/arrays.safetensors")
+    payload.write_bytes(b"damaged")
+    log(tmp_path)
+    assert cli(*line, "run.seed=1").code == 0
+    assert log(tmp_path) == ["n-0", "square", "n-1", "n-2"]
+
+
+def test_a_unit_is_a_function_of_the_archive_and_the_plan_alone(
+    line: list[str], cli: Callable[..., Ended], tmp_path: Path
+) -> None:
+    """What another process would do: no context is handed over."""
+    assert cli(*line, "experiment.start=5").code == 0
+    directory = RunDirectory(tmp_path / RUN)
+    nodes, plan = directory.nodes(), directory.plan()
+    log(tmp_path)
+    (row,) = work(nodes, plan, "cell:n-2").rows
+    assert row.value == 2 * 4 * 25
+    result = work(nodes, plan, "stage:begin")
+    assert result.arrays["values"].tolist() == [5.0] * 4
+    assert log(tmp_path) == ["n-2", "begin"]
+    nodes["run"]["cache_root"] = "elsewhere"
+    with pytest.raises(ResultError, match="what the stage square made is not in elsewhere"):
+        work(nodes, {**plan, "job": "another plan"}, "cell:n-2")
+
+
+def test_a_stage_that_is_not_named_is_a_defect(line: list[str], cli: Callable[..., Ended], tmp_path: Path) -> None:
+    assert cli(*line).code == 0
+    directory = RunDirectory(tmp_path / RUN)
+    prepared = prepared_run(directory.nodes(), directory.plan())
+    carry_out(prepared, "cell:n-1")
+    carry_out(prepared, "cell:n-0")
+    with pytest.raises(LookupError, match="the stage 'square' is not among those that this unit needs"):
+        prepared.ctx.stage("square")
