@@ -6,5 +6,10 @@ MAPPED = {"advlab.experiments": "experiments", "advlab.configs": "configs"}
 packages = find_packages(include=["advlab", "advlab.*"])
 for name, folder in MAPPED.items():
     packages += [name, *(f"{name}.{inner}" for inner in find_packages(folder))]
-data = {"advlab": ["py.typed"], "advlab.configs": ["*.yaml", "*/*.yaml"], "advlab.experiments": ["*/README.md"]}
+data = {
+    "advlab": ["py.typed"],
+    "advlab.data": ["digits.csv.gz", "digits_licence.txt"],
+    "advlab.configs": ["*.yaml", "*/*.yaml"],
+    "advlab.experiments": ["*/README.md"],
+}
 setup(package_dir=MAPPED, packages=packages, package_data=data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,7 @@ def shipped() -> set[str]:
         for path in (ROOT / folder).rglob("*"):
             wanted = path.suffix in (".py", ".yaml") or path.name == "py.typed"
             wanted |= folder == "experiments" and path.name == "README.md"
+            wanted |= folder == "advlab" and path.name in ("digits.csv.gz", "digits_licence.txt")
             if wanted and path.is_file() and "__pycache__" not in path.parts:
                 files.add(f"{target}/{path.relative_to(ROOT / folder).as_posix()}")
     return files
@@ -84,9 +86,12 @@ def test_the_wheel_carries_script_licence_and_requirements(wheel: Path) -> None:
         texts = {name.split("/", 1)[1]: name for name in archive.namelist() if ".dist-info/" in name}
         assert "advlab = advlab.cli.main:main" in archive.read(texts["entry_points.txt"]).decode()
         metadata = archive.read(texts["METADATA"]).decode()
-    assert any("LICENSE" in name for name in texts)
+    assert {"licenses/LICENSE", "licenses/advlab/data/digits_licence.txt"} <= set(texts)
     assert "Requires-Dist: torch>=2.10" in metadata
     assert "Requires-Python: <3.14,>=3.10" in metadata
+    required = re.findall(r"^Requires-Dist: ([\w-]+)[^;\n]*$", metadata, re.MULTILINE)
+    assert {"torch", "opencv-python-headless"} <= set(required)
+    assert "scikit-learn" not in required  # tests alone use it
 
 
 def test_the_source_archive_makes_the_same_wheel(sources: Path, wheel: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,25 @@ def test_help_and_errors_load_neither_numpy_nor_pandas() -> None:
         "assert not {'numpy', 'pandas', 'matplotlib', 'torch'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+def test_opencv_and_scikit_learn_are_not_loaded_without_need(tmp_path: Path) -> None:
+    """OpenCV serves one score, and scikit-learn tests alone: listing, describing, a run on the digits and plotting do without."""
+    code = (
+        "import sys\n"
+        "import advlab.cli.main\n"
+        "small = ['recipe.epochs=1', 'run.preset=tiny', 'probe.radii=[0.1]', 'probe.trials=2', 'probe.confidence=0']\n"
+        "run = 'outputs/isotropy/digits-lenet/v001'\n"
+        "for words in (['list', 'experiments'], ['describe', 'attack_survey'], ['describe', 'digits'], small, ['plot', run]):\n"
+        "    assert advlab.cli.main.run(words) == 0, words\n"
+        "    loaded = {'cv2', 'sklearn'} & set(sys.modules)\n"
+        "    assert not loaded, f'{words} loads {loaded}'\n"
+    )
+    environment = {**os.environ, "ADVLAB_CACHE": str(tmp_path / "artifacts")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path, env=environment
+    )
     assert done.returncode == 0, done.stderr
 
 

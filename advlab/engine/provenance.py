@@ -24,7 +24,6 @@ PACKAGES = (
     "hydra-core",
     "omegaconf",
     "safetensors",
-    "scikit-learn",
 )
 
 

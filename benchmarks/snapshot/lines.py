@@ -8,7 +8,7 @@ from advlab.config.choices import group_choices
 TINY = ("run.preset=tiny", "run.batch_size=100")  # a fixed batch: how large one fits is a matter of the machine
 #: attacks that must be told a class
 TARGETED = ("deepfool_targeted", "fooling")
-#: keys that an experiment needs beside its defaults: small, or on data that scikit-learn brings
+#: keys that an experiment needs beside its defaults: small, or on the data that the package holds
 NEEDS = {
     "hard_point_training": (
         "dataset=digits", "model=lenet", "recipe=lenet_digits", "experiment.networks=[reference,third,noise,hard,adversarial,pgd]",

@@ -17,7 +17,7 @@ from tests.helpers.commands import Ended
 TORCHLESS = """
 import json, sys
 from advlab.cli.main import run
-HEAVY = {"torch", "torchvision", "pandas", "matplotlib", "scipy", "sklearn"}
+HEAVY = {"torch", "torchvision", "pandas", "matplotlib", "scipy", "cv2"}
 for line, code in json.loads(sys.argv[1]):
     assert run(line) == code, line
     assert not HEAVY & set(sys.modules), (line, HEAVY & set(sys.modules))

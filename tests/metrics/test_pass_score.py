@@ -11,6 +11,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from advlab.errors import AdvlabError
 from advlab.metrics import pass_score as module
 from advlab.metrics.pass_score import homographies, pass_score, warp
 from advlab.metrics.ssim import ssim
@@ -163,5 +164,6 @@ def test_bad_input_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="odd blur"):
         pass_score(x, x, blur=4)
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(ImportError, match="pip install opencv-python-headless"):
+    with pytest.raises(ImportError, match="pip install opencv-python-headless") as caught:
         pass_score(x, x)
+    assert isinstance(caught.value, AdvlabError)  # which the command line shows as a message

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
+from advlab.data.digits import Digits
+from advlab.data.source import LoadOptions
 from advlab.models.networks.lenet import LeNet
 from advlab.models.networks.mlp import MLP
+from advlab.store.artifacts import ArtifactStore
 from advlab.training.epochs import TrainingLog
 from advlab.training.loop import train
 from advlab.training.normalisation import normalisation
@@ -198,17 +200,14 @@ def test_bad_data() -> None:
 
 
 def test_lenet_learns_real_digits() -> None:
-    digits = load_digits()
-    images = torch.from_numpy(digits.images).float()[:, None] * (255 / 16)
-    images = F.interpolate(images, size=(28, 28), mode="bilinear").round().to(torch.uint8)
-    labels = torch.from_numpy(digits.target).long()
-    order = torch.from_numpy(np.random.default_rng(0).permutation(len(images)))
-    training, test = order[: -(len(order) // 5)], order[-(len(order) // 5) :]
+    options = LoadOptions(Path("."), False, ArtifactStore(Path("."), writes=False))
+    training, test = (Digits().load(split, "digits", options) for split in ("train", "test"))
+    images = training.bytes(torch.arange(len(training)))
     recipe = Recipe(name="digits", epochs=8, batch_size=64, lr=0.03, weight_decay=5e-4, normalise="caffe")
-    mean, std = normalisation(recipe, images[training])
+    mean, std = normalisation(recipe, images)
     torch.manual_seed(0)
     network = LeNet(input_shape=(1, 28, 28), classes=10)
-    train(network, images[training], labels[training], recipe, mean=mean, std=std, device="cpu", seed=0)
+    train(network, images, training.labels, recipe, mean=mean, std=std, device="cpu", seed=0)
     with torch.inference_mode():
-        predicted = network((images[test].float() / 255 - mean) / std).argmax(dim=1)
-    assert (predicted == labels[test]).float().mean() > 0.97
+        predicted = network((test.images(torch.arange(len(test))) - mean) / std).argmax(dim=1)
+    assert (predicted == test.labels).float().mean() > 0.97
