@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from advlab.cli.parser import Parser
-from advlab.config.settings import resolve
+from advlab.config.settings import every_key, resolve
 from advlab.engine.runner import execute
 from advlab.errors import ConfigError, ResultError
 from advlab.store.run_directory import RunDirectory
@@ -20,9 +20,8 @@ def run(arguments: Sequence[str]) -> int:
     directory = RunDirectory.open(options.run)
     nodes = directory.nodes()
     nodes["run"] = {**nodes.get("run", {}), "resume": True, "dry": False}
-    every = frozenset(f"{group}.{key}" for group, node in nodes.items() for key in node)
     try:
-        settings = resolve(nodes, explicit=every)
+        settings = resolve(nodes, explicit=every_key(nodes))
     except ConfigError as error:
         raise ConfigError(f"{error} If a plug-in brings it: advlab --plugin FILE resume {directory.path}") from error
     if not directory.plan_path.exists():

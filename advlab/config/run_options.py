@@ -22,14 +22,14 @@ class RunParams:
     """How a run is carried out; nothing here changes what an experiment measures, but seed, preset and precision."""
 
     seed: int = 0  # of the sample choice, of the noise and of training
-    preset: Literal["tiny", "laptop", "paper"] = "paper"  # scales sample counts; paper: the paper's
+    preset: Literal["tiny", "laptop", "paper"] = "paper"  # scales sample counts and accuracy_images; paper: the paper's
     dry: bool = False  # print the plan and write nothing
     resume: bool = False  # go on with the newest unfinished version of this configuration
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
     precision: Literal["float32", "tf32", "bf16"] = "float32"
     batch_size: int = 0  # images a forward; 0: measured once per model and device
     download: bool = True  # fetch missing datasets and weights
-    accuracy_images: int = 10_000  # at most so many images measure the clean accuracy
+    accuracy_images: int = 10_000  # at most so many images measure the clean accuracy; preset tiny: 200, laptop: 2000
     max_nonfinite: float = 0.01  # share of NaN or infinite scores above which a run is an error
     escape_csv: bool = False  # put ' before text that a spreadsheet would take for a formula
     data_root: str = field(default_factory=lambda: default_root("ADVLAB_DATA", "data"))
@@ -55,6 +55,11 @@ class RunParams:
         for name in ("data_root", "cache_root", "output_root"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must name a folder, got an empty text")
+
+    def presets(self) -> dict[str, int]:
+        """Dotted keys that the preset sets for every experiment, unless the user or the experiment's own presets do."""
+        images = {"tiny": 200, "laptop": 2000}.get(self.preset)
+        return {} if images is None else {"run.accuracy_images": images}
 
     def path(self, name: str) -> Path:
         """One of the `*_root` folders, with ~ expanded.

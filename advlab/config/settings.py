@@ -67,7 +67,8 @@ class Settings:
         Raises:
             ConfigError: they do not go together.
         """
-        return resolve({**self.nodes, **nodes}, check=False)
+        variant = {**self.nodes, **nodes}
+        return resolve(variant, every_key(variant), check=False)
 
 
 def resolve(
@@ -99,8 +100,9 @@ def resolve(
         # presets may look at dataset and model, and set keys of the groups that are built from here on
         if group == "recipe":
             presets = experiment_class.presets(run.preset, built["dataset"], built["model"])
-            apply_presets(nodes, presets, explicit)
+            apply_presets(nodes, run.presets() | presets, explicit)
         built[group], nodes[group] = build_component(group, nodes[group], compose_choice)
+    run = construct(RunParams, nodes["run"], "run")  # presets may have changed it
     nodes["run"] = archived_parameters(run)
     lists = listed_components(nodes, experiment_class.Params, config.get(LISTS, {}), compose_choice)
     typed = config.get(CHOICES, {}) if choices is None else choices
@@ -129,6 +131,11 @@ def check_listed_models(settings: Settings) -> None:
                 check_compatibility(settings.nodes["dataset"]["name"], shape, dataset.class_count, other)
             except AdvlabError as error:
                 raise ConfigError(f"experiment.{parameter}={name}: {error}") from error
+
+
+def every_key(nodes: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
+    """The dotted keys of an archived configuration: no preset may change one of them."""
+    return frozenset(f"{group}.{key}" for group, node in nodes.items() if group in GROUPS for key in node)
 
 
 def checked_nodes(config: Mapping[str, Any]) -> Nodes:

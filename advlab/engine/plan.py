@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from advlab.config.identity import Nodes, configuration_digest, named_components
-from advlab.config.settings import Settings, resolve
+from advlab.config.settings import Settings, every_key, resolve
 from advlab.engine.provenance import job_id
 from advlab.engine.stages import plan_stages, stage_digests
 from advlab.errors import ResultError
@@ -52,7 +52,7 @@ def planned_configuration(plan: Mapping[str, Any]) -> tuple[Nodes, dict[str, int
         ConfigError: a component of it is not there, or takes other parameters now.
     """
     nodes = plan["config"]
-    settings = resolve(nodes, frozenset(f"{group}.{key}" for group, node in nodes.items() for key in node))
+    settings = resolve(nodes, every_key(nodes))
     if "versions" in plan:
         return settings.nodes, plan["versions"]
     # version 0.1 kept the versions of attacks alone, in what the experiment prepared

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from advlab.config.settings import resolve
+from advlab.config.settings import every_key, resolve
 from advlab.engine.setup import build_context, measurement_mode
 from advlab.engine.stages import hold_stages, plan_stages
 from advlab.engine.tally import Tally
@@ -83,8 +83,7 @@ def prepared_run(nodes: Mapping[str, Any], plan: Mapping[str, Any]) -> PreparedR
     """What this process has prepared for a plan, prepared now if it is asked for the first time."""
     digest = sha256(canonical(plan))
     if digest not in _prepared:
-        explicit = frozenset(f"{group}.{key}" for group, node in nodes.items() for key in node)
-        ctx = build_context(resolve(nodes, explicit), dict(plan), TaskProgress())
+        ctx = build_context(resolve(nodes, every_key(nodes)), dict(plan), TaskProgress())
         ctx.prepared = plan["prepared"]
         keep_prepared(plan, ctx, ctx.settings.experiment.cells(ctx))
     return _prepared[digest]
