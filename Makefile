@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ADVLAB := $(BIN)/advlab
 ARGS ?=
+# the stamps of what stands in .venv: advlab and what it needs to run; that and all extras
+CORE := $(VENV)/.core
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
@@ -15,17 +17,30 @@ READY := $(VENV)/.ready
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-18s %s\n", $$1, $$2}'
 
-env: $(READY)  ## make the environment in .venv (reused until pyproject.toml or setup.py changes)
+env: $(READY)  ## make the environment with all extras in .venv (reused until pyproject.toml or setup.py changes)
 
-# the stamp holds the digest of what the environment was made from: a fresh clone's times say nothing
-$(READY): pyproject.toml setup.py
-	@if [ "$$(cat $(READY) 2>/dev/null)" != "$$(cat pyproject.toml setup.py | cksum)" ]; then \
-		test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,cluster,peers]" || exit 1; \
-		cat pyproject.toml setup.py | cksum > $(READY); \
-	else touch $(READY); fi
+# each stamp holds the digest of what the environment was made from: a fresh clone's times say nothing
+define INSTALL
+	@if [ "$$(cat $@ 2>/dev/null)" != "$$(cat pyproject.toml setup.py | cksum)" ]; then \
+		printf '%s\n' $(NEWS); \
+		test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || exit 1; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e "$(WHAT)" || exit 1; \
+		cat pyproject.toml setup.py | cksum > $@; \
+	else touch $@; fi
+endef
 
-demo: $(READY)  ## isotropy of a small network on embedded digits, offline: a figure and a table in outputs/
+$(CORE): WHAT = .
+$(CORE): NEWS = "Installing advlab and what it needs to run into $(VENV): 6 GB on Linux, most of it torch with its CUDA libraries." \
+	"It takes minutes. README.md (Installation) shows a smaller install for machines without a GPU; make clean removes either."
+$(CORE): pyproject.toml setup.py
+	$(INSTALL)
+
+$(READY): WHAT = .[dev,cluster,peers]
+$(READY): NEWS = "Installing the extras (tests, clusters, other attack libraries) into $(VENV): half a GB."
+$(READY): $(CORE)
+	$(INSTALL)
+
+demo: $(CORE)  ## isotropy of a small network on embedded digits, offline once installed: a figure and a table in outputs/
 	$(ADVLAB) run.preset=laptop $(ARGS)
 
 test: lint types unit  ## lint, type-check and test
@@ -56,76 +71,76 @@ NETWORKS ?= lenet_mnist,ciresan,aghdam
 aghdam2017: aghdam2017-fig1 aghdam2017-fig2 aghdam2017-fig3 aghdam2017-fig4 aghdam2017-depth aghdam2017-fig5 \
 	aghdam2017-fig6 aghdam2017-directions aghdam2017-gradient aghdam2017-frequency  ## every figure of Aghdam et al. 2017
 
-aghdam2017-fig1: $(READY)  ## isotropy
+aghdam2017-fig1: $(CORE)  ## isotropy
 	$(ADVLAB) -m experiment=isotropy model=$(NETWORKS) $(ARGS)
 
-aghdam2017-fig2: $(READY)  ## score around one image, and two permutations of one perturbation
+aghdam2017-fig2: $(CORE)  ## score around one image, and two permutations of one perturbation
 	$(ADVLAB) -m experiment=symmetry_map model=$(NETWORKS) $(ARGS)
 
-aghdam2017-fig3: $(READY)  ## symmetricity
+aghdam2017-fig3: $(CORE)  ## symmetricity
 	$(ADVLAB) -m experiment=symmetricity model=$(NETWORKS) $(ARGS)
 
-aghdam2017-fig4: $(READY)  ## topology: Mantel correlations, with the network's linearisation and random maps
+aghdam2017-fig4: $(CORE)  ## topology: Mantel correlations, with the network's linearisation and random maps
 	$(ADVLAB) -m experiment=topology model=$(NETWORKS) $(ARGS)
 
-aghdam2017-depth: $(READY)  ## topology layer by layer
+aghdam2017-depth: $(CORE)  ## topology layer by layer
 	$(ADVLAB) -m experiment=topology model=$(NETWORKS) probe.layer=all experiment.test=normal $(ARGS)
 
-aghdam2017-fig5: $(READY)  ## two functions with one Lipschitz constant
+aghdam2017-fig5: $(CORE)  ## two functions with one Lipschitz constant
 	$(ADVLAB) experiment=lipschitz_toy $(filter run.% experiment.%,$(ARGS))
 
-aghdam2017-fig6: $(READY)  ## local Lipschitz constants, beside Jacobians and the global bound
+aghdam2017-fig6: $(CORE)  ## local Lipschitz constants, beside Jacobians and the global bound
 	$(ADVLAB) -m experiment=lipschitz model=$(NETWORKS) $(ARGS)
 
-aghdam2017-directions: $(READY)  ## figures 1, 4 and 6 on adversarial directions of equal length
+aghdam2017-directions: $(CORE)  ## figures 1, 4 and 6 on adversarial directions of equal length
 	$(ADVLAB) -m experiment=isotropy,topology,lipschitz model=$(NETWORKS) probe.direction=fgv,deepfool $(ARGS)
 
-aghdam2017-gradient: $(READY)  ## section 2.1: gradient and Hessian as measures of isotropy
+aghdam2017-gradient: $(CORE)  ## section 2.1: gradient and Hessian as measures of isotropy
 	$(ADVLAB) -m experiment=gradient_isotropy model=$(NETWORKS) $(ARGS)
 
-aghdam2017-frequency: $(READY)  ## section 2.2: convolutions of permuted inputs
+aghdam2017-frequency: $(CORE)  ## section 2.2: convolutions of permuted inputs
 	$(ADVLAB) experiment=frequency $(filter run.% experiment.%,$(ARGS))
 
 .PHONY: barati2021 barati2021-fig1 barati2021-fig2 barati2021-fig3
 barati2021: barati2021-fig1 barati2021-fig2 barati2021-fig3 barati2021-fig4 barati2021-prediction \
 	barati2021-fig5  ## every figure of Barati et al. 2021
 
-barati2021-fig1: $(READY)  ## maximum-margin classifiers of two points in the bases of Bernstein and Chebyshev
+barati2021-fig1: $(CORE)  ## maximum-margin classifiers of two points in the bases of Bernstein and Chebyshev
 	$(ADVLAB) experiment=bernstein_chebyshev $(filter run.% experiment.%,$(ARGS))
 
-barati2021-fig2: $(READY)  ## maximum-margin polynomials trained on equispaced and Chebyshev grids
+barati2021-fig2: $(CORE)  ## maximum-margin polynomials trained on equispaced and Chebyshev grids
 	$(ADVLAB) experiment=training_grids $(filter run.% experiment.%,$(ARGS))
 
-barati2021-fig3: $(READY)  ## expected loss of Chebyshev polynomials and the Chebyshev nodes
+barati2021-fig3: $(CORE)  ## expected loss of Chebyshev polynomials and the Chebyshev nodes
 	$(ADVLAB) experiment=hard_points $(filter run.% experiment.%,$(ARGS))
 
 .PHONY: barati2021-fig4 barati2021-fig5 barati2021-fig5-sensitivity barati2021-prediction
-barati2021-fig4: $(READY)  ## adversarial and hard objective of random networks, with four losses
+barati2021-fig4: $(CORE)  ## adversarial and hard objective of random networks, with four losses
 	$(ADVLAB) -m experiment=mlp_objectives experiment.loss=label,entropy,margin,square $(filter run.% experiment.%,$(ARGS))
 
-barati2021-fig5: $(READY)  ## training with hard points on MNIST and Fashion-MNIST (two cores: ARGS=run.preset=laptop)
+barati2021-fig5: $(CORE)  ## training with hard points on MNIST and Fashion-MNIST (two cores: ARGS=run.preset=laptop)
 	$(ADVLAB) experiment=hard_point_training dataset=mnist $(ARGS)
 	$(ADVLAB) experiment=hard_point_training dataset=fashion_mnist $(ARGS)
 
-barati2021-fig5-sensitivity: $(READY)  ## the same with other numbers and lengths of steps
+barati2021-fig5-sensitivity: $(CORE)  ## the same with other numbers and lengths of steps
 	$(ADVLAB) -m experiment=hard_point_training experiment.steps=1,5,20 experiment.step=0.1,0.5,2 $(ARGS)
 
-barati2021-prediction: $(READY)  ## section IV-B: agreement with a random network against the number of points
+barati2021-prediction: $(CORE)  ## section IV-B: agreement with a random network against the number of points
 	$(ADVLAB) -m experiment=sample_complexity experiment.loss=label,margin $(filter run.% experiment.%,$(ARGS))
 
 gunther2017: gunther2017-fig2 gunther2017-fig3  ## the figures of Günther et al. 2017 on LeNet and MNIST
 
-gunther2017-fig1: $(READY)  ## adversarial and fooling images on ImageNet: ARGS="dataset.root=/path/to/imagenet"
+gunther2017-fig1: $(CORE)  ## adversarial and fooling images on ImageNet: ARGS="dataset.root=/path/to/imagenet"
 	$(ADVLAB) experiment=adversarial_gallery model=alexnet experiment.columns=5 $(ARGS)
 	$(ADVLAB) experiment=fooling_gallery model=alexnet $(ARGS)
 
-gunther2017-fig2: $(READY)  ## fooling images of four digits from one random start
+gunther2017-fig2: $(CORE)  ## fooling images of four digits from one random start
 	$(ADVLAB) experiment=fooling_gallery model=lenet_mnist $(ARGS)
 
-gunther2017-fig3: $(READY)  ## digits with their FGS, FGV and HC-1 adversarial images
+gunther2017-fig3: $(CORE)  ## digits with their FGS, FGV and HC-1 adversarial images
 	$(ADVLAB) experiment=adversarial_gallery model=lenet_mnist $(ARGS)
 
-attack-survey: $(READY)  ## success, size, price and transfer of attacks (others: ARGS="model=cifar_vgg attack=pgd,uap")
+attack-survey: $(CORE)  ## success, size, price and transfer of attacks (others: ARGS="model=cifar_vgg attack=pgd,uap")
 	$(ADVLAB) -m experiment=attack_survey model=lenet_mnist attack=fgs,fgv,hc1,deepfool experiment.transfer=[mlp] $(ARGS)
 
 clean:  ## remove the environment and caches, not outputs/
