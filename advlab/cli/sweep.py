@@ -20,6 +20,7 @@ from advlab.engine.runner import execute
 from advlab.errors import AdvlabError, Interrupted
 from advlab.plugins.loading import load_plugins
 from advlab.results.compare import compare_runs
+from advlab.results.terminal import terminal_width, wrapped, wrapped_command
 from advlab.store.atomic import write_atomic
 
 DONE = ("complete", "nothing left to do")
@@ -46,7 +47,7 @@ def sweep(line: CommandLine, jobs: Sequence[Settings]) -> int:
         failure = error
     outcomes = read_outcomes(folder)
     failed = print_outcomes(outcomes, len(jobs), folder)
-    compare_finished(outcomes, jobs)
+    compare_finished(outcomes, jobs, folder)
     if signum:
         return 128 + signum
     if failed:
@@ -66,7 +67,7 @@ def read_outcomes(folder: Path) -> dict[int, dict[str, Any]]:
 
 
 def print_outcomes(outcomes: dict[int, dict[str, Any]], jobs: int, folder: Path) -> int:
-    """List how each job ended; gives how many are not done."""
+    """List how each job ended, within the terminal's width; gives how many are not done."""
     print(f"\n{jobs} jobs:")
     failed = 0
     unknown = {"status": "did not finish", "detail": f"see the launcher's log in {folder}"}
@@ -74,17 +75,31 @@ def print_outcomes(outcomes: dict[int, dict[str, Any]], jobs: int, folder: Path)
         outcome = outcomes.get(number, unknown)
         failed += outcome["status"] not in DONE
         overrides = " ".join(outcome.get("overrides", []))
-        print(f"  {number}  {outcome['status']:<18} {overrides}  {outcome.get('detail', '')}")
+        line = f"  {number}  {outcome['status']:<18} {overrides}  {outcome.get('detail', '')}"
+        print(wrapped(line, terminal_width(), indent=5))
     return failed
 
 
-def compare_finished(outcomes: dict[int, dict[str, Any]], jobs: Sequence[Settings]) -> None:
-    """Draw the finished runs of one experiment together, and print their numbers and verdicts side by side."""
+def compare_finished(outcomes: dict[int, dict[str, Any]], jobs: Sequence[Settings], folder: Path) -> None:
+    """Compare the finished runs of one experiment: sweep.csv, their numbers and verdicts, and a figure of several.
+
+    Runs stand in the order of the jobs: their versions are taken in any order where jobs run at the same time.
+    """
     paths = [outcomes[number]["detail"] for number in sorted(outcomes) if outcomes[number]["status"] in DONE]
-    if len(paths) > 1 and len({settings.experiment.name for settings in jobs}) == 1:
-        compared = compare_runs([Path(path) for path in paths])
-        print(f"\n{compared.text()}\ntogether: {compared.plot()[0]}")
-        print("again:    advlab plot " + " ".join(paths))
+    if not paths or len({settings.experiment.name for settings in jobs}) > 1:
+        return
+    compared = compare_runs([Path(path) for path in paths])
+    table = folder / "sweep.csv"
+    write_atomic(table, compared.sweep_table().to_csv(index=False, lineterminator="\n").encode())
+    if len(compared.runs) > 1:
+        print(f"\n{compared.text()}\ntogether: {shown_path(compared.plot()[0])}")
+        print("again:    " + wrapped_command("advlab plot", paths, terminal_width() - len("again:    ")))
+    print(f"table:    {shown_path(table)}")
+
+
+def shown_path(path: Path) -> Path:
+    """A path as it is shortest: from the working folder where it lies below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def run_job(config: Any) -> str:

@@ -12,7 +12,7 @@ from advlab.engine.provenance import job_id, requeued
 from advlab.errors import ConfigError, ResultError
 from advlab.plugins.loading import VARIABLE
 from advlab.store.run_directory import RunDirectory
-from advlab.store.run_versions import versions_folder
+from advlab.store.run_versions import former_versions_folder, versions_folder
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +25,10 @@ def directory_to_resume(settings: Settings) -> RunDirectory | None:
     job = job_id()
     if not settings.run.resume and not requeued():  # two commands in one allocation are two runs
         return None
-    folder = versions_folder(settings.run.path("output_root"), settings.nodes)
+    root = settings.run.path("output_root")
+    folders = dict.fromkeys((versions_folder(root, settings.nodes), former_versions_folder(root, settings.nodes)))
     newest_complete = None
-    for version in reversed(RunDirectory.versions(folder)):
+    for version in (version for folder in folders for version in reversed(RunDirectory.versions(folder))):
         if not version.plan_path.exists():  # it was ended before it began
             continue
         try:

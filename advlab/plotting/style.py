@@ -42,6 +42,10 @@ def style() -> Iterator[None]:
 
 
 def literal(text: str, width: int = 40) -> str:
-    """Text from outside (the name of a dataset) for a label: none of it is taken for markup, and it is cut to `width` signs."""
-    shown = text if len(text) <= width else text[: width - 1] + "…"
+    """Text from outside (the name of a dataset) for a label: none of it is taken for markup, and it has `width` signs at most.
+
+    A longer one is cut in its middle: labels of runs end with what differs.
+    """
+    end = (width - 1) // 2
+    shown = text if len(text) <= width else f"{text[: width - 1 - end]}…{text[-end:]}"
     return "".join(c if c.isprintable() else "?" for c in shown).replace("$", r"\$")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,17 @@ from typing import Any
 from advlab.config import components
 from advlab.config.schema import construct
 from advlab.errors import ConfigError, ResultError
-from advlab.statistics.claims import Claim, claims_across_runs
-from advlab.store.names import run_label, safe_name
+from advlab.results.differences import Differences, unique_labels
+from advlab.results.over_seeds import Group, claim_quantities, seed_groups, summary_quantities, tidy_table
+from advlab.results.report import claims_text, numbers_text
+from advlab.results.terminal import terminal_width
+from advlab.statistics.claims import Claim
+from advlab.store.names import safe_name
 from advlab.store.run_directory import RunDirectory
-from advlab.store.tables import Frame, frame_text, joined_frames
+from advlab.store.sealed import sha256
+from advlab.store.tables import Frame, joined_frames
+
+LONGEST_NAME = 80  # signs, which `safe_name` does not cut
 
 
 @dataclass(frozen=True)
@@ -22,12 +30,14 @@ class ComparedRuns:
 
     Attributes:
         runs: each once.
-        labels: of the runs, no two alike.
+        nodes: their configurations.
+        labels: of the runs, no two alike; they name what differs.
         experiment: that of the first run.
         table: the rows of all runs; the column `run` holds their labels.
     """
 
     runs: list[RunDirectory]
+    nodes: list[dict[str, dict[str, Any]]]
     labels: list[str]
     experiment: Any
     table: Frame
@@ -52,7 +62,7 @@ class ComparedRuns:
         elif len(runs) == 1:
             files = [runs[0].figure_path(self.experiment.name, suffix) for suffix in SUFFIXES]
         else:
-            stem = safe_name("+".join(f"{run.path.resolve().parent.name}-{run.path.resolve().name}" for run in runs))
+            stem = joint_name(runs)
             folder = runs[0].path.resolve().parent.parent / "figures"
             files = [folder / f"{stem}.{suffix}" for suffix in SUFFIXES]
         draw(self.experiment, self.table, files)
@@ -60,26 +70,51 @@ class ComparedRuns:
             runs[0].renew_digests(files)
         return files
 
-    def text(self) -> str:
-        """Their numbers side by side, and in how many each of the paper's statements holds, from their claims.csv.
+    def sweep_table(self) -> Frame:
+        """Their numbers and claims as one tidy table, seeds taken together: sweep.csv, see `tidy_table` for its columns.
 
         Raises:
             ResultError: a run has no intact claims.csv.
         """
-        numbers = self.experiment.summary(self.table)
-        if numbers is not None and numbers["run"].is_unique:
-            seconds = dict(zip(self.labels, map(seconds_per_image, self.runs), strict=True))
-            numbers["seconds_per_image"] = numbers["run"].map(seconds)
-        claims_of_runs = {
-            label: [Claim(**row) for row in run.read_claims(Claim).to_dict("records")]
-            for label, run in zip(self.labels, self.runs, strict=True)
-        }
-        parts = ["" if numbers is None else frame_text(numbers), claims_across_runs(claims_of_runs)]
-        return "\n".join(part for part in parts if part)
+        claims = self._claims()
+        groups, summaries = self._groups(), self._summaries()
+        quantities = [q for group in groups for q in summary_quantities(group, summaries)]
+        return tidy_table([*quantities, *(q for group in groups for q in claim_quantities(group, claims))])
+
+    def text(self, width: int | None = None) -> str:
+        """Their numbers side by side, and in how many each of the paper's statements holds, from their claims.csv.
+
+        Args:
+            width: signs of a line; by default the terminal's.
+
+        Raises:
+            ResultError: a run has no intact claims.csv.
+        """
+        width = terminal_width() if width is None else width
+        summaries = self._summaries()
+        seconds = [seconds_per_image(run) for run in self.runs]
+        one_line_each = all(summary is not None and len(summary) == 1 for summary in summaries)
+        if one_line_each and any(map(math.isfinite, seconds)):
+            for summary, of_run in zip(summaries, seconds, strict=True):
+                summary["seconds_per_image"] = of_run
+        groups = self._groups()
+        parts = [numbers_text(groups, summaries, width), claims_text(groups, self.labels, self._claims(), width)]
+        return "\n\n".join(part for part in parts if part)
+
+    def _groups(self) -> list[Group]:
+        return seed_groups(self.nodes, [run.path for run in self.runs])
+
+    def _summaries(self) -> list[Any]:
+        """The summary of each run, by its own experiment's parameters; None where there is none."""
+        tables = (self.table[self.table["run"] == label] for label in self.labels)
+        return [experiment_of(node).summary(table) for node, table in zip(self.nodes, tables, strict=True)]
+
+    def _claims(self) -> list[list[Claim]]:
+        return [[Claim(**row) for row in run.read_claims(Claim).to_dict("records")] for run in self.runs]
 
 
 def compare_runs(paths: Sequence[Path]) -> ComparedRuns:
-    """Read the runs at `paths`.
+    """Read the runs at `paths`, which keep their order.
 
     Raises:
         ResultError: a run is missing, damaged or empty.
@@ -91,30 +126,32 @@ def compare_runs(paths: Sequence[Path]) -> ComparedRuns:
     names = list(dict.fromkeys(node["experiment"]["name"] for node in nodes))
     if len(names) > 1:
         raise ConfigError(f"runs of different experiments ({', '.join(names)}) cannot be drawn together")
-    options = {key: value for key, value in nodes[0]["experiment"].items() if key != "name"}
-    cls = components.REGISTRIES["experiment"].load(names[0])
-    experiment = cls(construct(cls.Params, options, "experiment"))
-    labels = unique_labels([run_label(node) for node in nodes], runs)
-    tables = [run.read_table(cls.Row).assign(run=label) for run, label in zip(runs, labels, strict=True)]
+    experiment = experiment_of(nodes[0])
+    labels = unique_labels(Differences(nodes).labels(), [run.path for run in runs])
+    tables = [run.read_table(experiment.Row).assign(run=label) for run, label in zip(runs, labels, strict=True)]
     for run, table in zip(runs, tables, strict=True):
         if table.empty:
             raise ResultError(f"{run.table_path} holds no rows")
-    return ComparedRuns(runs, labels, experiment, joined_frames(tables))
+    return ComparedRuns(runs, nodes, labels, experiment, joined_frames(tables))
+
+
+def experiment_of(nodes: dict[str, dict[str, Any]]) -> Any:
+    """The experiment of a run's configuration, with its parameters."""
+    options = {key: value for key, value in nodes["experiment"].items() if key != "name"}
+    cls = components.REGISTRIES["experiment"].load(nodes["experiment"]["name"])
+    return cls(construct(cls.Params, options, "experiment"))
+
+
+def joint_name(runs: Sequence[RunDirectory]) -> str:
+    """What the figure of several runs is called: their folders and versions, or the first with a digest of all."""
+    names = [f"{run.path.resolve().parent.name}-{run.path.resolve().name}" for run in runs]
+    whole = "+".join(names)
+    if len(whole) <= LONGEST_NAME:
+        return safe_name(whole)
+    return f"{safe_name(names[0])}_and_{len(names) - 1}_more-{sha256(whole.encode())[:8]}"
 
 
 def seconds_per_image(run: RunDirectory) -> float:
     """What the attack on one image took, by the manifest; NaN where it does not say."""
     attacked = run.manifest().get("attacked", {}) if run.manifest_path.is_file() else {}
     return attacked["seconds"] / attacked["images"] if attacked.get("images") else float("nan")
-
-
-def unique_labels(labels: Sequence[str], runs: Sequence[RunDirectory]) -> list[str]:
-    """The labels, with the version behind those that occur more than once, or the path where that does not tell them."""
-    names = [
-        f"{label} ({run.path.resolve().name})" if labels.count(label) > 1 else label
-        for label, run in zip(labels, runs, strict=True)
-    ]
-    return [
-        f"{label} ({run.path})" if names.count(name) > 1 else name
-        for label, name, run in zip(labels, names, runs, strict=True)
-    ]

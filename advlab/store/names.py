@@ -1,8 +1,9 @@
-"""Names of runs: as a part of a path, and in words."""
+"""Names of runs and of what they consist of: as a part of a path, and in words."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -12,18 +13,53 @@ def safe_name(text: str) -> str:
     return name or "_"
 
 
-def run_label(nodes: dict[str, dict[str, Any]]) -> str:
+def component_label(nodes: Mapping[str, Mapping[str, Any]], group: str) -> str:
+    """What the component of a group is called in paths and labels; `none` where there is none.
+
+    An attack or a defense by what was typed, where the configuration holds it (`hc` and `hc1` both make a `hot_cold`, and
+    are no runs of one kind), a chain of defenses by its parts (`blur+noise`), a dataset by its label, and all else by the
+    component's name.
+
+    Args:
+        nodes: the configuration, one mapping a group; `choices`, group -> what was typed, and `defense` may be missing.
+        group: such as `attack`.
+    """
+    node = nodes.get(group, {})
+    if group in ("attack", "defense") and group in nodes.get("choices", {}):
+        return str(nodes["choices"][group])
+    if group == "defense" and node.get("name") == "chain" and node.get("of"):
+        return "+".join(str(part["name"]) for part in node["of"])
+    label = node.get("label") if group == "dataset" else None
+    return str(label or node.get("name", "none"))
+
+
+def named_components(nodes: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """What a run's own label names: the labels of four components, and the directions of its probe."""
+    names = {group: component_label(nodes, group) for group in ("model", "dataset", "attack", "defense")}
+    return {**names, "probe.direction": str(nodes.get("probe", {}).get("direction", "random"))}
+
+
+def components_in_words(names: Mapping[str, str], otherwise: str = "") -> str:
+    """`deepfool: lenet with blur on digits, fgv`, without what is missing, `none` or `random`.
+
+    Args:
+        names: some of `named_components`.
+        otherwise: stands for model and dataset where there is neither.
+    """
+    said = {key: name for key, name in names.items() if name not in ("none", "random")}
+    network = " with ".join(said[group] for group in ("model", "defense") if group in said)
+    text = " on ".join(word for word in (network, said.get("dataset", "")) if word) or otherwise
+    text = ", ".join(word for word in (text, said.get("probe.direction", "")) if word)
+    return ": ".join(word for word in (said.get("attack", ""), text) if word)
+
+
+def run_label(nodes: Mapping[str, Mapping[str, Any]]) -> str:
     """A run in words, for titles and legends: `deepfool: lenet on digits, fgv`.
 
-    The attack stands before model and dataset, the probe's directions stand after them, unless they are random.
+    The attack stands before model and dataset, the defense between them, the probe's directions stand after them, unless
+    they are random.
 
     Args:
         nodes: the configuration, one mapping a group.
     """
-    model, dataset = nodes["model"]["name"], nodes["dataset"].get("label") or nodes["dataset"]["name"]
-    words = [model if model != "none" else "", dataset if dataset != "none" else ""]
-    text = " on ".join(word for word in words if word) or nodes["experiment"]["name"]
-    direction = nodes.get("probe", {}).get("direction", "random")
-    text = text if direction == "random" else f"{text}, {direction}"
-    attack = nodes.get("attack", {}).get("name", "none")
-    return text if attack == "none" else f"{attack}: {text}"
+    return components_in_words(named_components(nodes), str(nodes["experiment"]["name"]))

@@ -26,7 +26,7 @@ PLAN_KEYS = frozenset(
 
 
 class RunDirectory(RunLayout):
-    """`<output_root>/<experiment>/<dataset>-<model>/vNNN/` and everything in it."""
+    """`<output_root>/<experiment>/<dataset>-<model>[-<attack>][-<defense>]/vNNN/` and everything in it."""
 
     # the versions of one configuration
 

@@ -5,26 +5,32 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from advlab.store.atomic import StorageError, sync_folder
-from advlab.store.names import safe_name
+from advlab.store.names import component_label, safe_name
 
 VERSION = re.compile(r"v(\d{3,})\Z")
 
 
-def versions_folder(output_root: Path, nodes: Mapping[str, Mapping[str, object]]) -> Path:
-    """`<output_root>/<experiment>/<dataset>-<model>`; a group that is `none` drops out.
+def versions_folder(output_root: Path, nodes: Mapping[str, Mapping[str, Any]]) -> Path:
+    """`<output_root>/<experiment>/<dataset>-<model>[-<attack>][-<defense>]`; a group that is `none` drops out.
 
     Args:
         output_root: `run.output_root`.
         nodes: the configuration, one mapping a group.
     """
-    names = [str(nodes[group]["name"]) for group in ("dataset", "model") if nodes[group]["name"] != "none"]
-    label = nodes["dataset"].get("label", "")
-    if label:
-        names[0] = str(label)
+    network = [component_label(nodes, group) for group in ("dataset", "model")]
+    against = [component_label(nodes, group) for group in ("attack", "defense")]
+    names = [safe_name("-".join(name for name in network if name != "none"))] if set(network) != {"none"} else []
+    names += ["+".join(map(safe_name, name.split("+")))[:80] for name in against if name != "none"]
     folder = output_root / safe_name(str(nodes["experiment"]["name"]))
-    return folder / safe_name("-".join(names)) if names else folder
+    return folder / "-".join(names) if names else folder
+
+
+def former_versions_folder(output_root: Path, nodes: Mapping[str, Mapping[str, Any]]) -> Path:
+    """`<output_root>/<experiment>/<dataset>-<model>`, where version 0.1 put the runs of every attack."""
+    return versions_folder(output_root, {group: nodes[group] for group in ("experiment", "dataset", "model")})
 
 
 def existing_versions(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from advlab.plotting.style import LINES, PAGE
+from advlab.plotting.style import LINES, PAGE, literal
 
 COLOUR_MAP = "cividis"  # sequential, monotone in lightness, the same to the colour-blind
 TITLES = {"output": "class", "adversarial": "adversarial objective", "hard": "hard objective"}
@@ -51,6 +51,8 @@ def objective_panels(table: pd.DataFrame) -> Figure:
             axis.set_yticks([-1, 0, 1])
             axis.set_title(TITLES[column] + ("" if column == "output" else f"\n{LOSSES[first['loss'].iloc[0]]}"))
         row[0].set_ylabel("$x_2$")
+        if table["run"].nunique() > 1:
+            row[0].set_title(f"{literal(str(first['run'].iloc[0]), 36)}\n{TITLES['output']}")
     for axis in axes[-1]:
         axis.set_xlabel("$x_1$")
     return figure

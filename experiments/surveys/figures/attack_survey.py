@@ -18,6 +18,7 @@ PANELS = (
 DASHES = ("-", "--", ":", "-.")  # the next one each time that the colours are used up
 MARKERS = "os^vDP*X"
 LABEL_WIDTH = 44  # signs of a label in the legend
+VERSION = r" \([^()=]*\)$"  # behind the labels of runs that differ in nothing
 
 
 def success_curves(table: pd.DataFrame) -> Figure:
@@ -118,12 +119,28 @@ def right_end(groups: list[list[float]]) -> float:
 
 
 def curve_labels(keys: list[tuple[str, str]]) -> list[str]:
-    """A label for each (run, attack): the attack where it tells the curves apart, with the run where it does not."""
+    """A label for each (run, attack): the attack where it tells the curves apart, with more of the run's where it does not.
+
+    The network, where all have the same, stands above the figure; an option of the attack is named once.
+    """
     attacks, networks = [attack for _, attack in keys], {network(run) for run, _ in keys}
-    attack_suffices = len(set(attacks)) == len(attacks) and len(networks) == 1
-    return [attack if attack_suffices else f"{attack}, {run.partition(': ')[2] or run}" for run, attack in keys]
+    if len(set(attacks)) == len(attacks) and len(networks) == 1:
+        return attacks
+    labels = []
+    for run, attack in keys:
+        version = re.search(VERSION, run)
+        name, *options = re.sub(VERSION, "", without_attack(run)).split(", ")
+        said = re.split(r"[(), ]+", attack)
+        words = [attack, *([name] if len(networks) > 1 else []), *(word for word in options if word not in said)]
+        labels.append(", ".join(words) + (version[0] if version else ""))
+    return labels
 
 
 def network(run: str) -> str:
-    """Model and dataset of a run's label, without its attack and its version."""
-    return re.sub(r" \([^()]*\)$", "", run.partition(": ")[2] or run)
+    """Model and dataset of a run's label, without its attack, what else it names, and its version."""
+    return re.sub(VERSION, "", without_attack(run).split(", ")[0])
+
+
+def without_attack(run: str) -> str:
+    """A run's label without the attack before its colon."""
+    return run.partition(": ")[2] or run

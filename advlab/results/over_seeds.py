@@ -1,0 +1,180 @@
+"""The numbers and verdicts of several runs in one tidy table, runs that differ in their seed alone taken together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from advlab.results.differences import SEED, Differences, Nodes, unique_labels
+from advlab.statistics.claims import Claim, Verdict
+from advlab.store.tables import Frame, frame_of, value_text
+
+#: column of the table -> the verdict that it counts
+VERDICTS: dict[str, Verdict] = {
+    "holds": "holds", "does_not_hold": "does not hold", "undecided": "undecided", "not_measured": "not measured",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ in nothing but their seed.
+
+    Attributes:
+        label: without the seed, unlike that of any other group.
+        values: dotted key -> value of what differs between the groups.
+        runs: their positions among all runs.
+    """
+
+    label: str
+    values: dict[str, str]
+    runs: list[int]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number of a summary, or the estimate of a claim, over the runs of a group.
+
+    Attributes:
+        group: the runs.
+        identity: the columns that say of what it is the number: those of the summary, or the claim's `subset`.
+        name: the column of the summary, or the claim's short name.
+        values: of the runs, in their order; NaN where one has none. Texts where the column holds text.
+        verdicts: of the runs, where it is a claim.
+    """
+
+    group: Group
+    identity: dict[str, Any]
+    name: str
+    values: list[Any]
+    verdicts: list[str] | None = None
+
+    @property
+    def numbers(self) -> list[float]:
+        """The values that are numbers, and not NaN."""
+        return [float(v) for v in self.values if not isinstance(v, str) and not math.isnan(v)]
+
+    def statistics(self) -> dict[str, Any]:
+        """Mean and standard deviation (n - 1 below) over runs, from how many, and the verdicts or what a text says."""
+        numbers, texts = self.numbers, [value for value in self.values if isinstance(value, str)]
+        counts = {
+            column: "" if self.verdicts is None else self.verdicts.count(verdict)
+            for column, verdict in VERDICTS.items()
+        }
+        return {
+            "mean": float(np.mean(numbers)) if numbers else math.nan,
+            "deviation": float(np.std(numbers, ddof=1)) if len(numbers) > 1 else math.nan,
+            "n": len(numbers) or len(texts), **counts, "text": "; ".join(dict.fromkeys(texts)),
+        }  # fmt: skip
+
+    def text(self) -> str:
+        """`0.36 ± 0.02`, or the value alone where the runs have the same."""
+        distinct = list(dict.fromkeys(v for v in self.values if isinstance(v, str) or not math.isnan(v)))
+        if len(distinct) < 2 or isinstance(distinct[0], str):
+            return "; ".join(map(value_text, distinct))
+        said = self.statistics()
+        missing = "" if said["n"] == len(self.group.runs) else f" (n = {said['n']})"
+        return f"{said['mean']:.4g} ± {said['deviation']:.2g}{missing}"
+
+
+def seed_groups(nodes: Sequence[Nodes], paths: Sequence[Path]) -> list[Group]:
+    """The runs by what differs but the seed, in the order of their first; repetitions of one seed are groups of their own."""
+    differences = Differences(nodes, without=[SEED])
+    runs_of: dict[tuple[str, int], list[int]] = {}
+    seen: dict[tuple[str, Any], int] = {}
+    for run, label in enumerate(differences.labels()):
+        seed = (label, nodes[run].get("run", {}).get("seed"))
+        seen[seed] = seen.get(seed, 0) + 1
+        runs_of.setdefault((label, seen[seed]), []).append(run)
+    labels = unique_labels([label for label, _ in runs_of], [paths[runs[0]] for runs in runs_of.values()])
+    return [
+        Group(label, differences.values(runs[0]), runs) for label, runs in zip(labels, runs_of.values(), strict=True)
+    ]
+
+
+def summary_quantities(group: Group, summaries: Sequence[Frame | None]) -> list[Quantity]:
+    """The numbers of the summaries of a group's runs.
+
+    The first columns of a summary say what a line is about: as many as tell its lines apart, and texts right behind them.
+
+    Args:
+        group: the runs.
+        summaries: of all runs; the column `run` is passed over.
+    """
+    frames = [frame.drop(columns="run") for run in group.runs if (frame := summaries[run]) is not None]
+    if not frames:
+        return []
+    count = max(map(_identity_count, frames))
+    columns = list(dict.fromkeys(column for frame in frames for column in frame.columns))
+    identities, names = columns[:count], columns[count:]
+    lines = [{tuple(line[key] for key in identities): line for line in frame.to_dict("records")} for frame in frames]
+    keys = dict.fromkeys(key for of_run in lines for key in of_run)
+    return [
+        Quantity(group, dict(zip(identities, key, strict=True)), str(name),
+                 [_number_or_text(of_run.get(key, {}).get(name)) for of_run in lines])
+        for key in keys
+        for name in names
+    ]  # fmt: skip
+
+
+def _number_or_text(value: Any) -> Any:
+    """A value of a summary as it is, NaN where it is missing, and what is no number as text."""
+    return math.nan if value is None else value if isinstance(value, int | float) else str(value)
+
+
+def _identity_count(frame: Frame) -> int:
+    """How many of the first columns say what a line is about."""
+    columns, count = len(frame.columns), int(len(frame) > 1)
+    while count < columns and frame.iloc[:, :count].duplicated().any():
+        count += 1
+    while count < columns and frame.dtypes.iloc[count].kind not in "biuf":
+        count += 1
+    return count
+
+
+def claim_quantities(group: Group, claims: Sequence[Sequence[Claim]]) -> list[Quantity]:
+    """The estimates and verdicts of the claims of a group's runs.
+
+    Args:
+        group: the runs.
+        claims: of all runs.
+    """
+    found: dict[tuple[str, str], list[Claim]] = {}
+    for run in group.runs:
+        for claim in claims[run]:
+            found.setdefault((claim.subset, claim.claim), []).append(claim)
+    return [
+        Quantity(group, {"subset": subset}, name, [c.estimate for c in of_runs], [c.verdict for c in of_runs])
+        for (subset, name), of_runs in found.items()
+    ]
+
+
+def tidy_table(quantities: Sequence[Quantity]) -> Frame:
+    """A line for each quantity of each group.
+
+    Columns:
+        run: label of the group.
+        one for each dotted key that differs between the groups (`model`, `attack.steps`; with `.name` behind it where the
+            summary has a column of that name).
+        those of the summaries that say what a line is about, and the claims' `subset`; empty where a line has none.
+        kind: `number` of the summaries, or `claim`.
+        quantity: column of the summary, or short name of the claim.
+        mean, deviation, n: mean and standard deviation (with n - 1) over the runs of the group, NaN left out, and how many
+            those are; of claims, of their estimates.
+        holds, does_not_hold, undecided, not_measured: in how many runs a claim is so; empty for numbers.
+        text: the different texts, where the column holds no numbers.
+    """
+    identities = dict.fromkeys(key for quantity in quantities for key in quantity.identity)
+    lines: list[Mapping[str, Any]] = []
+    for quantity in quantities:
+        values = {f"{k}.name" if k in identities else k: v for k, v in quantity.group.values.items()}
+        kind = "number" if quantity.verdicts is None else "claim"
+        lines.append({
+            "run": quantity.group.label, **values, **dict.fromkeys(identities, ""), **quantity.identity,
+            "kind": kind, "quantity": quantity.name, **quantity.statistics(),
+        })  # fmt: skip
+    return frame_of(lines)
