@@ -69,14 +69,15 @@ def read_outcomes(folder: Path) -> dict[int, dict[str, Any]]:
 def print_outcomes(outcomes: dict[int, dict[str, Any]], jobs: int, folder: Path) -> int:
     """List how each job ended, within the terminal's width; gives how many are not done."""
     print(f"\n{jobs} jobs:")
-    failed = 0
+    failed, width = 0, terminal_width()
     unknown = {"status": "did not finish", "detail": f"see the launcher's log in {folder}"}
     for number in range(jobs):
         outcome = outcomes.get(number, unknown)
         failed += outcome["status"] not in DONE
-        overrides = " ".join(outcome.get("overrides", []))
-        line = f"  {number}  {outcome['status']:<18} {overrides}  {outcome.get('detail', '')}"
-        print(wrapped(line, terminal_width(), indent=5))
+        overrides, detail = " ".join(outcome.get("overrides", [])), outcome.get("detail", "")
+        line = f"  {number}  {outcome['status']:<18} {overrides}"
+        for text in [f"{line}  {detail}"] if len(f"{line}  {detail}") <= width else [line, f"     {detail}"]:
+            print(wrapped(text, width, indent=5))
     return failed
 
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
+import pytest
+import yaml
+
+from advlab.cli import sweep
+from advlab.config.compose import Composer
+from advlab.results.compare import compare_runs
 from tests.helpers.commands import Ended
 
 TINY = (
@@ -34,7 +44,7 @@ def test_a_sweep_where_one_job_fails(cli: Callable[..., Ended], tmp_path: Path) 
     assert ended.code == 1
     assert "2 jobs:" in ended.out
     assert "complete" in ended.out
-    assert "nope.safetensors does not exist" in ended.out
+    assert "nope.safetensors does not exist" in " ".join(ended.out.split())
     assert "1 of 2 jobs failed" in ended.err
     assert "Traceback" not in ended.err
     assert (tmp_path / "été 1/isotropy/digits-lenet/v001/manifest.json").is_file()
@@ -59,3 +69,95 @@ def test_a_sweep_of_dry_plans_writes_nothing(cli: Callable[..., Ended], tmp_path
     assert ended.code == 0
     assert ended.out.count("plan of isotropy") == 2
     assert list(tmp_path.iterdir()) == []
+
+
+#: a cheap experiment that needs neither data nor torch
+POINTS = ("experiment=hard_points", "experiment.resolution=60")
+
+
+def shown(out: str, folder: Path) -> tuple[Path, pd.DataFrame]:
+    """The table of a sweep, from the path that it printed."""
+    (line,) = [line for line in out.splitlines() if line.startswith("table:    ")]
+    path = folder / line.removeprefix("table:    ")
+    return path, pd.read_csv(path, float_precision="round_trip", keep_default_na=False)
+
+
+def test_a_sweep_writes_its_table_over_seeds(
+    cli: Callable[..., Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    ended = cli("-m", *POINTS, "experiment.degree=3,2", "experiment.draws=200", "run.seed=0,1")
+    assert ended.code == 0, ended.err
+    path, table = shown(ended.out, tmp_path)
+    assert path.parent.parent == tmp_path / "outputs/.sweeps"
+    assert path.name == "sweep.csv"
+    assert list(dict.fromkeys(table["run"])) == ["degree=3", "degree=2"]
+    assert set(table["n"]) == {2}
+    runs = sorted((tmp_path / "outputs/hard_points").glob("v*"))
+    assert len(runs) == 4
+    summaries = pd.concat([pd.read_csv(run / "summary.csv", float_precision="round_trip") for run in runs])
+    numbers = table[table["kind"] == "number"]
+    assert len(numbers) == 2 * 2 * (len(summaries.columns) - 3)
+    for _, line in numbers.iterrows():
+        of_line = (summaries["degree"] == int(line["degree"])) & (summaries["hypotheses"] == line["hypotheses"])
+        values = summaries.loc[of_line, line["quantity"]]
+        assert float(line["mean"]) == pytest.approx(values.mean(), rel=1e-14)
+        assert float(line["deviation"]) == pytest.approx(values.std(), rel=1e-12, abs=1e-15)
+    claims = pd.concat([pd.read_csv(run / "claims.csv", float_precision="round_trip") for run in runs])
+    stated = table[table["kind"] == "claim"]
+    assert stated["holds"].astype(int).sum() == (claims["verdict"] == "holds").sum() > 0
+    assert stated["does_not_hold"].astype(int).sum() == (claims["verdict"] == "does not hold").sum() > 0
+    end = ended.out[ended.out.index("4 jobs:") :]
+    long = [line for line in end.splitlines() if len(line) > 60]
+    assert all(line.startswith(("together: ", "table: ")) for line in long), long  # paths, which are copied
+    assert "±" in end
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("hydra_plugins.hydra_joblib_launcher") is None, reason="needs the extra `cluster`"
+)
+def test_jobs_side_by_side_give_the_same_table_and_labels(cli: Callable[..., Ended], tmp_path: Path) -> None:
+    """joblib's jobs take their versions in any order; the order of the command line stays."""
+    options = ("experiment.draws=100", "experiment.degree=2", "run.seed=2,0,1")
+    one = cli("-m", *POINTS, *options, "run.output_root=one")
+    many = cli("-m", *POINTS, *options, "run.output_root=many", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    assert one.code == many.code == 0, many.err
+    (path, _), (other, _) = shown(one.out, tmp_path), shown(many.out, tmp_path)
+    assert path.read_bytes() == other.read_bytes()
+    for line in (one, many):
+        (again,) = [text for text in line.out.replace("\\\n", "").splitlines() if text.startswith("again:")]
+        compared = compare_runs([tmp_path / word for word in again.split()[3:]])
+        assert compared.labels == list(dict.fromkeys(compared.table["run"])) == ["seed=2", "seed=0", "seed=1"]
+
+
+def test_runs_stand_in_the_order_of_the_jobs(
+    cli: Callable[..., Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Twelve jobs whose versions were taken backwards, and that ended in any order."""
+    line = (*POINTS, "experiment.degree=2", "experiment.draws=0")
+    assert cli(*line).code == 0
+    folder = tmp_path / "outputs/hard_points"
+    outcomes: dict[int, dict[str, Any]] = {}
+    for job in (7, 11, 0, 10, 2, 9, 1, 3, 8, 4, 6, 5):
+        run = folder / f"v{100 - job}"
+        shutil.copytree(folder / "v001", run)
+        nodes = yaml.safe_load((run / "config.yaml").read_text())
+        nodes["run"]["seed"] = job
+        (run / "config.yaml").write_text(yaml.safe_dump(nodes))
+        (run / "plan.json").unlink()
+        outcomes[job] = {"status": "complete", "detail": str(run)}
+    drawn: list[list[str]] = []
+
+    def plot(compared: Any) -> list[Path]:
+        drawn.append(compared.labels)
+        return [Path("figure.png")]
+
+    monkeypatch.setattr("advlab.results.compare.ComparedRuns.plot", plot)
+    with Composer(None) as composer:
+        jobs = composer.jobs([*line, "run.seed=range(0,12)"], multirun=True)
+    capfd.readouterr()
+    sweep.compare_finished(outcomes, jobs, tmp_path)
+    assert drawn == [[f"seed={job}" for job in range(12)]]
+    out = capfd.readouterr().out
+    assert [word for word in out.split() if "/v" in word] == [str(folder / f"v{100 - job}") for job in range(12)]
+    assert (tmp_path / "sweep.csv").is_file()

@@ -55,7 +55,10 @@ def test_an_interrupted_run_of_another_version_ends_in_one_message(
     assert not list((run / "cells").glob("*.csv"))
 
 
-def test_several_runs_are_listed_and_drawn_together(cli: Callable[..., Ended], tmp_path: Path) -> None:
+def test_several_runs_are_listed_and_drawn_together(
+    cli: Callable[..., Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     line = ["experiment=attack_survey", "attack=fooling", "experiment.targets=random", "run.preset=tiny"]
     ended = cli("-m", *line, "attack.level=0.5,0.9", "attack.max_iter=5", "recipe.epochs=1")
     assert ended.code == 0, ended.err
