@@ -72,12 +72,12 @@ class Quantity:
         }  # fmt: skip
 
     def text(self) -> str:
-        """`0.36 ± 0.02`, or the value alone where the runs have the same."""
+        """`0.36 ± 0.02`, or the value alone where the runs have the same; with n where some runs have none."""
         distinct = list(dict.fromkeys(v for v in self.values if isinstance(v, str) or not math.isnan(v)))
-        if len(distinct) < 2 or isinstance(distinct[0], str):
-            return "; ".join(map(value_text, distinct))
         said = self.statistics()
-        missing = "" if said["n"] == len(self.group.runs) else f" (n = {said['n']})"
+        missing = f" (n = {said['n']})" if 0 < said["n"] < len(self.group.runs) else ""
+        if len(distinct) < 2 or isinstance(distinct[0], str):
+            return "; ".join(map(value_text, distinct)) + missing
         return f"{said['mean']:.4g} ± {said['deviation']:.2g}{missing}"
 
 

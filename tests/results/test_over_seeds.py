@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from advlab.results.over_seeds import claim_quantities, seed_groups, summary_quantities, tidy_table
+from advlab.results.over_seeds import Quantity, claim_quantities, seed_groups, summary_quantities, tidy_table
 from advlab.results.report import claims_text, numbers_text
 from advlab.statistics.claims import Claim
 
@@ -147,3 +147,12 @@ def test_the_text_keeps_within_the_width_and_says_everything(width: int) -> None
         "seeds",
     ):
         assert words in " ".join(text.split())
+
+
+def test_a_number_that_some_runs_lack_says_so() -> None:
+    group = seed_groups(NODES, PATHS)[0]
+    quantity = Quantity(group, {}, "value", [0.5, math.nan, math.nan])
+    assert quantity.text() == "0.5 (n = 1)"
+    assert quantity.statistics()["n"] == 1
+    assert math.isnan(quantity.statistics()["deviation"])
+    assert Quantity(group, {}, "value", [math.nan] * 3).text() == ""
