@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from advlab.attacks.traits import AttackTraits
+from advlab.config.ranges import InRange
 
 if TYPE_CHECKING:  # these load torch, and every attack is declared without it
     from torch import Tensor
@@ -21,7 +22,7 @@ Norm = Literal["l2", "linf"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attack(AttackTraits):
+class Attack(InRange, AttackTraits):
     """An attack: its hyperparameters are its fields, images and labels come in the call."""
 
     def __call__(
@@ -44,25 +45,10 @@ class Attack(AttackTraits):
         """Refuse hyperparameters that make no sense for a network of so many classes, before it is loaded.
 
         Raises:
-            ValueError: names the hyperparameter.
+            ArgumentError: names the hyperparameter.
         """
 
     def estimated_cost(self, classes: int) -> tuple[int, int]:
         """About how many forwards and backwards an image takes, for the dry plan; without the checks before and after."""
         steps = int(getattr(self, "max_iter", getattr(self, "steps", 10))) * int(getattr(self, "restarts", 1))
         return steps, steps
-
-
-def positive(**values: float) -> None:
-    """Refuse hyperparameters that are not above 0.
-
-    Raises:
-        ValueError: names the hyperparameter.
-
-    >>> positive(steps=1, epsilon=0.0)
-    Traceback (most recent call last):
-    ValueError: epsilon must be above 0, got 0.0
-    """
-    for name, value in values.items():
-        if value <= 0:
-            raise ValueError(f"{name} must be above 0, got {value}")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from advlab.attacks.traits import AttackTraits
+from advlab.errors import ArgumentError
 
 
 def check_inputs(
@@ -23,16 +24,16 @@ def check_inputs(
     These are images (N, C, H, W) clipped to the bounds, and classes (N,) in int64 on the images' device.
 
     Raises:
-        ValueError: names the argument and the remedy.
+        ArgumentError: names the argument and the remedy.
     """
     unknown = sorted(set(data) - set(attack.extra_inputs))
     if unknown:
-        raise ValueError(
+        raise ArgumentError(
             f"{attack.label} takes no {unknown[0]}=; it takes {', '.join(attack.extra_inputs) or 'nothing besides'}"
         )
     for name, values in {"inputs": inputs, "labels": labels, "targets": targets, **data}.items():
         if not isinstance(values, Tensor) and (name, values) != ("targets", None):
-            raise ValueError(f"{name} must be a tensor, got {type(values).__name__}: use torch.as_tensor")
+            raise ArgumentError(f"{name} must be a tensor, got {type(values).__name__}: use torch.as_tensor")
     inputs = inputs.detach()
     check_images(inputs, bounds)
     check_label_tensors(attack, inputs, labels, targets)
@@ -46,25 +47,25 @@ def check_images(inputs: Tensor, bounds: tuple[float, float]) -> None:
     """Refuse bounds that are none, and what is not images (N, C, H, W) inside them.
 
     Raises:
-        ValueError: names the argument and the remedy.
+        ArgumentError: names the argument and the remedy.
     """
     if not isinstance(bounds, tuple | list) or len(bounds) != 2:
-        raise ValueError(f"bounds must be (lowest, highest) pixel value, got {bounds}")
+        raise ArgumentError(f"bounds must be (lowest, highest) pixel value, got {bounds}")
     low, high = bounds
     if not (low < high and math.isfinite(high - low)):
-        raise ValueError(f"bounds must be (lowest, highest) pixel value, got {bounds}")
+        raise ArgumentError(f"bounds must be (lowest, highest) pixel value, got {bounds}")
     if inputs.dtype not in (torch.float32, torch.float64) or inputs.ndim != 4:
-        raise ValueError(
+        raise ArgumentError(
             f"inputs must be float32 or float64 images of shape (N, C, H, W), got {inputs.dtype} of {tuple(inputs.shape)}"
         )
     if not bool(torch.isfinite(inputs).all()):
         broken = (~torch.isfinite(inputs.flatten(1)).all(1)).nonzero()[:, 0].tolist()
-        raise ValueError(
+        raise ArgumentError(
             f"inputs[{broken[0]}] has values that are NaN or infinite ({len(broken)} images do): leave them out"
         )
     slack = 1e-6 * (high - low)  # for rounding
     if inputs.numel() and not (float(inputs.min()) >= low - slack and float(inputs.max()) <= high + slack):
-        raise ValueError(
+        raise ArgumentError(
             f"inputs reach from {float(inputs.min()):g} to {float(inputs.max()):g}, outside bounds={bounds}: "
             "say bounds=(lowest, highest), and normalise inside the model"
         )
@@ -74,34 +75,34 @@ def check_label_tensors(attack: AttackTraits, inputs: Tensor, labels: Tensor, ta
     """Refuse labels and targets that are not one class an image, and targets that this attack does not take or lacks.
 
     Raises:
-        ValueError: names the argument and the remedy.
+        ArgumentError: names the argument and the remedy.
     """
     classes_by_name = {"labels": labels} if targets is None else {"labels": labels, "targets": targets}
     for name, values in classes_by_name.items():
         if values.shape != inputs.shape[:1] or values.is_floating_point() or values.dtype == torch.bool:
-            raise ValueError(
+            raise ArgumentError(
                 f"{name} must be whole numbers of shape ({len(inputs)},), one an image, got {values.dtype} of {tuple(values.shape)}"
             )
     if targets is None and attack.targeted == "always":
-        raise ValueError(f"{attack.label} needs targets=, the class that each image is to reach")
+        raise ArgumentError(f"{attack.label} needs targets=, the class that each image is to reach")
     if targets is not None and attack.targeted == "never":
-        raise ValueError(f"{attack.label} takes no targets")
+        raise ArgumentError(f"{attack.label} takes no targets")
     if targets is not None and attack.needs_correct and bool((targets == labels).any()):
         index = int((targets == labels).nonzero()[0])
-        raise ValueError(f"targets[{index}] is the label {int(labels[index])} itself: give another class")
+        raise ArgumentError(f"targets[{index}] is the label {int(labels[index])} itself: give another class")
 
 
 def check_logits(logits: Tensor, x: Tensor, labels: Tensor, targets: Tensor | None) -> None:
     """Refuse a model that gives probabilities instead of logits (N, K), and classes that it does not have.
 
     Raises:
-        ValueError: names the class or the remedy.
+        ArgumentError: names the class or the remedy.
     """
     if not len(x):
         return
     sums = logits.double().sum(1)
     if bool((logits >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-4):
-        raise ValueError("the model gives probabilities: attacks need logits, take its final softmax away")
+        raise ArgumentError("the model gives probabilities: attacks need logits, take its final softmax away")
     check_class_range(logits.shape[1], labels, targets)
 
 
@@ -109,9 +110,9 @@ def check_class_range(count: int, labels: Tensor, targets: Tensor | None) -> Non
     """Refuse classes that a model with `count` of them does not have.
 
     Raises:
-        ValueError: names the class.
+        ArgumentError: names the class.
     """
     for name, values in (("labels", labels), ("targets", targets)):
         if values is not None and bool(((values < 0) | (values >= count)).any()):
             wrong = int(values[(values < 0) | (values >= count)][0])
-            raise ValueError(f"{name} hold the class {wrong}, the model has the classes 0 to {count - 1}")
+            raise ArgumentError(f"{name} hold the class {wrong}, the model has the classes 0 to {count - 1}")

@@ -21,6 +21,7 @@ from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult, AttackResult
 from advlab.attacks.status import Status
 from advlab.attacks.traits import AttackTraits
+from advlab.errors import ArgumentError
 from advlab.models.classifier import frozen
 
 DEFAULT_BATCH_SIZE = 256  # images a forward
@@ -73,7 +74,7 @@ def run_attack(
         data: what this attack takes besides (`basis` of a confined DeepFool, `held_out` of UAP).
 
     Raises:
-        ValueError: names the argument and the remedy.
+        ArgumentError: names the argument and the remedy.
 
     Images of two pixels, classified by which pixel is the brighter:
 
@@ -117,10 +118,10 @@ def examined(
     """Check the arguments, classify the images and choose the eligible ones; meanwhile the model is in evaluation mode.
 
     Raises:
-        ValueError: names the argument and the remedy.
+        ArgumentError: names the argument and the remedy.
     """
     if batch_size < 0:
-        raise ValueError(f"batch_size must be 0 ({DEFAULT_BATCH_SIZE} images) or more, got {batch_size}")
+        raise ArgumentError(f"batch_size must be 0 ({DEFAULT_BATCH_SIZE} images) or more, got {batch_size}")
     x, labels, targets = check_inputs(attack, inputs, labels, targets, bounds, data)
     with evaluation_mode(model), torch.inference_mode(False):
         network = CountedNetwork(model, batch_size or DEFAULT_BATCH_SIZE)

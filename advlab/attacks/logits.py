@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from advlab.errors import ArgumentError
+
 ROUNDING = 32.0  # units in the last place by which logits may differ from batch to batch
 
 
@@ -12,18 +14,18 @@ def as_logits(output: object, n: int) -> Tensor:
     """What a model gives for n images, checked to be logits (n, K) of at least two classes.
 
     Raises:
-        ValueError: says what it gives instead.
+        ArgumentError: says what it gives instead.
 
     >>> as_logits(torch.zeros(5, 3), 2)
     Traceback (most recent call last):
-    ValueError: the model must give logits of shape (N, classes), it gives (5, 3) for 2 images
+    ArgumentError: the model must give logits of shape (N, classes), it gives (5, 3) for 2 images
     """
     if not isinstance(output, Tensor):
-        raise ValueError(
+        raise ArgumentError(
             f"the model must give logits, a tensor of shape (N, classes), it gives a {type(output).__name__}"
         )
     if output.ndim != 2 or len(output) != n or output.shape[1] < 2:
-        raise ValueError(
+        raise ArgumentError(
             f"the model must give logits of shape (N, classes), it gives {tuple(output.shape)} for {n} images"
         )
     return output

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from advlab.attacks.logits import as_logits
+from advlab.errors import ArgumentError
 
 LogitsFunction = Callable[[Tensor], Tensor]
 
@@ -41,7 +42,7 @@ class CountedNetwork:
         """(n, K) logits of one batch, with an autograd graph if the caller's mode records one.
 
         Raises:
-            ValueError: the model gives something else than logits.
+            ArgumentError: the model gives something else than logits.
         """
         self.forwards += len(x)
         return as_logits(self.model(x.contiguous(memory_format=self._format)), len(x))
@@ -65,7 +66,7 @@ class Linearisation:
         logits: (n, K), detached.
 
     Raises:
-        ValueError: the model's logits have no gradient with respect to the images.
+        ArgumentError: the model's logits have no gradient with respect to the images.
     """
 
     def __init__(self, network: CountedNetwork, x: Tensor) -> None:
@@ -74,7 +75,7 @@ class Linearisation:
             self._x = x.detach().clone(memory_format=torch.preserve_format).requires_grad_()
             self._logits = network.logits(self._x)
         if not self._logits.requires_grad:
-            raise ValueError(
+            raise ArgumentError(
                 "the model's logits have no gradient with respect to the images: it must be differentiable, and call "
                 "neither detach nor torch.no_grad"
             )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_origin
 
 from advlab.cli.field_comments import field_comments
 from advlab.cli.parser import Parser
 from advlab.config import components
 from advlab.config.choices import default_choice, group_choices, read_choice, registered_name
+from advlab.config.ranges import range_text
 from advlab.config.run_options import RunParams
 from advlab.config.schema import parameters
 from advlab.errors import ConfigError, suggest
@@ -83,7 +84,7 @@ def describe_component(group: str, choice: str) -> None:
 
 
 def print_parameters(group: str, component: Any, node: dict[str, Any]) -> None:
-    """Name, default and explanation of each parameter; a choice's own values replace the defaults."""
+    """Name, default, range and explanation of each parameter; a choice's own values replace the defaults."""
     known = parameters(component)
     if not known:
         print("  none")
@@ -98,4 +99,8 @@ def print_parameters(group: str, component: Any, node: dict[str, Any]) -> None:
             value = "(needed)"
         text = str(value)
         text = text if len(text) <= 60 else text[:57] + "..."
-        print(f"  {name} = {text}" + (f"\n      {notes[name]}" if notes.get(name) else ""))
+        many = "each " if get_origin(parameter.annotation) in (list, tuple, dict) else ""
+        allowed = range_text(parameter.annotation)
+        print(f"  {name} = {text}" + (f"  ({many}{allowed})" if allowed else ""))
+        if notes.get(name):
+            print(f"      {notes[name]}")

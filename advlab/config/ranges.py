@@ -1,6 +1,6 @@
 """Ranges that stand in annotations, `steps: Annotated[int, Ge(1)] = 10`: checked, and put into words. Imports no torch.
 
-The markers are those of the package annotated-types: Gt, Ge, Lt, Le and Interval.
+The markers are those of the package annotated-types: Gt, Ge, Lt, Le and Interval. Choices are a `Literal`.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 import typing
-from collections.abc import Iterator
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping
+from numbers import Real
+from typing import Annotated, Any, Literal
 
 from annotated_types import BaseMetadata, Ge, GroupedMetadata, Gt, Le, Lt
 
@@ -19,7 +20,7 @@ WORDS = {Gt: "above", Ge: "at least", Lt: "below", Le: "at most"}
 
 
 class InRange:
-    """Base of a dataclass whose annotated ranges are checked whenever one is made, from YAML or from Python.
+    """Base of a dataclass whose annotated ranges and choices are checked whenever one is made, from YAML or from Python.
 
     >>> from annotated_types import Ge
     >>> @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,17 +38,15 @@ class InRange:
             ArgumentError: names the field and the range.
         """
         cls: Any = type(self)
-        for name, bounds in bounded_fields(cls).items():
-            check_range(name, getattr(self, name), bounds)
+        for name, hint in checked_fields(cls).items():
+            check_value(name, getattr(self, name), hint)
 
 
 @functools.cache
-def bounded_fields(cls: Any) -> dict[str, tuple[BaseMetadata, ...]]:
-    """Field -> the bounds in its annotation, of those that have some; bounds of a list's items hold for each of them."""
+def checked_fields(cls: Any) -> dict[str, Any]:
+    """Field -> its annotation, of those that have a range or choices."""
     hints = typing.get_type_hints(cls, include_extras=True)
-    fields = {field.name for field in dataclasses.fields(cls) if field.init}
-    bounds = {name: bounds_of(hint) for name, hint in hints.items() if name in fields}
-    return {name: found for name, found in bounds.items() if found}
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls) if range_text(hints[field.name])}
 
 
 def bounds_of(hint: Any) -> tuple[BaseMetadata, ...]:
@@ -71,33 +70,52 @@ def _single_bounds(metadata: tuple[Any, ...]) -> Iterator[BaseMetadata]:
             yield from _single_bounds(tuple(item))
 
 
-def check_range(name: str, value: Any, bounds: tuple[BaseMetadata, ...]) -> None:
-    """Refuse a number, or a list with a number, that lies outside.
+def choices_of(hint: Any) -> tuple[Any, ...]:
+    """The choices of a `Literal`, or of the items of a list of it."""
+    if typing.get_origin(hint) is Literal:
+        return typing.get_args(hint)
+    return choices_of(typing.get_args(hint)[0]) if typing.get_origin(hint) in (list, tuple) else ()
+
+
+def check_value(name: str, value: Any, hint: Any) -> None:
+    """Refuse a value, or a list or mapping with one, that is outside the range or none of the choices of its annotation.
 
     Raises:
         ArgumentError: names the field, the whole range and the value.
     """
-    for number in value if isinstance(value, list | tuple) else [value]:
-        if isinstance(number, int | float) and not all(_holds(bound, number) for bound in bounds):
-            raise ArgumentError(f"{name} must be {range_text(bounds)}, got {value}")
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            check_value(f"{name}.{key}", item, hint)
+        return
+    bounds, choices = bounds_of(hint), choices_of(hint)
+    for item in value if isinstance(value, list | tuple) else [value]:
+        number = isinstance(item, Real)
+        if (number and not all(_holds(bound, item) for bound in bounds)) or (choices and item not in choices):
+            raise ArgumentError(f"{name} must be {range_text(hint)}, got {value!r}")
 
 
 def _limit(bound: BaseMetadata) -> Any:
     return getattr(bound, type(bound).__name__.lower())
 
 
-def _holds(bound: BaseMetadata, number: float) -> bool:
+def _holds(bound: BaseMetadata, number: Any) -> bool:
     limit = _limit(bound)
     by_type = {Gt: number > limit, Ge: number >= limit, Lt: number < limit, Le: number <= limit}
     return bool(by_type[type(bound)])
 
 
-def range_text(bounds: tuple[BaseMetadata, ...]) -> str:
-    """Bounds in words; empty where there are none.
+def range_text(hint: Any) -> str:
+    """The range or the choices of an annotation in words; empty where it has none.
 
-    >>> range_text((Ge(0), Le(1))), range_text((Gt(0), Lt(1))), range_text((Ge(1),))
-    ('from 0 to 1', 'above 0 and below 1', 'at least 1')
+    >>> range_text(Annotated[float, Ge(0), Le(1)]), range_text(list[Annotated[float, Gt(0), Lt(1)]])
+    ('from 0 to 1', 'above 0 and below 1')
+    >>> range_text(Literal["l2", "linf"]), range_text(int)
+    ('one of l2, linf', '')
     """
+    if choices := choices_of(hint):
+        return f"one of {', '.join(map(str, choices))}"
+    bounds = bounds_of(hint)
     if [type(bound) for bound in bounds] == [Ge, Le]:
         return f"from {_limit(bounds[0])} to {_limit(bounds[1])}"
-    return " and ".join(f"{WORDS[type(bound)]} {_limit(bound)}" for bound in bounds)
+    words = (f"{WORDS[type(bound)]} {_limit(bound)}" for bound in bounds)
+    return " and ".join("finite" if text == "below inf" else text for text in words)

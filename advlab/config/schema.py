@@ -8,8 +8,9 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from advlab.config.ranges import check_value
 from advlab.errors import ConfigError, suggest
 
 TYPE_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
@@ -20,7 +21,8 @@ def parameters(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     # the annotations of a class that is no dataclass stand at its constructor
     # mypy: a subclass may have another __init__; here it is that of this very class which is asked for
     by_constructor = inspect.isclass(factory) and not dataclasses.is_dataclass(factory)
-    hints = typing.get_type_hints(factory.__init__ if by_constructor else factory)  # type: ignore[misc]
+    target = factory.__init__ if by_constructor else factory  # type: ignore[misc]
+    hints = typing.get_type_hints(target, include_extras=True)
     skipped = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return {
         name: parameter.replace(annotation=hints.get(name, Any))
@@ -61,8 +63,11 @@ def keyword_parameters(
 def construct(factory: Callable[..., Any], node: Mapping[str, Any], where: str) -> Any:
     """Call `factory` with the checked and converted entries of `node`.
 
+    Ranges in its annotations are checked here too: a plug-in's function need not be an `InRange`.
+
     Raises:
-        ConfigError: an unknown key (near names offered), a missing one, a wrong type, or a value the factory refuses.
+        ConfigError: an unknown key (near names offered), a missing one, a wrong type, a value out of range, or a value that
+            the factory refuses by a ValueError.
     """
     known = parameters(factory)
     arguments = {}
@@ -74,6 +79,8 @@ def construct(factory: Callable[..., Any], node: Mapping[str, Any], where: str) 
     if missing:
         raise ConfigError(f"{where}.{missing[0]}: a value is needed: type {where}.{missing[0]}=...")
     try:
+        for key, value in arguments.items():
+            check_value(key, value, known[key].annotation)
         return factory(**arguments)
     except ValueError as error:
         raise ConfigError(f"{where}: {error}") from error
@@ -88,10 +95,12 @@ def convert(value: Any, hint: Any, where: str) -> Any:
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return value
+    if origin is Annotated:  # its range is checked by `construct`, with the key's name in the message
+        return convert(value, inner[0], where)
     if origin is Literal:
         if value not in inner or isinstance(value, bool):
             raise ConfigError(f"{where}: {value!r} is no choice. {suggest(str(value), map(str, inner))}")
-        return value
+        return inner[inner.index(value)]  # 1 for 1.0
     if origin in (list, tuple):
         items = value if isinstance(value, list | tuple) else [value]
         converted = [convert(item, inner[0] if inner else Any, f"{where}[{i}]") for i, item in enumerate(items)]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Interval
 
 from advlab.data.content import Files, Preprocessing
 from advlab.data.folders import list_images
@@ -25,21 +27,15 @@ class FileSource(Source):
     """
 
     root: str = ""
-    crop: float = 0.0
+    crop: Annotated[float, Interval(ge=0, le=1)] = 0.0
     fit: Literal["crop", "squash"] = "crop"
     resample: Literal["auto", "bilinear", "bicubic"] = "auto"
 
     def __post_init__(self) -> None:
-        """Refuse values out of range.
-
-        Raises:
-            ValueError: names the field.
-        """
+        """Make the folder's path absolute."""
         super().__post_init__()
         if self.root:  # archived whole, so that a run can be resumed from any folder
             object.__setattr__(self, "root", os.path.abspath(os.path.expanduser(self.root)))
-        if not 0 <= self.crop <= 1:
-            raise ValueError(f"crop is a share between 0 (the model's) and 1, got {self.crop}")
 
     def folder(self, options: LoadOptions) -> Path:
         """The folder that is read.

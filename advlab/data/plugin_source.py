@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import typing
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,7 +70,8 @@ def plugin_source(name: str, load: Callable[..., Any]) -> Callable[..., PluginSo
     variadic = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(load).parameters.values())
     if len(of_loader) == len(parameters) and not variadic:
         raise ConfigError(f"the dataset {name}: its loader must take split ('train' or 'test')")
-    common = {"size": (int, 0), "channels": (int, 0), "split": (str, "test")}
+    hints = typing.get_type_hints(Source, include_extras=True)
+    common = {"size": (hints["size"], 0), "channels": (hints["channels"], 0), "split": (str, "test")}
 
     def make(**options: Any) -> PluginSource:
         values = {key: options.pop(key, default) for key, (_, default) in common.items()}

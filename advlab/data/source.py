@@ -5,10 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
+from annotated_types import Interval
+
+from advlab.config.ranges import InRange
 from advlab.data.content import Arrays, Files, Shape
-from advlab.errors import DataError, suggest
+from advlab.errors import ArgumentError, DataError, suggest
 
 if TYPE_CHECKING:  # they import torch and numpy
     from advlab.data.images import ImageData
@@ -28,7 +31,7 @@ class LoadOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source(ABC):
+class Source(InRange, ABC):
     """A dataset: parameters common to all.
 
     Attributes:
@@ -37,8 +40,8 @@ class Source(ABC):
         split: the split that is measured; training always uses `train`.
     """
 
-    size: int = 0
-    channels: int = 0
+    size: Annotated[int, Interval(ge=0, le=4096)] = 0
+    channels: Literal[0, 1, 3] = 0
     split: str = "test"
 
     native: ClassVar[Shape | None] = None
@@ -46,17 +49,14 @@ class Source(ABC):
     splits: ClassVar[tuple[str, ...]] = ("train", "test")
 
     def __post_init__(self) -> None:
-        """Refuse values out of range.
+        """Refuse values out of range, and a split that the dataset does not have.
 
         Raises:
-            ValueError: names the field.
+            ArgumentError: names the field.
         """
-        if self.size < 0 or self.size > 4096:
-            raise ValueError(f"size must be 0 (its own, or the model's) to 4096 pixels, got {self.size}")
-        if self.channels not in (0, 1, 3):
-            raise ValueError(f"channels must be 0 (its own, or the model's), 1 or 3, got {self.channels}")
+        super().__post_init__()
         if self.split not in self.splits:
-            raise ValueError(f"there is no split {self.split!r}. {suggest(self.split, self.splits)}")
+            raise ArgumentError(f"there is no split {self.split!r}. {suggest(self.split, self.splits)}")
 
     def shape(self, model_shape: Shape | None) -> Shape:
         """(C, H, W) of the images for a model that takes `model_shape`.

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from advlab.config.identity import archived_parameters
 from advlab.config.migrations import recipe_parameters, weights_parameters
 from advlab.data.images import ImageData
-from advlab.errors import ModelError
+from advlab.errors import ArgumentError, ModelError
 from advlab.models.base import Model
 from advlab.models.checkpoints import load_state
 from advlab.models.classifier import Classifier
@@ -146,9 +146,9 @@ def build_network(name: str, model: Model) -> nn.Module:
     """The network without trained weights.
 
     Raises:
-        ModelError: its parameters do not make a network.
+        ModelError: its parameters do not make a network; another error of its constructor is a defect of that code.
     """
     try:
         return model.network()
-    except ValueError as error:
+    except ArgumentError as error:
         raise ModelError(f"{name} cannot be built: {error}. `advlab describe {name}` lists its parameters") from error

@@ -6,16 +6,20 @@ import os
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from annotated_types import Gt
+
+from advlab.config.ranges import InRange
 from advlab.data.content import Shape
+from advlab.errors import ArgumentError
 
 if TYPE_CHECKING:  # loads torch, and models are listed and described without it
     from torch import nn
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model(ABC):
+class Model(InRange, ABC):
     """A network and where its weights come from: parameters common to all.
 
     Attributes:
@@ -29,20 +33,19 @@ class Model(ABC):
     checkpoint: str = ""
     sha256: str = ""
     mean: list[float] = field(default_factory=list)
-    std: list[float] = field(default_factory=list)
+    std: list[Annotated[float, Gt(0)]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Refuse values out of range.
+        """Refuse values out of range and what is no digest, and make the checkpoint's path absolute.
 
         Raises:
-            ValueError: names the field.
+            ArgumentError: names the field.
         """
+        super().__post_init__()
         if self.sha256 and not re.fullmatch(r"[0-9a-fA-F]{64}", self.sha256):
-            raise ValueError(f"sha256 must be 64 hexadecimal digits, got {self.sha256!r}")
+            raise ArgumentError(f"sha256 must be 64 hexadecimal digits, got {self.sha256!r}")
         if self.checkpoint:  # archived whole, so that a run can be resumed from any folder
             object.__setattr__(self, "checkpoint", os.path.abspath(os.path.expanduser(self.checkpoint)))
-        if any(value <= 0 for value in self.std):
-            raise ValueError(f"std must be above 0, got {self.std}")
 
     @property
     @abstractmethod

@@ -6,9 +6,12 @@ This file is imported to list and describe models, which must be quick; torch is
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_types import Ge, Interval
 
 from advlab.data.content import Shape
+from advlab.errors import ArgumentError
 from advlab.models.base import Model
 
 if TYPE_CHECKING:  # loads torch, and models are listed and described without it
@@ -26,20 +29,18 @@ class BuiltIn(Model):
         classes: number of logits.
     """
 
-    input: list[int] = field(default_factory=lambda: [3, 32, 32])
-    classes: int = 10
+    input: list[Annotated[int, Ge(1)]] = field(default_factory=lambda: [3, 32, 32])
+    classes: Annotated[int, Ge(2)] = 10
 
     def __post_init__(self) -> None:
-        """Refuse values out of range.
+        """Refuse values out of range, and an input that has not three numbers.
 
         Raises:
-            ValueError: names the field.
+            ArgumentError: names the field.
         """
         super().__post_init__()
-        if len(self.input) != 3 or any(n < 1 for n in self.input):
-            raise ValueError(f"input must be [channels,height,width], all above 0, got {self.input}")
-        if self.classes < 2:
-            raise ValueError(f"classes must be at least 2, got {self.classes}")
+        if len(self.input) != 3:
+            raise ArgumentError(f"input must be [channels,height,width], got {self.input}")
 
     @property
     def shape(self) -> Shape | None:
@@ -67,23 +68,23 @@ class BuiltIn(Model):
 class LeNet(BuiltIn):
     """Caffe's LeNet, 20-50-500-10 (LeCun et al. 1998 as in BVLC/caffe; gunther2017, jetley2018)."""
 
-    input: list[int] = field(default_factory=lambda: [1, 28, 28])
-    hidden: int = 500  # units of ip1
+    input: list[Annotated[int, Ge(1)]] = field(default_factory=lambda: [1, 28, 28])
+    hidden: Annotated[int, Ge(1)] = 500  # units of ip1
 
 
 @dataclass(frozen=True, kw_only=True)
 class NiN(BuiltIn):
     """Network-in-Network (Lin et al. 2014; jetley2018)."""
 
-    dropout: float = 0.5
+    dropout: Annotated[float, Interval(ge=0, le=1)] = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ciresan(BuiltIn):
     """One column of Ciresan et al. 2012 for traffic signs, scaled tanh; 1,543,443 parameters (aghdam2017)."""
 
-    input: list[int] = field(default_factory=lambda: [3, 48, 48])
-    classes: int = 43
+    input: list[Annotated[int, Ge(1)]] = field(default_factory=lambda: [3, 48, 48])
+    classes: Annotated[int, Ge(2)] = 43
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,20 +96,20 @@ class Aghdam(Ciresan):
 class MLP(BuiltIn):
     """Fully connected network (barati2021: 784-512-512-10)."""
 
-    input: list[int] = field(default_factory=lambda: [1, 28, 28])
-    hidden: list[int] = field(default_factory=lambda: [512, 512])
-    activation: str = "relu"  # or tanh
+    input: list[Annotated[int, Ge(1)]] = field(default_factory=lambda: [1, 28, 28])
+    hidden: list[Annotated[int, Ge(1)]] = field(default_factory=lambda: [512, 512])
+    activation: Literal["relu", "tanh"] = "relu"
 
 
 @dataclass(frozen=True, kw_only=True)
 class CifarAlexNet(BuiltIn):
     """AlexNet for 32x32 images (jetley2018, figure 5)."""
 
-    dropout: float = 0.0
+    dropout: Annotated[float, Interval(ge=0, le=1)] = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class CifarVGG(BuiltIn):
     """Three blocks of two convolutions with batch norm: the CIFAR network for machines without a GPU."""
 
-    widths: list[int] = field(default_factory=lambda: [32, 64, 128])  # channels of the blocks
+    widths: list[Annotated[int, Ge(1)]] = field(default_factory=lambda: [32, 64, 128])  # channels of the blocks

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from annotated_types import Ge
 
 from advlab.data.content import Shape
-from advlab.errors import ModelError, suggest
+from advlab.errors import ArgumentError, ModelError, suggest
 from advlab.models.base import Model
 
 if TYPE_CHECKING:  # loads torch, and models are listed and described without it
@@ -75,26 +77,22 @@ class Torchvision(Model):
     """
 
     weights: str = "IMAGENET1K_V1"
-    classes: int = 1000
-    size: int = 0
+    classes: Annotated[int, Ge(2)] = 1000
+    size: Annotated[int, Ge(0)] = 0
 
     arch: ClassVar[str]
 
     def __post_init__(self) -> None:
-        """Refuse values out of range.
+        """Refuse values out of range, and classes that the published weights do not have.
 
         Raises:
-            ValueError: names the field.
+            ArgumentError: names the field.
         """
         super().__post_init__()
-        if self.classes < 2:
-            raise ValueError(f"classes must be at least 2, got {self.classes}")
         if self.classes != 1000 and self.pretrained:
-            raise ValueError(
+            raise ArgumentError(
                 f"the published weights have 1000 classes: type model.weights=none for classes={self.classes}"
             )
-        if self.size < 0:
-            raise ValueError(f"size must be 0 (its own) or above, got {self.size}")
 
     @property
     def pretrained(self) -> bool:

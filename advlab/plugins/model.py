@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Gt
 
 from advlab.config import components
 from advlab.config.schema import keyword_parameters
@@ -54,7 +56,7 @@ def model(
                 declared_classes=classes, declared_crop=crop, trained=trained, **values,
             )  # fmt: skip
 
-        kinds = {"checkpoint": str, "sha256": str, "mean": list[float], "std": list[float]}
+        kinds = {"checkpoint": str, "sha256": str, "mean": list[float], "std": list[Annotated[float, Gt(0)]]}
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [
             *own,

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
+
+from annotated_types import Ge, Gt, Interval, Lt
+
+from advlab.config.ranges import InRange
+from advlab.errors import ArgumentError
 
 
 class RadiusReading(NamedTuple):
@@ -18,7 +23,7 @@ class RadiusReading(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sphere:
+class Sphere(InRange):
     """Perturbations v ~ U(-1, 1)^D scaled to norm r, around images that are classified with confidence (section 2.1).
 
     The paper states neither the norm nor the pixel scale. Two readings are plausible, and both are measured on the
@@ -26,7 +31,7 @@ class Sphere:
 
     Attributes:
         radii: epsilon (the first; its value is not stated, 0.1 here) and 1, ..., R with R = 20, ascending.
-        trials: T perturbations a sample and radius; a range over T grows with T.
+        trials: T perturbations a sample and radius; a range over T grows with T, and over one score is 0.
         samples: images that are probed.
         norm: l2 or linf, one a reading.
         pixel_scale: pixel value of white in the units of the radius, one a reading, paired with `norm`.
@@ -45,53 +50,42 @@ class Sphere:
         floor_samples: samples on which float32 is compared with float64, at the smallest radius.
     """
 
-    radii: list[float] = field(default_factory=lambda: [0.1, *map(float, range(1, 21))])
-    trials: int = 100
-    samples: int = 300
+    radii: list[Annotated[float, Gt(0)]] = field(default_factory=lambda: [0.1, *map(float, range(1, 21))])
+    trials: Annotated[int, Interval(ge=2, le=1_000_000)] = 100
+    samples: Annotated[int, Ge(1)] = 300
     norm: list[Literal["l2", "linf"]] = field(default_factory=lambda: ["l2", "linf"])
-    pixel_scale: list[float] = field(default_factory=lambda: [1.0, 255.0])
+    pixel_scale: list[Annotated[float, Gt(0)]] = field(default_factory=lambda: [1.0, 255.0])
     clip: bool = False
-    confidence: float = 0.99
+    confidence: Annotated[float, Ge(0), Lt(1)] = 0.99
     noise: Literal["device", "portable"] = "device"
     direction: Literal["random", "fgv", "deepfool"] = "random"
-    spread: float = 1.0
+    spread: Annotated[float, Gt(0)] = 1.0
     layer: list[str] = field(default_factory=lambda: ["auto"])
     keep: bool = True
-    floor_samples: int = 10
+    floor_samples: Annotated[int, Ge(0)] = 10
 
     def __post_init__(self) -> None:
-        """Refuse values out of range.
+        """Refuse values out of range, radii that do not rise, and layers and readings that are named twice.
 
         Raises:
-            ValueError: names the field and the range.
+            ArgumentError: names the field.
         """
-        if not self.radii or any(r <= 0 for r in self.radii) or self.radii != sorted(set(self.radii)):
-            raise ValueError(f"radii must be above 0, ascending and different, got {self.radii}")
+        super().__post_init__()
+        if not self.radii or self.radii != sorted(set(self.radii)):
+            raise ArgumentError(f"radii must be ascending and different, at least one, got {self.radii}")
         if len(self.radii) > 65535:
-            raise ValueError(f"radii: at most 65535, got {len(self.radii)}")
-        if not 2 <= self.trials <= 1_000_000:
-            raise ValueError(f"trials must be 2 (a range over one score is 0) to a million, got {self.trials}")
-        if self.samples < 1:
-            raise ValueError(f"samples must be at least 1, got {self.samples}")
-        if not 0 <= self.confidence < 1:
-            raise ValueError(f"confidence is a probability in [0, 1), got {self.confidence}")
-        if any(scale <= 0 for scale in self.pixel_scale):
-            raise ValueError(f"pixel_scale must be above 0 (1 or 255, say), got {self.pixel_scale}")
-        if self.spread <= 0:
-            raise ValueError(f"spread is a distance above 0, got {self.spread}")
+            raise ArgumentError(f"radii: at most 65535, got {len(self.radii)}")
         if not self.layer or len(set(self.layer)) < len(self.layer) or ("all" in self.layer and len(self.layer) > 1):
-            raise ValueError(f"layer must name different layers, or be auto or all, got {self.layer}")
-        if self.floor_samples < 0:
-            raise ValueError(f"floor_samples must be 0 or more, got {self.floor_samples}")
+            raise ArgumentError(f"layer must name different layers, or be auto or all, got {self.layer}")
         if not self.norm or not self.pixel_scale:
-            raise ValueError("norm and pixel_scale must not be empty")
+            raise ArgumentError("norm and pixel_scale must not be empty")
         lengths = {len(self.norm), len(self.pixel_scale)}
         if len(lengths) == 2 and 1 not in lengths:
-            raise ValueError(
+            raise ArgumentError(
                 f"norm and pixel_scale are paired, one a reading: give as many of both, got {self.norm} and {self.pixel_scale}"
             )
         if len(set(self.readings)) < len(self.readings):
-            raise ValueError(f"the readings must differ, got norm={self.norm} and pixel_scale={self.pixel_scale}")
+            raise ArgumentError(f"the readings must differ, got norm={self.norm} and pixel_scale={self.pixel_scale}")
 
     @property
     def readings(self) -> list[RadiusReading]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from advlab.errors import ArgumentError
+
 #: augmentation -> its parameters, in the order in which they are written
 AUGMENTATIONS: dict[str, tuple[str, ...]] = {
     "crop": ("padding in pixels",),
@@ -25,14 +27,14 @@ def parse_lr_step(text: str) -> tuple[float, float]:
     """(epochs, factor of the learning rate) of "80:0.1".
 
     Raises:
-        ValueError: the text is anything else.
+        ArgumentError: the text is anything else.
     """
     try:
         epochs, factor = (float(part) for part in text.split(":"))
     except ValueError:
         epochs, factor = 0.0, 0.0  # is refused below, as a number out of range is
     if not (0 < epochs < math.inf and 0 < factor < math.inf):
-        raise ValueError(f"recipe field lr_steps must hold 'epochs:factor' with both above 0, got {text!r}")
+        raise ArgumentError(f"recipe field lr_steps must hold 'epochs:factor' with both above 0, got {text!r}")
     return epochs, factor
 
 
@@ -40,12 +42,12 @@ def parse_augmentation(text: str) -> tuple[str, tuple[float, ...]]:
     """("affine", (10.0, 0.1, 0.1)) of "affine:10,0.1,0.1".
 
     Raises:
-        ValueError: names what the augmentation takes.
+        ArgumentError: names what the augmentation takes.
     """
     name, _, numbers = text.partition(":")
     known = AUGMENTATIONS | ADVERSARIES
     if name not in known:
-        raise ValueError(f"recipe field augment must hold {', '.join(known)}, got {text!r}")
+        raise ArgumentError(f"recipe field augment must hold {', '.join(known)}, got {text!r}")
     parameters = known[name]
     try:
         values = tuple(float(number) for number in numbers.split(",")) if numbers else ()
@@ -53,11 +55,11 @@ def parse_augmentation(text: str) -> tuple[str, tuple[float, ...]]:
         values = (-1.0,)  # is refused below, as a number out of range is
     if len(values) != len(parameters) or any(not 0 <= value < math.inf for value in values):
         form = f"{name}:{','.join('number' for _ in parameters)} ({', '.join(parameters)})" if parameters else name
-        raise ValueError(f"recipe field augment: write {form}, numbers at least 0, got {text!r}")
+        raise ArgumentError(f"recipe field augment: write {form}, numbers at least 0, got {text!r}")
     if name == "crop" and values[0] != int(values[0]):
-        raise ValueError(f"recipe field augment: the padding of crop must be a whole number of pixels, got {text!r}")
+        raise ArgumentError(f"recipe field augment: the padding of crop must be a whole number of pixels, got {text!r}")
     if name in ADVERSARIES and (min(values) <= 0 or (len(values) == 2 and values[0] != int(values[0]))):
-        raise ValueError(f"recipe field augment: {name} takes whole steps of a length above 0, got {text!r}")
+        raise ArgumentError(f"recipe field augment: {name} takes whole steps of a length above 0, got {text!r}")
     if name == "affine" and values[2] >= 1:
-        raise ValueError(f"recipe field augment: the scaling of affine must be below 1, got {text!r}")
+        raise ArgumentError(f"recipe field augment: the scaling of affine must be below 1, got {text!r}")
     return name, values

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from annotated_types import Ge, Gt, Interval, Le
 
+from advlab.config.ranges import InRange
+from advlab.errors import ArgumentError
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, RunContext
 from advlab.statistics import Claim
 
@@ -65,52 +68,47 @@ class Frequency(Experiment[RunContext]):
     Row: ClassVar[type] = FrequencyRow
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(InRange):
         """Sizes, and thresholds fixed before anything was measured; the paper gives neither."""
 
-        samples: int = 100  # kernels, each with an x1 and its changes
-        size: int = 28  # pixels a side, even: stripes of alternating sign must close on the ring
-        kernel: int = 5  # elements a side of the random kernel
-        window: int = 2  # of max-pooling, which does not overlap
-        lengths: list[float] = field(default_factory=lambda: [0.1, 1.0, 2.0, 5.0, 10.0, 20.0])  # epsilon to R (eq 4)
-        shares: list[float] = field(default_factory=lambda: [0.1, 0.25, 0.5, 1.0])  # of the elements permuted
-        directions: int = 100  # T, around a point of a radial basis function network
-        width: float = 10.0  # sigma of exp(-||x - c||^2 / (2 sigma^2)), norm of the centres, and distance of `away`
-        identical: float = 1e-9  # numbers below are zero (they are float64 rounding, some 1e-15)
-        exponent: float = 0.5  # "more comparable" near zero: the difference grows with length to a power above this
-        growth: float = 1.05  # "more dissimilar": median of after / before pooling above
+        samples: Annotated[int, Ge(1)] = 100  # kernels, each with an x1 and its changes
+        #: pixels a side, even: stripes of alternating sign must close on the ring
+        size: Annotated[int, Interval(ge=4, le=128)] = 28
+        kernel: Annotated[int, Ge(2)] = 5  # elements a side of the random kernel
+        window: Annotated[int, Ge(2)] = 2  # of max-pooling, which does not overlap
+        #: epsilon to R (eq 4)
+        lengths: list[Annotated[float, Gt(0)]] = field(default_factory=lambda: [0.1, 1.0, 2.0, 5.0, 10.0, 20.0])
+        #: of the elements permuted
+        shares: list[Annotated[float, Gt(0), Le(1)]] = field(default_factory=lambda: [0.1, 0.25, 0.5, 1.0])
+        directions: Annotated[int, Ge(2)] = 100  # T, around a point of a radial basis function network
+        #: sigma of exp(-||x - c||^2 / (2 sigma^2)), norm of the centres, and distance of `away`
+        width: Annotated[float, Gt(0)] = 10.0
+        identical: Annotated[float, Gt(0)] = 1e-9  # numbers below are zero (they are float64 rounding, some 1e-15)
+        #: "more comparable" near zero: the difference grows with length to a power above this
+        exponent: Annotated[float, Gt(0)] = 0.5
+        growth: Annotated[float, Gt(0)] = 1.05  # "more dissimilar": median of after / before pooling above
 
         def __post_init__(self) -> None:
-            """Refuse values out of range.
+            """Refuse values out of range, and sizes, lengths and shares that do not fit each other.
 
             Raises:
-                ValueError: names the field and the range.
+                ArgumentError: names the field.
             """
-            if self.samples < 1 or self.directions < 2:
-                raise ValueError(
-                    f"samples must be at least 1 and directions at least 2, got {self.samples} and {self.directions}"
-                )
-            if not 4 <= self.size <= 128 or self.size % 2:
-                raise ValueError(f"size must be even and 4 to 128, got {self.size}")
-            if not 2 <= self.kernel <= self.size:
-                raise ValueError(f"kernel must be 2 to size, got {self.kernel}")
-            if self.window < 2 or self.size % self.window or self.size == self.window:
-                raise ValueError(
-                    f"window must be at least 2 and divide size into several, got {self.window} of {self.size}"
-                )
-            if len(self.lengths) < 2 or self.lengths[0] <= 0 or self.lengths != sorted(set(self.lengths)):
-                raise ValueError(f"lengths must be two or more, above 0, ascending and different, got {self.lengths}")
-            if (
-                not self.shares
-                or self.shares != sorted(set(self.shares))
-                or self.shares[-1] != 1
-                or self.shares[0] <= 0
-            ):
-                raise ValueError(f"shares must be above 0, ascending and end with 1, got {self.shares}")
+            super().__post_init__()
+            if self.size % 2:
+                raise ArgumentError(f"size must be even, got {self.size}")
+            if self.kernel > self.size:
+                raise ArgumentError(f"kernel must be at most size, got {self.kernel} of {self.size}")
+            if self.size % self.window or self.size == self.window:
+                raise ArgumentError(f"window must divide size into several, got {self.window} of {self.size}")
+            if len(self.lengths) < 2 or self.lengths != sorted(set(self.lengths)):
+                raise ArgumentError(f"lengths must be two or more, ascending and different, got {self.lengths}")
+            if not self.shares or self.shares != sorted(set(self.shares)) or self.shares[-1] != 1:
+                raise ArgumentError(f"shares must be ascending and end with 1, got {self.shares}")
             if round(self.shares[0] * self.size**2) < 2:
-                raise ValueError(f"shares: {self.shares[0]:g} of {self.size**2} elements are fewer than two to permute")
-            if min(self.width, self.identical, self.exponent, self.growth) <= 0:
-                raise ValueError("width, identical, exponent and growth must be above 0")
+                raise ArgumentError(
+                    f"shares: {self.shares[0]:g} of {self.size**2} elements are fewer than two to permute"
+                )
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+from annotated_types import Ge, Gt, Lt
+
+from advlab.config.ranges import InRange
 from advlab.errors import ConfigError
 from advlab.lab import Cost, Figure, Frame, NetworkContext
 from advlab.statistics import NOT_MEASURED, Claim, Interval, judge, rank_correlation
@@ -67,26 +70,15 @@ class GradientIsotropy(SphereExperiment):
     Row: ClassVar[type] = GradientIsotropyRow
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(InRange):
         """How the Hessian is estimated, and the claims' threshold, which was fixed before anything was measured."""
 
         of: Literal["score", "logit"] = "score"  # s: the softmax score, as in the paper, or log(score / (1 - score))
-        directions: int = 32  # random signs z, for the products H z
-        step: float = 0.0  # of central differences of the gradient, L2, pixels in [0, 1]; 0: exact products
-        correlation: float = 0.5  # "can be measured": rank correlation of measure and range, over samples, above
-
-        def __post_init__(self) -> None:
-            """Refuse values out of range.
-
-            Raises:
-                ValueError: names the field.
-            """
-            if self.directions < 2:
-                raise ValueError(f"directions must be at least 2 (for standard errors), got {self.directions}")
-            if not 0 <= self.step < math.inf:
-                raise ValueError(f"step is a length, or 0 for exact products, got {self.step}")
-            if not 0 < self.correlation < 1:
-                raise ValueError(f"correlation is a threshold between 0 and 1, got {self.correlation}")
+        directions: Annotated[int, Ge(2)] = 32  # random signs z, for the products H z; two for a standard error
+        #: of central differences of the gradient, L2, pixels in [0, 1]; 0: exact products
+        step: Annotated[float, Ge(0), Lt(math.inf)] = 0.0
+        #: "can be measured": rank correlation of measure and range, over samples, above
+        correlation: Annotated[float, Gt(0), Lt(1)] = 0.5
 
     def check(self, settings: Any) -> None:
         """Ranges must be those of scores over random directions.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
+from annotated_types import Ge, Gt, Lt
+
+from advlab.config.ranges import InRange
 from advlab.lab import Cost, Figure, Frame, NetworkContext
 from advlab.lab.layers import probed_layers
 from advlab.statistics import Claim, exact, judge, mean_interval, share_interval
@@ -58,24 +61,14 @@ class Lipschitz(SphereExperiment):
     Row: ClassVar[type] = LipschitzRow
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(InRange):
         """The normalisers and the thresholds of the claims, which were fixed before anything was measured."""
 
-        images: int = 5000  # "thousands of samples" whose pixels and features give the normalisers
-        most: float = 0.5  # "in most of the cases": share above
-        tolerance: float = 1e-3  # relative residual at which the singular value counts as found
-        iterations: int = 200  # at most
-
-        def __post_init__(self) -> None:
-            """Refuse values out of range.
-
-            Raises:
-                ValueError: names the field.
-            """
-            if self.images < 1 or self.iterations < 1:
-                raise ValueError(f"images and iterations must be at least 1, got {self.images} and {self.iterations}")
-            if not 0 < self.most < 1 or not 0 < self.tolerance < 1:
-                raise ValueError(f"most and tolerance lie between 0 and 1, got {self.most} and {self.tolerance}")
+        images: Annotated[int, Ge(1)] = 5000  # "thousands of samples" whose pixels and features give the normalisers
+        most: Annotated[float, Gt(0), Lt(1)] = 0.5  # "in most of the cases": share above
+        #: relative residual at which the singular value counts as found
+        tolerance: Annotated[float, Gt(0), Lt(1)] = 1e-3
+        iterations: Annotated[int, Ge(1)] = 200  # at most
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:

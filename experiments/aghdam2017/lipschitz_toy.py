@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from annotated_types import Gt
 
+from advlab.config.ranges import InRange
+from advlab.errors import ArgumentError
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, RunContext
 from advlab.statistics import Claim, exact, judge
 from advlab.store.tables import frame_of
@@ -46,33 +49,32 @@ class LipschitzToy(Experiment[RunContext]):
     Row: ClassVar[type] = LipschitzToyRow
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(InRange):
         """The figure's range, and thresholds fixed beforehand; the paper gives the edge alone."""
 
-        edge: float = 5.0  # "degree of non-linearity of both functions are similar when -5 < x < 5"
+        edge: Annotated[float, Gt(0)] = 5.0  # "degree of non-linearity of both functions are similar when -5 < x < 5"
         reach: float = 15.0  # x from -reach to reach
         points: int = 3001  # of x, odd: with 0 among them
-        equal: float = 1e-3  # constants are identical: they differ by less
-        apart: float = 0.1  # "non-linearity is less when |x| > 5": differ by more
+        equal: Annotated[float, Gt(0)] = 1e-3  # constants are identical: they differ by less
+        apart: Annotated[float, Gt(0)] = 0.1  # "non-linearity is less when |x| > 5": differ by more
 
         def __post_init__(self) -> None:
-            """Refuse values out of range.
+            """Refuse values out of range, and points that do not show the waves.
 
             Raises:
-                ValueError: names the field and the range.
+                ArgumentError: names the field.
             """
-            if self.edge <= 0 or self.reach < NEXT_CREST * self.edge:
-                raise ValueError(
-                    f"edge must be above 0 and reach at least {NEXT_CREST:g} times as large, so that the wave rises again "
-                    f"beyond the edge, got {self.edge:g} and {self.reach:g}"
+            super().__post_init__()
+            if self.reach < NEXT_CREST * self.edge:
+                raise ArgumentError(
+                    f"reach must be at least {NEXT_CREST:g} times as large as edge, so that the wave rises again beyond the edge, "
+                    f"got {self.edge:g} and {self.reach:g}"
                 )
             fewest = math.ceil(2 * self.reach / self.edge * FINENESS) + 1
             if not fewest <= self.points <= 1_000_001 or self.points % 2 == 0:
-                raise ValueError(
+                raise ArgumentError(
                     f"points must be odd, and for this edge and reach {fewest} to 1000001, got {self.points}"
                 )
-            if self.equal <= 0 or self.apart <= 0:
-                raise ValueError("equal and apart must be above 0")
 
     def cells(self, ctx: RunContext) -> list[Cell]:
         """One a function."""

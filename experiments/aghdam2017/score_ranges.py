@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
+from annotated_types import Gt, Lt
+
+from advlab.config.ranges import InRange
 from advlab.lab import Cost, Figure, Frame, NetworkContext
 from advlab.statistics import NOT_MEASURED, Claim, judge, median_interval, share_interval
 
@@ -48,24 +51,15 @@ class ScoreRanges(SphereExperiment):
     permuted: ClassVar[bool]  # whether one direction of the probe is permuted, instead of T directions drawn
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(InRange):
         """Thresholds of the claims; the paper gives none, they were fixed before anything was measured."""
 
-        floor_factor: float = 10.0  # "not isotropic at epsilon": median of range / the sample's noise floor above
-        small: float = 0.01  # "does not significantly change": median range(epsilon) below
-        more: float = 0.95  # "more non-isotropic at 1": share of samples with range(1) > range(epsilon)
-        large: float = 0.1  # "very non-isotropic at 10": range(10) above
-
-        def __post_init__(self) -> None:
-            """Refuse values out of range.
-
-            Raises:
-                ValueError: names the field.
-            """
-            if self.floor_factor <= 0 or self.small <= 0 or self.large <= 0:
-                raise ValueError("floor_factor, small and large must be above 0")
-            if not 0 < self.more < 1:
-                raise ValueError(f"more is a share between 0 and 1, got {self.more}")
+        #: "not isotropic at epsilon": median of range / the sample's noise floor above
+        floor_factor: Annotated[float, Gt(0)] = 10.0
+        small: Annotated[float, Gt(0)] = 0.01  # "does not significantly change": median range(epsilon) below
+        #: "more non-isotropic at 1": share of samples with range(1) > range(epsilon)
+        more: Annotated[float, Gt(0), Lt(1)] = 0.95
+        large: Annotated[float, Gt(0)] = 0.1  # "very non-isotropic at 10": range(10) above
 
     def floor_radii(self, probe: Any) -> list[int]:
         """Indices of the radii at which float32 is compared with float64."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from advlab.errors import ConfigError
+from annotated_types import Ge, Gt, Interval, Lt
+
+from advlab.config.ranges import InRange
+from advlab.errors import ArgumentError, ConfigError
 from advlab.lab import Cell, Cost, Figure, Frame, NetworkContext
 from advlab.statistics import Claim, exact, judge, median_interval, share_interval
 from advlab.store.tables import frame_of
@@ -29,30 +32,27 @@ class SymmetryMap(SphereExperiment):
     Row: ClassVar[type] = SymmetryMapRow
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(InRange):
         """The map and the search for it; thresholds fixed before anything was measured, the paper gives none."""
 
-        grid: int = 61  # points a side, odd: the clean image is one of them
-        extent: float = 1.5  # half a side, in lengths of v1
-        candidates: int = 20  # samples among which the pair is searched
+        grid: Annotated[int, Interval(ge=3, le=1001)] = 61  # points a side, odd: the clean image is one of them
+        extent: Annotated[float, Gt(1)] = 1.5  # half a side, in lengths of v1; with less v1 and v2 would lie outside
+        candidates: Annotated[int, Ge(1)] = 20  # samples among which the pair is searched
         reading: int = 0  # of the radius, for the map: place in probe.norm and probe.pixel_scale
-        maximal: float = 0.01  # "Phi(x) is maximum given the clean image": share of scores above it below
-        visible: float = 8.0  # "not perceivable": root mean square of the perturbation below, in grey levels
+        #: "Phi(x) is maximum given the clean image": share of scores above it below
+        maximal: Annotated[float, Gt(0), Lt(1)] = 0.01
+        #: "not perceivable": root mean square of the perturbation below, in grey levels
+        visible: Annotated[float, Gt(0)] = 8.0
 
         def __post_init__(self) -> None:
-            """Refuse values out of range.
+            """Refuse values out of range, and an even grid.
 
             Raises:
-                ValueError: names the field and the range.
+                ArgumentError: names the field.
             """
-            if not 3 <= self.grid <= 1001 or self.grid % 2 == 0:
-                raise ValueError(f"grid must be odd and 3 to 1001, got {self.grid}")
-            if self.extent <= 1:
-                raise ValueError(f"extent must be above 1, or v1 and v2 lie outside, got {self.extent}")
-            if self.candidates < 1:
-                raise ValueError(f"candidates must be at least 1, got {self.candidates}")
-            if not 0 < self.maximal < 1 or self.visible <= 0:
-                raise ValueError("maximal is a share between 0 and 1, visible must be above 0")
+            super().__post_init__()
+            if self.grid % 2 == 0:
+                raise ArgumentError(f"grid must be odd, got {self.grid}")
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+from annotated_types import Gt, Interval, Lt
+
+from advlab.config.ranges import InRange
 from advlab.errors import ConfigError
 from advlab.lab import Cost, Figure, Frame, NetworkContext
 from advlab.lab.layers import probed_layers
@@ -63,26 +66,15 @@ class Topology(SphereExperiment):
     Row: ClassVar[type] = TopologyRow
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(InRange):
         """The test, the controls, and the thresholds of the claims, which were fixed before anything was measured."""
 
         squared: bool = False  # squared distances, as section 2.3 writes ||d|| = d d'
         test: Literal["permutation", "normal"] = "permutation"  # normal: by the exact moments of the permutations
-        permutations: int = 999  # P; p = (1 + #{|r_perm| >= |r|}) / (1 + P)
+        permutations: Annotated[int, Interval(ge=1, le=1_000_000)] = 999  # P; p = (1 + #{|r_perm| >= |r|}) / (1 + P)
         linearisation: bool = True  # measure this control: at most two forwards more a direction
-        band: float = 0.1  # "-0.1 < rho < 0.1"
-        share: float = 0.95  # "for all": at least so many of the (sample, radius)
-
-        def __post_init__(self) -> None:
-            """Refuse values out of range.
-
-            Raises:
-                ValueError: names the field.
-            """
-            if not 1 <= self.permutations <= 1_000_000:
-                raise ValueError(f"permutations must be 1 to a million, got {self.permutations}")
-            if not 0 < self.band < 1 or not 0 < self.share < 1:
-                raise ValueError(f"band and share lie between 0 and 1, got {self.band} and {self.share}")
+        band: Annotated[float, Gt(0), Lt(1)] = 0.1  # "-0.1 < rho < 0.1"
+        share: Annotated[float, Gt(0), Lt(1)] = 0.95  # "for all": at least so many of the (sample, radius)
 
     def check(self, settings: Any) -> None:
         """Four directions at least, which have six distances, and float32.

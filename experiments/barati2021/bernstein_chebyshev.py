@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from annotated_types import Ge, Gt, Interval, Lt
 
+from advlab.config.ranges import InRange
+from advlab.errors import ArgumentError
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, RunContext
 from advlab.polynomials.grids import lobatto
 from advlab.polynomials.polynomial import largest_value, longest_interval, wrong_share
@@ -48,38 +51,35 @@ class BernsteinChebyshev(Experiment[RunContext]):
     Row: ClassVar[type] = TwoPointRow
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(InRange):
         """Degrees, where to look, and thresholds of the claims: round numbers, the paper gives none."""
 
-        degrees: list[int] = field(default_factory=lambda: [1, 3, 5, 9, 31])  # n; the paper: "a few members"
-        resolution: int = 0  # points of a curve, denser towards the ends; 0: 12 a half-wave, and at least 401
-        inside: float = 0.1  # away from the ends by so much, both sequences converge uniformly
-        point: float = 0.4  # one point, where both converge
-        half: float = 0.5  # "at most half of the time": share of agreement below
-        large: int = 30  # "for a large n": from here on
-        dense: float = 0.1  # "become dense": longest interval without a change of sign below
-        uniform: float = 0.1  # "uniform convergence": largest distance from the limit, at the largest n, below
+        #: n; the paper: "a few members"; no constant tells 0 from 1
+        degrees: list[Annotated[int, Interval(ge=1, le=LARGEST_DEGREE)]] = field(
+            default_factory=lambda: [1, 3, 5, 9, 31]
+        )
+        #: points of a curve, denser towards the ends; 0: 12 a half-wave, and at least 401
+        resolution: Annotated[int, Interval(ge=0, le=100_001)] = 0
+        #: away from the ends by so much, both sequences converge uniformly
+        inside: Annotated[float, Gt(0), Lt(0.5)] = 0.1
+        point: Annotated[float, Gt(0), Lt(1)] = 0.4  # one point, where both converge
+        half: Annotated[float, Gt(0), Lt(1)] = 0.5  # "at most half of the time": share of agreement below
+        large: Annotated[int, Ge(1)] = 30  # "for a large n": from here on
+        dense: Annotated[float, Gt(0)] = 0.1  # "become dense": longest interval without a change of sign below
+        #: "uniform convergence": largest distance from the limit, at the largest n, below
+        uniform: Annotated[float, Gt(0)] = 0.1
 
         def __post_init__(self) -> None:
-            """Refuse values out of range.
+            """Refuse values out of range, degrees that are named twice, and a curve of a single point.
 
             Raises:
-                ValueError: names the field and the range.
+                ArgumentError: names the field.
             """
-            if not self.degrees or not all(1 <= n <= LARGEST_DEGREE for n in self.degrees):
-                raise ValueError(
-                    f"degrees must be from 1 (no constant tells 0 from 1) to {LARGEST_DEGREE}, got {self.degrees}"
-                )
-            if len(set(self.degrees)) < len(self.degrees):
-                raise ValueError(f"degrees must be named once each, got {self.degrees}")
-            if self.resolution and not 2 <= self.resolution <= 100_001:
-                raise ValueError(f"resolution must be 0 (chosen) or from 2 to 100001 points, got {self.resolution}")
-            if not 0 < self.inside < 0.5:
-                raise ValueError(f"inside must be above 0 and below 0.5, got {self.inside}")
-            if not 0 < self.point < 1:
-                raise ValueError(f"point must lie inside [0, 1], got {self.point}")
-            if not (0 < self.half < 1 and self.dense > 0 and self.uniform > 0 and self.large >= 1):
-                raise ValueError("half must be between 0 and 1, dense and uniform above 0, large at least 1")
+            super().__post_init__()
+            if not self.degrees or len(set(self.degrees)) < len(self.degrees):
+                raise ArgumentError(f"degrees must be named once each, got {self.degrees}")
+            if self.resolution == 1:
+                raise ArgumentError("resolution must be 0 (chosen) or from 2 to 100001 points, got 1")
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:

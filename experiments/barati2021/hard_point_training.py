@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from advlab.errors import ConfigError
+from annotated_types import Ge, Gt, Le, Lt
+
+from advlab.config.ranges import InRange
+from advlab.errors import ArgumentError, ConfigError
 from advlab.lab import Cell, Cost, DataContext, Experiment, Figure, Frame
 from advlab.statistics import Claim
 from advlab.store.tables import frame_of
@@ -52,50 +55,43 @@ class HardPointTraining(Experiment[DataContext]):
     Row: ClassVar[type] = HardPointRow
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(InRange):
         """Training points, attacks and thresholds, which were fixed before anything was measured.
 
         Six seeds are the fewest that decide a claim about a median.
         """
 
         networks: list[str] = field(default_factory=lambda: ["reference", "third", "noise", "hard", "pgd"])
-        seeds: int = 6  # trainings of each, run.seed and those that follow
-        share: float = 1 / 3  # of the training set: "a third of the full datasets"
-        train_images: int = 0  # of the whole training set; 0: all
-        steps: int = 5  # "a few gradient ascend steps"
-        step: float = 0.5  # L2 norm of one, of pixels in [0, 1]; not in the paper
+        seeds: Annotated[int, Ge(1)] = 6  # trainings of each, run.seed and those that follow
+        share: Annotated[float, Gt(0), Le(1)] = 1 / 3  # of the training set: "a third of the full datasets"
+        train_images: Annotated[int, Ge(0)] = 0  # of the whole training set; 0: all
+        steps: Annotated[int, Ge(1)] = 5  # "a few gradient ascend steps"
+        step: Annotated[float, Gt(0), Lt(math.inf)] = 0.5  # L2 norm of one, of pixels in [0, 1]; not in the paper
         epsilons: list[float] = field(default_factory=lambda: [i / 2 for i in range(11)])  # not in the paper
         clip: bool = False  # attacked images to [0, 1]; the paper's step is not clipped, and keeps its norm
-        images: int = 0  # test images of the one-step attack; 0: all
-        pgd_images: int = 1000  # of PGD and of the one step clipped, which are not in the paper; 0: neither
-        pgd_steps: int = 20  # each 2.5 / pgd_steps of epsilon
-        comparable: float = 0.02  # "comparable performance": reference less robust clean accuracy below
+        images: Annotated[int, Ge(0)] = 0  # test images of the one-step attack; 0: all
+        #: of PGD and of the one step clipped, which are not in the paper; 0: neither
+        pgd_images: Annotated[int, Ge(0)] = 1000
+        pgd_steps: Annotated[int, Ge(1)] = 20  # each 2.5 / pgd_steps of epsilon
+        #: "comparable performance": reference less robust clean accuracy below
+        comparable: Annotated[float, Gt(0), Lt(1)] = 0.02
         #: share of the victim's own loss of accuracy that transferred images cause: above, or not
-        transfers: float = 0.5
+        transfers: Annotated[float, Gt(0), Lt(1)] = 0.5
 
         def __post_init__(self) -> None:
-            """Refuse values out of range.
+            """Refuse values out of range, unknown networks, and epsilons that do not rise from 0.
 
             Raises:
-                ValueError: names the field.
+                ArgumentError: names the field.
             """
+            super().__post_init__()
             unknown = [name for name in self.networks if name not in NETWORKS]
             if unknown:
-                raise ValueError(f"networks: there is no {unknown[0]!r}; there are {', '.join(NETWORKS)}")
+                raise ArgumentError(f"networks: there is no {unknown[0]!r}; there are {', '.join(NETWORKS)}")
             if "reference" not in self.networks or len(set(self.networks)) < max(2, len(self.networks)):
-                raise ValueError(f"networks must hold reference and others, each once, got {self.networks}")
-            if self.seeds < 1 or self.steps < 1 or self.pgd_steps < 1:
-                raise ValueError("seeds, steps and pgd_steps must be at least 1")
-            if not 0 < self.share <= 1:
-                raise ValueError(f"share must be above 0 and at most 1, got {self.share}")
-            if not 0 < self.step < math.inf:
-                raise ValueError(f"step must be above 0, got {self.step}")
-            if min(self.train_images, self.images, self.pgd_images) < 0:
-                raise ValueError("train_images, images and pgd_images must be 0 or more")
+                raise ArgumentError(f"networks must hold reference and others, each once, got {self.networks}")
             if sorted(set(self.epsilons)) != self.epsilons or len(self.epsilons) < 2 or self.epsilons[0] != 0:
-                raise ValueError(f"epsilons must rise from 0, got {self.epsilons}")
-            if not 0 < self.comparable < 1 or not 0 < self.transfers < 1:
-                raise ValueError("comparable and transfers are shares between 0 and 1")
+                raise ArgumentError(f"epsilons must rise from 0, got {self.epsilons}")
 
         @property
         def ascent(self) -> str:

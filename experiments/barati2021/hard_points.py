@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+from annotated_types import Gt, Interval, Lt
+
+from advlab.config.ranges import InRange
+from advlab.errors import ArgumentError
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, RunContext
 from advlab.polynomials.expected_loss import expected_loss, hardest_points, mean_loss, sampled_loss
 from advlab.polynomials.grids import lobatto, roots
@@ -46,32 +50,33 @@ class HardPoints(Experiment[RunContext]):
     Row: ClassVar[type] = LossRow
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(InRange):
         """The hypotheses, how many are drawn, and thresholds of the claims: round numbers, the paper gives none."""
 
-        degree: int = 10  # n (figure 3)
+        degree: Annotated[int, Interval(ge=1, le=LARGEST_DEGREE)] = 10  # n (figure 3)
         hypotheses: list[Literal["basis", "gaussian"]] = field(default_factory=lambda: ["basis", "gaussian"])
-        draws: int = 20_000  # hypotheses of the Monte Carlo check of eq 11; 0: none
-        resolution: int = 0  # points of a curve, denser towards the ends; 0: 12 a half-wave, and at least 401
-        close: float = 0.02  # "very close": distance on [0, 1] from every local maximum to its node below
-        optimal: float = 0.99  # "does optimize": the nodes' mean loss over the largest possible above
+        #: hypotheses of the Monte Carlo check of eq 11; 0: none
+        draws: Annotated[int, Interval(ge=0, le=MOST_DRAWS)] = 20_000
+        #: points of a curve, denser towards the ends; 0: 12 a half-wave, and at least 401
+        resolution: Annotated[int, Interval(ge=0, le=100_001)] = 0
+        #: "very close": distance on [0, 1] from every local maximum to its node below
+        close: Annotated[float, Gt(0)] = 0.02
+        #: "does optimize": the nodes' mean loss over the largest possible above
+        optimal: Annotated[float, Gt(0), Lt(1)] = 0.99
 
         def __post_init__(self) -> None:
-            """Refuse values out of range.
+            """Refuse values out of range, hypotheses that are named twice, and single draws and points.
 
             Raises:
-                ValueError: names the field and the range.
+                ArgumentError: names the field.
             """
-            if not 1 <= self.degree <= LARGEST_DEGREE:
-                raise ValueError(f"degree must be from 1 to {LARGEST_DEGREE}, got {self.degree}")
+            super().__post_init__()
             if not self.hypotheses or len(set(self.hypotheses)) < len(self.hypotheses):
-                raise ValueError(f"hypotheses must name basis, gaussian or both, each once, got {self.hypotheses}")
-            if self.draws and not 2 <= self.draws <= MOST_DRAWS:
-                raise ValueError(f"draws must be 0 (none) or from 2 to {MOST_DRAWS}, got {self.draws}")
-            if self.resolution and not 2 <= self.resolution <= 100_001:
-                raise ValueError(f"resolution must be 0 (chosen) or from 2 to 100001 points, got {self.resolution}")
-            if self.close <= 0 or not 0 < self.optimal < 1:
-                raise ValueError("close must be above 0, and optimal between 0 and 1")
+                raise ArgumentError(f"hypotheses must name basis, gaussian or both, each once, got {self.hypotheses}")
+            if self.draws == 1:
+                raise ArgumentError(f"draws must be 0 (none) or from 2 to {MOST_DRAWS}, got 1")
+            if self.resolution == 1:
+                raise ArgumentError("resolution must be 0 (chosen) or from 2 to 100001 points, got 1")
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+from annotated_types import Ge, Gt, Interval, Lt
+
+from advlab.config.ranges import InRange
+from advlab.errors import ArgumentError
 from advlab.lab import Cell, Cost, DeviceContext, Experiment, Figure, Frame
 from advlab.statistics import Claim, judge, median_interval
 from advlab.store.tables import frame_of
@@ -41,33 +45,32 @@ class MLPObjectives(Experiment[DeviceContext]):
     Row: ClassVar[type] = ObjectiveRow
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(InRange):
         """The grid, the networks, and thresholds fixed before anything was measured."""
 
-        networks: int = 6  # run.seed and those that follow
-        resolution: int = 121  # points a side
+        networks: Annotated[int, Ge(1)] = 6  # run.seed and those that follow
+        resolution: Annotated[int, Interval(ge=3, le=1001)] = 121  # points a side
         #: -log max softmax; L(h, h) literally; mean max(0, 1 - h^2), as eq 11; mean 1 - h^2, as eq 12
         loss: Literal["label", "entropy", "margin", "square"] = "label"
-        near: float = 0.04  # distance from the boundary, up to which a point is at it
-        ranks: float = 0.8  # "sensitive to the boundary": chance that a point at it has the larger objective, above
-        unlike: float = 0.5  # "a very different distribution": rank correlation of the objectives below
+        near: Annotated[float, Gt(0)] = 0.04  # distance from the boundary, up to which a point is at it
+        #: "sensitive to the boundary": chance that a point at it has the larger objective, above
+        ranks: Annotated[float, Gt(0), Lt(1)] = 0.8
+        #: "a very different distribution": rank correlation of the objectives below
+        unlike: Annotated[float, Gt(0), Lt(1)] = 0.5
         #: "some regions": of the largest tenth of the objective, what is not at the boundary, above. An objective that
         #: falls with the distance from the boundary has none there while a tenth of all points are at it; of one that ignores
         #: the boundary, it is the share of all points that are not at it
-        elsewhere: float = 0.05
+        elsewhere: Annotated[float, Gt(0), Lt(1)] = 0.05
 
         def __post_init__(self) -> None:
-            """Refuse values out of range.
+            """Refuse values out of range, and a grid without a point near another.
 
             Raises:
-                ValueError: names the field.
+                ArgumentError: names the field.
             """
-            if self.networks < 1 or not 3 <= self.resolution <= 1001:
-                raise ValueError("networks must be at least 1, resolution 3 to 1001")
+            super().__post_init__()
             if self.near < 2 / (self.resolution - 1):
-                raise ValueError(f"near must reach the next point of the grid, {2 / (self.resolution - 1):g} away")
-            if not all(0 < share < 1 for share in (self.ranks, self.unlike, self.elsewhere)):
-                raise ValueError("ranks, unlike and elsewhere are shares between 0 and 1")
+                raise ArgumentError(f"near must reach the next point of the grid, {2 / (self.resolution - 1):g} away")
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+from annotated_types import Ge, Gt, Lt
+
+from advlab.config.ranges import InRange
+from advlab.errors import ArgumentError
 from advlab.lab import Cell, Cost, DeviceContext, Experiment, Figure, Frame
 from advlab.statistics import Claim, judge, median_interval
 from advlab.store.tables import frame_of
@@ -45,34 +49,32 @@ class SampleComplexity(Experiment[DeviceContext]):
     Row: ClassVar[type] = ComplexityRow
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(InRange):
         """The points, the training (none of it in the paper), and a threshold fixed before anything was measured."""
 
-        teachers: int = 8  # run.seed and those that follow
-        sizes: list[int] = field(default_factory=lambda: [50, 100, 200, 400, 800, 1600])  # of the training sets
+        teachers: Annotated[int, Ge(1)] = 8  # run.seed and those that follow
+        #: of the training sets
+        sizes: list[Annotated[int, Ge(1)]] = field(default_factory=lambda: [50, 100, 200, 400, 800, 1600])
         loss: Literal["label", "entropy", "margin"] = "label"  # of the objectives; margin: eq 11
-        hypotheses: int = 100  # random networks of the expectation
+        hypotheses: Annotated[int, Ge(1)] = 100  # random networks of the expectation
         pool: int = 32_768  # uniform points of which the training points are drawn, without replacement
         init: Literal["teacher", "scaled"] = "teacher"  # initial weights: N(0, 1) as the teacher's, or N(0, 1 / inputs)
-        steps: int = 2000  # of Adam
-        batch: int = 64
-        lr: float = 0.005  # at first; falls as a cosine
-        helpful: float = 0.01  # points "not as helpful": they raise the agreement by less
+        steps: Annotated[int, Ge(1)] = 2000  # of Adam
+        batch: Annotated[int, Ge(1)] = 64
+        lr: Annotated[float, Gt(0)] = 0.005  # at first; falls as a cosine
+        helpful: Annotated[float, Gt(0), Lt(1)] = 0.01  # points "not as helpful": they raise the agreement by less
 
         def __post_init__(self) -> None:
-            """Refuse values out of range.
+            """Refuse values out of range, sizes that do not rise, and too few points to draw them from.
 
             Raises:
-                ValueError: names the field.
+                ArgumentError: names the field.
             """
-            if min(self.teachers, self.hypotheses, self.steps, self.batch) < 1 or self.lr <= 0:
-                raise ValueError("teachers, hypotheses, steps, batch and lr must be above 0")
-            if not self.sizes or self.sizes != sorted(set(self.sizes)) or self.sizes[0] < 1:
-                raise ValueError(f"sizes must rise and be at least 1, got {self.sizes}")
+            super().__post_init__()
+            if not self.sizes or self.sizes != sorted(set(self.sizes)):
+                raise ArgumentError(f"sizes must rise, at least one, got {self.sizes}")
             if self.pool < 4 * self.sizes[-1]:
-                raise ValueError(f"pool must hold four times the largest size, {4 * self.sizes[-1]} points")
-            if not 0 < self.helpful < 1:
-                raise ValueError(f"helpful is a share between 0 and 1, got {self.helpful}")
+                raise ArgumentError(f"pool must hold four times the largest size, {4 * self.sizes[-1]} points")
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:

@@ -6,10 +6,13 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from annotated_types import Ge, Gt, Le
 
+from advlab.config.ranges import InRange
+from advlab.errors import ArgumentError
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, RunContext
 from advlab.polynomials import polynomial
 from advlab.polynomials.bases import BASES
@@ -56,45 +59,45 @@ class TrainingGrids(Experiment[RunContext]):
     Row: ClassVar[type] = GridRow
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(InRange):
         """The classifier, its training points, and thresholds of the claims: round numbers, the paper gives none."""
 
-        degree: int = 30  # n (figure 2)
+        degree: Annotated[int, Ge(1), Le(LARGEST_DEGREE)] = 30  # n (figure 2)
         basis: Literal["chebyshev", "bernstein"] = "chebyshev"  # features; bernstein is a control
         #: of training points; the paper's C_m may be any of the three Chebyshev grids
         grids: list[Grid] = field(default_factory=lambda: ["equispaced", *CHEBYSHEV, "lobatto_interior"])
         #: m, even: the middle of an odd grid has no nearest neighbour
-        sizes: list[int] = field(default_factory=lambda: [2, 10, 16, 20, 30, 40, 60, 80, 100, 150, 500])
+        sizes: list[Annotated[int, Ge(2), Le(MOST_POINTS)]] = field(
+            default_factory=lambda: [2, 10, 16, 20, 30, 40, 60, 80, 100, 150, 500]
+        )
         drawn_grids: list[Grid] = field(default_factory=lambda: ["roots", "equispaced"])  # rows of panels, from the top
         drawn_sizes: list[int] = field(default_factory=lambda: [10, 30, 60, 100])  # panels of a row; the paper: "a few"
-        resolution: int = 0  # points of a curve, denser towards the ends; 0: 12 a half-wave, and at least 401
-        converged: float = 1e-6  # "converge": wrong share below
-        uniform: float = 0.5  # "uniform convergence": distance from the labels, at the largest m, below
-        considerable: float = 0.1  # "considerable negative effect": fall of the least y f, whose margin is 1, above
+        #: points of a curve, denser towards the ends; 0: 12 a half-wave, and at least 401
+        resolution: Annotated[int, Ge(0), Le(100_001)] = 0
+        converged: Annotated[float, Gt(0)] = 1e-6  # "converge": wrong share below
+        #: "uniform convergence": distance from the labels, at the largest m, below
+        uniform: Annotated[float, Gt(0)] = 0.5
+        #: "considerable negative effect": fall of the least y f, whose margin is 1, above
+        considerable: Annotated[float, Gt(0)] = 0.1
 
         def __post_init__(self) -> None:
-            """Refuse values out of range.
+            """Refuse values out of range, odd sizes, grids and sizes that are named twice, and a curve of a single point.
 
             Raises:
-                ValueError: names the field and the range.
+                ArgumentError: names the field.
             """
-            if not 1 <= self.degree <= LARGEST_DEGREE:
-                raise ValueError(f"degree must be from 1 to {LARGEST_DEGREE}, got {self.degree}")
+            super().__post_init__()
             for name in ("grids", "sizes"):
                 values = getattr(self, name)
                 if not values or len(set(values)) < len(values):
-                    raise ValueError(f"{name} must name at least one, and each once, got {values}")
+                    raise ArgumentError(f"{name} must name at least one, and each once, got {values}")
             for m in self.sizes:
                 if m % 2:
-                    raise ValueError(f"sizes must be even, got {m}: a point at 1/2 is as near to 0 as to 1")
-                if not 2 <= m <= MOST_POINTS:
-                    raise ValueError(f"sizes must be from 2 to {MOST_POINTS}, got {m}")
+                    raise ArgumentError(f"sizes must be even, got {m}: a point at 1/2 is as near to 0 as to 1")
             if not any(m >= SMALLEST_SIZE.get(grid, 2) for grid in self.grids for m in self.sizes):
-                raise ValueError("lobatto_interior has no points for m = 2: name a size of 4 or more")
-            if self.resolution and not 2 <= self.resolution <= 100_001:
-                raise ValueError(f"resolution must be 0 (chosen) or from 2 to 100001 points, got {self.resolution}")
-            if self.converged <= 0 or self.uniform <= 0 or self.considerable <= 0:
-                raise ValueError("converged, uniform and considerable must be above 0")
+                raise ArgumentError("lobatto_interior has no points for m = 2: name a size of 4 or more")
+            if self.resolution == 1:
+                raise ArgumentError("resolution must be 0 (chosen) or from 2 to 100001 points, got 1")
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
+from annotated_types import Ge
+
 from advlab.attacks import Attack
-from advlab.errors import ConfigError
+from advlab.config.ranges import InRange
+from advlab.errors import ArgumentError, ConfigError
 from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, NetworkContext
 from advlab.statistics import Claim
 
@@ -51,25 +54,23 @@ class AdversarialGallery(Experiment[NetworkContext]):
     Row: ClassVar[type] = GalleryRow
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(InRange):
         """Size of the gallery and of the search for it."""
 
-        attacks: Annotated[list[str], ChoicesOf("attack")] = field(
-            default_factory=lambda: list(PAPER_NAMES)
-        )  # the kinds
-        columns: int = 10  # images, one for each true class; the paper's are the ten digits
-        candidates: int = 300  # images that are tried, at most
+        #: the kinds
+        attacks: Annotated[list[str], ChoicesOf("attack")] = field(default_factory=lambda: list(PAPER_NAMES))
+        columns: Annotated[int, Ge(1)] = 10  # images, one for each true class; the paper's are the ten digits
+        candidates: Annotated[int, Ge(1)] = 300  # images that are tried, at most
 
         def __post_init__(self) -> None:
-            """Refuse values out of range.
+            """Refuse values out of range, and fewer candidates than columns.
 
             Raises:
-                ValueError: names the field.
+                ArgumentError: names the field.
             """
-            if self.columns < 1 or self.candidates < self.columns:
-                raise ValueError(
-                    f"columns must be at least 1 and candidates at least columns, got {self.columns} and {self.candidates}"
-                )
+            super().__post_init__()
+            if self.candidates < self.columns:
+                raise ArgumentError(f"candidates must be at least columns, got {self.candidates} and {self.columns}")
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:

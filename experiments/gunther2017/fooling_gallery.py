@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import Ge, Gt, Lt
 
 from advlab.attacks import Fooling
-from advlab.errors import ConfigError
+from advlab.config.ranges import InRange
+from advlab.errors import ArgumentError, ConfigError
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, NetworkContext
 from advlab.statistics import Claim
 from advlab.store.tables import frame_of
@@ -47,25 +50,26 @@ class FoolingGallery(Experiment[NetworkContext]):
     Row: ClassVar[type] = FoolingRow
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(InRange):
         """What is drawn."""
 
-        classes: list[int] = field(default_factory=lambda: [0, 1, 4, 8])  # figure 2: the digits 0, 1, 4 and 8
-        levels: list[float] = field(default_factory=lambda: [0.5, 0.9, 0.99])  # section 1.1: F50, F90 and F99
-        start: int = 0  # which random start; another number, another pattern
+        #: figure 2: the digits 0, 1, 4 and 8
+        classes: list[Annotated[int, Ge(0)]] = field(default_factory=lambda: [0, 1, 4, 8])
+        #: section 1.1: F50, F90 and F99
+        levels: list[Annotated[float, Gt(0), Lt(1)]] = field(default_factory=lambda: [0.5, 0.9, 0.99])
+        start: Annotated[int, Ge(0)] = 0  # which random start; another number, another pattern
 
         def __post_init__(self) -> None:
-            """Refuse values out of range.
+            """Refuse values out of range, no level, and classes that are named twice.
 
             Raises:
-                ValueError: names the field.
+                ArgumentError: names the field.
             """
-            if not self.classes or min(self.classes) < 0 or len(set(self.classes)) < len(self.classes):
-                raise ValueError(f"classes must name classes from 0 on, each once, got {self.classes}")
-            if not self.levels or not all(0 < level < 1 for level in self.levels):
-                raise ValueError(f"levels must be probabilities between 0 and 1, got {self.levels}")
-            if self.start < 0:
-                raise ValueError(f"start must be 0 or more, got {self.start}")
+            super().__post_init__()
+            if not self.classes or len(set(self.classes)) < len(self.classes):
+                raise ArgumentError(f"classes must be named once each, at least one, got {self.classes}")
+            if not self.levels:
+                raise ArgumentError("levels must be probabilities, at least one, got none")
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from annotated_types import Ge, Gt, Lt
 
-from advlab.errors import ConfigError
+from advlab.config.ranges import InRange
+from advlab.errors import ArgumentError, ConfigError
 from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, NetworkContext
 from advlab.statistics import Claim, judge, share_interval
 from advlab.store.tables import frame_of
@@ -62,25 +64,15 @@ class AttackSurvey(Experiment[NetworkContext]):
     Row: ClassVar[type] = SurveyRow
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(InRange):
         """What is attacked; the paper takes all test images."""
 
-        samples: int = 1000  # images, the first of a seeded order
+        samples: Annotated[int, Ge(1)] = 1000  # images, the first of a seeded order
         targets: Literal["none", "random", "all"] = "none"  # none: any other class; random: one an image; all: each
         #: models, as in model=NAME, that see what succeeds
         transfer: Annotated[list[str], ChoicesOf("model")] = field(default_factory=list)
-        almost_all: float = 0.95  # claim "in almost all cases": share of successes above; fixed beforehand
-
-        def __post_init__(self) -> None:
-            """Refuse values out of range.
-
-            Raises:
-                ValueError: names the field.
-            """
-            if self.samples < 1:
-                raise ValueError(f"samples must be at least 1, got {self.samples}")
-            if not 0 < self.almost_all < 1:
-                raise ValueError(f"almost_all is a share between 0 and 1, got {self.almost_all}")
+        #: claim "in almost all cases": share of successes above; fixed beforehand
+        almost_all: Annotated[float, Gt(0), Lt(1)] = 0.95
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:
@@ -104,7 +96,7 @@ class AttackSurvey(Experiment[NetworkContext]):
         if classes:  # otherwise the attack looks when the network is there
             try:
                 attack.check_classes(classes)
-            except ValueError as error:
+            except ArgumentError as error:
                 raise ConfigError(f"attack={name}: {error}") from error
 
     def prepare(self, ctx: NetworkContext) -> dict[str, Any]:

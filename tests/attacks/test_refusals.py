@@ -75,7 +75,7 @@ def test_levels_need_logits(spoil: Callable[[Tensor], Any], said: str, size: int
     ("changes", "said"),
     [
         ({"levels": ()}, "levels is empty"),
-        ({"levels": (0.5, 1.0)}, "between 0 and 1"),
+        ({"levels": (0.5, 1.0)}, "level must be above 0 and below 1, got 1.0"),
         ({"batch_size": -1}, "batch_size must be 0"),
         ({"targets": torch.tensor([0, 1])}, r"targets must be whole numbers of shape \(5,\)"),
         ({"targets": [0, 1, 2, 0, 1]}, "targets must be a tensor, got list"),

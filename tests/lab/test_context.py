@@ -77,3 +77,14 @@ def test_what_an_attack_refuses_names_what_the_user_typed(tmp_path: Path) -> Non
 
     with pytest.raises(ConfigError, match="attack=my_fgv: epsilon must be above 0"):
         context(tmp_path, 4).in_batches(refuse, images=1)
+
+
+def test_a_defect_of_an_attack_is_no_refusal(tmp_path: Path) -> None:
+    defect = ValueError("too many values to unpack")
+
+    def fail(batch: int) -> Any:
+        raise defect
+
+    with pytest.raises(ValueError) as caught:
+        context(tmp_path, 4).in_batches(fail, images=1)
+    assert caught.value is defect

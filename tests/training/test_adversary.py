@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -164,7 +165,9 @@ def test_same_seed_same_weights(text: str) -> None:
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
-def test_with_augmentation_and_either_precision(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_augmentation_and_either_precision(
+    precision: Literal["float32", "bf16"], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("advlab.training.loop.has_bfloat16", lambda device: True)
     images, labels = some_data()
     recipe = replace(RECIPE, augment=["crop:1", "flip", "hard:1,0.2"], precision=precision)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -45,7 +46,7 @@ def same_weights(one: nn.Module, two: nn.Module) -> bool:
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
-def test_same_seed_same_weights(precision: str) -> None:
+def test_same_seed_same_weights(precision: Literal["float32", "bf16"]) -> None:
     recipe = replace(RECIPE, precision=precision, augment=["crop:1", "flip"])
     first, _ = trained(recipe, seed=7)
     torch.rand(3)  # the global random state must not matter
@@ -129,7 +130,7 @@ def test_against_a_bare_loop() -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
-def test_every_optimizer_learns(optimizer: str) -> None:
+def test_every_optimizer_learns(optimizer: Literal["sgd", "adam", "adamw"]) -> None:
     recipe = replace(RECIPE, epochs=15, optimizer=optimizer, lr=0.05 if optimizer == "sgd" else 0.005)
     _, log = trained(recipe)
     assert log.epochs[-1].accuracy > 0.9

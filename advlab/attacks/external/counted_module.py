@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from advlab.attacks.problem import Problem
 from advlab.attacks.random_numbers import image_keys
+from advlab.errors import ArgumentError
 
 
 class CountedModule(nn.Module):
@@ -84,12 +85,12 @@ def images_inside(problem: Problem, rows: slice, returned: object, source: str) 
         source: its name in the message.
 
     Raises:
-        ValueError: it is not a tensor of the images' shape.
+        ArgumentError: it is not a tensor of the images' shape.
     """
     x = problem.x[rows]
     if not isinstance(returned, Tensor) or returned.shape != x.shape:
         kind = f"a tensor of shape {tuple(returned.shape)}" if isinstance(returned, Tensor) else type(returned).__name__
-        raise ValueError(f"{source} must return images of shape {tuple(x.shape)}, it returned {kind}")
+        raise ArgumentError(f"{source} must return images of shape {tuple(x.shape)}, it returned {kind}")
     images = returned.detach().to(x)
     finite = torch.isfinite(images).flatten(1).all(1)
     return torch.where(finite[:, None, None, None], images, x).clamp(*problem.bounds), finite

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from advlab.attacks.base import Attack, positive
+from annotated_types import Ge, Gt
+
+from advlab.attacks.base import Attack
+from advlab.errors import ArgumentError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,24 +35,22 @@ class GradientSearch(Attack):
     """
 
     version = 2
-    epsilon: float = 0.0
-    resolution: float = 1 / 255
-    bisections: int = 8
-    largest: float = 1.0
+    epsilon: Annotated[float, Ge(0)] = 0.0
+    resolution: Annotated[float, Gt(0)] = 1 / 255
+    bisections: Annotated[int, Ge(0)] = 8
+    largest: Annotated[float, Gt(0)] = 1.0
     discrete: bool = False
     exhaustive: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse values out of range.
+        """Refuse values out of range, and a resolution above the largest weight.
 
         Raises:
-            ValueError: names the hyperparameter.
+            ArgumentError: names the field.
         """
-        positive(resolution=self.resolution, largest=self.largest)
-        if self.epsilon < 0 or self.bisections < 0:
-            raise ValueError(f"epsilon and bisections must be 0 or more, got {self.epsilon} and {self.bisections}")
+        super().__post_init__()
         if self.resolution > self.largest:
-            raise ValueError(f"resolution must be at most largest, got {self.resolution} and {self.largest}")
+            raise ArgumentError(f"resolution must be at most largest, got {self.resolution} and {self.largest}")
 
     def estimated_cost(self, classes: int) -> tuple[int, int]:
         """One gradient, and the forwards of the search: a dozen, or the whole scan."""

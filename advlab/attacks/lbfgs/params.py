@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from advlab.attacks.base import Attack, positive
+from annotated_types import Ge, Gt
+
+from advlab.attacks.base import Attack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,22 +30,12 @@ class LBFGS(Attack):
 
     targeted = "optional"
     norm: Literal["l2"] = "l2"
-    initial: float = 0.01
-    searches: int = 10
-    max_iter: int = 50
-    history: int = 10
+    initial: Annotated[float, Gt(0)] = 0.01
+    searches: Annotated[int, Ge(1)] = 10
+    max_iter: Annotated[int, Ge(1)] = 50
+    history: Annotated[int, Ge(1)] = 10
     away: Literal["label", "others"] = "others"
-    shrink: int = 10
-
-    def __post_init__(self) -> None:
-        """Refuse values out of range.
-
-        Raises:
-            ValueError: names the hyperparameter.
-        """
-        positive(initial=self.initial, searches=self.searches, max_iter=self.max_iter, history=self.history)
-        if self.shrink < 0:
-            raise ValueError(f"shrink must be 0 or more, got {self.shrink}")
+    shrink: Annotated[int, Ge(0)] = 10
 
     def estimated_cost(self, classes: int) -> tuple[int, int]:
         """At most: all iterations of all searches."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge
 
 from advlab.attacks.base import Attack, Norm
 
@@ -21,15 +24,6 @@ class Noise(Attack):
     targeted = "optional"
     minimal = False
     norm: Norm = "l2"
-    epsilon: float = 1.0
-    trials: int = 1
+    epsilon: Annotated[float, Ge(0)] = 1.0
+    trials: Annotated[int, Ge(1)] = 1
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse values out of range.
-
-        Raises:
-            ValueError: names the hyperparameter.
-        """
-        if self.epsilon < 0 or self.trials < 1:
-            raise ValueError(f"epsilon must be 0 or more and trials 1 or more, got {self.epsilon} and {self.trials}")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from advlab.data.content import Shape
+from advlab.errors import ArgumentError
 from advlab.models.networks.shapes import check_class_count, output_shape
 
 
@@ -17,7 +18,7 @@ class CifarAlexNet(nn.Module):
     variant that is usual for CIFAR (bearpaw/pytorch-classification). Takes normalised images (N, C, H, W) and gives
     logits (N, classes).
 
-    Raises ValueError when images are smaller than 11x11 pixels or there are fewer than two classes.
+    Raises ArgumentError when images are smaller than 11x11 pixels or there are fewer than two classes.
     """
 
     def __init__(self, *, input_shape: Shape, classes: int, dropout: float = 0.0) -> None:
@@ -55,7 +56,7 @@ class CifarVGG(nn.Module):
 
     `widths` are the channels of the blocks. Takes normalised images (N, C, H, W) and gives logits (N, classes).
 
-    Raises ValueError when images are smaller than 2^blocks pixels, a width is below 1, or there are fewer than two
+    Raises ArgumentError when images are smaller than 2^blocks pixels, a width is below 1, or there are fewer than two
     classes.
     """
 
@@ -63,7 +64,7 @@ class CifarVGG(nn.Module):
         super().__init__()
         check_class_count(classes, network="CifarVGG")
         if not widths or any(int(width) < 1 for width in widths):
-            raise ValueError(f"CifarVGG: widths must list at least one width, each at least 1, got {list(widths)}")
+            raise ArgumentError(f"CifarVGG: widths must list at least one width, each at least 1, got {list(widths)}")
         layers: list[nn.Module] = []
         inputs = input_shape[0]
         for outputs in map(int, widths):

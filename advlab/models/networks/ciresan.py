@@ -54,7 +54,7 @@ class Ciresan(_Column):
 
     Takes normalised images (N, C, H, W) and gives logits (N, classes); 1,543,443 parameters for 3x48x48 and 43 classes.
 
-    Raises ValueError when images are smaller than 25x25 pixels or there are fewer than two classes.
+    Raises ArgumentError when images are smaller than 25x25 pixels or there are fewer than two classes.
     """
 
     def __init__(self, *, input_shape: Shape, classes: int) -> None:
@@ -68,7 +68,7 @@ class Aghdam(_Column):
     Takes normalised images (N, C, H, W) and gives logits (N, classes); 1,123,443 parameters for 3x48x48 and 43 classes,
     27 % fewer than Ciresan's, as its abstract says.
 
-    Raises ValueError when images are smaller than 25x25 pixels or there are fewer than two classes.
+    Raises ArgumentError when images are smaller than 25x25 pixels or there are fewer than two classes.
     """
 
     def __init__(self, *, input_shape: Shape, classes: int) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from advlab.data.content import Shape
+from advlab.errors import ArgumentError
 from advlab.models.networks.shapes import check_class_count, output_shape
 
 
@@ -15,14 +16,14 @@ class LeNet(nn.Module):
     Takes normalised images (N, C, H, W) and gives logits (N, classes). The layers have caffe's names. Pooling rounds
     sizes up as caffe does, so images from 13x13 pixels fit.
 
-    Raises ValueError when the images are too small or there are fewer than two classes.
+    Raises ArgumentError when the images are too small or there are fewer than two classes.
     """
 
     def __init__(self, *, input_shape: Shape, classes: int, hidden: int = 500) -> None:
         super().__init__()
         check_class_count(classes, network="LeNet")
         if hidden < 1:
-            raise ValueError(f"LeNet: hidden must be at least 1, got {hidden}")
+            raise ArgumentError(f"LeNet: hidden must be at least 1, got {hidden}")
         self.conv1 = nn.Conv2d(input_shape[0], 20, 5)
         self.pool1 = nn.MaxPool2d(2, ceil_mode=True)
         self.conv2 = nn.Conv2d(20, 50, 5)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from advlab.data.content import Shape
+from advlab.errors import ArgumentError
 from advlab.models.networks.shapes import check_class_count
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
@@ -17,7 +18,7 @@ class MLP(nn.Module):
 
     Takes normalised images (N, C, H, W) and gives logits (N, classes). An empty `hidden` is a linear classifier.
 
-    Raises ValueError when a width, the input shape, the number of classes or the activation is not usable.
+    Raises ArgumentError when a width, the input shape, the number of classes or the activation is not usable.
     """
 
     def __init__(
@@ -26,11 +27,13 @@ class MLP(nn.Module):
         super().__init__()
         check_class_count(classes, network="MLP")
         if len(input_shape) != 3 or any(int(size) < 1 for size in input_shape):
-            raise ValueError(f"MLP: input_shape must be (channels, height, width), each at least 1, got {input_shape}")
+            raise ArgumentError(
+                f"MLP: input_shape must be (channels, height, width), each at least 1, got {input_shape}"
+            )
         if any(int(width) < 1 for width in hidden):
-            raise ValueError(f"MLP: hidden must list widths of at least 1, got {list(hidden)}")
+            raise ArgumentError(f"MLP: hidden must list widths of at least 1, got {list(hidden)}")
         if activation not in ACTIVATIONS:
-            raise ValueError(f"MLP: activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
+            raise ArgumentError(f"MLP: activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
         gain = nn.init.calculate_gain("relu" if activation == "relu" else "tanh")
         inputs = input_shape[0] * input_shape[1] * input_shape[2]
         layers: list[nn.Module] = []

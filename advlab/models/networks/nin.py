@@ -16,7 +16,7 @@ class NiN(nn.Module):
     1x1-classes without ReLU (vlfeat/matconvnet, cnn_cifar_init_nin.m). No batch norm. Takes normalised images
     (N, C, H, W) and gives logits (N, classes). The features before the classification layer are maps, not a vector.
 
-    Raises ValueError when images are smaller than 5x5 pixels or there are fewer than two classes.
+    Raises ArgumentError when images are smaller than 5x5 pixels or there are fewer than two classes.
     """
 
     def __init__(self, *, input_shape: Shape, classes: int, dropout: float = 0.5) -> None:

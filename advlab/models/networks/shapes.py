@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from advlab.data.content import Shape
+from advlab.errors import ArgumentError
 
 
 def output_shape(layers: nn.Module, input_shape: Shape, *, network: str, smallest: int) -> Shape:
@@ -13,15 +14,15 @@ def output_shape(layers: nn.Module, input_shape: Shape, *, network: str, smalles
 
     `network` and `smallest` (pixels) only word the error.
 
-    Raises ValueError when `input_shape` is not three positive numbers, or an image is too small for the layers.
+    Raises ArgumentError when `input_shape` is not three positive numbers, or an image is too small for the layers.
     """
     if len(input_shape) != 3 or any(int(size) < 1 for size in input_shape):
-        raise ValueError(
+        raise ArgumentError(
             f"{network}: input_shape must be (channels, height, width), each at least 1, got {input_shape}"
         )
     channels, height, width = input_shape
     if min(height, width) < smallest:
-        raise ValueError(
+        raise ArgumentError(
             f"{network} needs images of at least {smallest}x{smallest} pixels, got {height}x{width}: resize the dataset"
         )
     training = layers.training
@@ -33,6 +34,6 @@ def output_shape(layers: nn.Module, input_shape: Shape, *, network: str, smalles
 
 
 def check_class_count(classes: int, *, network: str) -> None:
-    """Raises ValueError unless there are at least two classes."""
+    """Raises ArgumentError unless there are at least two classes."""
     if classes < 2:
-        raise ValueError(f"{network}: classes must be at least 2, got {classes}")
+        raise ArgumentError(f"{network}: classes must be at least 2, got {classes}")

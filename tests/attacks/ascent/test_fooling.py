@@ -267,7 +267,7 @@ def test_bad_input_is_refused() -> None:
         Fooling()(model, x, y)
     with pytest.raises(ValueError, match="levels is empty"):
         fooling_levels(Fooling(), model, x, t, levels=[])
-    with pytest.raises(ValueError, match="level is a probability"):
+    with pytest.raises(ValueError, match="level must be above 0 and below 1"):
         fooling_levels(Fooling(), model, x, t, levels=[0.5, 1.0])
     with pytest.raises(ValueError, match="targets hold the class 9"):
         fooling_levels(Fooling(), model, x, t + 9 - t)

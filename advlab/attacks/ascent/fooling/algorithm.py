@@ -17,6 +17,7 @@ from advlab.attacks.network import LogitsFunction
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult, AttackResult
 from advlab.attacks.status import Status
+from advlab.errors import ArgumentError
 
 GREY_LEVELS = 255.0  # the cited step rule is in units of one grey level of an 8-bit image
 STILL_ASCENDING = -1  # in place of a `Status`: the ascent does not end here
@@ -53,11 +54,11 @@ def fooling_levels(
         and of the checks so far.
 
     Raises:
-        ValueError: names the argument and the remedy.
+        ArgumentError: names the argument and the remedy.
     """
     attacks = {level: replace(attack, level=level) for level in sorted(levels)}
     if not attacks:
-        raise ValueError("levels is empty: give the probabilities to reach")
+        raise ArgumentError("levels is empty: give the probabilities to reach")
     labels = torch.zeros(len(starts), dtype=torch.int64)
     with examined(attack, model, starts, labels, targets, bounds, batch_size, {}) as images:
         results = ascend_to_levels(images.problem, attack, list(attacks))

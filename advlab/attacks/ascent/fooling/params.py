@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from advlab.attacks.base import Attack, positive
+from annotated_types import Ge, Gt, Lt
+
+from advlab.attacks.base import Attack
 
 if TYPE_CHECKING:  # loads torch, and every attack is declared without it
     from torch import Tensor
@@ -26,21 +28,11 @@ class Fooling(Attack):
     targeted = "always"
     minimal = False
     needs_correct = False
-    level: float = 0.99
-    max_iter: int = 1000
-    early: float = 0.03
-    late: float = 0.1
-    max_lr: float = 1e7
-
-    def __post_init__(self) -> None:
-        """Refuse values out of range.
-
-        Raises:
-            ValueError: names the hyperparameter.
-        """
-        positive(max_iter=self.max_iter, early=self.early, late=self.late, max_lr=self.max_lr)
-        if not 0 < self.level < 1:
-            raise ValueError(f"level is a probability between 0 and 1, got {self.level}")
+    level: Annotated[float, Gt(0), Lt(1)] = 0.99
+    max_iter: Annotated[int, Ge(1)] = 1000
+    early: Annotated[float, Gt(0)] = 0.03
+    late: Annotated[float, Gt(0)] = 0.1
+    max_lr: Annotated[float, Gt(0)] = 1e7
 
     def achieved(self, logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
         """(N,) bool: the target's probability reaches the level."""

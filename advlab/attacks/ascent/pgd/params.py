@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from advlab.attacks.base import Attack, Norm, positive
+from annotated_types import Ge, Gt
+
+from advlab.attacks.base import Attack, Norm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,20 +28,10 @@ class PGD(Attack):
     targeted = "optional"
     minimal = False
     norm: Norm = "linf"
-    epsilon: float = 8 / 255
-    steps: int = 40
-    step: float = 0.1
+    epsilon: Annotated[float, Ge(0)] = 8 / 255
+    steps: Annotated[int, Ge(1)] = 40
+    step: Annotated[float, Gt(0)] = 0.1
     random_start: bool = True
-    restarts: int = 1
+    restarts: Annotated[int, Ge(1)] = 1
     loss: Literal["cross_entropy", "margin"] = "cross_entropy"
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse values out of range.
-
-        Raises:
-            ValueError: names the hyperparameter.
-        """
-        positive(steps=self.steps, step=self.step, restarts=self.restarts)
-        if self.epsilon < 0:
-            raise ValueError(f"epsilon must be 0 or more, got {self.epsilon}")

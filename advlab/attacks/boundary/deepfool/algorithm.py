@@ -13,6 +13,7 @@ from advlab.attacks.network import Linearisation
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
+from advlab.errors import ArgumentError
 
 EXTRA_LENGTH = 1e-4  # added to each step by the Python flavour, in units of the bounds' length
 REPACKED_SHARE = 0.25  # a batch with a larger share of finished images is filled up before the next step
@@ -29,7 +30,7 @@ def run(problem: Problem, params: DeepFool) -> AlgorithmResult:
     would have chosen another rival. It is missing where all rivals are looked at in one batch.
 
     Raises:
-        ValueError: a basis of the wrong shape, that is not orthonormal, or together with clipping or another norm.
+        ArgumentError: a basis of the wrong shape, that is not orthonormal, or together with clipping or another norm.
     """
     result = BatchedDeepFool(problem, params).run()
     return refine(problem, params, result) if params.refine else result
@@ -178,22 +179,22 @@ def projection(problem: Problem, params: DeepFool) -> Projection:
     """The orthogonal projection of gradients (n, C, H, W) onto the span of `basis` (D, d), or the identity without one.
 
     Raises:
-        ValueError: a basis of the wrong shape, that is not orthonormal, or together with clipping or another norm.
+        ArgumentError: a basis of the wrong shape, that is not orthonormal, or together with clipping or another norm.
     """
     basis = problem.data.get("basis")
     if basis is None:
         return lambda gradients: gradients
     size = problem.x[0].numel() if len(problem) else basis.shape[0]
     if basis.ndim != 2 or basis.shape[0] != size or not 0 < basis.shape[1] <= size:
-        raise ValueError(f"basis must be of shape (D, d) with D = {size} and d at most D, got {tuple(basis.shape)}")
+        raise ArgumentError(f"basis must be of shape (D, d) with D = {size} and d at most D, got {tuple(basis.shape)}")
     if params.norm != "l2":
-        raise ValueError("a basis confines steps in the norm l2 only: set norm=l2")
+        raise ArgumentError("a basis confines steps in the norm l2 only: set norm=l2")
     if params.clip != "none" or params.refine:
-        raise ValueError("clipping would leave the span of the basis: set clip=none and refine=false")
+        raise ArgumentError("clipping would leave the span of the basis: set clip=none and refine=false")
     gram = basis.double().T @ basis.double()
     error = float((gram - torch.eye(len(gram), dtype=gram.dtype, device=gram.device)).abs().max())
     if not error < 1e-3:
-        raise ValueError(
+        raise ArgumentError(
             f"the columns of basis must be orthonormal, they are off by {error:.2g}: take torch.linalg.qr of it"
         )
     q = basis.to(problem.x)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge
 
 from advlab.attacks.base import Attack, Norm
+from advlab.errors import ArgumentError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,27 +36,24 @@ class DeepFool(Attack):
     targeted = "optional"
     extra_inputs = ("basis",)
     norm: Norm = "l2"
-    max_iter: int = 50
-    overshoot: float = 0.02
+    max_iter: Annotated[int, Ge(1)] = 50
+    overshoot: Annotated[float, Ge(0)] = 0.02
     flavour: Literal["python", "matlab"] = "python"
     clip: Literal["each", "end", "none"] = "each"
-    candidates: int = 0
+    candidates: Annotated[int, Ge(0)] = 0
     exact: bool = False
     refine: bool = False
-    refinements: int = 10
+    refinements: Annotated[int, Ge(1)] = 10
 
     def __post_init__(self) -> None:
-        """Refuse values out of range.
+        """Refuse values out of range, and a refinement in another norm than l2.
 
         Raises:
-            ValueError: names the hyperparameter.
+            ArgumentError: names the field.
         """
-        if self.max_iter < 1 or self.refinements < 1:
-            raise ValueError(f"max_iter and refinements must be at least 1, got {self.max_iter} and {self.refinements}")
-        if self.overshoot < 0 or self.candidates < 0:
-            raise ValueError(f"overshoot and candidates must be 0 or more, got {self.overshoot} and {self.candidates}")
+        super().__post_init__()
         if self.refine and self.norm != "l2":
-            raise ValueError("refine=true works in the norm l2: set norm=l2")
+            raise ArgumentError("refine=true works in the norm l2: set norm=l2")
 
     def estimated_cost(self, classes: int) -> tuple[int, int]:
         """As small networks take: some ten steps, and the gradients of all rivals at the first of them."""

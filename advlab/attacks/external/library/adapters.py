@@ -14,6 +14,7 @@ from torch import Tensor
 from advlab.attacks.external.counted_module import CountedModule
 from advlab.attacks.external.library.params import Library
 from advlab.attacks.problem import Problem
+from advlab.errors import ArgumentError
 
 #: images (n, C, H, W) in [0, 1], labels (n,) and targets (n,) or None to images in [0, 1]
 LibraryAttack = Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -23,13 +24,13 @@ def foolbox_attack(problem: Problem, params: Library, cls: type) -> LibraryAttac
     """Of foolbox: options go to the constructor, `epsilon` to the call.
 
     Raises:
-        ValueError: an attack of fixed length without `epsilon`; in the call: it takes no targets.
+        ArgumentError: an attack of fixed length without `epsilon`; in the call: it takes no targets.
     """
     import foolbox
     from foolbox.models.pytorch import PyTorchModel
 
     if issubclass(cls, foolbox.attacks.base.FixedEpsilonAttack) and not params.epsilon:
-        raise ValueError("it has a fixed length: give epsilon")
+        raise ArgumentError("it has a fixed length: give epsilon")
     attack = cls(**params.options)
     model = PyTorchModel(CountedModule(problem, unit_interval=True), bounds=(0, 1), device=problem.x.device)
 
@@ -41,7 +42,7 @@ def foolbox_attack(problem: Problem, params: Library, cls: type) -> LibraryAttac
             _, clipped, _ = attack(model, x, criterion, epsilons=params.epsilon or None)
         except ValueError as error:
             if targets is not None and "unsupported criterion" in str(error):
-                raise ValueError("it takes no targets") from error
+                raise ArgumentError("it takes no targets") from error
             raise
         return clipped
 
@@ -52,13 +53,13 @@ def torchattacks_attack(problem: Problem, params: Library, cls: type) -> Library
     """Of torchattacks: options go to the constructor.
 
     Raises:
-        ValueError: it takes no targets.
+        ArgumentError: it takes no targets.
     """
     attack = cls(CountedModule(problem, unit_interval=True), **params.options)
     attack.set_device(problem.x.device)
     if problem.targets is not None:
         if "targeted" not in attack.supported_mode:
-            raise ValueError("it takes no targets")
+            raise ArgumentError("it takes no targets")
         attack.set_mode_targeted_by_label(quiet=True)
 
     def call(x: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
@@ -71,13 +72,13 @@ def art_attack(problem: Problem, params: Library, cls: type) -> LibraryAttack:
     """Of ART: options go to the constructor, but `targeted`, which follows from the call.
 
     Raises:
-        ValueError: it takes no targets.
+        ArgumentError: it takes no targets.
     """
     from art.estimators.classification import PyTorchClassifier
 
     names = getattr(cls, "attack_params", ())
     if problem.targets is not None and "targeted" not in names:
-        raise ValueError("it takes no targets")
+        raise ArgumentError("it takes no targets")
     classifier = PyTorchClassifier(
         model=CountedModule(problem, unit_interval=True), loss=torch.nn.CrossEntropyLoss(), input_shape=tuple(problem.x.shape[1:]),
         nb_classes=problem.classes, clip_values=(0.0, 1.0), device_type="gpu" if problem.x.is_cuda else "cpu",

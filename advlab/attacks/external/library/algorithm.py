@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import logging
 from collections.abc import Iterator
 
 import torch
@@ -16,6 +17,9 @@ from advlab.attacks.external.library.params import Library
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
+from advlab.errors import ArgumentError
+
+log = logging.getLogger(__name__)
 
 
 def run(problem: Problem, params: Library) -> AlgorithmResult:
@@ -25,7 +29,7 @@ def run(problem: Problem, params: Library) -> AlgorithmResult:
     Pixels that the attack leaves as they are in [0, 1] keep their exact value.
 
     Raises:
-        ValueError: the library is missing, it has no such attack, the attack has no such option or takes no targets, or
+        ArgumentError: the library is missing, it has no such attack, the attack has no such option or takes no targets, or
             it fails, with its own message.
     """
     cls = attack_class(params)
@@ -56,15 +60,20 @@ def run(problem: Problem, params: Library) -> AlgorithmResult:
 def errors_naming(params: Library) -> Iterator[None]:
     """Name the library and the attack in whatever it raises.
 
+    Only the library checks the values of its options, at whatever place it uses them: so an error inside it is told as a
+    refused argument, and its traceback goes to the run's log.
+
     Raises:
-        ValueError: always with the library's own message; running out of memory keeps its type.
+        ArgumentError: always with the library's own message; running out of memory keeps its type.
     """
     try:
         yield
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
+        if not isinstance(error, ArgumentError):
+            log.info("the traceback of %s's %s stands in log.txt", params.library, params.attack, exc_info=error)
         kind = f"{type(error).__name__}: " if not isinstance(error, ValueError) else ""
-        raise ValueError(
+        raise ArgumentError(
             f"{params.library}'s {params.attack} with options {dict(params.options)} failed: {kind}{error}"
         ) from error

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from advlab.attacks.external.library.params import Library
-from advlab.errors import suggest
+from advlab.errors import ArgumentError, suggest
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ def attack_class(params: Library) -> type:
     """The class of the attack that `params` names.
 
     Raises:
-        ValueError: the library is missing, or it has no such attack, or the attack no such option.
+        ArgumentError: the library is missing, or it has no such attack, or the attack no such option.
     """
     attacks = attacks_of(params.library)
     if params.attack not in attacks:
-        raise ValueError(f"{params.library} has no attack {params.attack!r}. {suggest(params.attack, attacks)}")
+        raise ArgumentError(f"{params.library} has no attack {params.attack!r}. {suggest(params.attack, attacks)}")
     cls = attacks[params.attack]
     check_options(params, cls)
     return cls
@@ -58,7 +58,7 @@ def attacks_of(library: str) -> dict[str, type]:
     """Names and classes of a library's attacks.
 
     Raises:
-        ValueError: the library is missing.
+        ArgumentError: the library is missing.
     """
     location = LIBRARIES[library]
     try:
@@ -66,7 +66,7 @@ def attacks_of(library: str) -> dict[str, type]:
             module = importlib.import_module(location.attacks)
             base = getattr(importlib.import_module(location.base_module), location.base)
     except ImportError as error:
-        raise ValueError(f'{library} does not import ({error}): pip install "advlab[peers]"') from error
+        raise ArgumentError(f'{library} does not import ({error}): pip install "advlab[peers]"') from error
     return {
         name: value
         for name, value in vars(module).items()
@@ -78,7 +78,7 @@ def check_options(params: Library, cls: type) -> None:
     """Refuse options that the attack's constructor does not take, and those that follow from the call.
 
     Raises:
-        ValueError: names the option, and one that is spelt alike.
+        ArgumentError: names the option, and one that is spelt alike.
     """
     parameters = inspect.signature(cls).parameters
     parameter_names = [name for name, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
@@ -89,13 +89,13 @@ def check_options(params: Library, cls: type) -> None:
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for name in params.options:
         if name in follow_from_the_call:
-            raise ValueError(
+            raise ArgumentError(
                 f"{params.library}'s {params.attack}: give targets to the attack instead of the option {name}"
             )
         if name not in options and not takes_any:
-            raise ValueError(f"{params.library}'s {params.attack} has no option {name!r}. {suggest(name, options)}")
+            raise ArgumentError(f"{params.library}'s {params.attack} has no option {name!r}. {suggest(name, options)}")
     if params.epsilon and params.library != "foolbox":
-        raise ValueError(
+        raise ArgumentError(
             f"epsilon is for foolbox; {params.library}'s {params.attack} has options. {suggest('eps', options)}"
         )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge
 
 from advlab.attacks.base import Attack, Norm
 
@@ -29,5 +31,5 @@ class Library(Attack):
     attack: str = "L2DeepFoolAttack"
     options: dict[str, Any] = field(default_factory=dict)
     norm: Norm = "l2"
-    epsilon: float = 0.0
+    epsilon: Annotated[float, Ge(0)] = 0.0
     seed: int = 0

@@ -19,7 +19,7 @@ def run(problem: Problem, params: PluginAttack) -> AlgorithmResult:
     Global random numbers (torch, numpy, random) are a function of its option `seed`, if it has one, and of the batch.
 
     Raises:
-        ValueError: it returns something else than images of the same shape.
+        ArgumentError: it returns something else than images of the same shape.
     """
     model = CountedModule(problem, unit_interval=False)
     adv, status = problem.x.clone(), torch.full_like(problem.labels, int(Status.MAX_ITER))

@@ -9,6 +9,7 @@ from advlab.attacks.gradient_search.along_gradient import attack_along
 from advlab.attacks.gradient_search.hot_cold.params import HotCold
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
+from advlab.errors import ArgumentError
 
 # An image is copied within a batch only if the batch holds at least so many times the images.
 ROOM_FOR_COPIES = 4
@@ -20,11 +21,13 @@ def run(problem: Problem, params: HotCold) -> AlgorithmResult:
     The paper has -h_y instead of -|h_y|. Where the label's logit h_y is negative, -h_y would raise it.
 
     Raises:
-        ValueError: there is no class of the rank `hot`.
+        ArgumentError: there is no class of the rank `hot`.
     """
     z, k = problem.logits, problem.classes
     if params.hot >= k and len(problem):
-        raise ValueError(f"hot={params.hot}: besides the label the model has {k - 1} classes, hot={k - 1} is the last")
+        raise ArgumentError(
+            f"hot={params.hot}: besides the label the model has {k - 1} classes, hot={k - 1} is the last"
+        )
     if problem.targets is not None:
         hot = problem.targets[:, None]
     else:

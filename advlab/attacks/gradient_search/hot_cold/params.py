@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Ge
 
 from advlab.attacks.gradient_search.params import GradientSearch
+from advlab.errors import ArgumentError
 
 if TYPE_CHECKING:  # loads torch, and every attack is declared without it
     from torch import Tensor
@@ -24,23 +27,13 @@ class HotCold(GradientSearch):
     """
 
     targeted = "optional"
-    hot: int = 1
+    hot: Annotated[int, Ge(0)] = 1
     reach: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse values out of range.
-
-        Raises:
-            ValueError: names the hyperparameter.
-        """
-        super().__post_init__()
-        if self.hot < 0:
-            raise ValueError(f"hot must be 0 (every other class) or the rank of a class, got {self.hot}")
 
     def check_classes(self, classes: int) -> None:
         """See `Attack.check_classes`: there are `classes` - 1 ranks besides the label."""
         if self.hot >= classes:
-            raise ValueError(
+            raise ArgumentError(
                 f"hot={self.hot}: besides the label the model has {classes - 1} classes, hot={classes - 1} is the last"
             )
 

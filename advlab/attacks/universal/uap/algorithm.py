@@ -15,6 +15,7 @@ from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
 from advlab.attacks.universal.uap.params import UAP
+from advlab.errors import ArgumentError
 
 
 def run(problem: Problem, params: UAP) -> AlgorithmResult:
@@ -30,7 +31,7 @@ def run(problem: Problem, params: UAP) -> AlgorithmResult:
     `fooling_rate` and `fooling_rate_clipped`, the same with `held_out_` before, `passes` and `updates`.
 
     Raises:
-        ValueError: `held_out` has another shape than the images, or values outside the bounds.
+        ArgumentError: `held_out` has another shape than the images, or values outside the bounds.
     """
     held_out = problem.data.get("held_out")
     if held_out is not None:
@@ -72,18 +73,18 @@ def check_held_out(problem: Problem, held_out: Tensor) -> None:
     """Refuse images of another shape or in other units.
 
     Raises:
-        ValueError: says how they differ.
+        ArgumentError: says how they differ.
     """
     shape = tuple(problem.x.shape[1:])
     if held_out.ndim != 4 or tuple(held_out.shape[1:]) != shape or not held_out.is_floating_point():
-        raise ValueError(
+        raise ArgumentError(
             f"held_out must be floating-point images (M, {', '.join(map(str, shape))}), got {held_out.dtype} of "
             f"{tuple(held_out.shape)}"
         )
     low, high = problem.bounds
     slack = 1e-6 * problem.extent
     if not bool(((held_out >= low - slack) & (held_out <= high + slack)).all()):  # NaN included
-        raise ValueError(
+        raise ArgumentError(
             f"held_out has values outside bounds={problem.bounds}, or that are NaN: bring it into their unit"
         )
 

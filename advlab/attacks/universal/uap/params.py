@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from advlab.attacks.base import Attack, Norm, positive
+from annotated_types import Ge, Gt, Le
+
+from advlab.attacks.base import Attack, Norm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,27 +37,13 @@ class UAP(Attack):
     needs_correct = False
     extra_inputs = ("held_out",)
     norm: Norm = "linf"
-    epsilon: float = 10 / 255
-    fooling: float = 0.8
-    passes: int = 10
-    max_iter: int = 10
-    accept: int = 9
-    overshoot: float = 0.02
-    candidates: int = 10
+    epsilon: Annotated[float, Gt(0)] = 10 / 255
+    fooling: Annotated[float, Gt(0), Le(1)] = 0.8
+    passes: Annotated[int, Ge(1)] = 10
+    max_iter: Annotated[int, Ge(1)] = 10
+    accept: Annotated[int, Ge(1)] = 9
+    overshoot: Annotated[float, Ge(0)] = 0.02
+    candidates: Annotated[int, Ge(0)] = 10
     mode: Literal["exact", "minibatch"] = "exact"
-    images: int = 64
+    images: Annotated[int, Ge(1)] = 64
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse values out of range.
-
-        Raises:
-            ValueError: names the hyperparameter.
-        """
-        positive(
-            epsilon=self.epsilon, passes=self.passes, max_iter=self.max_iter, accept=self.accept, images=self.images
-        )
-        if not 0 < self.fooling <= 1 or self.overshoot < 0:
-            raise ValueError(f"fooling is a share and overshoot at least 0, got {self.fooling} and {self.overshoot}")
-        if self.candidates < 0:
-            raise ValueError(f"candidates must be 0 (all classes) or more, got {self.candidates}")
