@@ -9,10 +9,14 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from advlab.config.compose import Composer
-from advlab.config.groups import GROUPS
+from advlab.config.groups import GROUPS, RUN
 from advlab.config.hydra_main import CommandLine, hydra_main, no_task
+from advlab.config.identity import component_class
+from advlab.config.run_options import RunParams
+from advlab.config.schema import parameters
 from advlab.config.settings import Settings
 from advlab.errors import AdvlabError, ConfigError, suggest
 from advlab.plugins.loading import load_plugins
@@ -99,11 +103,35 @@ def run_job(settings: Settings) -> int:
 
 
 def complete(line: CommandLine) -> int:
-    """Hydra's shell completion, which knows nothing of `--plugin`: plug-ins are loaded, and the flag is taken out."""
+    """Hydra's shell completion, which knows nothing of `--plugin` and of keys that no YAML file names.
+
+    Plug-ins are loaded, and the flag is taken out; the keys of a group are those of the component that is chosen.
+    """
     text = os.environ.get("COMP_LINE")
     if text is not None:
         files = re.findall(r"--plugin[= ]\s*(\S+)", text)
         with contextlib.suppress(AdvlabError):
             load_plugins([file for file in files if Path(file).is_file()])
-        os.environ["COMP_LINE"] = re.sub(r"\s--plugin(?:=|\s+)\S*(?=\s)", "", text)
+        text = os.environ["COMP_LINE"] = re.sub(r"\s--plugin(?:=|\s+)\S*(?=\s)", "", text)
+        if offered := offered_keys(text):
+            print(("\n" if "query=fish" in line.overrides else " ").join(offered))
+            return 0
     return hydra_main(line, no_task)
+
+
+def offered_keys(text: str) -> list[str]:
+    """`GROUP.KEY=` for each key that a typed line may go on with; none where its last word is no beginning of a key."""
+    *words, last = text.split(" ")
+    group, dot, beginning = last.partition(".")
+    if not dot or group not in GROUPS or not re.fullmatch(r"\w*", beginning):
+        return []
+    first_values = [re.sub(r"^([\w/]+=[^\[{'\",]*),.*", r"\1", word) for word in words[1:] if word]  # of a sweep
+    try:
+        line = parse(first_values)
+        with Composer(line.flags.config_dir) as composer:
+            node = composer.compose(line.overrides)[0][group]
+        component: Any = RunParams if group == RUN else component_class(group, node)
+    except AdvlabError:
+        return []
+    known = parameters(component.Params if group == "experiment" else component)
+    return [f"{group}.{key}=" for key in known if key.startswith(beginning)]

@@ -90,8 +90,7 @@ class Composer:
             ConfigError: see `jobs`.
         """
         single, defenses = without_defense_list(overrides)
-        self._check_groups(single)
-        content, choices = self._compose(single)
+        content, choices = self.compose(single)
         if defenses:
             content["defense"] = chain_node(defenses, content.get("defense", {}), self.choice)
         return resolve(content, explicit_keys(overrides), choices, self.choice)
@@ -102,17 +101,16 @@ class Composer:
         Raises:
             ConfigError: there is no such choice, or its YAML file does not parse.
         """
-        override = f"{group}={choice}"
-        self._check_groups([override])
-        content, _ = self._compose([override])
+        content, _ = self.compose([f"{group}={choice}"])
         return {name: content[name] for name in (("model", "recipe") if group == "model" else (group,))}
 
-    def _compose(self, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
-        """The configuration, a mapping for each group, and group -> choice.
+    def compose(self, overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
+        """What YAML files and overrides say of each group, and what is chosen in it; keys and values are not checked.
 
         Raises:
-            ConfigError: something of it cannot be composed.
+            ConfigError: an unknown group or choice, or files and overrides that do not compose.
         """
+        self._check_groups(overrides)
         try:
             config = self.loader.load_configuration(
                 config_name="config", overrides=accept_unknown_keys(overrides), run_mode=RunMode.RUN, from_shell=False
@@ -170,7 +168,7 @@ def composition_fault(error: Exception) -> str:
     if isinstance(error, MissingMandatoryValue):
         return f"{key}: a value is needed: type {key}=..."
     if isinstance(error, InterpolationResolutionError):
-        return f"{key}: {first}. Write the value itself, or name another key as in ${{run.seed}}"
+        return f"{key}: {first}. Write the value itself, or name a key that is typed or in a YAML file, as in ${{dataset.name}}"
     cause = str(error.__cause__).splitlines()[0] if error.__cause__ is not None and str(error.__cause__) else ""
     return (
         f"{first.replace('++', '')}{f' ({cause})' if cause else ''}: `advlab describe NAME` shows keys and their values"

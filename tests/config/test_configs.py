@@ -13,7 +13,7 @@ import yaml
 from advlab.config import components
 from advlab.config.compose import Composer
 from advlab.config.groups import COMPONENT_GROUPS
-from advlab.config.identity import archived_parameters
+from advlab.config.identity import archived_parameters, component_class
 from advlab.config.run_options import RunParams
 from advlab.config.schema import parameters
 from advlab.config.settings import Settings
@@ -26,10 +26,6 @@ COMPOSED = {
 }
 EVERY = [(group, name) for group, names in COMPOSED.items() for name in names]
 ROOTED = {"folder", "imagenet"}  # datasets whose YAML leaves the folder to the user
-#: YAML files that claim the defaults of their class: the paper's values, or what `advlab describe` shows
-DEFAULTS = [("probe", "sphere"), ("run", "default")]
-DEFAULTS += [("experiment", name) for name in COMPOSED["experiment"]]
-DEFAULTS += [("dataset", name) for name in COMPOSED["dataset"] if name != "none"]
 
 
 def composed(*overrides: str, config_dir: str | None = None) -> Settings:
@@ -41,7 +37,7 @@ def composed(*overrides: str, config_dir: str | None = None) -> Settings:
 
 def node_of(group: str, name: str) -> dict[str, Any]:
     """What a YAML file says about its own group."""
-    content = yaml.safe_load((CONFIGS / group / f"{name}.yaml").read_text(encoding="utf-8"))
+    content = yaml.safe_load((CONFIGS / group / f"{name}.yaml").read_text(encoding="utf-8")) or {}
     node = content[group] if isinstance(content.get(group), dict) else content  # `library` has a key `attack`
     assert isinstance(node, dict)
     return node
@@ -75,20 +71,22 @@ def test_every_yaml_file_is_covered() -> None:
     }  # composed below
 
 
-@pytest.mark.parametrize(("group", "name"), DEFAULTS, ids=[f"{group}={name}" for group, name in DEFAULTS])
-def test_yaml_and_dataclass_agree(group: str, name: str) -> None:
-    """The same value in two places would drift apart."""
-    node = {key: value for key, value in node_of(group, name).items() if key != "name"}
+@pytest.mark.parametrize(("group", "name"), [*EVERY, ("run", "default")])
+def test_no_yaml_file_repeats_a_default(group: str, name: str) -> None:
+    """Defaults stand in the dataclasses alone: the same value in two places would drift apart."""
+    node = node_of(group, name)
     if group == "run":
         defaults = archived_parameters(RunParams())
-    elif group == "experiment":
-        defaults = archived_parameters(components.REGISTRIES["experiment"].load(name).Params())
     else:
-        defaults = archived_parameters(components.REGISTRIES[group].load(name)())
-    for key, value in node.items():
-        assert defaults[key] == value, key
-    if group == "probe":
-        assert set(node) == set(defaults)
+        component = component_class(group, node)
+        defaults = archived_parameters(component.Params() if group == "experiment" else component())
+    assert [key for key, value in node.items() if key != "name" and defaults[key] == value] == []
+
+
+def test_a_key_that_no_yaml_file_names_is_archived_and_can_be_typed() -> None:
+    assert "floor_factor" not in node_of("experiment", "isotropy")
+    assert composed().nodes["experiment"]["floor_factor"] == 10.0
+    assert composed("experiment.floor_factor=5").nodes["experiment"]["floor_factor"] == 5.0
 
 
 def test_the_papers_values_are_the_defaults() -> None:
