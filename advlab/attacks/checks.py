@@ -43,6 +43,16 @@ def check_inputs(
     return x, y, None if targets is None else targets.to(device=x.device, dtype=torch.int64)
 
 
+def check_batch_size(batch_size: int, default: int) -> None:
+    """Refuse a negative number of images a forward; 0 stands for `default`.
+
+    Raises:
+        ArgumentError: names the argument.
+    """
+    if batch_size < 0:
+        raise ArgumentError(f"batch_size must be 0 ({default} images) or more, got {batch_size}")
+
+
 def check_images(inputs: Tensor, bounds: tuple[float, float]) -> None:
     """Refuse bounds that are none, and what is not images (N, C, H, W) inside them.
 

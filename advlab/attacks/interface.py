@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from advlab.attacks.checks import check_class_range, check_inputs, check_logits
+from advlab.attacks.checks import check_batch_size, check_class_range, check_inputs, check_logits
 from advlab.attacks.logits import margin
 from advlab.attacks.network import CountedNetwork, LogitsFunction
 from advlab.attacks.norms import norms_of_each
@@ -21,7 +21,6 @@ from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult, AttackResult
 from advlab.attacks.status import Status
 from advlab.attacks.traits import AttackTraits
-from advlab.errors import ArgumentError
 from advlab.models.classifier import frozen
 
 DEFAULT_BATCH_SIZE = 256  # images a forward
@@ -120,8 +119,7 @@ def examined(
     Raises:
         ArgumentError: names the argument and the remedy.
     """
-    if batch_size < 0:
-        raise ArgumentError(f"batch_size must be 0 ({DEFAULT_BATCH_SIZE} images) or more, got {batch_size}")
+    check_batch_size(batch_size, DEFAULT_BATCH_SIZE)
     x, labels, targets = check_inputs(attack, inputs, labels, targets, bounds, data)
     with evaluation_mode(model), torch.inference_mode(False):
         network = CountedNetwork(model, batch_size or DEFAULT_BATCH_SIZE)

@@ -18,7 +18,7 @@ def as_logits(output: object, n: int) -> Tensor:
 
     >>> as_logits(torch.zeros(5, 3), 2)
     Traceback (most recent call last):
-    ArgumentError: the model must give logits of shape (N, classes), it gives (5, 3) for 2 images
+    advlab.errors.ArgumentError: the model must give logits of shape (N, classes), it gives (5, 3) for 2 images
     """
     if not isinstance(output, Tensor):
         raise ArgumentError(

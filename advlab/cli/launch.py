@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from advlab.config.compose import Composer
 from advlab.config.groups import GROUPS, RUN
 from advlab.config.hydra_main import CommandLine, hydra_main, no_task
-from advlab.config.identity import component_class
+from advlab.config.identity import Nodes, component_class
 from advlab.config.run_options import RunParams
 from advlab.config.schema import parameters
 from advlab.config.settings import Settings
@@ -82,8 +84,13 @@ def launch(arguments: Sequence[str]) -> int:
 
 
 def show(line: CommandLine) -> int:
-    """Let Hydra show its help or a composed configuration; gives the exit code."""
+    """Show a job's checked configuration, or let Hydra show its help and its own configuration; gives the exit code."""
     flags = line.flags
+    if flags.cfg == "job":  # with all defaults, which stand in no YAML file: Hydra does not know them
+        with Composer(flags.config_dir) as composer:
+            nodes = composer.jobs(line.overrides, multirun=False)[0].nodes
+        print(yaml.safe_dump(part_of(nodes, flags.package), sort_keys=False, allow_unicode=True), end="")
+        return 0
     if line.overrides or flags.config_dir is not None:
         with Composer(flags.config_dir) as composer:  # nothing that a YAML file names may run here either
             composer.jobs(line.overrides, multirun=False)
@@ -92,6 +99,20 @@ def show(line: CommandLine) -> int:
     if code and flags.package is not None:
         raise ConfigError(f"--package {flags.package}: there is no such part. {suggest(flags.package, GROUPS)}")
     return code
+
+
+def part_of(nodes: Nodes, package: str | None) -> Any:
+    """The part of a configuration that `--package` names by a dotted key, or all of it.
+
+    Raises:
+        ConfigError: there is no such part.
+    """
+    part: Any = nodes
+    for key in package.split(".") if package is not None else []:
+        if not isinstance(part, dict) or key not in part:
+            raise ConfigError(f"--package {package}: there is no such part. {suggest(str(package), GROUPS)}")
+        part = part[key]
+    return part
 
 
 def run_job(settings: Settings) -> int:

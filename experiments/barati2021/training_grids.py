@@ -26,6 +26,7 @@ CHEBYSHEV: tuple[Grid, ...] = ("roots", "roots+boundary", "lobatto")
 BOUNDARY: dict[Grid, Grid] = {"roots+boundary": "roots", "lobatto": "lobatto_interior"}  # with both ends -> without
 SMALLEST_SIZE = {"lobatto_interior": 4}  # the least m that leaves points; 2 for the other grids
 LARGEST_DEGREE, MOST_POINTS = 1000, 100_000
+Size = Annotated[int, Ge(2), Le(MOST_POINTS)]
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,7 @@ class TrainingGrids(Experiment[RunContext]):
         #: of training points; the paper's C_m may be any of the three Chebyshev grids
         grids: list[Grid] = field(default_factory=lambda: ["equispaced", *CHEBYSHEV, "lobatto_interior"])
         #: m, even: the middle of an odd grid has no nearest neighbour
-        sizes: list[Annotated[int, Ge(2), Le(MOST_POINTS)]] = field(
-            default_factory=lambda: [2, 10, 16, 20, 30, 40, 60, 80, 100, 150, 500]
-        )
+        sizes: list[Size] = field(default_factory=lambda: [2, 10, 16, 20, 30, 40, 60, 80, 100, 150, 500])
         drawn_grids: list[Grid] = field(default_factory=lambda: ["roots", "equispaced"])  # rows of panels, from the top
         drawn_sizes: list[int] = field(default_factory=lambda: [10, 30, 60, 100])  # panels of a row; the paper: "a few"
         #: points of a curve, denser towards the ends; 0: 12 a half-wave, and at least 401
@@ -91,9 +90,8 @@ class TrainingGrids(Experiment[RunContext]):
                 values = getattr(self, name)
                 if not values or len(set(values)) < len(values):
                     raise ArgumentError(f"{name} must name at least one, and each once, got {values}")
-            for m in self.sizes:
-                if m % 2:
-                    raise ArgumentError(f"sizes must be even, got {m}: a point at 1/2 is as near to 0 as to 1")
+            if odd := [m for m in self.sizes if m % 2]:
+                raise ArgumentError(f"sizes must be even, got {odd[0]}: a point at 1/2 is as near to 0 as to 1")
             if not any(m >= SMALLEST_SIZE.get(grid, 2) for grid in self.grids for m in self.sizes):
                 raise ArgumentError("lobatto_interior has no points for m = 2: name a size of 4 or more")
             if self.resolution == 1:

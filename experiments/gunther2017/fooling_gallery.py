@@ -67,7 +67,7 @@ class FoolingGallery(Experiment[NetworkContext]):
             """
             super().__post_init__()
             if not self.classes or len(set(self.classes)) < len(self.classes):
-                raise ArgumentError(f"classes must be named once each, at least one, got {self.classes}")
+                raise ArgumentError(f"classes must name classes from 0 on, each once, got {self.classes}")
             if not self.levels:
                 raise ArgumentError("levels must be probabilities, at least one, got none")
 

@@ -64,7 +64,16 @@ def test_describe_every_choice_of_every_group(cli: Callable[..., Ended]) -> None
 
 def test_describe_an_experiment_names_paper_defaults_and_sources(cli: Callable[..., Ended]) -> None:
     out = cli("describe", "isotropy").out
-    for word in ("aghdam2017, figure 1", "radii = [0.1, 1, 2", "trials = 100", "cost:", "presets:", "run.dry=true"):
+    for word in (
+        "aghdam2017, figure 1",
+        "radii = [0.1, 1.0, 2.0",
+        "(each above 0)",
+        "trials = 100  (from 2 to 1000000)",
+        "norm = ['l2', 'linf']  (each one of l2, linf)",
+        "cost:",
+        "presets:",
+        "run.dry=true",
+    ):
         assert word in out
     assert "of the sample choice" in cli("describe", "run").out
 
@@ -77,6 +86,8 @@ def test_the_composed_configuration_is_shown(cli: Callable[..., Ended], tmp_path
     assert content["run"]["seed"] == 3
     part = cli("--cfg=job", "--package", "run")
     assert yaml.safe_load(part.out)["seed"] == 0
+    assert content["experiment"]["floor_factor"] == 10.0
+    assert yaml.safe_load(cli("--cfg", "job", "-p", "probe.trials", "probe.trials=7").out) == 7
     assert list(tmp_path.iterdir()) == []
 
 

@@ -97,11 +97,12 @@ def test_a_function_of_a_plug_in_may_have_ranges() -> None:
         return width
 
     assert construct(build, {"width": 2, "rates": 1}, "model") == 2
-    for node, said in [
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"width": 0}, "model: width must be at least 1, got 0"),
         ({"rates": [1, 0]}, "model: rates must be above 0"),
         ({"width": "x"}, "model.width: expected a whole number"),
-    ]:
+    ]
+    for node, said in cases:
         with pytest.raises(ConfigError) as caught:
             construct(build, node, "model")
         assert str(caught.value).startswith(said)

@@ -120,7 +120,7 @@ def test_the_figure_has_a_start_and_a_tile_for_each_level_of_each_class(tmp_path
         ({"name": "deepfool"}, {}, "type attack=fooling"),
         ({"name": "fooling"}, {"classes": [0, 10]}, "classes 0 to 9"),
         ({"name": "fooling"}, {"classes": [1, 1]}, "each once"),
-        ({"name": "fooling"}, {"levels": [1.0]}, "levels must be probabilities"),
+        ({"name": "fooling"}, {"levels": [1.0]}, "levels must be above 0 and below 1"),
     ],
 )
 def test_bad_settings_name_the_remedy(node: dict[str, Any], experiment: dict[str, Any], words: str) -> None:
