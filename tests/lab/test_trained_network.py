@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from advlab.config import components
 from advlab.data.source import LoadOptions
-from advlab.errors import ModelError
+from advlab.errors import ArgumentError, ModelError
+from advlab.lab.trained_network import build_network
+from advlab.models.plugin_model import PluginModel
 from advlab.store.artifacts import ArtifactStore
 from advlab.training.recipe import Recipe
 from tests.helpers.classifiers import loaded
@@ -58,3 +61,17 @@ def test_no_weights_and_no_recipe() -> None:
         ModelError, match=r"has no weights and no recipe to train it: .*model\.checkpoint=.*recipe=NAME"
     ):
         loaded(components.REGISTRIES["model"].load("lenet")())
+
+
+def test_only_a_refusal_of_a_network_is_told_without_its_traceback() -> None:
+    def refuse() -> nn.Module:
+        raise ArgumentError("width must be even")
+
+    def fail() -> nn.Module:
+        raise ValueError("a defect")
+
+    with pytest.raises(ModelError, match="net cannot be built: width must be even"):
+        build_network("net", PluginModel(build=refuse))
+    with pytest.raises(ValueError, match="a defect") as caught:
+        build_network("net", PluginModel(build=fail))
+    assert not isinstance(caught.value, ModelError)
