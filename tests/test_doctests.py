@@ -48,7 +48,7 @@ def public(module: ModuleType) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", modules("geometry", "metrics", "attacks", "statistics"))
+@pytest.mark.parametrize("name", modules("geometry", "metrics", "attacks", "defenses", "statistics"))
 def test_examples_give_what_they_say(name: str) -> None:
     module = importlib.import_module(name)
     runner = doctest.DocTestRunner()

@@ -11,10 +11,11 @@ from tests.helpers.import_graph import MODULE_FILES, ROOT
 
 #: what a user imports, from where: package -> names
 PUBLIC = {
-    "advlab": {"Run", "__version__", "attack", "dataset", "experiment", "load", "model"},
+    "advlab": {"Run", "__version__", "attack", "dataset", "defense", "experiment", "load", "model"},
     "advlab.attacks": {
         "Attack", "DeepFool", "FGS", "FGV", "Fooling", "HotCold", "LBFGS", "Library", "Noise", "PGD", "Saliency", "UAP",
     },
+    "advlab.defenses": {"Blur", "Chain", "Defense", "Noise", "Project", "Resample", "Round", "Shift"},
     "advlab.lab": {
         "Cell", "ChoicesOf", "Cost", "DataContext", "DeviceContext", "Experiment", "Figure", "Frame", "NetworkContext",
         "RunContext", "Stage",

@@ -32,6 +32,8 @@ DESCRIBES = {
     "advlab.models.base", "advlab.models.builtin", "advlab.models.plugin_model", "advlab.models.torchvision_networks",
     "advlab.probes", "advlab.probes.sphere", "advlab.training", "advlab.training.recipe", "advlab.training.recipe_text",
 }  # fmt: skip
+#: the files of advlab.defenses that declare one, and what all have
+DEFENSES = {"", "base", "blur", "chain", "noise", "plugin", "project", "resample", "round", "shift"}
 #: libraries that are torch or load it
 WITH_TORCH = {"torch", "torchvision"}
 
@@ -46,7 +48,11 @@ def must_be_free() -> set[str]:
         elif part in NEEDS_TORCH:
             free = within.split(".")[0] not in NEEDS_TORCH[part]
         else:
-            free = part in TORCH_FREE_PARTS or (part == "attacks" and name.endswith(".params"))
+            free = (
+                part in TORCH_FREE_PARTS
+                or (part == "defenses" and within in DEFENSES)
+                or (part == "attacks" and name.endswith(".params"))
+            )
         names |= {name} if free else set()
     return names
 

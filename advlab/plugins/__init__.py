@@ -1,1 +1,1 @@
-"""How a user's own code registers models, datasets, attacks and experiments."""
+"""How a user's own code registers models, datasets, attacks, defenses and experiments."""

@@ -1,10 +1,10 @@
-"""A user's own models, datasets, attacks and experiments, without forking.
+"""A user's own models, datasets, attacks, defenses and experiments, without forking.
 
-A plug-in is a Python file that registers components with the decorators `advlab.model`, `advlab.dataset`, `advlab.attack`
-and `advlab.experiment`. It is named by `--plugin FILE` (may be repeated) or the environment variable ADVLAB_PLUGINS
-(separated as PATH is), or it is an installed package with an entry point in the group `advlab.plugins`. Each component
-becomes a choice of its group (`model=my_mobilenet`) at once; a YAML file of the same name in a folder given by Hydra's
-`--config-dir` replaces that choice. Code is never named from YAML.
+A plug-in is a Python file that registers components with the decorators `advlab.model`, `advlab.dataset`, `advlab.attack`,
+`advlab.defense` and `advlab.experiment`. It is named by `--plugin FILE` (may be repeated) or the environment variable
+ADVLAB_PLUGINS (separated as PATH is), or it is an installed package with an entry point in the group `advlab.plugins`. Each
+component becomes a choice of its group (`model=my_mobilenet`) at once; a YAML file of the same name in a folder given by
+Hydra's `--config-dir` replaces that choice. Code is never named from YAML.
 """
 
 from __future__ import annotations

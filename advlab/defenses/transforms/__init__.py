@@ -1,0 +1,1 @@
+"""What defenses do to tensors."""

@@ -1,0 +1,65 @@
+"""A stage of a defended network: from images to logits, given the stages and the network behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from advlab.defenses.draws import Draw
+
+LogitsFunction = Callable[[Tensor], Tensor]
+
+
+class Stage(nn.Module):
+    """What one defense does to a batch.
+
+    Attributes:
+        differentiable, random, rejects: as `Defense` says.
+    """
+
+    differentiable: bool = True
+    random: bool = False
+    rejects: bool = False
+
+    def logits(self, x: Tensor, draw: Draw | None, network: LogitsFunction) -> Tensor:
+        """(n, K) logits of (n, C, H, W) images.
+
+        Args:
+            x: images.
+            draw: of each image, where the stage is random.
+            network: the stages and the network behind this stage.
+        """
+        raise NotImplementedError
+
+
+class ImageTransform(Stage):
+    """A stage that changes the images: (n, C, H, W) to (n, C, H, W)."""
+
+    def transform(self, x: Tensor, draw: Draw | None) -> Tensor:
+        """The images changed; not differentiated where the stage is not differentiable."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, draw: Draw | None = None) -> Tensor:
+        """The images changed; backwards the gradient of `transform`, or that of the identity (see `straight_through`)."""
+        if self.differentiable:
+            return self.transform(x, draw)
+        with torch.no_grad():
+            changed = self.transform(x.detach(), draw)
+        return straight_through(x, changed) if torch.is_grad_enabled() else changed
+
+    def logits(self, x: Tensor, draw: Draw | None, network: LogitsFunction) -> Tensor:
+        """See `Stage.logits`."""
+        return network(self(x, draw))
+
+
+def straight_through(x: Tensor, changed: Tensor) -> Tensor:
+    """`changed`, to the bit, with the gradient of the identity with respect to `x` (BPDA, Athalye et al. 2018, section 4.1).
+
+    >>> x = torch.tensor([0.2, 0.7], requires_grad=True)
+    >>> rounded = straight_through(x, x.detach().round())
+    >>> rounded.tolist(), torch.autograd.grad(rounded.sum(), x)[0].tolist()
+    ([0.0, 1.0], [1.0, 1.0])
+    """
+    return changed.detach() + (x - x.detach())
