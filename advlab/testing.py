@@ -40,6 +40,8 @@ from advlab.models.forward import Execution, Forward
 from advlab.store.artifacts import Arrays, ArtifactStore
 from advlab.store.tables import Frame, frame_of
 
+__all__ = ["context", "measured", "settings_of"]
+
 
 def settings_of(experiment: str | type[Experiment[Any]], options: Mapping[str, Any] | None = None) -> Settings:
     """The settings of an experiment as the command line would give them, on placeholders for dataset and model.

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 #: modules of advlab.attacks that anyone who writes an attack meets, each with an example to read
 SHARED_BY_ATTACKS = (
-    "ascent.normalised_steps", "boundary.box_step", "interface", "logits", "norms", "random_numbers", "status",
+    "ascent.normalised_steps", "boundary.box_step", "interface", "logits", "norms", "random_numbers", "rejection", "status",
 )  # fmt: skip
 
 

@@ -102,7 +102,7 @@ def check_label_tensors(attack: AttackTraits, inputs: Tensor, labels: Tensor, ta
         raise ArgumentError(f"targets[{index}] is the label {int(labels[index])} itself: give another class")
 
 
-def check_logits(logits: Tensor, x: Tensor, labels: Tensor, targets: Tensor | None) -> None:
+def check_logits(logits: Tensor, x: Tensor, labels: Tensor, targets: Tensor | None, *, rejects: bool = False) -> None:
     """Refuse a model that gives probabilities instead of logits (N, K), and classes that it does not have.
 
     Raises:
@@ -113,7 +113,11 @@ def check_logits(logits: Tensor, x: Tensor, labels: Tensor, targets: Tensor | No
     sums = logits.double().sum(1)
     if bool((logits >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-4):
         raise ArgumentError("the model gives probabilities: attacks need logits, take its final softmax away")
-    check_class_range(logits.shape[1], labels, targets)
+    if rejects and logits.shape[1] < 3:
+        raise ArgumentError(
+            f"a network that rejects must give logits (N, classes + 1) of two classes or more, it gives {tuple(logits.shape)}"
+        )
+    check_class_range(logits.shape[1] - rejects, labels, targets)
 
 
 def check_class_range(count: int, labels: Tensor, targets: Tensor | None) -> None:

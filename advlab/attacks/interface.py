@@ -6,45 +6,17 @@ to the algorithm) and the `AttackResult` (all N again). Only the counts of the p
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from advlab.attacks.checks import check_batch_size, check_class_range, check_inputs, check_logits
+from advlab.attacks.examination import ExaminedImages, examined
 from advlab.attacks.logits import margin
-from advlab.attacks.network import CountedNetwork, LogitsFunction
+from advlab.attacks.network import LogitsFunction
 from advlab.attacks.norms import norms_of_each
-from advlab.attacks.problem import Problem
+from advlab.attacks.rejection import own_classes, rejected, without_reject
 from advlab.attacks.results import AlgorithmResult, AttackResult
 from advlab.attacks.status import Status
 from advlab.attacks.traits import AttackTraits
-from advlab.models.classifier import frozen
-
-DEFAULT_BATCH_SIZE = 256  # images a forward
-
-
-@dataclass(frozen=True)
-class ExaminedImages:
-    """All images of a call, classified, and the problem of those that are attacked.
-
-    Attributes:
-        problem: of the eligible images alone.
-        x: (N, C, H, W) images.
-        labels: (N,); of a set-level attack the predictions.
-        targets: (N,), or None.
-        eligible: (N,) bool.
-        finite: (N,) bool: whether the model's logits are.
-    """
-
-    problem: Problem
-    x: Tensor
-    labels: Tensor
-    targets: Tensor | None
-    eligible: Tensor
-    finite: Tensor
 
 
 def run_attack(
@@ -103,81 +75,30 @@ def run_attack(
         return checked_result(attack, images, attack.run(images.problem))
 
 
-@contextlib.contextmanager
-def examined(
-    attack: AttackTraits,
-    model: LogitsFunction,
-    inputs: Tensor,
-    labels: Tensor,
-    targets: Tensor | None,
-    bounds: tuple[float, float],
-    batch_size: int,
-    data: dict[str, Tensor],
-) -> Iterator[ExaminedImages]:
-    """Check the arguments, classify the images and choose the eligible ones; meanwhile the model is in evaluation mode.
-
-    Raises:
-        ArgumentError: names the argument and the remedy.
-    """
-    check_batch_size(batch_size, DEFAULT_BATCH_SIZE)
-    x, labels, targets = check_inputs(attack, inputs, labels, targets, bounds, data)
-    with evaluation_mode(model), torch.inference_mode(False):
-        network = CountedNetwork(model, batch_size or DEFAULT_BATCH_SIZE)
-        logits, gradients = logits_and_first_gradients(attack, network, x, labels, targets)
-        check_logits(logits, x, labels, targets)
-        finite = torch.isfinite(logits).all(1)  # nothing can be said of the others
-        if attack.set_level and len(x):  # it is to change what the network says, right or wrong
-            labels = torch.where(finite, logits.argmax(1), labels)
-        eligible = finite & (margin(logits, labels, None) < 0) if attack.needs_correct else finite.clone()
-        if targets is not None and attack.needs_correct:  # a fooling image may start in its target's class
-            eligible &= ~attack.achieved(logits, labels, targets)
-        problem = Problem(
-            network, x[eligible], labels[eligible], None if targets is None else targets[eligible], logits[eligible], bounds,
-            first_gradients=None if gradients is None else gradients[eligible], data=data,
-        )  # fmt: skip
-        yield ExaminedImages(problem, x, labels, targets, eligible, finite)
-
-
-def logits_and_first_gradients(
-    attack: AttackTraits, network: CountedNetwork, x: Tensor, labels: Tensor, targets: Tensor | None
-) -> tuple[Tensor, Tensor | None]:
-    """Logits (N, K) of all images and, from the same forwards, the gradients (N, C, H, W) of an attack that needs them."""
-    logits, gradients = [], []
-    for start in range(0, len(x), network.batch_size):
-        rows = slice(start, start + network.batch_size)
-        if not attack.needs_first_gradient:
-            with torch.no_grad():
-                logits.append(network.logits(x[rows]))
-            continue
-        linearisation = network.linearise(x[rows])
-        targets_of_batch = None if targets is None else targets[rows]
-        check_class_range(linearisation.logits.shape[1], labels[rows], targets_of_batch)
-        cotangent = attack.first_cotangent(linearisation.logits, labels[rows], targets_of_batch)
-        logits.append(linearisation.logits)
-        gradients.append(linearisation.vjp(cotangent, last=True))
-    return torch.cat(logits) if logits else x.flatten(1), torch.cat(gradients) if gradients else None
-
-
 def checked_result(attack: AttackTraits, images: ExaminedImages, result: AlgorithmResult) -> AttackResult:
     """The result of all images: what the algorithm returned is classified, and its claims are corrected by that."""
     network, x, labels, targets = images.problem.network, images.x, images.labels, images.targets
     n, index = len(x), images.eligible.nonzero()[:, 0]
     adv = x.clone()
     adv[index] = result.adv.detach().to(adv.dtype)
-    logits = network.forward(adv) if n else images.problem.logits
-    achieved = attack.achieved(logits, labels, targets) if n else images.eligible
+    raw = network.raw_forward(adv, judging=True) if n else images.problem.logits
+    turned_away = rejected(raw) if n and network.rejects else torch.zeros_like(images.eligible)
+    logits = without_reject(raw, own_classes(labels, targets, raw.shape[1] - 1)) if n and network.rejects else raw
+    achieved = attack.achieved(logits, labels, targets) & ~turned_away if n else images.eligible
     steps = torch.zeros(n, dtype=torch.int64, device=x.device)
     steps[index] = result.steps.to(steps)
     epsilon = torch.full((n,), torch.nan, device=x.device)
     if result.epsilon is not None:
         epsilon[index] = result.epsilon.to(epsilon)
     status = checked_status(result.status, achieved, index, images.finite)
+    status[images.eligible & turned_away] = int(Status.REJECTED)
     return AttackResult(
         adv=adv,
         success=status == Status.SUCCESS,
         eligible=images.eligible.clone(),
         status=status,
-        prediction=logits.argmax(1) if n else labels.clone(),
+        rejected=turned_away,
+        prediction=torch.where(turned_away, raw.shape[1] - 1, raw.argmax(1)) if n else labels.clone(),
         margin=margin(logits, labels, attack.goal(targets)) if n else adv.new_empty(0),
         distance=norms_of_each(adv - x, attack.norm_name) / images.problem.extent if n else adv.new_empty(0),
         steps=steps,
@@ -185,7 +106,7 @@ def checked_result(attack: AttackTraits, images: ExaminedImages, result: Algorit
         forwards=network.forwards,
         backwards=network.backwards,
         universal=result.universal,
-        facts=result.facts or {},
+        facts={**(result.facts or {}), **network.facts()},
     )
 
 
@@ -210,10 +131,3 @@ def checked_status(claimed: Tensor, achieved: Tensor, index: Tensor, finite: Ten
     status[index] = torch.where((corrected != Status.SUCCESS) & achieved[index], int(Status.SUCCESS), corrected)
     status[~finite] = int(Status.NONFINITE)
     return status
-
-
-@contextlib.contextmanager
-def evaluation_mode(model: LogitsFunction) -> Iterator[None]:
-    """A module is in evaluation mode and its parameters take no gradients, and is restored after; other callables stay."""
-    with frozen(model) if isinstance(model, nn.Module) else contextlib.nullcontext():
-        yield

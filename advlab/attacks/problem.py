@@ -10,6 +10,7 @@ from torch import Tensor
 
 from advlab.attacks.logits import margin, rounding_margin
 from advlab.attacks.network import CountedNetwork, Linearisation
+from advlab.attacks.rejection import own_classes
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Problem:
     An algorithm changes nothing in it but the counts of `network`.
 
     Attributes:
-        network: images (n, C, H, W) in the units of `bounds` to logits (n, K), counted.
+        network: images (n, C, H, W) in the units of `bounds` to logits (n, K), counted. Of a random network they are means
+            over draws; of one that rejects, the label's is the larger of its own and the reject output's (`rejection`).
         x: (N, C, H, W) float, inside `bounds`.
         labels: (N,) int64 classes to leave: the predictions at `x` for attacks that need correct images (`needs_correct`),
             and for set-level ones.
@@ -47,7 +49,7 @@ class Problem:
 
     @property
     def classes(self) -> int:
-        """Number of classes, K."""
+        """Number of classes, K; a reject output is none."""
         return self.logits.shape[1]
 
     @property
@@ -58,25 +60,40 @@ class Problem:
     def __len__(self) -> int:
         return len(self.x)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, K) logits without a graph, in batches; `x` (n, C, H, W) may be longer than a batch, or empty."""
-        return self.network.forward(x) if len(x) else x.new_empty(0, self.classes)
+    def own_classes(self, index: Tensor | slice | None) -> Tensor | None:
+        """(n,) classes that stand for a rejection: the labels, or another class than the target; None where nothing rejects."""
+        if index is None or not self.network.rejects:
+            return None
+        targets = None if self.targets is None else self.targets[index]
+        return own_classes(self.labels[index], targets, self.classes)
 
-    def linearise(self, x: Tensor) -> Linearisation:
-        """Logits and vector-Jacobian products at one batch of images, of at most `batch_size`."""
-        return self.network.linearise(x)
+    def forward(self, x: Tensor, index: Tensor | slice | None = None) -> Tensor:
+        """(n, K) logits without a graph, in batches.
 
-    def gradient(self, x: Tensor, cotangent: Callable[[Tensor, slice], Tensor]) -> tuple[Tensor, Tensor]:
+        Args:
+            x: (n, C, H, W), may be longer than a batch, or empty.
+            index: which images of the problem they were made from; None: these images themselves, which are not rejected.
+        """
+        return self.network.forward(x, self.own_classes(index)) if len(x) else x.new_empty(0, self.classes)
+
+    def linearise(self, x: Tensor, index: Tensor | slice | None = None) -> Linearisation:
+        """Logits and vector-Jacobian products at one batch of images, of at most `batch_size`; `index` as in `forward`."""
+        return self.network.linearise(x, self.own_classes(index))
+
+    def gradient(
+        self, x: Tensor, cotangent: Callable[[Tensor, slice], Tensor], index: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Logits (n, K) and gradients (n, C, H, W) of cotangent . logits, one product an image, in batches.
 
         Args:
             x: (n, C, H, W).
             cotangent: gives (b, K) from the detached logits (b, K) of a batch and the batch's slice of `x`.
+            index: (n,) as in `forward`.
         """
         logits, gradients = [], []
         for start in range(0, len(x), self.batch_size):
             rows = slice(start, min(start + self.batch_size, len(x)))
-            linearisation = self.linearise(x[rows])
+            linearisation = self.linearise(x[rows], None if index is None else index[rows])
             logits.append(linearisation.logits)
             gradients.append(linearisation.vjp(cotangent(linearisation.logits, rows), last=True))
         if not logits:

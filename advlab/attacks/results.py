@@ -36,25 +36,30 @@ class AttackResult:
 
     Attributes:
         adv: (N, C, H, W) images in the inputs' precision; ineligible ones as they were.
-        success: (N,) bool: eligible, and `adv` is classified as the attack wants. Checked on `adv` itself.
-        eligible: (N,) bool: classified as its label before the attack (targeted: and the target is another class).
+        success: (N,) bool: eligible, and `adv` is classified as the attack wants. Checked on `adv` itself; of a random
+            network in the mean over draws that the attack has not seen.
+        eligible: (N,) bool: classified as its label before the attack (targeted: and the target is another class), and not
+            rejected. Of a random network, in the mean over the attack's draws and over those that judge.
         status: (N,) int64 of `Status`.
-        prediction: (N,) int64 class of `adv`.
+        rejected: (N,) bool: `adv` is rejected by a network with a reject output: neither correct nor fooled.
+        prediction: (N,) int64 class of `adv`; where it is rejected, the number of classes.
         margin: (N,) by how much in logits (see `logits.margin`); above 0 where the attack succeeded, except that fooling
             images may reach a level of at most one half without it.
         distance: (N,) norm of adv - inputs in the attack's own norm, in units of the bounds' length.
         steps: (N,) int64 iterations.
         epsilon: (N,) weight of the direction, NaN where there is none.
         forwards, backwards: images that went through the network and back, in the whole call with the checks before and
-            after.
+            after; each draw of a random network counts.
         universal: (C, H, W) of a set-level attack.
-        facts: further numbers of the whole call.
+        facts: further numbers of the whole call; `defense` says of a defended network whether it is differentiable, random
+            and rejects, over how many draws the attack averaged, and how it differentiated (`defended.gradient_kind`).
     """
 
     adv: Tensor
     success: Tensor
     eligible: Tensor
     status: Tensor
+    rejected: Tensor
     prediction: Tensor
     margin: Tensor
     distance: Tensor

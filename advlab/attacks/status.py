@@ -19,3 +19,4 @@ class Status(IntEnum):
     MAX_ITER = 4  # the iterations were used up
     LOST = 5  # the attack found an adversarial image, but what it returned is not (clipping, rounding, another batch)
     NONFINITE = 6  # a logit or a gradient was NaN or infinite
+    REJECTED = 7  # the returned image is rejected by a network with a reject output: neither correct nor fooled

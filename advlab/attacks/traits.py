@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge
 
 if TYPE_CHECKING:  # these load torch, and every attack is declared without it
     from torch import Tensor
@@ -29,6 +31,10 @@ class AttackTraits:
         needs_first_gradient: needs one gradient at each image itself, that of `first_cotangent` . logits. It is computed
             by the same forward that checks the images (`Problem.first_gradients`).
         version: raised when the algorithm gives other images: a run that began with another version is not resumed.
+
+    Attributes:
+        draws: of a random defense, over which logits and gradients are averaged (EOT, Athalye et al. 2018, section 4.2);
+            each returned image is judged on as many further draws. Other networks ignore it.
     """
 
     targeted: ClassVar[Literal["never", "optional", "always"]] = "never"
@@ -38,6 +44,7 @@ class AttackTraits:
     extra_inputs: ClassVar[tuple[str, ...]] = ()
     needs_first_gradient: ClassVar[bool] = False
     version: ClassVar[int] = 1
+    draws: Annotated[int, Ge(1)] = 10
 
     @classmethod
     def algorithm(cls) -> Any:

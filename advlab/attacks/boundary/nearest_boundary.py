@@ -52,6 +52,7 @@ class RivalGradients:
         linearisation: of the network at `x`.
         x: (n, C, H, W) points.
         reference: (n,) class whose boundary is sought.
+        images: (n,) which images of the problem the points belong to.
         project: into the subspace of a confined attack.
         dual_norm: the norm of gradients.
     """
@@ -63,18 +64,22 @@ class RivalGradients:
         x: Tensor,
         reference: Tensor,
         *,
+        images: Tensor,
         project: Projection,
         dual_norm: str,
     ) -> None:
         self._problem, self._linearisation, self._x, self._reference = problem, linearisation, x, reference
-        self._project, self._dual_norm = project, dual_norm
+        self._images, self._project, self._dual_norm = images, project, dual_norm
         self._linearised_rows = torch.arange(len(x), device=x.device)
         self._place_of_row = self._linearised_rows.clone()  # where the linearisation holds a row
 
     def __call__(self, rows: Tensor, rival: Tensor) -> tuple[Tensor, Tensor]:
         """Norms (m,) and gradients (m, C, H, W) of z_rival - z_reference at the rows (m,)."""
         if 2 * len(rows) <= len(self._linearised_rows):  # a forward of these alone costs less than a backward of all
-            self._linearisation, self._linearised_rows = self._problem.linearise(self._x[rows]), rows
+            self._linearisation, self._linearised_rows = (
+                self._problem.linearise(self._x[rows], self._images[rows]),
+                rows,
+            )
             self._place_of_row[rows] = torch.arange(len(rows), device=rows.device)
         place = self._place_of_row[rows]
         cotangent = torch.zeros_like(self._linearisation.logits)
@@ -150,7 +155,14 @@ def least_distances(gaps: Tensor, norms: Tensor) -> Tensor:
 
 
 def nearest_boundary_in_one_batch(
-    problem: Problem, x: Tensor, reference: Tensor, allowed: Tensor, *, project: Projection, dual_norm: str
+    problem: Problem,
+    x: Tensor,
+    reference: Tensor,
+    allowed: Tensor,
+    *,
+    images: Tensor,
+    project: Projection,
+    dual_norm: str,
 ) -> NearestBoundary:
     """As `nearest_boundary` with `exact`, by one forward and one backward of a row for each image and rival: for few rivals.
 
@@ -159,12 +171,13 @@ def nearest_boundary_in_one_batch(
         x: (n, C, H, W) points.
         reference: (n,) class whose boundary is sought.
         allowed: (n, K) bool: rivals of each image.
+        images: (n,) which images of the problem the points belong to.
         project: gradients into the subspace of a confined attack.
         dual_norm: the norm of gradients.
     """
     image, rivals = allowed.nonzero(as_tuple=True)  # of each row of the batch
     row, own = torch.arange(len(image), device=x.device), reference[image]
-    linearisation = problem.linearise(x[image])
+    linearisation = problem.linearise(x[image], images[image])
     logits = linearisation.logits
     cotangent = torch.zeros_like(logits)
     cotangent[row, rivals], cotangent[row, own] = 1.0, -1.0

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from advlab.attacks.problem import Problem
 from advlab.attacks.random_numbers import image_keys
+from advlab.attacks.rejection import accepted_alone
 from advlab.errors import ArgumentError
 
 
@@ -35,7 +36,7 @@ class CountedModule(nn.Module):
         self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, K) logits of (n, C, H, W) images."""
+        """(n, K) logits of (n, C, H, W) images; of a network that rejects, see `rejection.accepted_alone`."""
         problem = self._problem
         x = x.to(problem.x)  # ART works in float32 whatever the images are
         if (self._low, self._extent) != (0.0, 1.0):
@@ -43,10 +44,11 @@ class CountedModule(nn.Module):
         if x.requires_grad:
             x = x.view_as(x)  # the hook is put on this view, so that the caller's tensor gets none
             x.register_hook(self._count)
-        return problem.network.logits(x)
+        logits = problem.network.raw_logits(x)
+        return accepted_alone(logits) if problem.network.rejects else logits
 
     def _count(self, gradient: Tensor) -> None:
-        self._problem.network.backwards += len(gradient)
+        self._problem.network.backwards += len(gradient) * self._problem.network.draws
 
 
 @contextlib.contextmanager

@@ -59,7 +59,8 @@ class Rays:
         """Margins and flips, as `judge` gives them, at the weights `w` (n,); only a batch of images exists at a time."""
         size = self.problem.batch_size
         pairs = zip(rows.split(size), w.split(size), strict=True)
-        return self.judge(rows, torch.cat([self.problem.forward(self.at(part, weights)) for part, weights in pairs]))
+        logits = [self.problem.forward(self.at(part, weights), self.image[part]) for part, weights in pairs]
+        return self.judge(rows, torch.cat(logits))
 
     def judge(self, rows: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
         """What logits (n, K) on the rays `rows` (n,) say.

@@ -88,7 +88,8 @@ class WeightSearch:
         logits = rays.problem.logits[rays.image].clone()
         if rays.discrete:  # images that are not in whole grey levels change even at w = 0
             changed = (rays.at(rows, self.failure) != rays.problem.x[rays.image]).flatten(1).any(1).nonzero()[:, 0]
-            logits[changed] = rays.problem.forward(rays.at(changed, self.failure[changed]))
+            at_zero = rays.at(changed, self.failure[changed])
+            logits[changed] = rays.problem.forward(at_zero, rays.image[changed])
         self.failure_margin, flips = rays.judge(rows, logits)
         self.flip = torch.where(flips, self.failure, torch.inf)
         self.flip_margin = self.failure_margin.clone()

@@ -107,7 +107,7 @@ class PenaltySearch:
         targets = None if problem.targets is None else self.classes
         at_image = minimiser.fresh & (self.runs == 0)  # the first evaluation of a search is the image itself
         r = minimiser.points()
-        linearisation = problem.linearise(self._images(self.x, r))
+        linearisation = problem.linearise(self._images(self.x, r), self.index)
         loss, cotangent, ratio = objective(linearisation.logits, self.classes, targets is not None, self.toward_others)
         slope = linearisation.vjp(cotangent, last=True).flatten(1).mul_(problem.extent)
         square = (r * r).sum(1)
@@ -196,7 +196,7 @@ def shrink(problem: Problem, adv: Tensor, index: Tensor, bisections: int) -> Ten
     for _ in range(bisections if len(adv) else 0):
         middle = (low + high) / 2
         between = torch.lerp(x, adv, middle)
-        success = problem.flipped(problem.forward(between), index).view(middle.shape)
+        success = problem.flipped(problem.forward(between, index), index).view(middle.shape)
         nearest = torch.where(success, between, nearest)
         low, high = torch.where(success, low, middle), torch.where(success, middle, high)
     return nearest

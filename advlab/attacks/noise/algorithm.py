@@ -35,7 +35,7 @@ def run(problem: Problem, params: Noise) -> AlgorithmResult:
             steps[index] += 1
             if last_trial:
                 continue
-            logits = problem.forward(adv[index])
+            logits = problem.forward(adv[index], index)
             flips, finite = problem.flipped(logits, index), torch.isfinite(logits).all(1)
             status[index[flips]] = int(Status.SUCCESS)
             status[index[~finite]] = int(Status.NONFINITE)

@@ -192,4 +192,4 @@ def test_a_missing_library_names_the_extra(library: Any, monkeypatch: pytest.Mon
 
 def test_it_is_archived_with_its_options() -> None:
     node = {"library": "art", "attack": "DeepFool", "options": {"max_iter": 5}, "norm": "linf"}
-    assert archived_parameters(construct(Library, node, "attack")) == {**node, "epsilon": 0.0, "seed": 0}
+    assert archived_parameters(construct(Library, node, "attack")) == {**node, "draws": 10, "epsilon": 0.0, "seed": 0}

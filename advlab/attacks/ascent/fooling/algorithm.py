@@ -11,7 +11,8 @@ from torch import Tensor
 
 from advlab.attacks.ascent.fooling.level_records import LevelRecords
 from advlab.attacks.ascent.fooling.params import Fooling
-from advlab.attacks.interface import checked_result, examined
+from advlab.attacks.examination import examined
+from advlab.attacks.interface import checked_result
 from advlab.attacks.logits import cross_entropy_cotangent
 from advlab.attacks.network import LogitsFunction
 from advlab.attacks.problem import Problem
@@ -85,11 +86,11 @@ def ascend_to_levels(problem: Problem, attack: Fooling, levels: Sequence[float])
         if not len(image):
             break
         if step < attack.max_iter:
-            logits, slope = problem.gradient(x, log_probability_cotangent(targets))
+            logits, slope = problem.gradient(x, log_probability_cotangent(targets), image)
             log_p = log_probability(logits, targets)
             next_x, ended = step_from(x, slope, log_p, attack, problem.bounds)
         else:
-            logits = problem.forward(x)
+            logits = problem.forward(x, image)
             log_p = log_probability(logits, targets)
             next_x, ended = x, torch.full_like(image, int(Status.MAX_ITER))
         ended = torch.where(torch.isfinite(logits).all(1), ended, int(Status.NONFINITE))

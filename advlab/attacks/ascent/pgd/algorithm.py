@@ -48,7 +48,7 @@ def run(problem: Problem, params: PGD) -> AlgorithmResult:
 def success_margin(problem: Problem, adv: Tensor, index: Tensor) -> Tensor:
     """(n,) margins (`logits.margin`) of `adv` (n, C, H, W), made from the images `index` (n,), by a forward."""
     targets = None if problem.targets is None else problem.targets[index]
-    return margin(problem.forward(adv), problem.labels[index], targets).clone()
+    return margin(problem.forward(adv, index), problem.labels[index], targets).clone()
 
 
 def ascend_in_ball(problem: Problem, params: PGD, index: Tensor, restart: int) -> tuple[Tensor, Tensor]:
@@ -67,7 +67,7 @@ def ascend_in_ball(problem: Problem, params: PGD, index: Tensor, restart: int) -
     norms = x.new_ones(len(x))
     finite = norms > 0
     for _ in range(params.steps):
-        linearisation = problem.linearise(adv)
+        linearisation = problem.linearise(adv, index)
         cotangent = loss_cotangent(linearisation.logits, classes, params.loss).mul_(sign)
         gradient = linearisation.vjp(cotangent, last=True)
         norms = norms_of_each(gradient, params.norm)

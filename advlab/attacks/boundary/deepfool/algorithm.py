@@ -81,7 +81,7 @@ class BatchedDeepFool:
     def _advance_by_one_forward(self) -> None:
         """Classify and linearise the lengthened images by the same forward; step, unless too many are finished."""
         point = self._lengthened()
-        linearisation = self.problem.linearise(point)
+        linearisation = self.problem.linearise(point, self.image)
         finished = self._write_finished(point, linearisation.logits)
         if float(finished.float().mean()) > REPACKED_SHARE:
             self._keep(~finished)
@@ -92,7 +92,8 @@ class BatchedDeepFool:
         """Classify the lengthened images; step where they are not finished, from these or, in the flavour matlab, from x + r."""
         point = self._lengthened()
         # before any step the logits are those of the images themselves
-        logits = self.problem.forward(point) if bool(self.steps_taken.any()) else self.problem.logits[self.image]
+        moved = bool(self.steps_taken.any())
+        logits = self.problem.forward(point, self.image) if moved else self.problem.logits[self.image]
         finished = self._write_finished(point, logits)
         self._keep(~finished)
         if not len(self.image):

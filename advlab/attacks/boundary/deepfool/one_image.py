@@ -50,7 +50,7 @@ class OneImageDeepFool:
         label, perturbation, point = self._labels[image], torch.zeros_like(x), x
         rivals: Classes = np.zeros(0, dtype=np.int64)
         for step in range(self._max_iter + 1):
-            linearisation = linearisation or self._problem.linearise(point)
+            linearisation = linearisation or self._problem.linearise(point, slice(image, image + 1))
             logits = linearisation.logits[0].double().cpu().numpy()
             if not np.isfinite(logits).all():
                 break

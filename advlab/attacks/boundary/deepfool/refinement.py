@@ -51,7 +51,7 @@ def shortened(problem: Problem, params: DeepFool, index: Tensor, start: Tensor) 
     box = (-far, far) if params.clip == "none" else problem.bounds
     labels, targets = problem.labels[index], None if problem.targets is None else problem.targets[index]
     for step in range(params.refinements + 1):
-        linearisation = problem.linearise(z)
+        linearisation = problem.linearise(z, index)
         logits = linearisation.logits
         height = margin(logits, labels, targets)
         adversarial = height > rounding_margin(logits)

@@ -69,7 +69,7 @@ class AllRivalsInOneBatch:
     ) -> NearestBoundary:
         """See `RivalSearch.nearest`."""
         return nearest_boundary_in_one_batch(
-            self._problem, x, reference, allowed, project=self._project, dual_norm=self._dual_norm
+            self._problem, x, reference, allowed, images=images, project=self._project, dual_norm=self._dual_norm
         )
 
     def facts(self) -> dict[str, Any] | None:
@@ -95,20 +95,20 @@ class MostPromisingRivals:
         self, images: Tensor, x: Tensor, reference: Tensor, allowed: Tensor, linearisation: Linearisation | None
     ) -> NearestBoundary:
         """See `RivalSearch.nearest`."""
-        gaps, gradients = self._gaps_and_gradients(x, reference, linearisation)
+        gaps, gradients = self._gaps_and_gradients(images, x, reference, linearisation)
         norms = self._norms[images]
         nearest = nearest_boundary(gaps, allowed, norms, gradients, exact=False, like=x)
         self._norms[images] = norms
         return nearest
 
     def _gaps_and_gradients(
-        self, x: Tensor, reference: Tensor, linearisation: Linearisation | None
+        self, images: Tensor, x: Tensor, reference: Tensor, linearisation: Linearisation | None
     ) -> tuple[Tensor, RivalGradients]:
         """(n, K) |z_k - z_reference| at `x`, and what gives the gradients there."""
-        linearisation = linearisation or self._problem.linearise(x)
+        linearisation = linearisation or self._problem.linearise(x, images)
         gaps = (linearisation.logits - linearisation.logits.gather(1, reference[:, None])).abs()
         gradients = RivalGradients(
-            self._problem, linearisation, x, reference, project=self._project, dual_norm=self._dual_norm
+            self._problem, linearisation, x, reference, images=images, project=self._project, dual_norm=self._dual_norm
         )
         return gaps, gradients
 
@@ -133,7 +133,7 @@ class AllRivalsInTurn(MostPromisingRivals):
         self, images: Tensor, x: Tensor, reference: Tensor, allowed: Tensor, linearisation: Linearisation | None
     ) -> NearestBoundary:
         """See `RivalSearch.nearest`."""
-        gaps, gradients = self._gaps_and_gradients(x, reference, linearisation)
+        gaps, gradients = self._gaps_and_gradients(images, x, reference, linearisation)
         seen = torch.zeros_like(gaps)
         nearest = nearest_boundary(gaps, allowed, seen, gradients, exact=True, like=x)
         norms = self._norms[images]

@@ -102,8 +102,8 @@ def exact_pass(
         index = order[start : start + min(lookahead, problem.batch_size)]
         points = problem.x[index] + v
         # one image alone will often need its gradients as well
-        linearisation = problem.linearise(points) if len(index) == 1 else None
-        logits = problem.forward(points) if linearisation is None else linearisation.logits
+        linearisation = problem.linearise(points, index) if len(index) == 1 else None
+        logits = problem.forward(points, index) if linearisation is None else linearisation.logits
         unfooled = (logits.argmax(1) == problem.labels[index]).tolist()
         if not any(unfooled):
             start, lookahead = start + len(index), 2 * lookahead
@@ -120,7 +120,7 @@ def minibatch_pass(problem: Problem, params: UAP, v: Tensor, order: Tensor) -> t
     """As `exact_pass`, but v changes by the mean step of those images of a mini-batch that it does not fool yet."""
     updates = 0
     for index in order.split(params.images):
-        logits = problem.forward(problem.x[index] + v)
+        logits = problem.forward(problem.x[index] + v, index)
         unfooled = logits.argmax(1) == problem.labels[index]
         if bool(unfooled.any()):
             perturbations, accepted = minimal_perturbations(problem, params, v, index[unfooled], logits[unfooled])
@@ -164,12 +164,14 @@ def fooling_rate(problem: Problem, x: Tensor, labels: Tensor, v: Tensor, *, clip
     Args:
         problem: the network, and the bounds.
         x: (n, C, H, W) images.
-        labels: (n,) their predictions without v.
+        labels: (n,) their predictions without v; what is rejected with v has not changed.
         v: (C, H, W).
         clip: classify x + v clipped to the bounds.
     """
-    changed = 0
-    for part, own in zip(x.split(problem.batch_size), labels.split(problem.batch_size), strict=True):
-        moved = part + v
-        changed += int((problem.forward(moved.clamp(*problem.bounds) if clip else moved).argmax(1) != own).sum())
+    changed, at_x = 0, dataclasses.replace(problem, x=x, labels=labels)
+    for start in range(0, len(x), problem.batch_size):
+        rows = slice(start, start + problem.batch_size)
+        moved = x[rows] + v
+        logits = at_x.forward(moved.clamp(*problem.bounds) if clip else moved, rows)
+        changed += int((logits.argmax(1) != labels[rows]).sum())
     return changed / max(1, len(x))
