@@ -66,6 +66,7 @@ def register_packaged_components() -> None:
         if group.name != "experiment":
             REGISTRIES[group.name].add("none", f"{__name__}:NoComponent")
     REGISTRIES["recipe"].add("recipe", "advlab.training.recipe:Recipe")  # of each, whatever its YAML file is called
+    REGISTRIES["defense"].add("chain", "advlab.defenses.chain:Chain")  # of defense=[blur,noise]
 
 
 with contextlib.suppress(ResultError):  # a package of YAML files that is missing is told where one of them is needed

@@ -46,10 +46,15 @@ def report_accuracy(ctx: NetworkContext) -> None:
     images, correct = len(predictions.correct), int(predictions.correct.sum())
     accuracy = correct / images
     expected = getattr(ctx.settings.recipe, "expected", {}).get(ctx.data.name, 0.0)
-    trained_here = expected > 0 and ctx.facts["model"]["origin"].startswith("trained")
+    trained_here = (
+        expected > 0 and ctx.facts["model"]["origin"].startswith("trained") and not ctx.classifier.is_defended
+    )
+    rejected = int(predictions.rejected.sum())
+    notes = [f"; {rejected} are rejected" if ctx.classifier.rejects else ""]
+    notes.append(f"; the recipe reaches {100 * expected:.2f} %" if trained_here else "")
     log.info(
         "clean accuracy of %s on %s: %.2f %% (%d of %d)%s", ctx.classifier.name, ctx.data.name, 100 * correct / images, correct,
-        images, f"; the recipe reaches {100 * expected:.2f} %" if trained_here else "",
+        images, "".join(notes),
     )  # fmt: skip
     # three standard errors of a share, and one percent for the seed of training
     if trained_here and accuracy < expected - 0.01 - 3 * (expected * (1 - expected) / images) ** 0.5:
@@ -59,4 +64,5 @@ def report_accuracy(ctx: NetworkContext) -> None:
         "correct": correct,
         "images": images,
         "expected": expected if trained_here else None,
+        **({"rejected": rejected} if ctx.classifier.rejects else {}),
     }

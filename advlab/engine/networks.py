@@ -11,26 +11,28 @@ from advlab.config.compatibility import check_compatibility
 from advlab.config.settings import Settings
 from advlab.data.images import ImageData
 from advlab.engine.datasets import load_dataset
+from advlab.lab.defended_classifier import defended_classifier
 from advlab.lab.network_loading import LoadedNetwork, load_classifier
 from advlab.models.forward import Execution, Forward
 from advlab.store.artifacts import ArtifactStore
 
 
 def load_network(settings: Settings, data: ImageData, artifacts: ArtifactStore, device: torch.device) -> LoadedNetwork:
-    """The network of `settings` for the images of `data`, trained first where it has no weights.
+    """The network of `settings` for the images of `data`, trained first where it has no weights, behind its defense.
 
     Raises:
         ConfigError: the network has other classes than the data.
         ModelError: its weights are missing or damaged, or training failed.
     """
     run = settings.run
+    train_data = partial(load_dataset, settings, artifacts, "train")
     loaded = load_classifier(
         settings.nodes["model"]["name"], settings.model, settings.recipe, shape=data.shape,
-        train_data=partial(load_dataset, settings, artifacts, "train"), artifacts=artifacts, device=device, seed=run.seed,
+        train_data=train_data, artifacts=artifacts, device=device, seed=run.seed,
         download=run.download and not run.dry,
     )  # fmt: skip
     check_compatibility(data.name, data.shape, len(data.classes), settings, loaded.classifier.classes)
-    return loaded
+    return LoadedNetwork(defended_classifier(loaded.classifier, settings.defense, artifacts, train_data), loaded.origin)
 
 
 class OtherNetworks:

@@ -67,6 +67,8 @@ def lipschitz_bound(classifier: Classifier, layer: str = "auto", *, known: Known
         >>> round(lipschitz_bound(classifier).bound, 4)
         6.0
     """
+    if classifier.is_defended:
+        return LipschitzBound(math.nan, f"{classifier.name} is behind a defense, which has no bound here", {})
     network = classifier.network
     name = classifier.head if layer == "auto" else layer
     module = dict(network.named_modules()).get(name) if name else None

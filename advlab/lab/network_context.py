@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from advlab.attacks import Attack
@@ -34,11 +34,13 @@ class NetworkContext(DataContext):
         forward: evaluates the network; counts the images, and halves the batch when memory runs out.
         predictions: gives the network's predictions on the first images of the order, more of them on request.
         load_network: makes forwards of another network on the same images, from that network's settings.
+        defended_networks: forwards that `defended` has made, by their digests.
     """
 
     forward: Forward
     predictions: Callable[[int], Predictions]
     load_network: Callable[[Settings], Forward]
+    defended_networks: dict[str, Forward] = field(default_factory=dict)
 
     @property
     def classifier(self) -> Classifier:
@@ -56,17 +58,31 @@ class NetworkContext(DataContext):
         Raises:
             ModelError: one cannot be loaded or trained.
         """
-        variants = {name: self.settings.variant(entry.nodes) for name, entry in self.settings.lists[parameter].items()}
-        return {name: self.load_network(settings) for name, settings in variants.items()}
+        undefended = {"defense": {"name": "none"}}  # the run's defense is in front of its own network alone
+        entries = self.settings.lists[parameter].items()
+        return {name: self.load_network(self.settings.variant(undefended | entry.nodes)) for name, entry in entries}
 
-    def defended(self, defense: Any) -> Forward:
-        """Forwards of the run's network behind a defense, such as one that `listed` gives; `none` is the network itself.
+    def defended(self, defense: Any, network: Forward | None = None) -> Forward:
+        """Forwards of a network behind a defense; `none` is the network itself.
 
-        The defense comes in front of the one that the run may have already.
+        Args:
+            defense: such as one that `listed` gives, or an `advlab.defenses.Defense`; in front of what the network has already.
+            network: another than the run's.
+
+        Raises:
+            ConfigError: the defense does not go with the network, or lacks something.
         """
-        from advlab.lab.defended_classifier import defended_forward  # loads torch
+        from advlab.lab.defended_classifier import defended_classifier  # these load torch
+        from advlab.models.forward import Forward
 
-        return defended_forward(self.forward, defense)
+        behind = network or self.forward
+        classifier = defended_classifier(behind.classifier, defense, self.artifacts, partial(self.load_split, "train"))
+        if classifier is behind.classifier:
+            return behind
+        key = classifier.digest()
+        if key not in self.defended_networks:
+            self.defended_networks[key] = Forward(classifier, behind.execution)
+        return self.defended_networks[key]
 
     def attack(
         self,
@@ -100,8 +116,7 @@ class NetworkContext(DataContext):
             forward=forward,
         )
         self.count(forwards=result.forwards, backwards=result.backwards)
-        if attack.set_level:
-            self.counts.facts |= result.facts
+        self.counts.facts |= {key: fact for key, fact in result.facts.items() if attack.set_level or key == "defense"}
         return result
 
     @property

@@ -43,6 +43,8 @@ class Classifier(nn.Module):
     scale: Tensor
     shift: Tensor
     writes_to_input: bool = False  # until it is inspected
+    is_defended: bool = False  # whether images pass a defense first
+    rejects: bool = False  # whether there is one more logit, the last, which says that the image is rejected
 
     def __init__(
         self, network: nn.Module, *, name: str, shape: Shape, classes: int = 0, mean: Tensor | None, std: Tensor | None

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -89,7 +89,9 @@ class Forward:
     def attack_target(self) -> Callable[[Tensor], Tensor]:
         """The network as attacks are given it: (n, C, H, W) images to (n, K) logits, differentiable, in this precision."""
         # autocast belongs to the forwards, and not to the classifier
-        return self.classifier_logits if self.execution.precision == "bf16" else self.classifier
+        if self.execution.precision != "bf16":
+            return self.classifier
+        return DefendedInPrecision(self, self.classifier) if self.classifier.is_defended else self.classifier_logits
 
     def layer_features(
         self, x: Tensor, layers: Sequence[str], *, option: str = "probe.layer"
@@ -97,7 +99,7 @@ class Forward:
         """(N, K) logits and the (N, R) features of each layer, float32 (see `Classifier.layer_features`)."""
 
         def call(part: Tensor) -> tuple[Tensor, ...]:
-            with torch.no_grad(), self._autocast():
+            with torch.no_grad(), self.autocast():
                 logits, features = self.classifier.layer_features(self._laid_out(part), layers, option=option)
             return logits.float(), *(values.float() for values in features)
 
@@ -150,10 +152,11 @@ class Forward:
 
     def classifier_logits(self, x: Tensor) -> Tensor:
         """(N, K) float32 logits of one batch, neither counted nor halved: the caller handles running out of memory."""
-        with self._autocast():
+        with self.autocast():
             return self.classifier(self._laid_out(x)).float()
 
-    def _autocast(self) -> contextlib.AbstractContextManager[object]:
+    def autocast(self) -> contextlib.AbstractContextManager[object]:
+        """What holds during a forward pass in this precision."""
         if self.execution.precision != "bf16":
             return contextlib.nullcontext()
         return torch.autocast(self.classifier.device.type, torch.bfloat16)
@@ -181,3 +184,25 @@ class Forward:
         parts = [self._halving(part, call) for part in x.split(max(1, self.limit // 2))]
         logits, *features = (torch.cat(pieces) for pieces in zip(*parts, strict=True))
         return logits, features
+
+
+class DefendedInPrecision:
+    """A defended classifier in the precision of its forwards, as attacks are given it (`advlab.attacks.defended.Defended`)."""
+
+    def __init__(self, forward: Forward, defended: Any) -> None:
+        self._forward, self._defended = forward, defended
+        self.differentiable, self.random, self.rejects = defended.differentiable, defended.random, defended.rejects
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(N, K) float32 logits of one batch."""
+        return self._forward.classifier_logits(x)
+
+    def draw(self, x: Tensor, trial: int | Tensor = 0) -> Any:
+        """See `Defended.draw`."""
+        return self._defended.draw(x, trial)
+
+    def logits(self, x: Tensor, draw: Any = None) -> Tensor:
+        """See `Defended.logits`."""
+        with self._forward.autocast():
+            logits: Tensor = self._defended.logits(x, draw)
+        return logits.float()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,11 +34,13 @@ class Predictions:
         indices: (n,) into the split.
         correct: (n,) bool.
         confidence: (n,) float64 softmax probability of the true class.
+        rejected: (n,) bool, none of them correct; empty of a network without a reject output.
     """
 
     indices: np.ndarray[Any, Any]
     correct: np.ndarray[Any, Any]
     confidence: np.ndarray[Any, Any]
+    rejected: np.ndarray[Any, Any] = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     @property
     def accuracy(self) -> float:
@@ -74,23 +76,28 @@ def predict(
     chosen = order(data, seed)[:count]
 
     def make() -> tuple[Arrays, dict[str, Any]]:
-        correct, confidence = [], []
+        columns: dict[str, list[np.ndarray[Any, Any]]] = {"correct": [], "confidence": []}
+        if classifier.rejects:
+            columns["rejected"] = []
         with torch.inference_mode():
             for start in range(0, len(chosen), batch):
                 indices = torch.from_numpy(chosen[start : start + batch])
                 labels = data.labels[indices.to(data.device)]
-                error, is_correct = error_probability(forward(data.images(indices)), labels)
-                correct.append(is_correct.cpu().numpy())
-                confidence.append((1 - error).cpu().numpy())
+                logits = forward(data.images(indices))
+                error, is_correct = error_probability(logits, labels)
+                columns["correct"].append(is_correct.cpu().numpy())
+                columns["confidence"].append((1 - error).cpu().numpy())
+                if classifier.rejects:  # the last of the logits
+                    columns["rejected"].append((logits[:, -1] >= logits[:, :-1].amax(1)).cpu().numpy())
                 report_progress("clean accuracy", min(start + batch, len(chosen)), len(chosen))
-        return {"correct": np.concatenate(correct), "confidence": np.concatenate(confidence)}, {}
+        return {name: np.concatenate(parts) for name, parts in columns.items()}, {}
 
     key = {
         "version": 1, "weights": classifier.digest(), "behaviour": classifier.behaviour, "data": data.digest,
         "order": f"{data.name}/{data.split}/{seed}", "count": len(chosen), "precision": precision,
     }  # fmt: skip
     arrays = artifacts.get("predictions", key, make).arrays
-    return Predictions(chosen, arrays["correct"], arrays["confidence"])
+    return Predictions(chosen, **arrays)
 
 
 def select(predictions: Predictions, *, samples: int, confidence: float, name: str) -> list[int]:
