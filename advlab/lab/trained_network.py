@@ -119,7 +119,7 @@ def train_network(
         network = build_network(name, model)
     if initial is not None:
         state = {key: value.detach().cpu().clone() for key, value in initial.network.state_dict().items()}
-        load_state(network, state, f"the weights of {initial.name}, from which training is to start,")
+        load_state(network, state, f"the checkpoint of {initial.name}, from which training starts,")
     mean, std = input_normalisation(recipe, pixels, initial)
     steps = recipe.total_steps(len(data))
     log.info("training %s on %s by the recipe %s: %d images, %d steps", name, data.name, recipe.name, len(data), steps)

@@ -11,7 +11,6 @@ from torch import Tensor
 from advlab.data.images import ImageData, tensor_digest
 from advlab.errors import ModelError
 from advlab.lab import DataContext
-from advlab.lab.network_loading import load_classifier
 from advlab.models.classifier import Classifier
 from advlab.training.adversary import Adversary, distances
 
@@ -31,17 +30,12 @@ def trained_network(params: HardPointTraining.Params, ctx: DataContext, name: st
     Raises:
         ModelError: the training images are streamed from files, or training diverged.
     """
-    settings, recipe = ctx.settings, ctx.settings.recipe
+    recipe = ctx.settings.recipe
     if name in ADVERSARIES:
         entry = f"{ADVERSARIES[name]}:{params.steps},{params.step:g}"
         recipe = replace(recipe, augment=[*recipe.augment, entry])
     share = 1.0 if name == "reference" else params.share
-    loaded = load_classifier(
-        settings.nodes["model"]["name"], settings.model, recipe, shape=ctx.data.shape,
-        train_data=lambda: training_set(ctx, seed, share, params.train_images),
-        artifacts=ctx.artifacts, device=ctx.device, seed=seed, download=False,
-    )  # fmt: skip
-    return loaded.classifier
+    return ctx.train(recipe, data=training_set(ctx, seed, share, params.train_images), seed=seed)
 
 
 def training_set(ctx: DataContext, seed: int, share: float, train_images: int) -> ImageData:

@@ -12,7 +12,6 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from advlab.experiments.barati2021 import trained_networks  # type: ignore[import-not-found]
 from advlab.experiments.barati2021.trained_networks import (  # type: ignore[import-not-found]
     trained_network,
     training_set,
@@ -104,14 +103,13 @@ def test_epsilon_0_is_the_clean_accuracy_and_lengths_are_epsilon(measured: tuple
 def test_each_network_gets_its_recipe_and_its_data(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What reaches training: names, images and what is added to them."""
     seen: list[tuple[list[str], int, str]] = []
-    load_classifier = trained_networks.load_classifier
+    train = DataContext.train
 
-    def spy(name: str, model: Any, recipe: Any, **rest: Any) -> Any:
-        data = rest["train_data"]()
+    def spy(ctx: DataContext, recipe: Any, *, data: Any, seed: int) -> Any:
         seen.append((recipe.augment, len(data), data.digest))
-        return load_classifier(name, model, recipe, **rest)
+        return train(ctx, recipe, data=data, seed=seed)
 
-    monkeypatch.setattr(trained_networks, "load_classifier", spy)
+    monkeypatch.setattr(DataContext, "train", spy)
     ctx = context(tmp_path, "experiment.networks=[reference,third,noise,hard,adversarial,pgd]", "experiment.seeds=1",
                   "experiment.pgd_images=0", "recipe.augment=[crop:1]", "experiment.step=.7")  # fmt: skip
     added = {"third": [], "noise": ["hard_noise:2,0.7"], "hard": ["hard:2,0.7"], "adversarial": ["adversarial:2,0.7"],
