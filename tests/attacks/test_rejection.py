@@ -10,9 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from advlab.attacks import FGS, FGV, LBFGS, PGD, UAP, Attack, DeepFool, Fooling, HotCold, Library, Noise, Saliency
+from advlab.attacks.boundary.deepfool import rival_search
+from advlab.attacks.boundary.deepfool.one_image import OneImageDeepFool
 from advlab.attacks.defended import Defended
 from advlab.attacks.external.plugin.params import PluginAttack
 from advlab.attacks.logits import margin
+from advlab.attacks.network import CountedNetwork
+from advlab.attacks.noise.algorithm import random_direction
+from advlab.attacks.problem import Problem
+from advlab.attacks.random_numbers import image_keys
 from advlab.attacks.rejection import accepted_alone, own_classes, rejected, without_reject
 from advlab.attacks.status import Status
 
@@ -98,25 +104,87 @@ def test_uap_fools_by_no_rejection(mode: Any) -> None:
     assert bool((short.status[short.rejected & short.eligible] == Status.REJECTED).all())
 
 
-def test_noise() -> None:
-    x = images(*[0.28] * 40)
-    result = Noise(norm="linf", epsilon=0.1, trials=5)(
-        Cautious(), x + torch.arange(40).view(-1, 1, 1, 1) * 1e-4, zeros(x)
-    )
-    assert not result.success.any()
-    assert bool(result.rejected.any())
-    far = Noise(norm="linf", epsilon=0.45, trials=5)(
-        Cautious(), x + torch.arange(40).view(-1, 1, 1, 1) * 1e-4, zeros(x)
-    )
-    assert torch.equal(far.success, far.adv[:, 0, 0, 0] > 0.7)
-    assert bool(far.success.any())
+def test_uap_looks_ahead_as_the_sequential_algorithm() -> None:
+    """One image at a time, or several: an image that the perturbation takes to the rejection is not fooled yet."""
+    x = images(*torch.linspace(0.02, 0.28, 30).tolist())
+    attack = UAP(norm="l2", epsilon=0.8, passes=1)
+    one, many = (attack(Cautious(), x, zeros(x), batch_size=size) for size in (1, 30))
+    assert one.universal is not None
+    assert many.universal is not None
+    assert torch.allclose(one.universal, many.universal, rtol=0, atol=1e-12)
+    assert one.facts["updates"] == many.facts["updates"] > 1
+
+
+def test_noise_tries_on_where_an_image_is_rejected() -> None:
+    """It succeeds if any of its trials does, by brute force."""
+    x = images(*torch.linspace(0.2, 0.29, 40).tolist())
+    result = Noise(epsilon=0.6, trials=4)(Cautious(), x, zeros(x))
+    keys = image_keys("noise", 0, x, (0.0, 1.0))
+    trials = [
+        torch.stack([random_direction(key, trial, "l2", (1, 1, 2)) for key in keys]).mul(0.6).add(x).clamp(0, 1)
+        for trial in range(4)
+    ]
+    accepted = torch.stack([trial[:, 0, 0, 0] > 0.7 for trial in trials])
+    assert torch.equal(result.success, accepted.any(0))
+    turned_away = torch.stack([Cautious()(trial).argmax(1) == 2 for trial in trials])
+    assert bool((turned_away[0] & accepted[1:].any(0)).any())  # some are rejected first, and succeed later
+    assert torch.equal(result.rejected, turned_away[3] & ~accepted.any(0))
+
+
+class Wary(Cautious):
+    """As `Cautious`, but the logit to reject grows with the second pixel: 1 + 20 (q - .4)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = super().forward(x)
+        return torch.cat([logits[:, :2], 1 + 20 * (x[:, 0, 0, 1:] - 0.4)], 1)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "margin"])
+def test_pgd_lowers_the_rejection(loss: Any) -> None:
+    """The first pixel reaches .55, where the other class's logit is .5: the second must fall below .375."""
+    x = images(0.1)
+    result = PGD(epsilon=0.45, loss=loss, random_start=False)(Wary(), x, zeros(x))
+    assert bool(result.success)
+    assert float(result.adv[0, 0, 0, 1]) < 0.375
+
+
+def test_deepfool_on_one_image_goes_past_the_rejection() -> None:
+    x = images(0.2, 0.1)
+    network = CountedNetwork(Cautious(), 8)
+    problem = Problem(network, x, zeros(x), None, network.forward(x, zeros(x)), (0.0, 1.0))
+    attack = OneImageDeepFool(problem, max_iter=10, overshoot=0.02, candidates=0)
+    perturbation, steps = attack(1, x[1:])
+    assert steps > 0
+    assert 0.6 < float(perturbation[0, 0, 0, 0]) < 0.63
+
+
+@pytest.mark.parametrize("rivals", [0, 32])
+@pytest.mark.parametrize("exact", [False, True])
+def test_deepfools_searches_agree(rivals: int, exact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images in a batch, of which few need a rival's gradient at a time, go where each goes alone, in each search."""
+    monkeypatch.setitem(rival_search.RIVALS_IN_ONE_BATCH, "cpu", rivals)
+    generator = torch.Generator().manual_seed(3)
+    weight = torch.randn(6, 8, dtype=torch.float64, generator=generator)
+
+    class Linear(Cautious):
+        def forward(self, x: Tensor) -> Tensor:
+            logits = (x.flatten(1) - 0.5) @ weight.T
+            return torch.cat([logits[:, :5], logits[:, 5:] * 0.5 + 0.3], 1)
+
+    x = torch.rand(40, 2, 2, 2, dtype=torch.float64, generator=generator)
+    labels = Linear()(x)[:, :5].argmax(1)
+    together = DeepFool(exact=exact, clip="none", max_iter=20)(Linear(), x, labels)
+    assert int(together.eligible.sum()) > 10
+    assert torch.equal(together.success, together.eligible)
+    for i in together.eligible.nonzero()[:, 0].tolist():
+        alone = DeepFool(exact=True, clip="none", max_iter=20)(Linear(), x[i : i + 1], labels[i : i + 1])
+        assert torch.allclose(alone.adv[0], together.adv[i], rtol=0, atol=1e-9)
 
 
 def test_fooling_images_start_rejected_and_end_accepted() -> None:
     x = images(0.5, 0.1, 0.5)
     targets = torch.tensor([1, 1, 0])
-    attack = Fooling(level=0.6, max_iter=400, early=30.0, late=100.0)
-    result = attack(Cautious(), x, zeros(x), targets=targets)
+    result = Fooling(level=0.55)(Cautious(), x, zeros(x), targets=targets)  # at .51, were there no rejection
     assert bool(result.eligible.all())
     assert bool(result.success.all())
     assert torch.equal(result.prediction, targets)
