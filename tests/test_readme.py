@@ -16,6 +16,7 @@ from torch import nn
 
 from advlab.cli.launch import parse
 from advlab.cli.main import take_plugins
+from advlab.config.components import REGISTRIES
 from advlab.config.compose import Composer
 from advlab.plugins.loading import load_plugins
 
@@ -96,6 +97,28 @@ def test_an_attack_from_python() -> None:
     space: dict[str, Any] = {"model": model, "images": images, "labels": model(images).argmax(1)}
     exec(block, space)
     assert bool(space["result"].success.all())
+
+
+def test_a_defense_from_python() -> None:
+    block = next(text for text in blocks("python") if "advlab.defenses" in text)
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 5)).eval()
+    images = torch.rand(4, 1, 4, 4)
+    space: dict[str, Any] = {"model": model, "images": images, "labels": model(images).argmax(1)}
+    exec(block, space)
+    facts = space["result"].facts["defense"]
+    (said,) = re.findall(r"\[\"gradient\"\]  # (.*)", block)
+    assert facts["gradient"] == said
+    assert facts["draws"] == 20
+    assert space["result"].rejected.tolist() == [False] * 4
+
+
+def test_a_defense_of_ones_own(tmp_path: Path) -> None:
+    load_block("speckle.py", tmp_path)
+    defended = REGISTRIES["defense"].load("speckle")(size=0.5)(nn.Identity())
+    images = torch.rand(2, 1, 4, 4)
+    assert defended.random
+    assert bool((defended(images) != images).all())
 
 
 def test_make_knows_every_target_that_is_named() -> None:

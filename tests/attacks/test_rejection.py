@@ -7,52 +7,22 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from advlab.attacks import FGS, FGV, LBFGS, PGD, UAP, Attack, DeepFool, Fooling, HotCold, Library, Noise, Saliency
-from advlab.attacks.boundary.deepfool import rival_search
-from advlab.attacks.boundary.deepfool.one_image import OneImageDeepFool
 from advlab.attacks.defended import Defended
 from advlab.attacks.external.plugin.params import PluginAttack
 from advlab.attacks.logits import margin
-from advlab.attacks.network import CountedNetwork
 from advlab.attacks.noise.algorithm import random_direction
-from advlab.attacks.problem import Problem
 from advlab.attacks.random_numbers import image_keys
 from advlab.attacks.rejection import accepted_alone, own_classes, rejected, without_reject
 from advlab.attacks.status import Status
+from tests.helpers.rejecting import Cautious, at_first_pixels, class_zero
 
 MINIMAL = [
     DeepFool(), DeepFool(exact=True), DeepFool(norm="linf"), DeepFool(flavour="matlab"), DeepFool(refine=True), FGS(), FGV(),
     HotCold(), HotCold(hot=0, reach=True), LBFGS(), LBFGS(away="label"), Saliency(), FGS(exhaustive=True),
 ]  # fmt: skip
-
-
-class Cautious(nn.Module):
-    """Logits -10 (p - .5), 10 (p - .5) and 2 to reject, of the first pixel p: class 0 below .3, class 1 above .7, else rejected."""
-
-    differentiable, random, rejects = True, False, True
-
-    def draw(self, x: Tensor, trial: int | Tensor = 0) -> Any:
-        raise AssertionError("nothing is drawn of a network that is not random")
-
-    def logits(self, x: Tensor, draw: Any = None) -> Tensor:
-        return self(x)
-
-    def forward(self, x: Tensor) -> Tensor:
-        rise = 10 * (x[:, 0, 0, 0] - 0.5)
-        return torch.stack([-rise, rise, torch.full_like(rise, 2.0)], 1)
-
-
-def images(*first: float) -> Tensor:
-    """(n, 1, 1, 2) float64 with these first pixels."""
-    x = torch.full((len(first), 1, 1, 2), 0.4, dtype=torch.float64)
-    x[:, 0, 0, 0] = torch.tensor(first, dtype=torch.float64)
-    return x
-
-
-def zeros(x: Tensor) -> Tensor:
-    return torch.zeros(len(x), dtype=torch.int64)
 
 
 @pytest.mark.parametrize("attack", MINIMAL, ids=repr)
@@ -61,9 +31,9 @@ def test_minimal_attacks_go_past_the_rejection(attack: Attack, targeted: bool) -
     """The nearest image of class 1 is at .7: neither the boundary between the classes, .5, nor that of the rejection, .3."""
     if isinstance(attack, HotCold) and attack.hot == 0 and targeted:
         pytest.skip("targets are the hot classes instead")
-    x = images(0.1, 0.25, 0.5, 0.9)
-    targets = zeros(x) + 1 if targeted else None
-    result = attack(Cautious(), x, zeros(x), targets=targets)
+    x = at_first_pixels(0.1, 0.25, 0.5, 0.9)
+    targets = class_zero(x) + 1 if targeted else None
+    result = attack(Cautious(), x, class_zero(x), targets=targets)
     assert result.eligible.tolist() == [True, True, False, False]  # rejected, and of another class
     assert result.success.tolist() == [True, True, False, False]
     assert result.status.tolist() == [Status.SUCCESS, Status.SUCCESS, Status.INELIGIBLE, Status.INELIGIBLE]
@@ -78,26 +48,26 @@ def test_minimal_attacks_go_past_the_rejection(attack: Attack, targeted: bool) -
 @pytest.mark.parametrize("norm", ["l2", "linf"])
 @pytest.mark.parametrize("loss", ["cross_entropy", "margin"])
 def test_a_rejected_image_is_not_fooled(norm: Any, loss: Any) -> None:
-    x = images(0.1)
+    x = at_first_pixels(0.1)
     for epsilon, status in ((0.15, Status.MAX_ITER), (0.5, Status.REJECTED), (0.65, Status.SUCCESS)):
-        result = PGD(epsilon=epsilon, norm=norm, loss=loss, random_start=False)(Cautious(), x, zeros(x))
+        result = PGD(epsilon=epsilon, norm=norm, loss=loss, random_start=False)(Cautious(), x, class_zero(x))
         assert Status(int(result.status)) == status
         assert bool(result.success) == (status == Status.SUCCESS)
         assert bool(result.rejected) == (status == Status.REJECTED)
         assert int(result.prediction) == {Status.MAX_ITER: 0, Status.REJECTED: 2, Status.SUCCESS: 1}[status]
         assert abs(float(result.adv[0, 0, 0, 0]) - 0.1 - epsilon) < 1e-6
-    fixed = FGS(epsilon=0.5)(Cautious(), x, zeros(x))
+    fixed = FGS(epsilon=0.5)(Cautious(), x, class_zero(x))
     assert Status(int(fixed.status)) == Status.REJECTED
 
 
 @pytest.mark.parametrize("mode", ["exact", "minibatch"])
 def test_uap_fools_by_no_rejection(mode: Any) -> None:
-    x, held_out = images(0.05, 0.1, 0.2, 0.5), images(0.15, 0.45)
-    result = UAP(norm="l2", epsilon=0.68, mode=mode, fooling=1.0)(Cautious(), x, zeros(x), held_out=held_out)
+    x, held_out = at_first_pixels(0.05, 0.1, 0.2, 0.5), at_first_pixels(0.15, 0.45)
+    result = UAP(norm="l2", epsilon=0.68, mode=mode, fooling=1.0)(Cautious(), x, class_zero(x), held_out=held_out)
     assert result.eligible.tolist() == [True, True, True, False]
     assert result.success.tolist() == [True, True, True, False]
     assert result.facts["fooling_rate"] == 1
-    short = UAP(norm="l2", epsilon=0.45, mode=mode, fooling=1.0)(Cautious(), x, zeros(x))
+    short = UAP(norm="l2", epsilon=0.45, mode=mode, fooling=1.0)(Cautious(), x, class_zero(x))
     assert short.facts["fooling_rate"] == 0
     assert short.facts["fooling_rate_clipped"] == 0
     assert not short.success.any()
@@ -106,9 +76,9 @@ def test_uap_fools_by_no_rejection(mode: Any) -> None:
 
 def test_uap_looks_ahead_as_the_sequential_algorithm() -> None:
     """One image at a time, or several: an image that the perturbation takes to the rejection is not fooled yet."""
-    x = images(*torch.linspace(0.02, 0.28, 30).tolist())
+    x = at_first_pixels(*torch.linspace(0.02, 0.28, 30).tolist())
     attack = UAP(norm="l2", epsilon=0.8, passes=1)
-    one, many = (attack(Cautious(), x, zeros(x), batch_size=size) for size in (1, 30))
+    one, many = (attack(Cautious(), x, class_zero(x), batch_size=size) for size in (1, 30))
     assert one.universal is not None
     assert many.universal is not None
     assert torch.allclose(one.universal, many.universal, rtol=0, atol=1e-12)
@@ -117,8 +87,8 @@ def test_uap_looks_ahead_as_the_sequential_algorithm() -> None:
 
 def test_noise_tries_on_where_an_image_is_rejected() -> None:
     """It succeeds if any of its trials does, by brute force."""
-    x = images(*torch.linspace(0.2, 0.29, 40).tolist())
-    result = Noise(epsilon=0.6, trials=4)(Cautious(), x, zeros(x))
+    x = at_first_pixels(*torch.linspace(0.2, 0.29, 40).tolist())
+    result = Noise(epsilon=0.6, trials=4)(Cautious(), x, class_zero(x))
     keys = image_keys("noise", 0, x, (0.0, 1.0))
     trials = [
         torch.stack([random_direction(key, trial, "l2", (1, 1, 2)) for key in keys]).mul(0.6).add(x).clamp(0, 1)
@@ -142,49 +112,16 @@ class Wary(Cautious):
 @pytest.mark.parametrize("loss", ["cross_entropy", "margin"])
 def test_pgd_lowers_the_rejection(loss: Any) -> None:
     """The first pixel reaches .55, where the other class's logit is .5: the second must fall below .375."""
-    x = images(0.1)
-    result = PGD(epsilon=0.45, loss=loss, random_start=False)(Wary(), x, zeros(x))
+    x = at_first_pixels(0.1)
+    result = PGD(epsilon=0.45, loss=loss, random_start=False)(Wary(), x, class_zero(x))
     assert bool(result.success)
     assert float(result.adv[0, 0, 0, 1]) < 0.375
 
 
-def test_deepfool_on_one_image_goes_past_the_rejection() -> None:
-    x = images(0.2, 0.1)
-    network = CountedNetwork(Cautious(), 8)
-    problem = Problem(network, x, zeros(x), None, network.forward(x, zeros(x)), (0.0, 1.0))
-    attack = OneImageDeepFool(problem, max_iter=10, overshoot=0.02, candidates=0)
-    perturbation, steps = attack(1, x[1:])
-    assert steps > 0
-    assert 0.6 < float(perturbation[0, 0, 0, 0]) < 0.63
-
-
-@pytest.mark.parametrize("rivals", [0, 32])
-@pytest.mark.parametrize("exact", [False, True])
-def test_deepfools_searches_agree(rivals: int, exact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Images in a batch, of which few need a rival's gradient at a time, go where each goes alone, in each search."""
-    monkeypatch.setitem(rival_search.RIVALS_IN_ONE_BATCH, "cpu", rivals)
-    generator = torch.Generator().manual_seed(3)
-    weight = torch.randn(6, 8, dtype=torch.float64, generator=generator)
-
-    class Linear(Cautious):
-        def forward(self, x: Tensor) -> Tensor:
-            logits = (x.flatten(1) - 0.5) @ weight.T
-            return torch.cat([logits[:, :5], logits[:, 5:] * 0.5 + 0.3], 1)
-
-    x = torch.rand(40, 2, 2, 2, dtype=torch.float64, generator=generator)
-    labels = Linear()(x)[:, :5].argmax(1)
-    together = DeepFool(exact=exact, clip="none", max_iter=20)(Linear(), x, labels)
-    assert int(together.eligible.sum()) > 10
-    assert torch.equal(together.success, together.eligible)
-    for i in together.eligible.nonzero()[:, 0].tolist():
-        alone = DeepFool(exact=True, clip="none", max_iter=20)(Linear(), x[i : i + 1], labels[i : i + 1])
-        assert torch.allclose(alone.adv[0], together.adv[i], rtol=0, atol=1e-9)
-
-
 def test_fooling_images_start_rejected_and_end_accepted() -> None:
-    x = images(0.5, 0.1, 0.5)
+    x = at_first_pixels(0.5, 0.1, 0.5)
     targets = torch.tensor([1, 1, 0])
-    result = Fooling(level=0.55)(Cautious(), x, zeros(x), targets=targets)  # at .51, were there no rejection
+    result = Fooling(level=0.55)(Cautious(), x, class_zero(x), targets=targets)  # at .51, were there no rejection
     assert bool(result.eligible.all())
     assert bool(result.success.all())
     assert torch.equal(result.prediction, targets)
@@ -193,7 +130,7 @@ def test_fooling_images_start_rejected_and_end_accepted() -> None:
 
 def test_attacks_from_elsewhere() -> None:
     """They are handed as many logits as there are classes, which decide as the network does."""
-    x = images(0.1, 0.2)
+    x = at_first_pixels(0.1, 0.2)
     seen: list[Tensor] = []
 
     def bisect(model: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor) -> Tensor:
@@ -209,7 +146,7 @@ def test_attacks_from_elsewhere() -> None:
         return moved
 
     attack = type("bisect", (PluginAttack,), {"function": staticmethod(bisect)})()
-    result = attack(Cautious(), x, zeros(x))
+    result = attack(Cautious(), x, class_zero(x))
     assert all(logits.shape == (2, 2) for logits in seen)
     assert bool(result.success.all())
     assert float(result.adv[0, 0, 0, 0]) == pytest.approx(0.71, abs=0.011)
@@ -217,11 +154,11 @@ def test_attacks_from_elsewhere() -> None:
 
 def test_a_librarys_attack() -> None:
     pytest.importorskip("foolbox")
-    x = images(0.1, 0.2).float()
+    x = at_first_pixels(0.1, 0.2).float()
     attack = Library(attack="LinfPGD", epsilon=0.65, options={"random_start": False}, norm="linf")
-    result = attack(Cautious(), x, zeros(x))
+    result = attack(Cautious(), x, class_zero(x))
     assert bool(result.success.all())
-    assert not Library(attack="LinfPGD", epsilon=0.4, norm="linf")(Cautious(), x, zeros(x)).success.any()
+    assert not Library(attack="LinfPGD", epsilon=0.4, norm="linf")(Cautious(), x, class_zero(x)).success.any()
 
 
 def test_the_decision_by_definition() -> None:
@@ -245,22 +182,22 @@ def test_the_decision_by_definition() -> None:
 
 
 def test_what_it_says_and_refuses() -> None:
-    x = images(0.1)
+    x = at_first_pixels(0.1)
     assert isinstance(Cautious(), Defended)
-    facts = DeepFool()(Cautious(), x, zeros(x)).facts["defense"]
+    facts = DeepFool()(Cautious(), x, class_zero(x)).facts["defense"]
     assert facts == {"differentiable": True, "random": False, "rejects": True, "gradient": "exact"}
     with pytest.raises(ValueError, match="labels hold the class 2, the model has the classes 0 to 1"):
-        DeepFool()(Cautious(), x, zeros(x) + 2)
+        DeepFool()(Cautious(), x, class_zero(x) + 2)
     with pytest.raises(ValueError, match="labels hold the class 2, the model has the classes 0 to 1"):
-        FGS()(Cautious(), x, zeros(x) + 2)
+        FGS()(Cautious(), x, class_zero(x) + 2)
 
     class Two(Cautious):
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(x)[:, :2]
 
     with pytest.raises(ValueError, match=r"must give logits \(N, classes \+ 1\) of two classes or more"):
-        DeepFool()(Two(), x, zeros(x))
+        DeepFool()(Two(), x, class_zero(x))
     with pytest.raises(ValueError, match="hot=2"):
-        HotCold(hot=2)(Cautious(), x, zeros(x))
-    empty = DeepFool()(Cautious(), x[:0], zeros(x[:0]))
+        HotCold(hot=2)(Cautious(), x, class_zero(x))
+    empty = DeepFool()(Cautious(), x[:0], class_zero(x[:0]))
     assert empty.rejected.shape == (0,)
