@@ -104,7 +104,7 @@ def planned_cells(ctx: RunContext, plan: dict[str, Any] | None) -> list[Cell]:
 
 
 def write_plan(directory: RunDirectory, ctx: RunContext, cells: list[Cell]) -> None:
-    """Write config.yaml and plan.json of a new run."""
+    """Write config.yaml and plan.json of a new run; its digest is for readers, `planned_digest` tells what a plan means today."""
     settings = ctx.settings
     write_config(directory, settings.nodes)
     write_sealed(

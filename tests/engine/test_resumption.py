@@ -30,7 +30,10 @@ def settings(root: Path, *more: str) -> Settings:
 def begun(folder: Path, settings: Settings, job: str = "", status: str = "") -> Path:
     """A new version of a run that was begun, and ended with a status, if any."""
     run = RunDirectory.create(folder)
-    write_sealed(run.plan_path, {**dict.fromkeys(PLAN_KEYS, ""), "digest": settings.digest, "job": job})
+    write_sealed(
+        run.plan_path,
+        {**dict.fromkeys(PLAN_KEYS, ""), "config": settings.nodes, "versions": settings.versions, "job": job},
+    )
     if status:
         write_sealed(run.manifest_path, {"status": status, "files": {}})
     return run.path

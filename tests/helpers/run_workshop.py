@@ -79,7 +79,7 @@ import json, os, sys
 import hydra.utils, hydra._internal.config_loader_impl, hydra._internal.core_plugins.basic_sweeper, hydra._internal.hydra
 import matplotlib.backends.backend_agg, matplotlib.backends.backend_pdf, matplotlib.figure, pandas, safetensors.numpy
 import torch, torch.utils.flop_counter
-import advlab.cli.main, advlab.cli.describe, advlab.cli.launch, advlab.lab.context
+import advlab.cli.main, advlab.cli.describe, advlab.cli.launch, advlab.lab.run_context
 import advlab.lab.network_loading, advlab.models.fastest_batch
 import advlab.plotting.draw
 import advlab.probes.selection, advlab.probes.sweep, advlab.engine.runner, advlab.training.loop

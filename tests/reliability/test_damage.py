@@ -75,12 +75,12 @@ def test_a_changed_configuration_is_refused(workshop: Workshop, copied: RunDirec
         assert "config.yaml does not match plan.json: one of them was changed" in ended.err
 
 
-@pytest.mark.parametrize("key", ["digest", "config", "cells", "weights", "data"])
+@pytest.mark.parametrize("key", ["versions", "config", "cells", "weights", "data"])
 def test_a_changed_plan_is_refused(key: str, workshop: Workshop, killed_run: RunDirectory) -> None:
     """Also when its seal is right."""
     plan = read_sealed(killed_run.plan_path)
     changed = {
-        "digest": "0" * 64,
+        "versions": {"model": 9},
         "config": {"run": {}},
         "cells": plan["cells"][::-1],
         "weights": "1" * 64,
