@@ -40,6 +40,10 @@ class MeasurementError(AdvlabError):
     """The measurement has no meaning: nothing qualifies, or too many values are not finite."""
 
 
+class MissingPackageError(AdvlabError, ImportError):
+    """A package that only some results need cannot be imported."""
+
+
 class Interrupted(BaseException):
     """SIGINT or SIGTERM arrived; a BaseException, so that no `except Exception` swallows it."""
 

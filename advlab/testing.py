@@ -75,6 +75,7 @@ def context(
     options: Mapping[str, Any] | None = None,
     *,
     samples: Sequence[int] | None = None,
+    others: Mapping[str, Forward] | None = None,
     batch_size: int = 256,
     folder: Path | None = None,
 ) -> Any:
@@ -88,6 +89,7 @@ def context(
         labels: (N,) true classes.
         options: see `settings_of`; none with settings.
         samples: the samples that qualify; None: those that the probe asks for.
+        others: name -> forwards of the networks that lists of models name; None: they are loaded as in a run.
         batch_size: images a forward.
         folder: where artifacts are kept; None: a temporary folder of this context.
 
@@ -116,6 +118,8 @@ def context(
     ctx: RunContext = kind(**parts)
     if temporary is not None:
         weakref.finalize(ctx, temporary.cleanup)
+    if others is not None:
+        ctx.load_network = lambda other: others[other.nodes["model"]["name"]]  # type: ignore[attr-defined]  # likewise
     if samples is not None:
         ctx.qualified = lambda: list(samples)  # type: ignore[attr-defined]  # of a NetworkContext
     ctx.prepared = settings.experiment.prepare(ctx)

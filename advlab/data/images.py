@@ -80,6 +80,10 @@ class ImageData:
         """Where the images arrive."""
         return self.labels.device
 
+    def class_name(self, prediction: int) -> str:
+        """The name of a class; `rejected` for the output behind the last class, by which a network rejects an image."""
+        return self.classes[prediction] if prediction < len(self.classes) else "rejected"
+
     def bytes(self, indices: Tensor) -> Tensor:
         """(n, C, H, W) uint8 images of the given (n,) indices, on the device.
 

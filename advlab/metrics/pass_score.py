@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from advlab.errors import AdvlabError
+from advlab.errors import MissingPackageError
 from advlab.metrics.ssim import check_image_pairs, ssim
 
 Border = Literal["replicate", "constant"]
@@ -54,7 +54,7 @@ def pass_score(
 
     Raises:
         ValueError: names the argument and the remedy.
-        MissingOpenCVError: OpenCV cannot be imported; an ImportError, too.
+        MissingPackageError: OpenCV cannot be imported; an ImportError, too.
 
     Examples:
         Equal images are similar already; nothing is warped.
@@ -93,7 +93,7 @@ def homographies(
 
     Raises:
         ValueError: names the argument and the remedy.
-        MissingOpenCVError: OpenCV cannot be imported; an ImportError, too.
+        MissingPackageError: OpenCV cannot be imported; an ImportError, too.
 
     Examples:
         >>> x = torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -188,20 +188,16 @@ def _correlation(a: Tensor, b: Tensor) -> Tensor:
     return coefficient.nan_to_num(nan=-1.0)
 
 
-class MissingOpenCVError(AdvlabError, ImportError):
-    """OpenCV cannot be imported: the message says what to install."""
-
-
 def _opencv() -> Any:
     """The module cv2, which takes long to import and serves this score alone.
 
     Raises:
-        MissingOpenCVError: it cannot be imported.
+        MissingPackageError: it cannot be imported.
     """
     try:
         import cv2
     except ImportError as error:
-        raise MissingOpenCVError(
+        raise MissingPackageError(
             f"PASS aligns images with OpenCV, which cannot be imported ({error}): pip install opencv-python-headless"
         ) from error
     return cv2

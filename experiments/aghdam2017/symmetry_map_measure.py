@@ -116,7 +116,7 @@ def measure_map(experiment: SymmetryMap, ctx: NetworkContext, pair: Pair) -> lis
     return [
         SymmetryMapRow(
             **common, **own, a=a, b=b, score=1 - error[n], error_probability=error[n], margin=margins[n],
-            prediction=predictions[n], prediction_name=data.classes[predictions[n]], above=int(error[n] < error[0]),
+            prediction=predictions[n], prediction_name=data.class_name(predictions[n]), above=int(error[n] < error[0]),
             misclassified=int(math.isfinite(error[n]) and predictions[n] != label),
             nonfinite=int(not math.isfinite(error[n])),
         )

@@ -101,7 +101,7 @@ def measure(experiment: AdversarialGallery, ctx: NetworkContext, cell: Cell) -> 
         rows.append(
             GalleryRow(
                 column=cell.payload["column"], sample=sample, image=kind, label=label, label_name=data.classes[label],
-                prediction=prediction, prediction_name=data.classes[prediction], probability=probability,
+                prediction=prediction, prediction_name=data.class_name(prediction), probability=probability,
                 l2=float(norms_of_each(delta, "l2")), linf=float(norms_of_each(delta, "linf")),
                 pass_score=float(pass_score(original, image)), **image_columns(image),
             )

@@ -69,4 +69,4 @@ def start_row(ctx: NetworkContext, start: Tensor) -> FoolingRow:
 def prediction_columns(ctx: NetworkContext, probabilities: Tensor) -> dict[str, Any]:
     """The most probable class of (K,) probabilities, as the columns of a row."""
     prediction = int(probabilities.argmax())
-    return {"prediction": prediction, "prediction_name": ctx.data.classes[prediction]}
+    return {"prediction": prediction, "prediction_name": ctx.data.class_name(prediction)}

@@ -121,9 +121,8 @@ def forward(seed: int, batch: int = 16) -> Forward:
 def context(tmp_path: Path, *, batch: int = 16, others: dict[str, int] | None = None, **options: Any) -> NetworkContext:
     """A context over random images and a linear network, as the runner would make it."""
     chosen = settings(**options)
-    ctx: NetworkContext = testing.context(chosen, forward(1, batch), images(), folder=tmp_path)
     made = {name: forward(seed) for name, seed in (others or {}).items()}
-    ctx.load_network = lambda other: made[other.nodes["model"]["name"]]
+    ctx: NetworkContext = testing.context(chosen, forward(1, batch), images(), others=made, folder=tmp_path)
     ctx.prepared = json.loads(json.dumps(chosen.experiment.prepare(ctx)))
     return ctx
 
