@@ -80,6 +80,18 @@ def test_a_renamed_key_is_read_under_its_former_name(monkeypatch: pytest.MonkeyP
     assert settings.digest == resolve(nodes(attack={"name": "deepfool", "max_iter": 7})).digest
 
 
+def test_what_was_typed_is_archived_and_known_again() -> None:
+    """Rows and messages name `hc1`, also of a run that is resumed."""
+    settings = resolve(
+        nodes(attack={"name": "hot_cold", "hot": 1}), choices={"attack": "hc1", "model": "lenet", "probe": "none"}
+    )
+    assert settings.nodes["choices"] == {"attack": "hc1"}
+    again = resolve(settings.nodes)
+    assert (again.choice_name("attack"), again.choice_name("model")) == ("hc1", "lenet")
+    assert again.nodes == settings.nodes
+    assert again.digest == resolve(nodes(attack={"name": "hot_cold", "hot": 1})).digest  # it is no part of the meaning
+
+
 # lists of components
 
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +32,9 @@ def note(text):
         file.write(text + "\\n")
     if os.environ.get("STAGES_FAULT") == text:
         raise RuntimeError("a defect of the author's")
+    if os.environ.get("STAGES_SLEEP") == text:
+        import time
+        time.sleep(120)
 
 @dataclass(frozen=True)
 class Line:
@@ -153,6 +161,36 @@ def test_what_was_published_is_not_made_again(
     assert ended.code == 0, ended.err
     assert log(tmp_path) == order[order.index(fault) :]
     assert (tmp_path / RUN / "table.csv").read_text() == "index,value\n0,0.0\n1,16.0\n2,32.0\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("where", ["begin", "square", "n-1"])
+def test_a_kill_in_a_stage_loses_nothing_that_was_published(
+    where: str, number: int, line: list[str], cli: Callable[..., Ended], tmp_path: Path
+) -> None:
+    environment = {**os.environ, "STAGES_SLEEP": where}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "advlab", *line],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 60
+    while where not in ((tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode == (-9 if number == signal.SIGKILL else 143)
+    order = ["n-0", "begin", "square", "n-1", "n-2"]
+    assert log(tmp_path) == order[: order.index(where) + 1]
+    ended = cli("--plugin", line[1], "resume", str(RUN))
+    assert ended.code == 0, ended.err
+    assert log(tmp_path) == order[order.index(where) :]
+    assert (tmp_path / RUN / "table.csv").read_text() == "index,value\n0,0.0\n1,16.0\n2,32.0\n"
+    assert not list((tmp_path / "cache").glob("*/.making-*"))
 
 
 def test_a_cache_that_cannot_be_written_costs_this_run_nothing(
