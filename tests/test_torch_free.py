@@ -18,6 +18,7 @@ NEEDS_TORCH = {
     "data": {"decode", "files", "images"},  # pixels are tensors
     "engine": {
         "clean_accuracy",
+        "datasets",
         "device",
         "network_cost",
         "networks",

@@ -11,6 +11,8 @@ from advlab.cli.field_comments import field_comments
 from advlab.cli.parser import Parser
 from advlab.config import components
 from advlab.config.choices import default_choice, group_choices, read_choice, registered_name
+from advlab.config.groups import COMPONENT_GROUPS
+from advlab.config.lists import ChoicesOf
 from advlab.config.ranges import range_text
 from advlab.config.run_options import RunParams
 from advlab.config.schema import parameters
@@ -50,7 +52,8 @@ def describe_experiment(choice: str) -> None:
     cls = components.REGISTRIES["experiment"].load(name)
     print(f"experiment={choice}: {cls.title}\npaper: {cls.paper}\n")
     print(f"{inspect.cleandoc(cls.__doc__ or '')}\n")
-    print(f"groups: {', '.join(cls.uses) or 'none'}\n")
+    used = [g.name for g in COMPONENT_GROUPS if g.name in cls.uses or g.with_group in cls.uses]
+    print(f"groups: {', '.join(used) or 'none'}\n")
     print("parameters (as experiment.NAME=VALUE):")
     print_parameters("experiment", cls.Params, read_choice("experiment", choice))
     for group in ("probe", "attack"):
@@ -83,6 +86,12 @@ def describe_component(group: str, choice: str) -> None:
         print(f"\ncommand: advlab model={choice}")
 
 
+def listed_group(annotation: Any) -> str | None:
+    """The plural of the group whose choices a parameter names; None of other parameters."""
+    marks = [mark.group for mark in getattr(annotation, "__metadata__", ()) if isinstance(mark, ChoicesOf)]
+    return next((group.plural for group in COMPONENT_GROUPS if group.name in marks), None)
+
+
 def print_parameters(group: str, component: Any, node: dict[str, Any]) -> None:
     """Name, default, range and explanation of each parameter; a choice's own values replace the defaults."""
     known = parameters(component)
@@ -101,6 +110,8 @@ def print_parameters(group: str, component: Any, node: dict[str, Any]) -> None:
         text = text if len(text) <= 60 else text[:57] + "..."
         many = "each " if get_origin(parameter.annotation) in (list, tuple, dict) else ""
         allowed = range_text(parameter.annotation)
+        if (group_of := listed_group(parameter.annotation)) is not None:
+            many, allowed = "names of ", f"`advlab list {group_of}`"
         print(f"  {name} = {text}" + (f"  ({many}{allowed})" if allowed else ""))
         if notes.get(name):
             print(f"      {notes[name]}")

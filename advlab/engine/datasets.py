@@ -1,16 +1,15 @@
-"""A split of the run's dataset, as the run's model takes its images; torch is loaded with the first one."""
+"""A split of the run's dataset, as the run's model takes its images."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from advlab.config.compatibility import check_compatibility
 from advlab.config.settings import Settings
+from advlab.data.images import ImageData
 from advlab.data.source import LoadOptions
 from advlab.store.artifacts import ArtifactStore
 
 
-def load_dataset(settings: Settings, artifacts: ArtifactStore, split: str) -> Any:
+def load_dataset(settings: Settings, artifacts: ArtifactStore, split: str) -> ImageData:
     """One split of the dataset as `ImageData` on the CPU.
 
     Args:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # these load torch, and every experiment's module imports thi
 
     from advlab.data.images import ImageData
     from advlab.models.classifier import Classifier
+    from advlab.training.recipe import Recipe
 
 
 @dataclass(kw_only=True)
@@ -68,7 +69,7 @@ class DataContext(DeviceContext):
 
     def train(
         self,
-        recipe: Any = None,
+        recipe: Recipe | None = None,
         *,
         data: ImageData | None = None,
         initial: Classifier | None = None,

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from advlab.config.components import NoComponent
 from advlab.config.identity import component_key
 from advlab.data.images import ImageData, tensor_digest
 from advlab.defenses import Defense
@@ -87,7 +88,10 @@ class DefendedClassifier(Classifier):
 
 
 def defended_classifier(
-    classifier: Classifier, defense: Any, artifacts: ArtifactStore, train_data: Callable[[], ImageData]
+    classifier: Classifier,
+    defense: Defense | NoComponent,
+    artifacts: ArtifactStore,
+    train_data: Callable[[], ImageData],
 ) -> Classifier:
     """A classifier behind a defense, fitted first where it must be; itself where the defense is `none`.
 

@@ -8,6 +8,8 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from advlab.attacks import Attack
+from advlab.config.components import NoComponent
+from advlab.defenses import Defense
 from advlab.errors import ArgumentError
 from advlab.lab.data_context import DataContext
 
@@ -62,7 +64,7 @@ class NetworkContext(DataContext):
         entries = self.settings.lists[parameter].items()
         return {name: self.load_network(self.settings.variant(undefended | entry.nodes)) for name, entry in entries}
 
-    def defended(self, defense: Any, network: Forward | None = None) -> Forward:
+    def defended(self, defense: Defense | NoComponent, network: Forward | None = None) -> Forward:
         """Forwards of a network behind a defense; `none` is the network itself.
 
         Args:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from advlab.config.components import NoComponent
 from advlab.config.settings import Settings
 from advlab.data.content import Shape
 from advlab.data.images import ImageData
@@ -20,6 +20,7 @@ from advlab.models.checkpoints import load_state, published_state, read_state
 from advlab.models.classifier import Classifier
 from advlab.models.torchvision_networks import Torchvision
 from advlab.store.artifacts import ArtifactStore
+from advlab.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class LoadedNetwork:
 def load_classifier(
     name: str,
     model: Model,
-    recipe: Any,
+    recipe: Recipe | NoComponent,
     *,
     shape: Shape,
     train_data: Callable[[], ImageData],
@@ -61,7 +62,7 @@ def load_classifier(
     """
     mean, std = input_constants(model, "mean", shape), input_constants(model, "std", shape)
     if model.trainable and not model.checkpoint:
-        check_can_be_trained(name, recipe, has_constants=mean is not None or std is not None)
+        recipe = recipe_to_train(name, recipe, has_constants=mean is not None or std is not None)
         return LoadedNetwork(*trained_classifier(name, model, recipe, train_data(), artifacts, device, seed))
     network = build_network(name, model)
     origin, state = "as built by the plug-in", {}
@@ -87,7 +88,7 @@ def load_classifier(
 
 def trained_variant(
     settings: Settings,
-    recipe: Any,
+    recipe: Recipe | NoComponent,
     data: ImageData,
     *,
     artifacts: ArtifactStore,
@@ -101,17 +102,17 @@ def trained_variant(
         ModelError: the images are streamed from files, `initial` has other weights, or training diverged.
     """
     name, model = settings.nodes["model"]["name"], settings.model
-    check_can_be_trained(name, recipe, has_constants=initial is None and bool(model.mean or model.std))
+    recipe = recipe_to_train(name, recipe, has_constants=initial is None and bool(model.mean or model.std))
     return trained_classifier(name, model, recipe, data, artifacts, device, seed, initial)[0]
 
 
-def check_can_be_trained(name: str, recipe: Any, *, has_constants: bool) -> None:
-    """Refuse to train without a recipe, or with constants of the user's beside those that the recipe computes.
+def recipe_to_train(name: str, recipe: Recipe | NoComponent, *, has_constants: bool) -> Recipe:
+    """The recipe, unless there is none, or there are constants of the user's beside those that it computes.
 
     Raises:
         ModelError: says what to type.
     """
-    if getattr(recipe, "name", "none") == "none":
+    if not isinstance(recipe, Recipe) or not recipe.trains:
         raise ModelError(
             f"{name} has no weights and no recipe to train it: give a file by model.checkpoint=..., or choose a recipe "
             "by recipe=NAME (`advlab --help` lists them)"
@@ -121,6 +122,7 @@ def check_can_be_trained(name: str, recipe: Any, *, has_constants: bool) -> None
             f"model.mean and model.std go with weights that are loaded; the recipe {recipe.name} computes its own from "
             "the training images: leave them out, or choose another recipe.normalise"
         )
+    return recipe
 
 
 def input_constants(model: Model, which: str, shape: Shape) -> Tensor | None:

@@ -22,6 +22,7 @@ from advlab.progress import Progress
 from advlab.store.artifacts import Arrays, ArtifactStore
 from advlab.training.loop import train
 from advlab.training.normalisation import normalisation
+from advlab.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ TRAINING_VERSION = 1  # raise by hand when the training loop gives other weights
 def trained_classifier(
     name: str,
     model: Model,
-    recipe: Any,
+    recipe: Recipe,
     data: ImageData,
     artifacts: ArtifactStore,
     device: torch.device,
@@ -72,7 +73,7 @@ def trained_classifier(
 
 
 def training_key(
-    name: str, model: Model, recipe: Any, data: ImageData, seed: int, initial: Classifier | None = None
+    name: str, model: Model, recipe: Recipe, data: ImageData, seed: int, initial: Classifier | None = None
 ) -> dict[str, Any]:
     """Everything that determines the trained weights: the key of their artifact."""
     key = {
@@ -82,7 +83,7 @@ def training_key(
     return key if initial is None else {**key, "initial": initial.digest()}
 
 
-def input_normalisation(recipe: Any, pixels: Tensor, initial: Classifier | None) -> tuple[Tensor, Tensor]:
+def input_normalisation(recipe: Recipe, pixels: Tensor, initial: Classifier | None) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation by which images in [0, 1] are normalised: those of `initial`, else what the recipe computes."""
     return normalisation(recipe, pixels) if initial is None else (initial.mean, initial.std)
 
@@ -90,7 +91,7 @@ def input_normalisation(recipe: Any, pixels: Tensor, initial: Classifier | None)
 def train_network(
     name: str,
     model: Model,
-    recipe: Any,
+    recipe: Recipe,
     data: ImageData,
     pixels: Tensor,
     device: torch.device,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Lt
 
 from advlab.config.ranges import InRange
+from advlab.config.settings import Settings
 from advlab.errors import ConfigError
 from advlab.lab import Cost, Figure, Frame, NetworkContext
 from advlab.statistics import NOT_MEASURED, Claim, Interval, judge, rank_correlation
@@ -80,7 +81,7 @@ class GradientIsotropy(SphereExperiment):
         #: "can be measured": rank correlation of measure and range, over samples, above
         correlation: Annotated[float, Gt(0), Lt(1)] = 0.5
 
-    def check(self, settings: Any) -> None:
+    def check(self, settings: Settings) -> None:
         """Ranges must be those of scores over random directions.
 
         Raises:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt, Lt
 
 from advlab.config.ranges import InRange
+from advlab.config.settings import Settings
 from advlab.lab import Cost, Figure, Frame, NetworkContext
 from advlab.lab.layers import probed_layers
 from advlab.statistics import Claim, exact, judge, mean_interval, share_interval
@@ -76,7 +77,7 @@ class Lipschitz(SphereExperiment):
         more = {"tiny": {"experiment.images": 100}, "laptop": {"experiment.images": 1000}}.get(preset, {})
         return {**super().presets(preset, dataset, model), **more}
 
-    def check(self, settings: Any) -> None:
+    def check(self, settings: Settings) -> None:
         """Features are compared in float32.
 
         Raises:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Gt, Lt
 
 from advlab.config.ranges import InRange
+from advlab.config.settings import Settings
 from advlab.lab import Cost, Figure, Frame, NetworkContext
 from advlab.statistics import NOT_MEASURED, Claim, judge, median_interval, share_interval
 
@@ -65,7 +66,7 @@ class ScoreRanges(SphereExperiment):
         """Indices of the radii at which float32 is compared with float64."""
         return [0]
 
-    def check(self, settings: Any) -> None:
+    def check(self, settings: Settings) -> None:
         """A feature layer makes no sense here: scores are read, not features.
 
         Raises:

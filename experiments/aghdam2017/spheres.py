@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple
 
 from advlab.attacks import DeepFool
+from advlab.config.settings import Settings
 from advlab.errors import ConfigError
 from advlab.lab import Cell, Experiment, Frame, NetworkContext
 from advlab.probes.sphere import Sphere
@@ -33,7 +34,7 @@ class SphereExperiment(Experiment[NetworkContext]):
             "laptop": {"probe.samples": 10 if max(shape[1:]) >= 200 else 30},
         }.get(preset, {})
 
-    def check(self, settings: Any) -> None:
+    def check(self, settings: Settings) -> None:
         """The probe must be one of spheres.
 
         Raises:
@@ -139,7 +140,7 @@ def linearised_directions(probe: Sphere) -> int:
     return (len(probe.readings) if probe.clip else 1) * len(probe.radii) * probe.trials
 
 
-def refuse_low_precision(name: str, settings: Any) -> None:
+def refuse_low_precision(name: str, settings: Settings) -> None:
     """Distances of features are compared in float32.
 
     Raises:
@@ -151,7 +152,7 @@ def refuse_low_precision(name: str, settings: Any) -> None:
         )
 
 
-def refuse_layers(name: str, settings: Any) -> None:
+def refuse_layers(name: str, settings: Settings) -> None:
     """A feature layer makes no sense where scores are read.
 
     Raises:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt, Interval, Lt
 
 from advlab.config.ranges import InRange
+from advlab.config.settings import Settings
 from advlab.errors import ArgumentError, ConfigError
 from advlab.lab import Cell, Cost, Figure, Frame, NetworkContext
 from advlab.statistics import Claim, exact, judge, median_interval, share_interval
@@ -60,7 +61,7 @@ class SymmetryMap(SphereExperiment):
         side = {"tiny": {"experiment.grid": 21}, "laptop": {"experiment.grid": 41}}.get(preset, {})
         return {**super().presets(preset, dataset, model), **side}
 
-    def check(self, settings: Any) -> None:
+    def check(self, settings: Settings) -> None:
         """The reading must be one of the probe's.
 
         Raises:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from annotated_types import Gt, Interval, Lt
 
 from advlab.config.ranges import InRange
+from advlab.config.settings import Settings
 from advlab.errors import ConfigError
 from advlab.lab import Cost, Figure, Frame, NetworkContext
 from advlab.lab.layers import probed_layers
@@ -76,7 +77,7 @@ class Topology(SphereExperiment):
         band: Annotated[float, Gt(0), Lt(1)] = 0.1  # "-0.1 < rho < 0.1"
         share: Annotated[float, Gt(0), Lt(1)] = 0.95  # "for all": at least so many of the (sample, radius)
 
-    def check(self, settings: Any) -> None:
+    def check(self, settings: Settings) -> None:
         """Four directions at least, which have six distances, and float32.
 
         Raises:

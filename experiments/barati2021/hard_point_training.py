@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt, Le, Lt
 
 from advlab.config.ranges import InRange
+from advlab.config.settings import Settings
 from advlab.errors import ArgumentError, ConfigError
 from advlab.lab import Cell, Cost, DataContext, Experiment, Figure, Frame
 from advlab.statistics import Claim
@@ -105,7 +106,7 @@ class HardPointTraining(Experiment[DataContext]):
         keys = ("train_images", "images", "pgd_images", "seeds")
         return {} if sizes is None else {f"experiment.{key}": n for key, n in zip(keys, sizes, strict=True)}
 
-    def check(self, settings: Any) -> None:
+    def check(self, settings: Settings) -> None:
         """The networks are trained here, by a recipe without training points of its own.
 
         Raises:

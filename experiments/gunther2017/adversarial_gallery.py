@@ -9,6 +9,7 @@ from annotated_types import Ge
 
 from advlab.attacks import Attack
 from advlab.config.ranges import InRange
+from advlab.config.settings import Settings
 from advlab.errors import ArgumentError, ConfigError
 from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, NetworkContext
 from advlab.statistics import Claim
@@ -77,7 +78,7 @@ class AdversarialGallery(Experiment[NetworkContext]):
         """`tiny`: 3 columns of 30 candidates."""
         return {"tiny": {"experiment.columns": 3, "experiment.candidates": 30}}.get(preset, {})
 
-    def check(self, settings: Any) -> None:
+    def check(self, settings: Settings) -> None:
         """Every attack finds an adversarial image of its own for each image, towards any class.
 
         Raises:

@@ -9,6 +9,7 @@ from annotated_types import Ge, Gt, Lt
 
 from advlab.attacks import Fooling
 from advlab.config.ranges import InRange
+from advlab.config.settings import Settings
 from advlab.errors import ArgumentError, ConfigError
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, NetworkContext
 from advlab.statistics import Claim
@@ -76,7 +77,7 @@ class FoolingGallery(Experiment[NetworkContext]):
         """None: there are twelve images."""
         return {}
 
-    def check(self, settings: Any) -> None:
+    def check(self, settings: Settings) -> None:
         """The attack makes fooling images.
 
         Raises:

@@ -10,6 +10,7 @@ import numpy as np
 from annotated_types import Ge, Gt, Lt
 
 from advlab.config.ranges import InRange
+from advlab.config.settings import Settings
 from advlab.errors import ArgumentError, ConfigError
 from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, NetworkContext
 from advlab.statistics import Claim, judge, share_interval
@@ -79,7 +80,7 @@ class AttackSurvey(Experiment[NetworkContext]):
         """`laptop`: 200 images; `tiny`: 8."""
         return {"tiny": {"experiment.samples": 8}, "laptop": {"experiment.samples": 200}}.get(preset, {})
 
-    def check(self, settings: Any) -> None:
+    def check(self, settings: Settings) -> None:
         """There is an attack, and it takes such targets.
 
         Raises:

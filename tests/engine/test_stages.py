@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,91 +14,7 @@ from advlab.store.artifacts import ArtifactStore
 from advlab.store.atomic import StorageError
 from advlab.store.run_directory import RunDirectory
 from tests.helpers.commands import Ended
-
-PLUGIN = '''
-import os
-from dataclasses import dataclass
-import numpy as np
-import advlab
-from advlab.lab import Cell, Cost, Experiment, RunContext, Stage
-
-def note(text):
-    with open(os.environ["STAGES_LOG"], "a") as file:
-        file.write(text + "\\n")
-    if os.environ.get("STAGES_FAULT") == text:
-        raise RuntimeError("a defect of the author's")
-    if os.environ.get("STAGES_SLEEP") == text:
-        import time
-        time.sleep(120)
-
-@dataclass(frozen=True)
-class Line:
-    index: int
-    value: float
-
-@advlab.experiment
-class Staged(Experiment[RunContext]):
-    """Multiples of what two stages make, the second of them from the first."""
-    name = "staged"
-    paper = "none, figure 0"
-    title = "Stages"
-    uses = ()
-    Row = Line
-
-    @dataclass(frozen=True, kw_only=True)
-    class Params:
-        """How many cells, and what the stages begin with."""
-        count: int = 3
-        start: float = 2.0
-
-    def stages(self, ctx):
-        def begin():
-            note("begin")
-            return {"values": np.full(4, self.params.start)}, {"mean": self.params.start}
-        def square():
-            note("square")
-            return {"values": ctx.stage("begin").arrays["values"] ** 2}, {}
-        return [
-            Stage("begin", ctx.key(version=1, start=self.params.start), begin, Cost(forwards=10), kind="staged-begin"),
-            Stage("square", ctx.key(version=1), square, Cost(backwards=5), kind="staged-square", stages=("begin",)),
-        ]
-
-    def cells(self, ctx):
-        return [Cell(f"n-{i}", {"i": i}, stages=("square",) if i else ()) for i in range(self.params.count)]
-
-    def measure(self, ctx, cell):
-        note(cell.id)
-        i = cell.payload["i"]
-        return [Line(i, float(ctx.stage("square").arrays["values"].sum()) * i if i else 0.0)]
-
-    def cost(self, ctx):
-        """Nothing."""
-        return Cost(forwards=1)
-
-    def claims(self, table):
-        return []
-
-    def plot(self, table):
-        from matplotlib.figure import Figure
-        return Figure()
-'''
-RUN = Path("outputs/staged/v001")
-
-
-@pytest.fixture
-def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The beginning of a command line that knows the experiment."""
-    plugin = tmp_path / "staged.py"
-    plugin.write_text(PLUGIN)
-    monkeypatch.setenv("STAGES_LOG", str(tmp_path / "log"))
-    return ["--plugin", str(plugin), "experiment=staged", "run.cache_root=cache"]
-
-
-def log(tmp_path: Path) -> list[str]:
-    path = tmp_path / "log"
-    lines = path.read_text().splitlines() if path.exists() else []
-    path.unlink(missing_ok=True)
-    return lines
+from tests.helpers.staged import STAGED_RUN, log
 
 
 def test_stages_are_made_when_the_first_cell_needs_them(
@@ -112,8 +23,8 @@ def test_stages_are_made_when_the_first_cell_needs_them(
     ended = cli(*line)
     assert ended.code == 0, ended.err
     assert log(tmp_path) == ["n-0", "begin", "square", "n-1", "n-2"]
-    assert (tmp_path / RUN / "table.csv").read_text() == "index,value\n0,0.0\n1,16.0\n2,32.0\n"
-    plan = json.loads((tmp_path / RUN / "plan.json").read_text())
+    assert (tmp_path / STAGED_RUN / "table.csv").read_text() == "index,value\n0,0.0\n1,16.0\n2,32.0\n"
+    plan = json.loads((tmp_path / STAGED_RUN / "plan.json").read_text())
     assert list(plan["stages"]) == ["begin", "square"]
 
 
@@ -153,44 +64,14 @@ def test_what_was_published_is_not_made_again(
         cli(*line)
     order = ["n-0", "begin", "square", "n-1", "n-2"]
     assert log(tmp_path) == order[: order.index(fault) + 1]
-    text = (tmp_path / RUN / "log.txt").read_text()
+    text = (tmp_path / STAGED_RUN / "log.txt").read_text()
     assert f"the {'cell' if fault.startswith('n-') else 'stage'} {fault} failed" in text
     assert 'raise RuntimeError("a defect of the author\'s")' in text  # the traceback
     monkeypatch.delenv("STAGES_FAULT")
-    ended = cli("--plugin", line[1], "resume", str(RUN))
+    ended = cli("--plugin", line[1], "resume", str(STAGED_RUN))
     assert ended.code == 0, ended.err
     assert log(tmp_path) == order[order.index(fault) :]
-    assert (tmp_path / RUN / "table.csv").read_text() == "index,value\n0,0.0\n1,16.0\n2,32.0\n"
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-@pytest.mark.parametrize("where", ["begin", "square", "n-1"])
-def test_a_kill_in_a_stage_loses_nothing_that_was_published(
-    where: str, number: int, line: list[str], cli: Callable[..., Ended], tmp_path: Path
-) -> None:
-    environment = {**os.environ, "STAGES_SLEEP": where}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "advlab", *line],
-        cwd=tmp_path,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    deadline = time.monotonic() + 60
-    while where not in ((tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""):
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.send_signal(number)
-    process.communicate(timeout=60)
-    assert process.returncode == (-9 if number == signal.SIGKILL else 143)
-    order = ["n-0", "begin", "square", "n-1", "n-2"]
-    assert log(tmp_path) == order[: order.index(where) + 1]
-    ended = cli("--plugin", line[1], "resume", str(RUN))
-    assert ended.code == 0, ended.err
-    assert log(tmp_path) == order[order.index(where) :]
-    assert (tmp_path / RUN / "table.csv").read_text() == "index,value\n0,0.0\n1,16.0\n2,32.0\n"
-    assert not list((tmp_path / "cache").glob("*/.making-*"))
+    assert (tmp_path / STAGED_RUN / "table.csv").read_text() == "index,value\n0,0.0\n1,16.0\n2,32.0\n"
 
 
 def test_a_cache_that_cannot_be_written_costs_this_run_nothing(
@@ -220,7 +101,7 @@ def test_a_unit_is_a_function_of_the_archive_and_the_plan_alone(
 ) -> None:
     """What another process would do: no context is handed over."""
     assert cli(*line, "experiment.start=5").code == 0
-    directory = RunDirectory(tmp_path / RUN)
+    directory = RunDirectory(tmp_path / STAGED_RUN)
     nodes, plan = directory.nodes(), directory.plan()
     log(tmp_path)
     (row,) = work(nodes, plan, "cell:n-2").rows
@@ -235,7 +116,7 @@ def test_a_unit_is_a_function_of_the_archive_and_the_plan_alone(
 
 def test_a_stage_that_is_not_named_is_a_defect(line: list[str], cli: Callable[..., Ended], tmp_path: Path) -> None:
     assert cli(*line).code == 0
-    directory = RunDirectory(tmp_path / RUN)
+    directory = RunDirectory(tmp_path / STAGED_RUN)
     prepared = prepared_run(directory.nodes(), directory.plan())
     carry_out(prepared, "cell:n-1")
     carry_out(prepared, "cell:n-0")
