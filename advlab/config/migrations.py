@@ -30,7 +30,8 @@ def key_of_today(kind: str, key: Mapping[str, Any]) -> Mapping[str, Any]:
     """The key under which an artifact is looked for today, from the one that it was stored under.
 
     Version 0.1 put every parameter of a component into the keys of trained weights and of neighbourhoods; today those that
-    stand at their defaults are left out. A key that names a component which is not there stays as it is.
+    stand at their defaults are left out. The split of the images whose features' ranges were taken stood only in their order.
+    A key that names a component which is not there stays as it is.
 
     Args:
         kind: of the artifact.
@@ -45,6 +46,8 @@ def key_of_today(kind: str, key: Mapping[str, Any]) -> Mapping[str, Any]:
             }
         if kind == "neighbourhood" and "model" in key:
             return {**key, "model": essential_parameters("model", renamed_in_node("model", key["model"]))}
+        if kind == "feature_ranges" and "split" not in key:
+            return {**key, "split": key["order"].rpartition("/")[0]}
     except (AdvlabError, TypeError, AttributeError, KeyError):
         return key
     return key

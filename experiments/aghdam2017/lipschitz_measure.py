@@ -131,11 +131,7 @@ def value_ranges(ctx: NetworkContext, layers: list[str], images: int) -> list[fl
         assert extremes is not None
         return {"ranges": extremes.sum(1).cpu().numpy()}, {}
 
-    key = {
-        "version": 1, "weights": ctx.weights, "behaviour": classifier.behaviour, "data": data.digest,
-        "order": f"{data.name}/{data.split}/{run.seed}", "count": len(chosen), "layers": layers,
-        "precision": run.precision,
-    }  # fmt: skip
+    key = ctx.key(version=1, order=f"{data.name}/{data.split}/{run.seed}", count=len(chosen), layers=layers)
     return list(np.asarray(ctx.artifacts.get("feature_ranges", key, make).arrays["ranges"], dtype=float))
 
 

@@ -51,6 +51,12 @@ def test_a_key_of_today_stays(tmp_path: Path) -> None:
     assert key_of_today("weights", key) == key
 
 
+def test_ranges_of_features_name_their_split() -> None:
+    old = {"version": 1, "weights": "w", "order": "my/data/test/0", "count": 3}
+    assert key_of_today("feature_ranges", old) == {**old, "split": "my/data/test"}
+    assert key_of_today("feature_ranges", {**old, "split": "my/data/test"}) == {**old, "split": "my/data/test"}
+
+
 @pytest.mark.parametrize(
     "key",
     [
