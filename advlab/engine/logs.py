@@ -37,9 +37,9 @@ class RunLog:
     @contextlib.contextmanager
     def active(self) -> Iterator[RunLog]:
         """Collect and show while the block runs."""
-        console = _Console()
+        console = _Console(logging.INFO)  # what is less, such as the traceback of a user's error, is for the file alone
         before = logger.level, logger.propagate
-        logger.setLevel(logging.INFO)
+        logger.setLevel(logging.DEBUG)
         logger.propagate = False
         logger.addHandler(console)
         logger.addHandler(self._memory)

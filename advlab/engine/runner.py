@@ -91,6 +91,7 @@ class Runner:
                 print(f"interrupted; go on with: {resume_command(directory)}", file=sys.stderr)
                 raise
             except AdvlabError as error:
+                log.debug("the run ended with an error of its input; where it arose:", exc_info=True)
                 self._end(directory, "failed", str(error))
                 raise
             except Exception as error:
