@@ -31,7 +31,9 @@ from advlab.engine.clean_accuracy import NetworkPredictions
 from advlab.engine.networks import OtherNetworks
 from advlab.engine.stages import keep_stage, plan_stages
 from advlab.engine.units import CELL, STAGE, PreparedRun, carry_out
+from advlab.errors import ArgumentError, ConfigError, suggest
 from advlab.lab.data_context import DataContext, DeviceContext
+from advlab.lab.defended_classifier import defended_classifier
 from advlab.lab.experiment import Experiment
 from advlab.lab.network_context import NetworkContext
 from advlab.lab.run_context import RunContext
@@ -51,10 +53,14 @@ def settings_of(experiment: str | type[Experiment[Any]], options: Mapping[str, A
         options: group -> choice or mapping, and dotted key -> value, as in {"attack": "fgs", "probe.trials": 8}.
 
     Raises:
-        ConfigError: as on the command line.
+        ConfigError: as on the command line; or a class is not registered.
     """
     name = experiment if isinstance(experiment, str) else experiment.name
     options = dict(options or {})
+    if not isinstance(experiment, str) and name not in components.REGISTRIES["experiment"]:
+        raise ConfigError(
+            f"the experiment {name} is not registered: put @advlab.experiment before class {experiment.__name__}"
+        )
     uses = components.REGISTRIES["experiment"].load(name).uses
     nodes: dict[str, Any] = {"experiment": {"name": name}, "run": {"download": False, "device": "cpu"}}
     for group in (group.name for group in COMPONENT_GROUPS if group.name != "experiment"):
@@ -63,6 +69,8 @@ def settings_of(experiment: str | type[Experiment[Any]], options: Mapping[str, A
         nodes[group] = dict(choice) if isinstance(choice, Mapping) else packaged_choice(group, choice)[group]
     for key, value in options.items():
         group, _, option = key.partition(".")
+        if group not in nodes or not option:
+            raise ConfigError(f"the option {key!r} is neither GROUP nor GROUP.KEY. {suggest(group, nodes)}")
         nodes[group][option] = value
     return resolve(nodes, frozenset(options))
 
@@ -75,7 +83,7 @@ def context(
     options: Mapping[str, Any] | None = None,
     *,
     samples: Sequence[int] | None = None,
-    others: Mapping[str, Forward] | None = None,
+    others: Mapping[str, nn.Module | Forward] | None = None,
     batch_size: int = 256,
     folder: Path | None = None,
 ) -> Any:
@@ -83,43 +91,50 @@ def context(
 
     Args:
         experiment: its name or its class, which must be registered; or the settings of a run of it.
-        network: images in [0, 1] to logits, a `Classifier` or its forwards; for experiments that measure a network.
-        images: (N, C, H, W) in [0, 1], which are rounded to whole grey levels, or uint8; for experiments on data.
-            `ImageData` brings its labels along.
-        labels: (N,) true classes.
+        network: images in [0, 1] to logits, a `Classifier` or its forwards; for experiments that measure a network. It
+            stands behind the defense of the options, as in a run.
+        images: (N, C, H, W) in [0, 1], which are rounded to whole grey levels, or uint8; for experiments on data. All splits
+            are these images. `ImageData` brings its labels along.
+        labels: (N,) true classes; there are as many classes as the network has logits, or as the labels need.
         options: see `settings_of`; none with settings.
         samples: the samples that qualify; None: those that the probe asks for.
-        others: name -> forwards of the networks that lists of models name; None: they are loaded as in a run.
+        others: name of a model (as in its YAML's `name:`) -> the network that stands for it in `ctx.listed_networks`; the
+            rest is loaded or trained as in a run.
         batch_size: images a forward.
         folder: where artifacts are kept; None: a temporary folder of this context.
 
     Raises:
         ConfigError: as on the command line.
-        TypeError: the experiment needs a network or images, and there is none.
+        ArgumentError: the images are floats outside of [0, 1].
+        TypeError: the experiment needs a network or images, and there is none; or there are options beside settings.
     """
+    if isinstance(experiment, Settings) and options:
+        raise TypeError("settings have their options already: give those to settings_of")
     settings = experiment if isinstance(experiment, Settings) else settings_of(experiment, options)
-    kind = settings.experiment.context_type()
+    name, kind = settings.experiment.name, settings.experiment.context_type()
     temporary = tempfile.TemporaryDirectory() if folder is None else None
     artifacts = ArtifactStore(Path(temporary.name) if temporary else folder or Path())
-    parts: dict[str, Any] = {"settings": settings, "artifacts": artifacts, "report_progress": no_report}
     device = network.classifier.device if isinstance(network, Forward) else torch.device("cpu")
+    parts: dict[str, Any] = {"settings": settings, "artifacts": artifacts, "report_progress": no_report}
     parts["facts"] = {"device": str(device)}
     if issubclass(kind, DeviceContext):
         parts["device"] = device
     if issubclass(kind, DataContext):
         if images is None or (labels is None and not isinstance(images, ImageData)):
-            raise TypeError(f"{settings.experiment.name} is handed a {kind.__name__}: give images and labels")
+            raise TypeError(f"{name} is handed a {kind.__name__}: give images and labels")
         data = images if isinstance(images, ImageData) else image_data(images, labels)
-        parts |= {"data": data, "load_split": lambda split: data}
-    if issubclass(kind, NetworkContext):
-        if network is None:
-            raise TypeError(f"{settings.experiment.name} is handed a {kind.__name__}: give a network")
-        parts |= network_parts(settings, network, data, artifacts, batch_size, parts["facts"])
+        if issubclass(kind, NetworkContext):
+            if network is None:
+                raise TypeError(f"{name} is handed a {kind.__name__}: give a network")
+            forward = forward_of(network, data, batch_size)
+            made = {other: forward_of(given, data, batch_size) for other, given in (others or {}).items()}
+            if not isinstance(images, ImageData):
+                data = image_data(images, labels, forward.classifier.classes)
+            parts |= network_parts(settings, forward, made, data.to(device), artifacts, parts["facts"])
+        parts |= {"data": data.to(device), "load_split": lambda split: data}
     ctx: RunContext = kind(**parts)
     if temporary is not None:
         weakref.finalize(ctx, temporary.cleanup)
-    if others is not None:
-        ctx.load_network = lambda other: others[other.nodes["model"]["name"]]  # type: ignore[attr-defined]  # likewise
     if samples is not None:
         ctx.qualified = lambda: list(samples)  # type: ignore[attr-defined]  # of a NetworkContext
     ctx.prepared = settings.experiment.prepare(ctx)
@@ -144,33 +159,54 @@ def made_by(prepared: PreparedRun, stage_id: str) -> tuple[Arrays, Mapping[str, 
     return result.arrays, result.facts
 
 
-def image_data(images: Tensor, labels: Any) -> ImageData:
-    """Arrays as the split `test` of a dataset `arrays`: (N, C, H, W) images in [0, 1] or uint8, and (N,) classes."""
+def image_data(images: Tensor, labels: Any, classes: int = 0) -> ImageData:
+    """Arrays as the split `test` of a dataset `arrays`.
+
+    Args:
+        images: (N, C, H, W) in [0, 1] or uint8.
+        labels: (N,) classes.
+        classes: how many there are at least.
+
+    Raises:
+        ArgumentError: the images are floats outside of [0, 1].
+    """
+    if images.dtype != torch.uint8 and not bool(((images >= 0) & (images <= 1)).all()):
+        low, high = float(images.min()), float(images.max())
+        raise ArgumentError(f"images must lie in [0, 1], got {low:g} to {high:g}: divide them by 255, or give uint8")
+    labels = torch.as_tensor(labels).long()
     pixels = images if images.dtype == torch.uint8 else images.mul(255).round().to(torch.uint8)
-    classes = tuple(f"class {k}" for k in range(int(labels.max()) + 1))
+    names = tuple(f"class {k}" for k in range(max(classes, int(labels.max()) + 1)))
     shape = (pixels.shape[1], pixels.shape[2], pixels.shape[3])
-    return ImageData("arrays", "test", classes, labels.long(), shape, tensor_digest(pixels, labels), pixels)
+    return ImageData("arrays", "test", names, labels, shape, tensor_digest(pixels, labels), pixels)
+
+
+def forward_of(network: nn.Module | Forward, data: ImageData, batch_size: int) -> Forward:
+    """Forwards of a network for the images of `data`."""
+    if isinstance(network, Forward):
+        return network
+    if not isinstance(network, Classifier):
+        network = Classifier(network.eval(), name="test", shape=data.shape, mean=None, std=None)
+    return Forward(network, Execution(batch_size, "contiguous", "float32"))
 
 
 def network_parts(
     settings: Settings,
-    network: nn.Module | Forward,
+    forward: Forward,
+    others: Mapping[str, Forward],
     data: ImageData,
     artifacts: ArtifactStore,
-    batch_size: int,
     facts: dict[str, Any],
 ) -> dict[str, Any]:
-    """The fields of a `NetworkContext` around a network."""
-    if isinstance(network, Forward):
-        forward = network
-    else:
-        if not isinstance(network, Classifier):
-            network = Classifier(network.eval(), name="test", shape=data.shape, mean=None, std=None)
-        forward = Forward(network, Execution(batch_size, "contiguous", "float32"))
+    """The fields of a `NetworkContext` around a network, which is put behind the defense of the settings."""
+    classifier = defended_classifier(forward.classifier, settings.defense, artifacts, lambda: data)
+    if classifier is not forward.classifier:
+        forward = Forward(classifier, forward.execution)
+    load = OtherNetworks(data, artifacts, forward.execution, facts)
     return {
-        "forward": forward, "load_network": OtherNetworks(data, artifacts, forward.execution, facts),
+        "forward": forward,
+        "load_network": lambda other: others.get(other.nodes["model"]["name"]) or load(other),
         "predictions": NetworkPredictions(settings, artifacts, no_report, forward, data),
-    }  # fmt: skip
+    }
 
 
 def no_report(title: str, done: int, total: int) -> None:
