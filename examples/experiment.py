@@ -65,10 +65,14 @@ class DefendedAccuracy(Experiment[NetworkContext]):
     def measure(self, ctx: NetworkContext, cell: Cell) -> list[DefendedRow]:
         """The network's answers behind one defense."""
         name, samples = cell.payload["defense"], ctx.order(self.params.samples)
-        images, labels = ctx.images_and_labels(samples)
-        confidence, prediction = ctx.defended(ctx.listed("defenses")[name])(images).softmax(1).max(1)
-        columns = zip(samples, labels.tolist(), prediction.tolist(), confidence.tolist(), strict=True)
-        return [DefendedRow(name, *values) for values in columns]
+        forward, rows = ctx.defended(ctx.listed("defenses")[name]), []
+        size = forward.limit  # the batch size of this network on this device
+        for part in (samples[start : start + size] for start in range(0, len(samples), size)):
+            images, labels = ctx.images_and_labels(part)
+            confidence, prediction = forward(images).softmax(1).max(1)
+            columns = zip(part, labels.tolist(), prediction.tolist(), confidence.tolist(), strict=True)
+            rows += [DefendedRow(name, *values) for values in columns]
+        return rows
 
     def cost(self, ctx: NetworkContext) -> Cost:
         """A forward an image and defense."""

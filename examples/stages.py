@@ -107,7 +107,8 @@ class UndoneAttacks(Experiment[NetworkContext]):
         arrays, samples = ctx.stage(attack).arrays, ctx.order(self.params.samples)
         images, labels = ctx.images_and_labels(samples)
         adv = torch.as_tensor(arrays["adv"]).to(images)
-        predictions = ctx.defended(ctx.listed("defenses")[defense])(adv).argmax(1).tolist()
+        forward = ctx.defended(ctx.listed("defenses")[defense])
+        predictions = torch.cat([forward(part).argmax(1) for part in adv.split(forward.limit)]).tolist()
         linf = (adv - images).abs().flatten(1).amax(1).tolist()
         return [
             UndoneRow(attack, defense, samples[i], int(labels[i]), predictions[i], linf[i])
