@@ -16,7 +16,7 @@ from advlab.config import components
 from advlab.errors import ConfigError
 from tests.helpers.commands import Ended
 
-RUNS = Path("outputs/undone_attacks/digits-lenet")
+RUNS = Path("outputs/undone_attacks/digits-small_net")
 
 
 def linear() -> nn.Module:
@@ -80,13 +80,16 @@ def test_attacks_that_do_not_fit_are_refused(attack: str, loaded: Callable[[str]
 def test_other_defenses_share_the_stages_and_other_images_do_not(
     plugin: Callable[..., list[str]], cli: Callable[..., Ended], tmp_path: Path
 ) -> None:
-    line = [*plugin("stages"), "experiment=undone_attacks", "run.preset=tiny", f"run.cache_root={tmp_path / 'cache'}"]
+    line = [
+        *plugin("stages", "model"), "experiment=undone_attacks", "model=small_net", "recipe=lenet_digits", "recipe.epochs=3",
+        "run.preset=tiny", f"run.cache_root={tmp_path / 'cache'}",
+    ]  # fmt: skip
     dry = cli(*line, "run.dry=true")
     assert dry.code == 0, dry.err
     assert "stage      deepfool: " in dry.out
     assert cli(*line, "experiment.attacks=[fgs]", "experiment.defenses=[blur]").code == 0
     for number, (word, state) in enumerate(
-        [("experiment.defenses=[round]", "kept from before"), ("run.seed=1", "made")], 2
+        [("experiment.defenses=[round]", "kept from before"), ("experiment.samples=10", "made")], 2
     ):
         assert cli(*line, "experiment.attacks=[fgs]", word).code == 0
         log = (tmp_path / RUNS / f"v{number:03d}" / "log.txt").read_text()
