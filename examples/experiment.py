@@ -13,10 +13,8 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt, Lt
 
 import advlab
-from advlab.config.ranges import InRange
-from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, NetworkContext
+from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, InRange, NetworkContext, frame_of
 from advlab.statistics import Claim, judge, share_interval
-from advlab.store.tables import frame_of
 
 
 @dataclass(frozen=True)

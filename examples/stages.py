@@ -15,13 +15,11 @@ from annotated_types import Ge, Gt, Lt
 
 import advlab
 from advlab.attacks import Attack
-from advlab.config.ranges import InRange
 from advlab.config.settings import Settings
 from advlab.errors import ConfigError
-from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, NetworkContext, Stage
+from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, InRange, NetworkContext, Stage, frame_of
 from advlab.statistics import Claim, judge, share_interval
 from advlab.store.artifacts import Arrays
-from advlab.store.tables import frame_of
 
 
 @dataclass(frozen=True)

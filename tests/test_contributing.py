@@ -79,7 +79,7 @@ def test_the_errors_are_those_of_users() -> None:
 
 def test_its_imports_work() -> None:
     lines = re.findall(r"^    (from advlab[\w.]* import [\w, ]+?) *(?:#.*)?$", TEXT, re.MULTILINE)
-    assert len(lines) > 5
+    assert len(lines) >= 5
     for line in lines:
         exec(line, {})
 

@@ -18,7 +18,7 @@ PUBLIC = {
     "advlab.defenses": {"Blur", "Chain", "Defense", "Noise", "Project", "Resample", "Round", "Shift"},
     "advlab.lab": {
         "Cell", "ChoicesOf", "Cost", "DataContext", "DeviceContext", "Experiment", "Figure", "Frame", "NetworkContext",
-        "RunContext", "Stage",
+        "InRange", "RunContext", "Stage", "frame_of",
     },
     "advlab.testing": {"context", "measured", "settings_of"},
     "advlab.statistics": {

@@ -26,7 +26,7 @@ class Tally:
         counts, own = ctx.counts, 0
         halvings: tuple[int, ...] = ()
         if isinstance(ctx, NetworkContext):
-            forwards = [ctx.forward, *ctx.defended_networks.values()]
+            forwards = [ctx.forward, *ctx.others]
             own = sum(forward.images for forward in forwards)
             halvings = tuple(size for forward in forwards for size in forward.halvings)
         return cls(counts.forwards + own, counts.backwards, counts.images, counts.seconds, dict(counts.facts), halvings)

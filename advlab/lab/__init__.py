@@ -1,12 +1,13 @@
 """What an experiment is and what it is handed: the base class, stages and cells, contexts, loading of networks."""
 
 from advlab.config.lists import ChoicesOf
+from advlab.config.ranges import InRange
 from advlab.lab.cells import Cell, Cost, Stage
 from advlab.lab.data_context import DataContext, DeviceContext
 from advlab.lab.experiment import Experiment, Figure
 from advlab.lab.network_context import NetworkContext
 from advlab.lab.run_context import RunContext
-from advlab.store.tables import Frame
+from advlab.store.tables import Frame, frame_of
 
 __all__ = [
     "Cell",
@@ -17,7 +18,9 @@ __all__ = [
     "Experiment",
     "Figure",
     "Frame",
+    "InRange",
     "NetworkContext",
     "RunContext",
     "Stage",
+    "frame_of",
 ]

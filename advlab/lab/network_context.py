@@ -1,4 +1,7 @@
-"""What experiments are handed that measure a network: it, its forwards in batches, attacks on it, and its samples."""
+"""What experiments are handed that measure a network: it, its forwards in batches, attacks on it, and its samples.
+
+Longer than other files: one class, of which authors read every method with what it takes and raises.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from advlab.attacks import Attack
 from advlab.config.components import NoComponent
+from advlab.config.identity import component_key
 from advlab.defenses import Defense
 from advlab.errors import ArgumentError
 from advlab.lab.data_context import DataContext
+from advlab.store.sealed import canonical
 
 if TYPE_CHECKING:  # these load torch, and every experiment's module imports this one to be listed and described
     from torch import Tensor
@@ -36,13 +41,15 @@ class NetworkContext(DataContext):
         forward: evaluates the network; counts the images, and halves the batch when memory runs out.
         predictions: gives the network's predictions on the first images of the order, more of them on request.
         load_network: makes forwards of another network on the same images, from that network's settings.
-        defended_networks: forwards that `defended` has made, by their digests.
+        defended_networks: forwards that `defended` has made, by what is behind the defense and by the defense.
+        others: forwards of other networks, which the manifest counts too.
     """
 
     forward: Forward
     predictions: Callable[[int], Predictions]
     load_network: Callable[[Settings], Forward]
-    defended_networks: dict[str, Forward] = field(default_factory=dict)
+    defended_networks: dict[tuple[int, bytes], Forward] = field(default_factory=dict)
+    others: list[Forward] = field(default_factory=list)
 
     @property
     def classifier(self) -> Classifier:
@@ -62,7 +69,10 @@ class NetworkContext(DataContext):
         """
         undefended = {"defense": {"name": "none"}}  # the run's defense is in front of its own network alone
         entries = self.settings.lists[parameter].items()
-        return {name: self.load_network(self.settings.variant(undefended | entry.nodes)) for name, entry in entries}
+        return {
+            name: self.counted(self.load_network(self.settings.variant(undefended | entry.nodes)))
+            for name, entry in entries
+        }
 
     def defended(self, defense: Defense | NoComponent, network: Forward | None = None) -> Forward:
         """Forwards of a network behind a defense; `none` is the network itself.
@@ -77,14 +87,29 @@ class NetworkContext(DataContext):
         from advlab.lab.defended_classifier import defended_classifier  # these load torch
         from advlab.models.forward import Forward
 
+        if isinstance(defense, NoComponent):
+            return network or self.forward
         behind = network or self.forward
-        classifier = defended_classifier(behind.classifier, defense, self.artifacts, partial(self.load_split, "train"))
-        if classifier is behind.classifier:
-            return behind
-        key = classifier.digest()
+        key = (id(behind), canonical(component_key(defense)))
         if key not in self.defended_networks:
-            self.defended_networks[key] = Forward(classifier, behind.execution)
+            classifier = defended_classifier(
+                behind.classifier, defense, self.artifacts, partial(self.load_split, "train")
+            )
+            self.defended_networks[key] = self.counted(Forward(classifier, behind.execution))
         return self.defended_networks[key]
+
+    def forward_of(self, classifier: Classifier) -> Forward:
+        """Forwards of another network, such as a fine-tuned one, in the run's precision and batches."""
+        from advlab.models.forward import Execution, Forward  # loads torch
+
+        own = self.forward.execution
+        return self.counted(Forward(classifier, Execution(own.batch_size, "contiguous", own.precision)))
+
+    def counted(self, forward: Forward) -> Forward:
+        """The same forwards, whose images count in the manifest from here on."""
+        if not any(other is forward for other in self.others):
+            self.others.append(forward)
+        return forward
 
     def attack(
         self,
@@ -169,20 +194,15 @@ class NetworkContext(DataContext):
         Raises:
             MeasurementError: none qualifies.
         """
-        from advlab.probes.selection import select  # loads torch
+        from advlab.probes.selection import first_qualified  # loads torch
 
         probe, run = self.settings.probe, self.settings.run
         if run.dry:
             return self.order(probe.samples)
-        count = run.accuracy_images
-        while True:  # more images than the accuracy takes are looked at only when too few of those qualify
-            predictions = self.predictions(count)
-            qualifying = int((predictions.correct & (predictions.confidence > probe.confidence)).sum())
-            if qualifying >= probe.samples or len(predictions.indices) == len(self.data):
-                return select(
-                    predictions, samples=probe.samples, confidence=probe.confidence, name=self.classifier.name
-                )
-            count *= 2
+        return first_qualified(
+            self.predictions, samples=probe.samples, confidence=probe.confidence, name=self.classifier.name,
+            first=run.accuracy_images, images=len(self.data),
+        )  # fmt: skip
 
     @cached_property
     def weights(self) -> str:

@@ -107,8 +107,8 @@ class Forward:
         return logits, features
 
     def _halving(self, x: Tensor, call: Callable[[Tensor], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-        """What `call` gives for x, at once where it fits, else in parts of at most `limit` images."""
-        if len(x) <= self.limit or not self.halvings:
+        """What `call` gives for x, in parts of at most `limit` images, which is halved while memory runs out."""
+        if len(x) <= self.limit:
             try:
                 outputs = call(x)
                 self.images += len(x)

@@ -100,6 +100,28 @@ def predict(
     return Predictions(chosen, **arrays)
 
 
+def first_qualified(
+    predictions: Callable[[int], Predictions], *, samples: int, confidence: float, name: str, first: int, images: int
+) -> list[int]:
+    """`select` on as few predictions as give enough samples: on the `first` images, and on more while too few qualify.
+
+    Args:
+        predictions: gives those on so many images of the order.
+        samples: how many are wanted.
+        confidence: softmax probability of the true class, above.
+        name: of the network, for messages.
+        first: so many images are looked at in any case, for the clean accuracy.
+        images: of the split.
+    """
+    count = first
+    while True:
+        found = predictions(count)
+        qualifying = int((found.correct & (found.confidence > confidence)).sum())
+        if qualifying >= samples or len(found.indices) == images:
+            return select(found, samples=samples, confidence=confidence, name=name)
+        count *= 2
+
+
 def select(predictions: Predictions, *, samples: int, confidence: float, name: str) -> list[int]:
     """Indices of the first `samples` images of the order that are classified correctly with more than `confidence`.
 

@@ -160,12 +160,10 @@ def transfer_rows(
     targets = None
     if experiment.params.targets != "none":
         targets = torch.tensor([own[i].target for i in successes], device=x.device)
-    forwards_before = victim.images
     with torch.inference_mode():
         clean_logits, logits = (
             torch.cat([victim(part) for part in images[index].split(victim.limit)]) for images in (x, x_adv)
         )
-    ctx.count(forwards=victim.images - forwards_before)
     attack = ctx.settings.attack
     eligible = (clean_logits.argmax(1) == labels).tolist()
     achieved = attack.achieved(logits, labels, targets).tolist()  # the targets of Hot/Cold need not be reached
