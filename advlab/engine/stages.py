@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -73,12 +74,16 @@ def keep_stage(ctx: RunContext, stage_id: str, make: Callable[[], Made]) -> None
     made: list[Made] = []
 
     def make_once() -> Made:
+        log.info("stage %s: being made", stage_id)
+        started = time.perf_counter()
         made.append(make())
+        log.info("stage %s: made in %.1f s", stage_id, time.perf_counter() - started)
         return made[0]
 
     try:
         artifact = ctx.artifacts.get(stage.kind, stage_key(ctx, stage_id), make_once)
-        log.info("stage %s: %s", stage_id, "made" if artifact.fresh else "kept from before")
+        if not artifact.fresh:
+            log.info("stage %s: kept from before", stage_id)
     except StorageError as error:
         if not made:
             raise
