@@ -52,8 +52,7 @@ def describe_experiment(choice: str) -> None:
     cls = components.REGISTRIES["experiment"].load(name)
     print(f"experiment={choice}: {cls.title}\npaper: {cls.paper}\n")
     print(f"{inspect.cleandoc(cls.__doc__ or '')}\n")
-    used = [g.name for g in COMPONENT_GROUPS if g.name in cls.uses or g.with_group in cls.uses]
-    print(f"groups: {', '.join(used) or 'none'}\n")
+    print(f"groups: {', '.join(cls.groups()) or 'none'}\n")
     print("parameters (as experiment.NAME=VALUE):")
     print_parameters("experiment", cls.Params, read_choice("experiment", choice))
     for group in ("probe", "attack"):

@@ -14,22 +14,20 @@ class Group:
         plural: as `advlab list` takes it.
         package: whose files declare its components.
         files: pattern of those files below the package; none of them needs torch to be imported.
-        with_group: it is used wherever that other group is.
     """
 
     name: str
     plural: str
     package: str = ""
     files: str = ""
-    with_group: str = ""
 
 
 #: in the order in which settings build them: presets, which may look at dataset and model, are applied before `recipe`
 COMPONENT_GROUPS = (
     Group("dataset", "datasets", "advlab.data", "*.py"),
     Group("model", "models", "advlab.models", "builtin.py"),
-    Group("recipe", "recipes", with_group="model"),
-    Group("defense", "defenses", "advlab.defenses", "*.py", with_group="model"),
+    Group("recipe", "recipes"),
+    Group("defense", "defenses", "advlab.defenses", "*.py"),
     Group("attack", "attacks", "advlab.attacks", "**/params.py"),
     Group("probe", "probes", "advlab.probes", "*.py"),
     Group("experiment", "experiments", "advlab.experiments", "*/*.py"),

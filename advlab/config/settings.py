@@ -169,7 +169,7 @@ def drop_unused_groups(nodes: Nodes, experiment_class: Any, explicit: frozenset[
         group = declared.name
         if group == "experiment":
             continue
-        if group in experiment_class.uses or declared.with_group in experiment_class.uses:
+        if group in experiment_class.groups():
             if group in ("dataset", "model") and nodes[group]["name"] == "none":
                 raise ConfigError(f"{group}=none: the experiment {experiment} needs a {group}: type {group}=NAME")
             continue

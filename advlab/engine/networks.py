@@ -11,7 +11,7 @@ from advlab.config.compatibility import check_compatibility
 from advlab.config.settings import Settings
 from advlab.data.images import ImageData
 from advlab.engine.datasets import load_dataset
-from advlab.lab.defended_classifier import defended_classifier
+from advlab.lab.defended_classifier import DefendedClassifier, defended_classifier
 from advlab.lab.network_loading import LoadedNetwork, load_classifier
 from advlab.models.forward import Execution, Forward
 from advlab.store.artifacts import ArtifactStore
@@ -32,7 +32,10 @@ def load_network(settings: Settings, data: ImageData, artifacts: ArtifactStore, 
         download=run.download and not run.dry,
     )  # fmt: skip
     check_compatibility(data.name, data.shape, len(data.classes), settings, loaded.classifier.classes)
-    return LoadedNetwork(defended_classifier(loaded.classifier, settings.defense, artifacts, train_data), loaded.origin)
+    classifier = defended_classifier(loaded.classifier, settings.defense, artifacts, train_data)
+    if isinstance(classifier, DefendedClassifier) and settings.experiment.one_draw:
+        classifier.hold_one_draw()
+    return LoadedNetwork(classifier, loaded.origin)
 
 
 class OtherNetworks:

@@ -16,6 +16,7 @@ from advlab.engine.device import choose_device
 from advlab.engine.networks import OtherNetworks, load_network
 from advlab.errors import ResultError
 from advlab.lab.data_context import DataContext, DeviceContext
+from advlab.lab.defended_classifier import DefendedClassifier
 from advlab.lab.network_context import NetworkContext
 from advlab.models.classifier import Classifier
 from advlab.models.fastest_batch import device_name, tune
@@ -90,6 +91,10 @@ def network_parts(
         "name": classifier.name, "weights": weights, "origin": loaded.origin, "classes": classifier.classes,
         "head": classifier.head, "parameters": sum(p.numel() for p in classifier.network.parameters()),
     }  # fmt: skip
+    if isinstance(classifier, DefendedClassifier):
+        facts["model"]["defended"] = {
+            name: getattr(classifier, name) for name in ("differentiable", "random", "one_draw", "rejects")
+        }
     return {
         "forward": forward,
         "predictions": NetworkPredictions(settings, artifacts, report_progress, forward, data),

@@ -31,6 +31,7 @@ class DefendedClassifier(Classifier):
     Attributes:
         classifier: the network itself.
         differentiable, random, rejects: of all defenses in front of the network.
+        one_draw: whether all images meet the same random numbers (`hold_one_draw`).
         identity: of this defense, for digests.
     """
 
@@ -45,7 +46,8 @@ class DefendedClassifier(Classifier):
         self.defended: DefendedNetwork = defense(behind, fitted=fitted).to(classifier.device)
         self.differentiable, self.random = self.defended.differentiable, self.defended.random
         self.rejects = self.defended.rejects
-        self.identity = {
+        self.one_draw = False
+        self.identity: dict[str, Any] = {
             "defense": component_key(defense),
             "fitted": {name: tensor_digest(tensor) for name, tensor in sorted((fitted or {}).items())},
         }
@@ -71,8 +73,13 @@ class DefendedClassifier(Classifier):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, classes) logits of (N, C, H, W) images in [0, 1], with the random numbers of trial 0; one more if it rejects."""
-        logits: Tensor = self.defended(x)
-        return logits
+        return self.logits(x)
+
+    def hold_one_draw(self) -> None:
+        """From here on all images meet the same random numbers: the network is one function of the image, and not random."""
+        if self.random:
+            self.one_draw, self.random = True, False
+            self.identity["one draw"] = True
 
     def draw(self, x: Tensor, trial: int | Tensor = 0) -> Draw:
         """See `Defended.draw`."""
@@ -80,6 +87,8 @@ class DefendedClassifier(Classifier):
 
     def logits(self, x: Tensor, draw: Draw | None = None) -> Tensor:
         """See `Defended.logits`."""
+        if draw is None and self.one_draw:
+            draw = self.defended.draw(torch.zeros_like(x))  # the draw of the black image
         return self.defended.logits(x, draw)
 
     def digest(self) -> str:

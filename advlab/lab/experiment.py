@@ -55,8 +55,12 @@ class Experiment(ABC, Generic[C]):
     paper: ClassVar[str]
     #: One line.
     title: ClassVar[str]
-    #: Groups of the configuration that it uses; the others are `none`.
+    #: Groups of the configuration that it uses; a recipe comes with a model, a defense with a network that is measured.
+    #: The others are `none`.
     uses: ClassVar[tuple[str, ...]] = ("dataset", "model", "probe")
+    #: Behind a random defense: whether all images meet one draw, so that the network is one function of the image, as
+    #: whoever compares it at several points near each other needs it. Otherwise every image has a draw of its own.
+    one_draw: ClassVar[bool] = False
     #: Raised when the same parameters give other rows: a run that another version began is not resumed.
     version: ClassVar[int] = 1
     #: Dataclass of its own parameters, the paper's values as defaults. A list of components is a list of their names,
@@ -83,6 +87,13 @@ class Experiment(ABC, Generic[C]):
         if "model" in cls.uses:
             return NetworkContext
         return DataContext if "dataset" in cls.uses else DeviceContext
+
+    @classmethod
+    def groups(cls) -> tuple[str, ...]:
+        """The groups of the configuration that are used."""
+        recipe = ("recipe",) if "model" in cls.uses else ()
+        defense = ("defense",) if issubclass(cls.context_type(), NetworkContext) else ()
+        return (*cls.uses, *recipe, *defense)
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:

@@ -20,10 +20,13 @@ CELL_VALUES = 1 << 24
 class SphereExperiment(Experiment[NetworkContext]):
     """An experiment on the perturbations of eq 4 around images that are classified with confidence.
 
-    Cells are the same for all of them, so that one cached sweep serves all (`advlab.lab.kept_neighbourhood`).
+    Cells are the same for all of them, so that one cached sweep serves all (`advlab.lab.kept_neighbourhood`). Behind a random
+    defense the network of one draw is measured, the same for all images: ranges and quotients are then about the image, and
+    not about what the defense draws.
     """
 
     uses: ClassVar[tuple[str, ...]] = ("dataset", "model", "probe")
+    one_draw: ClassVar[bool] = True
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:

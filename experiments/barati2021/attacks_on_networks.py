@@ -91,7 +91,7 @@ def attack_inside_pixel_range(
     gradients = normalised_loss_gradients(ctx, forward, x, labels)
     for epsilon in params.epsilons:
         attack = PGD(norm="l2", epsilon=epsilon, steps=params.pgd_steps, step=2.5 / params.pgd_steps)
-        result = attack(forward.classifier_logits, x, labels, batch_size=forward.limit)
+        result = attack(forward.attack_target, x, labels, batch_size=forward.limit)
         ctx.count(forwards=result.forwards, backwards=result.backwards, images=len(x))
         tallies.setdefault(Trial(source, "pgd", epsilon), Tally()).add(forward, x, result.adv, labels)
         x_adv = (x + epsilon * gradients).clamp_(0, 1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -147,3 +149,49 @@ def test_rejected_images_are_counted_apart(tmp_path: Path, cli: Callable[..., En
     assert (tmp_path / "outputs/attack_survey/digits-lenet-fgs-strict/v001/table.csv").is_file()
     none_left = cli(*line, "defense=strict", "defense.brightness=0")
     assert "(0 of 200); 200 are rejected" in none_left.err
+
+
+def test_one_draw_makes_the_network_one_function() -> None:
+    x = torch.rand(1, *SHAPE, dtype=torch.float64)
+    defended = DefendedClassifier(network(), Noise(sigma=0.2, clip=False)).double()
+    nearby = x + 1e-9
+    assert float((defended(nearby) - defended(x)).abs().max()) > 1e-3  # another draw
+    before = defended.digest()
+    defended.hold_one_draw()
+    assert defended.digest() != before
+    assert not defended.random
+    assert float((defended(nearby) - defended(x)).abs().max()) < 1e-7
+    noise = defended.classifier(x) - defended(x)
+    assert float(noise.abs().max()) > 1e-3  # there is still a draw, and the same in any batch
+    torch.testing.assert_close(defended(torch.cat([nearby, x]))[1:], defended(x))
+
+
+def test_quotients_of_a_randomly_defended_network_stay_finite(cli: Callable[..., Ended], tmp_path: Path) -> None:
+    """Differences over small distances: with a draw for each image they would grow without bound."""
+    line = [
+        "experiment=lipschitz",
+        "model=lenet",
+        "recipe.epochs=1",
+        "run.preset=tiny",
+        "probe.radii=[0.001,0.1,1]",
+        "probe.trials=4",
+    ]
+    ended = cli(*line, "defense=noise")
+    assert ended.code == 0, ended.err
+    run = tmp_path / "outputs/lipschitz/digits-lenet-noise/v001"
+    table = pd.read_csv(run / "table.csv")
+    largest = table.groupby("radius")["largest_ratio"].max()
+    assert largest.max() < 20 * largest.min()
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["model"]["defended"] == {
+        "differentiable": True,
+        "random": False,
+        "one_draw": True,
+        "rejects": False,
+    }
+
+
+def test_only_networks_that_are_measured_take_a_defense(cli: Callable[..., Ended]) -> None:
+    ended = cli("experiment=hard_point_training", "model=lenet", "defense=blur")
+    assert ended.code == 2
+    assert "defense=blur: the experiment hard_point_training uses no defense: leave it out" in ended.err
