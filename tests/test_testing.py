@@ -162,7 +162,7 @@ def test_stages_are_made_before_cells_and_kept_in_the_folder(tmp_path: Path) -> 
     advlab.experiment(Doubled)
     table = testing.measured(testing.context(Doubled, options={"experiment.start": 5}, folder=tmp_path))
     assert table.to_dict("list") == {"index": [0, 1, 2], "value": [10.0, 12.0, 14.0], "run": ["test"] * 3}
-    assert len(list((tmp_path / "stage").glob("[!.]*"))) == 1
+    assert len(list(tmp_path.glob("doubled-*/[0-9a-f]*"))) == 1
 
 
 def test_a_class_that_is_not_registered_is_named() -> None:

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from advlab.config import components
+from advlab.config.archive import CHOICES, LISTS, check_node
 from advlab.config.identity import Nodes, archived_parameters, chain_members, component_class
 from advlab.config.lists import ComposeChoice, Listed, composed_list, list_parameters, packaged_choice
 from advlab.config.schema import construct, parameters
-from advlab.errors import ConfigError
-
-#: of an archived configuration, beside the groups: the components of lists, and what was typed where it is not the name
-LISTS, CHOICES = "lists", "choices"
+from advlab.errors import ArgumentError, ConfigError
 
 
 def build_component(
@@ -39,11 +37,27 @@ def build_component(
 def build_chain(chain: Any, node: Mapping[str, Any], compose_choice: ComposeChoice) -> tuple[Any, dict[str, Any]]:
     """Several defenses in order, from their nodes or their names; `none` among them drops out."""
     members = [compose_choice("defense", of)["defense"] if isinstance(of, str) else of for of in node["of"]]
+    for member in members:
+        check_node("defense", member, "defense", depth=1)
+        if any(isinstance(of, str) for of in chain_members("defense", member)):
+            raise ConfigError(f"defense={member['name']}: a list of defenses holds no list of names: name its members")
     built = [build_component("defense", member, compose_choice) for member in members if member["name"] != "none"]
-    return chain(of=tuple(defense for defense, _ in built)), {
+    return construct_chain(chain, [defense for defense, _ in built]), {
         "name": "chain",
         "of": [archived for _, archived in built],
     }
+
+
+def construct_chain(chain: Any, members: list[Any]) -> Any:
+    """The chain of some defenses.
+
+    Raises:
+        ConfigError: they do not go behind each other.
+    """
+    try:
+        return chain(of=tuple(members))
+    except ArgumentError as error:
+        raise ConfigError(f"defense: {error}") from error
 
 
 def listed_components(
@@ -79,11 +93,13 @@ def listed_components(
 
 
 def add_choices(nodes: Nodes, typed: Mapping[str, str]) -> None:
-    """Archive what was typed for a group where it is not its component's name, in place."""
-    differing = {
-        group: str(choice)
-        for group, choice in typed.items()
-        if group in components.REGISTRIES and nodes[group]["name"] not in ("none", "chain", choice)
-    }
+    """Archive what was typed for a group where it is not its component's name, in place; of several defenses `a+b`."""
+    differing = {}
+    for group, choice in typed.items():
+        if group in components.REGISTRIES and nodes[group]["name"] != "none":
+            members = chain_members(group, nodes[group])
+            name = "+".join(member["name"] for member in members) if members else nodes[group]["name"]
+            if name != choice:
+                differing[group] = str(choice)
     if differing:
         nodes[CHOICES] = differing

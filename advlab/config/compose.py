@@ -93,6 +93,7 @@ class Composer:
         content, choices = self.compose(single)
         if defenses:
             content["defense"] = chain_node(defenses, content.get("defense", {}), self.choice)
+            choices["defense"] = "+".join(defenses)
         return resolve(content, explicit_keys(overrides), choices, self.choice)
 
     def choice(self, group: str, choice: str) -> Nodes:

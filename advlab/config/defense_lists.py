@@ -29,6 +29,9 @@ def without_defense_list(overrides: Sequence[str]) -> tuple[list[str], list[str]
         if names and (not all(names) or len(set(names)) < len(names)):
             raise ConfigError(f"{text!r} must name defenses, each once: type defense=[blur,noise] or defense=none")
         single.append(f"{key}=none" if names else text)
+    names = [name for name in names if name != "none"]
+    if names and any(text.lstrip("+~").startswith("defense.name=") for text in overrides):
+        raise ConfigError("defense.name: several defenses are named by defense=[...]: leave it out")
     return single, names
 
 
@@ -48,6 +51,9 @@ def chain_node(names: Sequence[str], settings: Mapping[str, Any], compose_choice
             raise ConfigError(
                 f"defense.{key}: of several defenses type defense.NAME.KEY=..., NAME one of {', '.join(names)}"
             )
+    for name in names:
+        if not isinstance(settings.get(name, {}), Mapping):
+            raise ConfigError(f"defense.{name}: type defense.{name}.KEY=VALUE")
     return {
         "name": "chain",
         "of": [compose_choice("defense", name)["defense"] | dict(settings.get(name, {})) for name in names],

@@ -31,6 +31,7 @@ class Named(NamedTuple):
     place: str
     group: str
     node: Mapping[str, Any]
+    is_member: bool = False  # of a chain
 
 
 def named_components(nodes: Mapping[str, Mapping[str, Any]]) -> Iterator[Named]:
@@ -49,7 +50,7 @@ def named_components(nodes: Mapping[str, Mapping[str, Any]]) -> Iterator[Named]:
 def _with_members(named: Named) -> Iterator[Named]:
     yield named
     for number, member in enumerate(chain_members(named.group, named.node)):
-        yield from _with_members(Named(f"{named.place}.{number}", named.group, member))
+        yield from _with_members(Named(f"{named.place}.{number}", named.group, member, True))
 
 
 def chain_members(group: str, node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -101,8 +102,8 @@ def essential_parameters(group: str, node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def same_value(a: Any, b: Any) -> bool:
-    """Whether two parameters are the same once they are archived: a tuple is a list, 1 is 1.0."""
-    return bool(json.loads(canonical(a)) == json.loads(canonical(b)))
+    """Whether two parameters are the same once they are archived: a tuple is a list, 1 is 1.0, and True is not 1."""
+    return isinstance(a, bool) == isinstance(b, bool) and bool(json.loads(canonical(a)) == json.loads(canonical(b)))
 
 
 def is_component(value: Any) -> bool:
@@ -113,15 +114,21 @@ def is_component(value: Any) -> bool:
 def component_key(component: Any) -> dict[str, Any]:
     """What a component is, for the keys of artifacts: its class, its version, and the parameters not at their defaults.
 
+    A plug-in's has its registered name besides, which a packaged one may share.
+
     >>> from advlab.attacks import DeepFool
     >>> component_key(DeepFool(max_iter=7))
     {'class': 'DeepFool', 'max_iter': 7}
     """
+    members = getattr(component, "of", None)
+    if isinstance(members, tuple) and members and all(map(is_component, members)):  # a chain
+        return {"class": type(component).__qualname__, "of": [component_key(member) for member in members]}
     defaults = default_parameters(type(component))
     archived = archived_parameters(component)
     changed = {key: v for key, v in archived.items() if key not in defaults or not same_value(v, defaults[key])}
     version = getattr(component, "version", 1)
-    return {"class": type(component).__name__, **({"version": version} if version != 1 else {}), **changed}
+    key = {"class": type(component).__qualname__, **({"version": version} if version != 1 else {}), **changed}
+    return {"plugin": str(getattr(component, "name", "")), **key} if hasattr(component, "function") else key
 
 
 def archived_parameters(component: Any) -> dict[str, Any]:
@@ -140,9 +147,13 @@ def configuration_digest(nodes: Mapping[str, Mapping[str, Any]], versions: Mappi
         nodes: as they are archived.
         versions: place -> version of the components whose version is not 1 (see `component_versions`).
     """
-    content = {named.place: essential_parameters(named.group, named.node) for named in named_components(nodes)}
+    content = {
+        named.place: essential_parameters(named.group, named.node)
+        for named in named_components(nodes)
+        if not named.is_member  # whose parameters stand in their chain
+    }
     for place, version in versions.items():
-        content[place] = {**content[place], "version": version}
+        content[place] = {**content.get(place, {}), "version": version}
     defaults = default_parameters(RunParams)
     run = {key: nodes[RUN][key] for key in RUN_KEYS if nodes[RUN].get(key, defaults[key]) != defaults[key]}
     return sha256(canonical({**content, RUN: run}))

@@ -6,24 +6,53 @@ from collections.abc import Mapping
 from typing import Any
 
 from advlab.config import components
-from advlab.config.identity import essential_parameters
+from advlab.config.archive import LISTS
+from advlab.config.identity import chain_members, essential_parameters
 from advlab.errors import AdvlabError
 
-#: (group, name of the component) -> former key -> key of today
+#: (group, registered name of the component; of every recipe `recipe`) -> former key -> key of today
 RENAMED_KEYS: dict[tuple[str, str], dict[str, str]] = {}
 
 
 def renamed_keys(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration, composed or archived, with the keys of today; what is no mapping of groups stays as it is."""
-    return {group: renamed_in_node(group, node) for group, node in config.items()}
+    """A configuration, composed or archived, with the keys of today, also in its lists and chains."""
+    renamed = {group: renamed_in_node(group, node) for group, node in config.items() if group != LISTS}
+    if LISTS in config:
+        renamed[LISTS] = {
+            key: {
+                name: {group: renamed_in_node(group, node) for group, node in groups.items()}
+                for name, groups in entries.items()
+            }
+            for key, entries in config[LISTS].items()
+        }
+    return renamed
 
 
 def renamed_in_node(group: str, node: Any) -> Any:
-    """The node of one component with the keys of today."""
+    """The node of one component with the keys of today; what is no mapping stays as it is."""
     if not isinstance(node, Mapping):
         return node
-    renamed = RENAMED_KEYS.get((group, str(node.get("name"))), {})
-    return {renamed.get(key, key): value for key, value in node.items()}
+    former = former_names(group, node)
+    renamed = {former.get(key, key): value for key, value in node.items()}
+    if chain_members(group, node):
+        renamed["of"] = [renamed_in_node(group, member) for member in node["of"]]
+    return renamed
+
+
+def former_names(group: str, node: Mapping[str, Any]) -> dict[str, str]:
+    """Former key -> key of today, of a node's component; every recipe, whatever its name is, is a `recipe`."""
+    return RENAMED_KEYS.get((group, "recipe" if group == "recipe" else str(node.get("name"))), {})
+
+
+def renamed_explicit(config: Mapping[str, Any], explicit: frozenset[str]) -> frozenset[str]:
+    """The dotted keys that a user set, by their names of today."""
+
+    def today(dotted: str) -> str:
+        group, _, key = dotted.partition(".")
+        node = config.get(group)
+        return f"{group}.{former_names(group, node).get(key, key)}" if key and isinstance(node, Mapping) else dotted
+
+    return frozenset(map(today, explicit))
 
 
 def key_of_today(kind: str, key: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -64,5 +93,7 @@ def weights_parameters(name: str, parameters: Mapping[str, Any]) -> dict[str, An
 
 def recipe_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """A recipe's parameters as keys of trained weights hold them; its name and the expected accuracies change no weights."""
-    essential = essential_parameters("recipe", {**parameters, "name": "recipe", "expected": {}})
+    essential = essential_parameters(
+        "recipe", renamed_in_node("recipe", {**parameters, "name": "recipe", "expected": {}})
+    )
     return {key: value for key, value in essential.items() if key not in ("name", "expected")}

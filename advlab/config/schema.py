@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from advlab.config.ranges import check_value
-from advlab.errors import ConfigError, suggest
+from advlab.errors import ArgumentError, ConfigError, suggest
 
 TYPE_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
@@ -67,7 +67,7 @@ def construct(factory: Callable[..., Any], node: Mapping[str, Any], where: str) 
 
     Raises:
         ConfigError: an unknown key (near names offered), a missing one, a wrong type, a value out of range, or a value that
-            the factory refuses by a ValueError.
+            the factory refuses by an ArgumentError.
     """
     known = parameters(factory)
     arguments = {}
@@ -82,7 +82,7 @@ def construct(factory: Callable[..., Any], node: Mapping[str, Any], where: str) 
         for key, value in arguments.items():
             check_value(key, value, known[key].annotation)
         return factory(**arguments)
-    except ValueError as error:
+    except ArgumentError as error:
         raise ConfigError(f"{where}: {error}") from error
 
 

@@ -8,17 +8,19 @@ from functools import cached_property
 from typing import Any
 
 from advlab.config import components
-from advlab.config.building import CHOICES, LISTS, add_choices, build_component, listed_components
+from advlab.config.archive import CHOICES, LISTS, check_archive
+from advlab.config.building import add_choices, build_component, listed_components
 from advlab.config.compatibility import check_compatibility
 from advlab.config.groups import COMPONENT_GROUPS, GROUPS, RUN
 from advlab.config.identity import (
     Nodes,
     archived_parameters,
+    chain_members,
     component_versions,
     configuration_digest,
 )
 from advlab.config.lists import ComposeChoice, Listed, packaged_choice
-from advlab.config.migrations import renamed_keys
+from advlab.config.migrations import renamed_explicit, renamed_keys
 from advlab.config.run_options import RunParams
 from advlab.config.schema import construct
 from advlab.errors import AdvlabError, ConfigError, suggest
@@ -67,8 +69,8 @@ class Settings:
         Raises:
             ConfigError: they do not go together.
         """
-        variant = {**self.nodes, **nodes}
-        return resolve(variant, every_key(variant), check=False)
+        kept = {group: choice for group, choice in self.nodes.get(CHOICES, {}).items() if group not in nodes}
+        return resolve({**self.nodes, CHOICES: kept, **nodes}, check=False)
 
 
 def resolve(
@@ -85,11 +87,14 @@ def resolve(
         explicit: the dotted keys and group names that the user set; presets leave those alone.
         choices: group -> the YAML file or component that was chosen.
         compose_choice: gives the nodes of the names in lists, where the configuration is not an archived one.
-        check: whether the experiment is asked if its components go together, and listed models whether they fit the data.
+        check: whether presets apply, the experiment is asked if its components go together, and listed models whether
+            they fit the data.
 
     Raises:
         ConfigError: anything unknown, missing, of a wrong type or out of range.
     """
+    check_archive(config)
+    explicit = renamed_explicit(config, explicit)
     config = renamed_keys(config)
     nodes = checked_nodes(config)
     run: RunParams = construct(RunParams, nodes["run"], "run")
@@ -98,15 +103,17 @@ def resolve(
     built: dict[str, Any] = {}
     for group in components.REGISTRIES:
         # presets may look at dataset and model, and set keys of the groups that are built from here on
-        if group == "recipe":
+        if group == "recipe" and check:
             presets = experiment_class.presets(run.preset, built["dataset"], built["model"])
             apply_presets(nodes, run.presets() | presets, explicit)
         built[group], nodes[group] = build_component(group, nodes[group], compose_choice)
     run = construct(RunParams, nodes["run"], "run")  # presets may have changed it
     nodes["run"] = archived_parameters(run)
     lists = listed_components(nodes, experiment_class.Params, config.get(LISTS, {}), compose_choice)
-    typed = config.get(CHOICES, {}) if choices is None else choices
-    add_choices(nodes, {group: name for group, name in typed.items() if f"{group}.name" not in explicit})
+    if choices is None:
+        add_choices(nodes, config.get(CHOICES, {}))
+    else:  # of a command line, which may have replaced a component by GROUP.name=NAME
+        add_choices(nodes, {group: name for group, name in choices.items() if f"{group}.name" not in explicit})
     settings = Settings(**built, run=run, nodes=nodes, lists=lists)
     if check:
         check_listed_models(settings)
@@ -120,17 +127,22 @@ def check_listed_models(settings: Settings) -> None:
     Raises:
         ConfigError: names the list and the model.
     """
-    dataset = settings.dataset
+    dataset, name_of_data = settings.dataset, settings.nodes["dataset"]["name"]
     for parameter, entries in settings.lists.items():
         for name, listed in entries.items():
             if "model" not in listed.nodes or not hasattr(dataset, "shape"):
                 continue
+            if listed.nodes["model"]["name"] == "none":
+                raise ConfigError(f"experiment.{parameter}={name}: that is no model: leave it out")
             try:
                 shape = dataset.shape(getattr(settings.model, "shape", None))
                 other = settings.variant(listed.nodes)
-                check_compatibility(settings.nodes["dataset"]["name"], shape, dataset.class_count, other)
+                check_compatibility(name_of_data, shape, dataset.class_count, other)
             except AdvlabError as error:
-                raise ConfigError(f"experiment.{parameter}={name}: {error}") from error
+                fault = str(error).partition(": type ")[0]
+                raise ConfigError(
+                    f"experiment.{parameter}={name}: {fault}: leave it out, or name a model for {name_of_data}"
+                ) from error
 
 
 def every_key(nodes: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
@@ -175,12 +187,18 @@ def drop_unused_groups(nodes: Nodes, experiment_class: Any, explicit: frozenset[
             continue
         if group in explicit and nodes[group]["name"] != "none":
             raise ConfigError(
-                f"{group}={nodes[group]['name']}: the experiment {experiment} uses no {group}: leave it out"
+                f"{group}={typed_name(nodes[group])}: the experiment {experiment} uses no {group}: leave it out"
             )
         keys = sorted(key for key in explicit if key.startswith(f"{group}.") and key != f"{group}.name")
         if keys:
             raise ConfigError(f"{keys[0]}: the experiment {experiment} uses no {group}: leave it out")
         nodes[group] = {"name": "none"}
+
+
+def typed_name(node: Mapping[str, Any]) -> str:
+    """A component as it is typed: its name, of a chain `[blur,noise]`."""
+    members = chain_members("defense", node)
+    return f"[{','.join(member['name'] for member in members)}]" if members else str(node["name"])
 
 
 def apply_presets(nodes: Nodes, presets: Mapping[str, Any], explicit: frozenset[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advlab.engine.stages import plan_stages, stage_key
+from advlab.engine.stages import check_needed_stages, plan_stages, stages_to_make
 from advlab.lab.network_context import NetworkContext
 from advlab.lab.run_context import RunContext
 
@@ -13,9 +13,12 @@ def dry_run_text(ctx: RunContext) -> str:
     ctx.prepared = experiment.prepare(ctx)
     cells = experiment.cells(ctx)
     plan_stages(ctx)
+    check_needed_stages(ctx, cells)
     stage_lines, cost = [], experiment.cost(ctx)
-    for stage in ctx.stages.values():
-        kept = ctx.artifacts.find(stage.kind, stage_key(ctx, stage.id)) is not None
+    needed = list(dict.fromkeys(stage_id for cell in cells for stage_id in cell.stages))
+    missing = stages_to_make(ctx, needed)
+    for stage_id in dict.fromkeys([*missing, *needed]):
+        stage, kept = ctx.stages[stage_id], stage_id not in missing
         cost = cost if kept else cost + stage.cost
         passes = f"{stage.cost.forwards:,} forwards, {stage.cost.backwards:,} backwards"
         stage_lines.append(f"  stage      {stage.id}: {'kept from before' if kept else passes}")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from advlab.engine.interrupts import Interrupts
 from advlab.engine.plan import check_versions
-from advlab.engine.stages import keep_stage
+from advlab.engine.stages import keep_stage, stages_to_make
 from advlab.engine.tally import Tally
 from advlab.engine.units import CELL, STAGE, UnitResult, work
 from advlab.errors import AdvlabError, MeasurementError, ResultError
@@ -63,16 +64,18 @@ class Measuring:
         return [row for cell in cells for row in rows_of[cell.id]]
 
     def make_stage(self, stage_id: str) -> None:
-        """Make sure that a stage is in the cache, after those that it needs.
+        """Make sure that a stage is in the cache, after those that it needs if it must be made.
 
         A cache that cannot be written costs other runs the work, and this one nothing: it is a warning.
         """
         if stage_id in self._ready:
             return
-        for needed in self.ctx.stages[stage_id].stages:
-            self.make_stage(needed)
-        keep_stage(self.ctx, stage_id, lambda: self._made(stage_id))
-        self._ready.add(stage_id)
+        missing = stages_to_make(self.ctx, [stage_id])
+        for needed in missing:
+            keep_stage(self.ctx, needed, partial(self._made, needed))
+        if not missing:
+            log.info("stage %s: kept from before", stage_id)
+        self._ready |= {stage_id, *missing}
 
     def _made(self, stage_id: str) -> tuple[Arrays, Mapping[str, Any]]:
         result = self._unit(STAGE, stage_id)

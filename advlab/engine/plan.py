@@ -13,14 +13,15 @@ import yaml
 from advlab.config.identity import Nodes, configuration_digest, named_components
 from advlab.config.settings import Settings, every_key, resolve
 from advlab.engine.provenance import job_id
-from advlab.engine.stages import plan_stages, stage_digests
-from advlab.errors import ResultError
+from advlab.engine.stages import check_needed_stages, plan_stages, stage_digests
+from advlab.errors import MeasurementError, ResultError
 from advlab.lab.cells import Cell
 from advlab.lab.network_context import NetworkContext
 from advlab.lab.run_context import RunContext
 from advlab.store.atomic import write_atomic
 from advlab.store.run_directory import RunDirectory
 from advlab.store.sealed import canonical, write_sealed
+from advlab.store.tables import column_types
 
 log = logging.getLogger(__name__)
 
@@ -73,12 +74,12 @@ def check_versions(plan: Mapping[str, Any], settings: Settings) -> None:
         ResultError: names the component and both versions.
     """
     _, begun = planned_configuration(plan)
-    for place, group, node in named_components(settings.nodes):
-        version, today = begun.get(place, 1), settings.versions.get(place, 1)
+    for named in named_components(settings.nodes):
+        version, today = begun.get(named.place, 1), settings.versions.get(named.place, 1)
         if version != today:
             raise ResultError(
-                f"the run was begun with another version of the {group} {node['name']} ({version}, it is {today} now), which "
-                "gives other results: start a new run"
+                f"the run was begun with another version of the {named.group} {named.node['name']} ({version}, it is {today} "
+                "now), which gives other results: start a new run"
             )
 
 
@@ -86,16 +87,23 @@ def planned_cells(ctx: RunContext, plan: dict[str, Any] | None) -> list[Cell]:
     """The cells of the run; `ctx.stages` and `ctx.prepared` are set on the way, from the plan when there is one.
 
     Raises:
+        MeasurementError: there are no cells.
         ResultError: the plan names other cells or stages than the experiment makes now.
     """
     experiment = ctx.settings.experiment
     # through JSON also when it is new, so that a resumed run sees the same
     ctx.prepared = json.loads(canonical(experiment.prepare(ctx))) if plan is None else plan["prepared"]
     cells: list[Cell] = experiment.cells(ctx)
+    column_types(experiment.Row)  # a column that cannot be written is told before anything is measured
+    if not cells:
+        raise MeasurementError(
+            f"{experiment.name}: there is nothing to measure: a list or a number of its parameters is empty"
+        )
     ids = [cell.id for cell in cells]
     if len(set(ids)) < len(ids):
         raise ValueError(f"{experiment.name}: the ids of the cells are not unique")
     plan_stages(ctx)
+    check_needed_stages(ctx, cells)
     if plan is not None and (ids != plan["cells"] or plan.get("stages", {}) != stage_digests(ctx)):
         raise ResultError(
             "the plan names other cells or stages than this version of advlab makes: start a new run without run.resume"
@@ -116,6 +124,7 @@ def write_plan(directory: RunDirectory, ctx: RunContext, cells: list[Cell]) -> N
             "prepared": ctx.prepared, "device": ctx.facts["device"],
             "job": job_id(), "execution": asdict(ctx.execution) if isinstance(ctx, NetworkContext) else {},
             "weights": ctx.facts.get("model", {}).get("weights", ""),
+            "behaviour": ctx.classifier.behaviour if isinstance(ctx, NetworkContext) else [],
             "data": ctx.facts.get("dataset", {}).get("digest", ""),
         },
     )  # fmt: skip

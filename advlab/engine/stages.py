@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from advlab.errors import ResultError
-from advlab.lab.cells import Stage
+import numpy as np
+
+from advlab.errors import ResultError, suggest
+from advlab.lab.cells import Cell, Stage
 from advlab.lab.run_context import RunContext
 from advlab.store.artifacts import Arrays, Artifact
 from advlab.store.atomic import StorageError
@@ -33,6 +35,68 @@ def plan_stages(ctx: RunContext) -> None:
             raise ValueError(f"{ctx.settings.experiment.name}: the stage {stage.id!r} {fault}")
         stages[stage.id] = stage
     ctx.stages = stages
+    check_stages_differ(ctx)
+
+
+def check_stages_differ(ctx: RunContext) -> None:
+    """Refuse two stages that would be one artifact, or that one function makes: the second would be given the first's.
+
+    Raises:
+        ValueError: names them.
+    """
+    keys: dict[bytes, str] = {}
+    makers: dict[tuple[Any, ...], str] = {}
+    for stage_id in ctx.stages:
+        key = canonical([stage_kind(ctx, stage_id), stage_key(ctx, stage_id)])
+        if keys.setdefault(key, stage_id) != stage_id:
+            raise ValueError(
+                f"the stages {keys[key]!r} and {stage_id!r} have one kind and one key: say what differs in `key`"
+            )
+        make: Any = ctx.stages[stage_id].make
+        if hasattr(make, "__code__"):
+            variables = (make.__defaults__, *(id(cell) for cell in make.__closure__ or ()))
+            maker = (make.__code__, *variables)
+            if makers.setdefault(maker, stage_id) != stage_id:
+                raise ValueError(
+                    f"the stages {makers[maker]!r} and {stage_id!r} have one `make`, a function that sees the last value of a "
+                    "loop: use functools.partial(function, value)"
+                )
+
+
+def check_needed_stages(ctx: RunContext, cells: Sequence[Cell]) -> None:
+    """Refuse cells that need a stage which there is not.
+
+    Raises:
+        ValueError: names the cell and the stage.
+    """
+    for cell in cells:
+        for stage_id in cell.stages:
+            if stage_id not in ctx.stages:
+                raise ValueError(f"the cell {cell.id!r} needs the stage {stage_id!r}. {suggest(stage_id, ctx.stages)}")
+
+
+def stage_kind(ctx: RunContext, stage_id: str) -> str:
+    """The folder of the cache in which a stage is kept: its own name, or one of the experiment and the stage."""
+    return ctx.stages[stage_id].kind or f"{ctx.settings.experiment.name}-{stage_id}"
+
+
+def kept_stage(ctx: RunContext, stage_id: str) -> Artifact | None:
+    """What a stage has made before, in this run or another; None if it must be made."""
+    return (
+        ctx.held.get(stage_id)
+        or ctx.unsaved.get(stage_id)
+        or ctx.artifacts.find(stage_kind(ctx, stage_id), stage_key(ctx, stage_id))
+    )
+
+
+def stages_to_make(ctx: RunContext, wanted: Sequence[str]) -> list[str]:
+    """The stages that must be made for some to be there, each after those that it needs."""
+    missing: list[str] = []
+    for stage_id in wanted:
+        if stage_id not in missing and kept_stage(ctx, stage_id) is None:
+            missing += [other for other in stages_to_make(ctx, ctx.stages[stage_id].stages) if other not in missing]
+            missing.append(stage_id)
+    return missing
 
 
 def stage_key(ctx: RunContext, stage_id: str) -> dict[str, Any]:
@@ -51,13 +115,30 @@ def hold_stages(ctx: RunContext, stage_ids: Sequence[str]) -> None:
     held = {stage_id: ctx.held[stage_id] for stage_id in stage_ids if stage_id in ctx.held}
     ctx.held = held
     for stage_id in stage_ids:
-        artifact = held.get(stage_id) or ctx.unsaved.get(stage_id)
-        artifact = artifact or ctx.artifacts.find(ctx.stages[stage_id].kind, stage_key(ctx, stage_id))
+        artifact = kept_stage(ctx, stage_id)
         if artifact is None:
             raise ResultError(
                 f"what the stage {stage_id} made is not in {ctx.artifacts.root}: go on with `advlab resume`"
             )
         held[stage_id] = artifact
+
+
+def checked_made(stage_id: str, arrays: Arrays, facts: Mapping[str, Any]) -> Made:
+    """What a stage has made, if it can be kept.
+
+    Raises:
+        TypeError: an array is none of numpy's, or a fact is no plain JSON.
+    """
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            raise TypeError(
+                f"the stage {stage_id!r}: {name} must be a numpy array (tensor.cpu().numpy()), got {type(array)}"
+            )
+    try:
+        canonical(dict(facts))
+    except TypeError as error:
+        raise TypeError(f"the stage {stage_id!r}: facts must be plain JSON: {error}") from error
+    return arrays, facts
 
 
 def stage_digests(ctx: RunContext) -> dict[str, str]:
@@ -70,20 +151,17 @@ def keep_stage(ctx: RunContext, stage_id: str, make: Callable[[], Made]) -> None
 
     A cache that cannot be written costs other runs the work, and this one nothing: it is a warning.
     """
-    stage = ctx.stages[stage_id]
     made: list[Made] = []
 
     def make_once() -> Made:
         log.info("stage %s: being made", stage_id)
         started = time.perf_counter()
-        made.append(make())
+        made.append(checked_made(stage_id, *make()))
         log.info("stage %s: made in %.1f s", stage_id, time.perf_counter() - started)
         return made[0]
 
     try:
-        artifact = ctx.artifacts.get(stage.kind, stage_key(ctx, stage_id), make_once)
-        if not artifact.fresh:
-            log.info("stage %s: kept from before", stage_id)
+        ctx.artifacts.get(stage_kind(ctx, stage_id), stage_key(ctx, stage_id), make_once)
     except StorageError as error:
         if not made:
             raise

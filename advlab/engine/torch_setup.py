@@ -113,9 +113,12 @@ def execution_of(
     run = settings.run
     if plan is None:
         return tune(classifier, classifier.device, run.precision, artifacts, run.batch_size)
-    if plan["weights"] != weights:
+    if plan["weights"] != weights or plan.get("behaviour", classifier.behaviour) != classifier.behaviour:
         raise ResultError(
-            f"the weights of {classifier.name} are not those that this run began with ({plan['weights'][:12]}): "
+            f"the weights or the code of {classifier.name} are not those that this run began with ({plan['weights'][:12]}): "
             "start a new run without run.resume"
         )
-    return Execution(**plan["execution"])
+    try:
+        return Execution(**plan["execution"])
+    except TypeError as error:
+        raise ResultError(f"the plan does not say how forwards are made ({error}): start a new run") from error

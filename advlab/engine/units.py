@@ -16,6 +16,7 @@ from advlab.engine.stages import hold_stages, plan_stages
 from advlab.engine.tally import Tally
 from advlab.lab.cells import Cell
 from advlab.lab.run_context import RunContext
+from advlab.plugins.loading import load_plugins
 from advlab.progress import TaskProgress
 from advlab.store.artifacts import Arrays
 from advlab.store.sealed import canonical, sha256
@@ -83,6 +84,7 @@ def prepared_run(nodes: Mapping[str, Any], plan: Mapping[str, Any]) -> PreparedR
     """What this process has prepared for a plan, prepared now if it is asked for the first time."""
     digest = sha256(canonical(plan))
     if digest not in _prepared:
+        load_plugins()  # of ADVLAB_PLUGINS and of installed packages
         ctx = build_context(resolve(nodes, every_key(nodes)), dict(plan), TaskProgress())
         ctx.prepared = plan["prepared"]
         keep_prepared(plan, ctx, ctx.settings.experiment.cells(ctx))

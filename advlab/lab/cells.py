@@ -64,8 +64,8 @@ class Stage:
             run or experiment, are one artifact.
         make: gives its arrays and its small facts (plain JSON); called when the cache has none.
         cost: of making it.
-        kind: the folder of the cache; stages with other arrays or another algorithm have another kind, or another
-            `version` in their key.
+        kind: the folder of the cache, for stages that several experiments share; empty: one of the experiment and the id.
+            Another algorithm or other arrays have another kind, or another `version` in their key.
         stages: ids of stages that it needs itself; their keys are part of its own.
     """
 
@@ -73,7 +73,7 @@ class Stage:
     key: Mapping[str, Any]
     make: Callable[[], tuple[Arrays, Mapping[str, Any]]]
     cost: Cost = Cost()
-    kind: str = "stage"
+    kind: str = ""
     stages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -83,4 +83,5 @@ class Stage:
             ValueError: it is empty, begins with a dot or has other characters.
         """
         check_id("stage", self.id)
-        check_id("stage's kind", self.kind)
+        if self.kind:
+            check_id("stage's kind", self.kind)

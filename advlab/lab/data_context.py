@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from advlab.lab.run_context import RunContext
+from advlab.lab.run_context import RunContext, joined
 
 if TYPE_CHECKING:  # these load torch, and every experiment's module imports this one to be listed and described
     import torch
@@ -63,9 +63,15 @@ class DataContext(DeviceContext):
         """D, numbers of an image."""
         return math.prod(self.data.shape)
 
-    def key(self, **fields: Any) -> dict[str, Any]:
-        """The key of an artifact made from the measured split: the fields, and the digest of the data."""
-        return {**super().key(**fields), "data": self.data.digest, "split": f"{self.data.name}/{self.data.split}"}
+    def key(self, *, images: ImageData | None = None, **fields: Any) -> dict[str, Any]:
+        """The key of an artifact made from images: the fields (see `RunContext.key`), and the digest of the images.
+
+        Args:
+            images: None: the measured split.
+            fields: what else determines the artifact.
+        """
+        images = images or self.data
+        return joined(super().key(**fields), {"data": images.digest, "split": f"{images.name}/{images.split}"})
 
     def train(
         self,

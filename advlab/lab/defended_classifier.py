@@ -127,8 +127,8 @@ def fitted_arrays(
 ) -> dict[str, Tensor]:
     """What a defense takes from the training images, made once and kept as an artifact."""
     key = {
-        "version": 1, "defense": component_key(defense), "weights": classifier.digest(), "data": data.digest,
-        "split": f"{data.name}/{data.split}",
+        "version": 1, "defense": component_key(defense), "weights": classifier.digest(), "behaviour": classifier.behaviour,
+        "data": data.digest, "split": f"{data.name}/{data.split}",
     }  # fmt: skip
 
     def make() -> tuple[Arrays, dict[str, Any]]:

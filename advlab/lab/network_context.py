@@ -16,6 +16,7 @@ from advlab.config.identity import component_key
 from advlab.defenses import Defense
 from advlab.errors import ArgumentError
 from advlab.lab.data_context import DataContext
+from advlab.lab.run_context import joined
 from advlab.store.sealed import canonical
 
 if TYPE_CHECKING:  # these load torch, and every experiment's module imports this one to be listed and described
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # these load torch, and every experiment's module imports thi
 
     from advlab.attacks.results import AttackResult
     from advlab.config.settings import Settings
+    from advlab.data.images import ImageData
     from advlab.models.classifier import Classifier
     from advlab.models.forward import Execution, Forward
     from advlab.probes.directions import AdversarialDirections
@@ -89,6 +91,8 @@ class NetworkContext(DataContext):
 
         if isinstance(defense, NoComponent):
             return network or self.forward
+        if not isinstance(defense, Defense):
+            raise TypeError(f"defense must be an advlab.defenses.Defense, as ctx.listed gives it, got {defense!r}")
         behind = network or self.forward
         key = (id(behind), canonical(component_key(defense)))
         if key not in self.defended_networks:
@@ -209,10 +213,20 @@ class NetworkContext(DataContext):
         """Digest of the network, for the keys of artifacts."""
         return self.classifier.digest()
 
-    def key(self, **fields: Any) -> dict[str, Any]:
-        """The key of an artifact made with the run's network: the fields, and digests of the weights and of the data."""
-        network = {"weights": self.weights, "behaviour": self.classifier.behaviour}
-        return {**super().key(**fields), **network, "precision": self.settings.run.precision}
+    def key(
+        self, *, images: ImageData | None = None, network: Classifier | None = None, **fields: Any
+    ) -> dict[str, Any]:
+        """The key of an artifact made with a network: the fields (see `RunContext.key`), and digests of weights and images.
+
+        Args:
+            images: None: the measured split.
+            network: such as a fine-tuned one; None: the run's.
+            fields: what else determines the artifact.
+        """
+        weights = self.weights if network is None else network.digest()
+        behaviour = (network or self.classifier).behaviour
+        own = {"weights": weights, "behaviour": behaviour, "precision": self.settings.run.precision}
+        return joined(super().key(images=images, **fields), own)
 
     @cached_property
     def draws(self) -> Draws | AdversarialDirections:

@@ -11,6 +11,7 @@ from advlab.config.settings import Settings
 from advlab.errors import ConfigError
 from advlab.lab.cells import Stage
 from advlab.store.artifacts import Artifact, ArtifactStore
+from advlab.store.sealed import canonical
 
 
 @dataclass
@@ -74,11 +75,23 @@ class RunContext:
         return {name: listed.component for name, listed in self.settings.lists[parameter].items()}
 
     def key(self, **fields: Any) -> dict[str, Any]:
-        """The key of an artifact: everything that determines it. Here the fields alone; other contexts add data and weights.
+        """The key of an artifact from its fields; contexts of data and networks add their digests.
 
-        A component among the fields stands for its parameters.
+        What else determines the artifact must be among the fields: parameters, the samples, the run's seed where it draws,
+        and a `version` of the algorithm. A component among them stands for its parameters.
+
+        Raises:
+            TypeError: a field is no plain JSON, such as a tensor.
         """
-        return {name: key_value(value) for name, value in fields.items()}
+        key = {name: key_value(value) for name, value in fields.items()}
+        for name, value in key.items():
+            try:
+                canonical(value)
+            except TypeError as error:
+                raise TypeError(
+                    f"the field {name!r} of a key must be plain JSON (of a tensor .tolist()): {error}"
+                ) from error
+        return key
 
     def stage(self, stage_id: str) -> Artifact:
         """What a stage has made: its arrays and facts.
@@ -97,6 +110,18 @@ class RunContext:
         """A refused argument as an error of the configuration, with the option that names the attack."""
         name = self.settings.choice_name("attack")
         return ConfigError(f"attack={name}: {error}" if name != "none" else str(error))
+
+
+def joined(fields: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a key and those that a context adds.
+
+    Raises:
+        ValueError: a field has the name of one that the context adds.
+    """
+    for name in fields:
+        if name in own:
+            raise ValueError(f"a key has a field {name!r} of its own here: give yours another name, or see `key`")
+    return {**fields, **own}
 
 
 def key_value(value: Any) -> Any:

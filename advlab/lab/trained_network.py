@@ -80,6 +80,9 @@ def training_key(
         "version": TRAINING_VERSION, "model": name, "parameters": weights_parameters(name, archived_parameters(model)),
         "recipe": recipe_parameters(asdict(recipe)), "data": data.digest, "seed": seed,
     }  # fmt: skip
+    versions = {"model": getattr(model, "version", 1), "recipe": getattr(recipe, "version", 1)}
+    if raised := {name: version for name, version in versions.items() if version != 1}:
+        key["versions"] = raised
     return key if initial is None else {**key, "initial": initial.digest()}
 
 

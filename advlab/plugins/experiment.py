@@ -7,6 +7,7 @@ import dataclasses
 from advlab.config import components
 from advlab.errors import ConfigError, suggest
 from advlab.plugins.names import check_name, registered_choices
+from advlab.store.tables import column_types
 
 
 def experiment(cls: type) -> type:
@@ -33,6 +34,10 @@ def experiment(cls: type) -> type:
     for attribute in ("Params", "Row"):
         if not dataclasses.is_dataclass(getattr(cls, attribute)):
             raise ConfigError(f"the experiment {name}: {attribute} must be a dataclass")
+    try:
+        column_types(cls.Row)
+    except (TypeError, NameError) as error:
+        raise ConfigError(f"the experiment {name}: {error}") from error
     for group in cls.uses:
         if group not in components.REGISTRIES:
             raise ConfigError(f"the experiment {name} uses {group!r}. {suggest(group, components.REGISTRIES)}")

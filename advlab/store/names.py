@@ -25,10 +25,11 @@ def component_label(nodes: Mapping[str, Mapping[str, Any]], group: str) -> str:
         group: such as `attack`.
     """
     node = nodes.get(group, {})
-    if group in ("attack", "defense") and group in nodes.get("choices", {}):
-        return str(nodes["choices"][group])
-    if group == "defense" and node.get("name") == "chain" and node.get("of"):
-        return "+".join(str(part["name"]) for part in node["of"])
+    choices = nodes.get("choices", {})
+    if group in ("attack", "defense") and isinstance(choices, Mapping) and group in choices:
+        return str(choices[group])
+    if group == "defense" and node.get("name") == "chain" and isinstance(node.get("of"), list):
+        return "+".join(str(part.get("name")) for part in node["of"] if isinstance(part, Mapping)) or "chain"
     label = node.get("label") if group == "dataset" else None
     return str(label or node.get("name", "none"))
 

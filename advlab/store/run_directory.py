@@ -108,6 +108,11 @@ class RunDirectory(RunLayout):
         plan = read_sealed(self.plan_path)
         if PLAN_KEYS - plan.keys():
             raise ResultError(f"{self.plan_path} was written by another version of advlab: start a new run")
+        kinds = {"config": dict, "prepared": dict, "versions": dict, "stages": dict, "cells": list, "execution": dict}
+        whole = all(isinstance(plan[key], kind) for key, kind in kinds.items() if key in plan)
+        whole = whole and all(isinstance(version, int) for version in plan.get("versions", {}).values())
+        if not whole or not re.fullmatch(r"cpu|mps|cuda(:[0-9]{1,3})?|", str(plan["device"])):
+            raise ResultError(f"{self.plan_path} is damaged: it has not the shape of a plan: start a new run")
         return plan
 
     # cells and tables

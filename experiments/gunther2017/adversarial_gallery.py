@@ -84,6 +84,8 @@ class AdversarialGallery(Experiment[NetworkContext]):
         Raises:
             ConfigError: otherwise.
         """
+        if not self.params.attacks:
+            raise ConfigError("experiment.attacks=[]: name at least one attack: type experiment.attacks=[fgs,fgv,hc1]")
         for name, listed in settings.lists["attacks"].items():
             attack = listed.component
             if not isinstance(attack, Attack) or attack.targeted == "always" or attack.set_level:
@@ -110,7 +112,7 @@ class AdversarialGallery(Experiment[NetworkContext]):
         ]
 
     def cost(self, ctx: NetworkContext) -> Cost:
-        """An estimate: three candidates a column, three attacks each with one gradient and a search of some 20 forwards."""
+        """An estimate: three candidates a column, each attacked in each way with one gradient and a search of some 20 forwards."""
         # three candidates a column are searched, and each column is attacked again when it is measured
         attacked = 4 * len(ctx.prepared["samples"]) * len(self.params.attacks)
         return Cost(forwards=attacked * TYPICAL_FORWARDS, backwards=attacked)

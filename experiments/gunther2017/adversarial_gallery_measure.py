@@ -1,4 +1,4 @@
-"""Finds images whose three adversarial images are classified alike, and measures each column of the gallery."""
+"""Finds images whose adversarial images are classified alike, and measures each column of the gallery."""
 
 from __future__ import annotations
 
@@ -45,20 +45,20 @@ def chosen_samples(experiment: AdversarialGallery, ctx: NetworkContext) -> list[
             break
     if not sample_of_class:
         raise MeasurementError(
-            f"none of {len(candidates)} images has adversarial images of all three kinds in one class: raise "
+            f"none of {len(candidates)} images has adversarial images of all kinds in one class: raise "
             "experiment.candidates, or choose a model that classifies some of them correctly"
         )
     if len(sample_of_class) < columns:
         ctx.report_progress("columns", columns, columns)
         log.warning(
-            "only %d of %d columns: for the other classes none of the %d candidates has adversarial images of all three "
+            "only %d of %d columns: for the other classes none of the %d candidates has adversarial images of all "
             "kinds in one class; experiment.candidates tries more", len(sample_of_class), columns, len(candidates),
         )  # fmt: skip
     return [sample_of_class[label] for label in sorted(sample_of_class)]
 
 
 def qualifies(experiment: AdversarialGallery, ctx: NetworkContext, sample: int, label: int) -> bool:
-    """Whether an image is classified correctly, and all three attacks lead to one other class."""
+    """Whether an image is classified correctly, and all attacks lead to one other class."""
     if classified_image(ctx, sample, None).prediction != label:
         return False
     adversarial_classes: set[int] = set()

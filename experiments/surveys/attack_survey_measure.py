@@ -17,6 +17,7 @@ from advlab.errors import ResultError
 from advlab.lab import Cell, NetworkContext
 from advlab.metrics.pass_score import pass_score
 from advlab.metrics.ssim import ssim
+from advlab.models.forward import Forward
 from advlab.probes.selection import order
 
 from .attack_survey import AttackSurvey, SurveyRow
@@ -68,8 +69,11 @@ def measure(experiment: AttackSurvey, ctx: NetworkContext, cell: Cell) -> list[S
         **extra_inputs,
     )
     rows = own_rows(ctx, attacked_images, x, result)
+    victims = ctx.listed_networks("transfer") if ctx.prepared["victims"] else {}
     for choice, weights in ctx.prepared["victims"].items():
-        rows += transfer_rows(experiment, ctx, choice, weights, rows[: len(attacked_images)], x, result.adv)
+        rows += transfer_rows(
+            experiment, ctx, choice, victims[choice], weights, rows[: len(attacked_images)], x, result.adv
+        )
     return rows
 
 
@@ -130,6 +134,7 @@ def transfer_rows(
     experiment: AttackSurvey,
     ctx: NetworkContext,
     choice: str,
+    victim: Forward,
     weights: str,
     own: list[SurveyRow],
     x: Tensor,
@@ -141,6 +146,7 @@ def transfer_rows(
         experiment: knows whether there are targets.
         ctx: of the run.
         choice: the other network, as in `model=CHOICE`.
+        victim: forwards of it.
         weights: digest of its weights when the run began.
         own: rows of the attacked network, one for each image.
         x: (N, C, H, W) the images.
@@ -149,7 +155,6 @@ def transfer_rows(
     Raises:
         ResultError: the weights are others now.
     """
-    victim = ctx.listed_networks("transfer")[choice]
     if victim.classifier.digest() != weights:
         raise ResultError(f"the weights of {choice} are not those that this run began with: start a new run")
     successes = [i for i, row in enumerate(own) if row.success]

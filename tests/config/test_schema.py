@@ -12,7 +12,7 @@ from advlab.config.groups import GROUPS
 from advlab.config.run_options import RunParams
 from advlab.config.schema import construct, convert, keyword_parameters, parameters
 from advlab.config.settings import Settings, resolve
-from advlab.errors import ConfigError
+from advlab.errors import ArgumentError, ConfigError
 
 
 def nodes() -> dict[str, Any]:
@@ -102,7 +102,7 @@ def test_construct_names_unknown_and_missing_keys_and_bad_values() -> None:
 
         def __post_init__(self) -> None:
             if self.size < 0:
-                raise ValueError(f"size must be 0 or more, got {self.size}")
+                raise ArgumentError(f"size must be 0 or more, got {self.size}")
 
     thing = construct(Thing, {"size": 2.0, "names": "a"}, "thing")
     assert (thing.size, thing.names) == (2, ["a"])

@@ -43,6 +43,10 @@ def test_a_list_with_a_variant_of_ones_own_is_resumed_without_it(cli: Callable[.
         (["experiment.attacks=[fgs,fgsm]"], "experiment.attacks=fgsm: there is no attack 'fgsm'. Did you mean"),
         (["experiment.attacks=[fgs,fgs]"], "experiment.attacks: fgs is named twice"),
         (["experiment.attacks=[fgs,none]"], "experiment.attacks=none: the gallery needs attacks"),
+        (["experiment.attacks=[]"], "experiment.attacks=[]: name at least one attack"),
+        (["defense=[blur,noise]", "defense.name=blur"], "defense.name: several defenses are named by defense=[...]"),
+        (["defense=[blur,noise]", "defense.blur=3"], "defense.blur: type defense.blur.KEY=VALUE"),
+        (["defense.name=chain", "defense.of=3"], "defense.of: expected a list of 1 to 32 defenses"),
         (["experiment.attacks=[uap]"], "experiment.attacks=uap: the gallery needs attacks on single images"),
         (["defense=[blur,blurr]"], "there is no defense 'blurr'. Did you mean blur"),
         (["defense=[blur,blur]"], "must name defenses, each once"),
@@ -61,10 +65,44 @@ def test_wrong_lists_are_named(words: list[str], said: str, cli: Callable[..., E
     assert "Traceback" not in ended.err
 
 
+def test_none_in_a_list_drops_out(cli: Callable[..., Ended], tmp_path: Path) -> None:
+    assert cli(*GALLERY, "defense=[none]", "run.dry=true").code == 0
+    ended = cli("experiment=lipschitz_toy", "defense=[blur,none,noise]")
+    assert "defense=[blur,noise]: the experiment lipschitz_toy uses no defense: leave it out" in ended.err
+
+
+def test_a_yaml_file_that_names_itself_ends_in_one_message(cli: Callable[..., Ended], tmp_path: Path) -> None:
+    folder = tmp_path / "mine/defense"
+    folder.mkdir(parents=True)
+    (folder / "loop.yaml").write_text("name: chain\nof: [loop]\n")
+    ended = cli("--config-dir", "mine", *GALLERY, "defense=loop")
+    assert ended.code == 2
+    assert "Traceback" not in ended.err
+    (folder / "both.yaml").write_text("name: chain\nof: [blur, noise]\n")
+    ended = cli("--config-dir", "mine", *GALLERY, "defense=both")
+    assert ended.code == 0, ended.err
+    assert (tmp_path / "outputs/adversarial_gallery/digits-lenet-both/v001/table.csv").is_file()
+
+
 def test_an_experiment_without_a_network_takes_no_defense(cli: Callable[..., Ended]) -> None:
     ended = cli("experiment=hard_points", "defense=blur")
     assert ended.code == 2
     assert "defense=blur: the experiment hard_points uses no defense: leave it out" in ended.err
+
+
+def test_a_resumed_run_knows_what_was_typed(cli: Callable[..., Ended], tmp_path: Path) -> None:
+    ended = cli("experiment=attack_survey", "attack=hc1", "recipe.epochs=2", "run.preset=tiny")
+    assert ended.code == 0, ended.err
+    run = tmp_path / "outputs/attack_survey/digits-lenet-hc1/v001"
+    names = ("table.csv", "summary.csv", "claims.csv", "config.yaml", "plan.json")
+    before = {name: (run / name).read_bytes() for name in names}
+    assert b"hc1: lenet on digits" in before["summary.csv"]
+    for path in [*(run / "cells").glob("*.csv"), run / "summary.csv", run / "table.csv"]:
+        path.unlink()
+    ended = cli("resume", str(run))
+    assert ended.code == 0, ended.err
+    assert {name: (run / name).read_bytes() for name in names} == before
+    assert json.loads((run / "manifest.json").read_text())["config"]["choices"] == {"attack": "hc1"}
 
 
 def test_a_chain_is_swept_archived_and_resumed(cli: Callable[..., Ended], tmp_path: Path) -> None:

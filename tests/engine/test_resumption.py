@@ -32,7 +32,15 @@ def begun(folder: Path, settings: Settings, job: str = "", status: str = "") -> 
     run = RunDirectory.create(folder)
     write_sealed(
         run.plan_path,
-        {**dict.fromkeys(PLAN_KEYS, ""), "config": settings.nodes, "versions": settings.versions, "job": job},
+        {
+            **dict.fromkeys(PLAN_KEYS, ""),
+            "config": settings.nodes,
+            "versions": settings.versions,
+            "job": job,
+            "prepared": {},
+            "cells": [],
+            "execution": {},
+        },
     )
     if status:
         write_sealed(run.manifest_path, {"status": status, "files": {}})

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from advlab.engine import units
+from advlab.engine.stages import check_stages_differ
 from advlab.engine.units import carry_out, prepared_run, work
 from advlab.errors import ResultError
+from advlab.lab import Stage
 from advlab.store.artifacts import ArtifactStore
 from advlab.store.atomic import StorageError
 from advlab.store.run_directory import RunDirectory
 from tests.helpers.commands import Ended
-from tests.helpers.staged import STAGED_RUN, log
+from tests.helpers.staged import STAGED, STAGED_RUN, log
 
 
 def test_stages_are_made_when_the_first_cell_needs_them(
@@ -94,6 +99,70 @@ def test_a_damaged_stage_is_made_again(line: list[str], cli: Callable[..., Ended
     log(tmp_path)
     assert cli(*line, "run.seed=1").code == 0
     assert log(tmp_path) == ["n-0", "square", "n-1", "n-2"]
+
+
+def test_a_stage_that_only_a_kept_one_needs_is_not_made(
+    line: list[str], cli: Callable[..., Ended], tmp_path: Path
+) -> None:
+    assert cli(*line).code == 0
+    shutil.rmtree(tmp_path / "cache/staged-begin")
+    log(tmp_path)
+    assert "forwards   1 images\n" in cli(*line, "run.dry=true").out
+    assert cli(*line, "run.seed=1").code == 0
+    assert log(tmp_path) == ["n-0", "n-1", "n-2"]
+
+
+def test_nothing_of_a_run_is_kept_in_the_process_after_it(line: list[str], cli: Callable[..., Ended]) -> None:
+    units._prepared.clear()
+    assert cli(*line).code == 0
+    assert not units._prepared
+
+
+CHANGES = {
+    'kind="staged-square", stages=("begin",)': 'kind="staged-begin"',  # one kind, and below one key
+    "return [Cell": 'return [Cell("x", {}, stages=("squre",))] + [Cell',
+    '"mean": self.params.start}': '"mean": np.ones(2)}',
+    "np.full(4, self.params.start)}": "[1.0]}",
+    "    value: float": "    value: list",
+    "range(self.params.count)": "range(0)",
+}
+FAULTS = {
+    "stage key": "the stages 'begin' and 'square' have one kind and one key",
+    "stage id": "the cell 'x' needs the stage 'squre'. Did you mean square?",
+    "facts": "the stage 'begin': facts must be plain JSON",
+    "arrays": "the stage 'begin': values must be a numpy array",
+    "row": "Line.value: a column is int, float, bool or str",
+    "cells": "there is nothing to measure",
+}
+
+
+@pytest.mark.parametrize(("change", "fault"), zip(CHANGES.items(), FAULTS.values(), strict=True), ids=list(FAULTS))
+def test_mistakes_of_an_author_are_named(
+    change: tuple[str, str], fault: str, line: list[str], shell: Callable[..., Ended], tmp_path: Path
+) -> None:
+    old, new = change
+    text = STAGED.replace(old, new)
+    if "one key" in fault:
+        text = text.replace("ctx.key(version=1), square", "ctx.key(version=1, start=self.params.start), square")
+    assert text != STAGED
+    (tmp_path / "staged.py").write_text(text)
+    ended = shell(*line)
+    assert ended.code in (1, 2)
+    assert fault in ended.err
+    if "facts" not in fault and "numpy" not in fault:
+        assert log(tmp_path) == []  # before anything is measured
+
+
+def test_a_function_of_a_loop_is_refused(line: list[str], cli: Callable[..., Ended], tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path / STAGED_RUN)
+    assert cli(*line).code == 0
+    ctx = prepared_run(directory.nodes(), directory.plan()).ctx
+    made = [Stage(name, {"name": name}, lambda: ({}, {"name": name}), kind="loop") for name in ("a", "b")]  # noqa: B023
+    ctx.stages = {stage.id: stage for stage in made}
+    with pytest.raises(ValueError, match=r"'a' and 'b' have one `make`.*functools\.partial"):
+        check_stages_differ(ctx)
+    ctx.stages = {name: Stage(name, {"name": name}, partial(dict, name=name), kind="loop") for name in ("a", "b")}  # type: ignore[arg-type]
+    check_stages_differ(ctx)
 
 
 def test_a_unit_is_a_function_of_the_archive_and_the_plan_alone(

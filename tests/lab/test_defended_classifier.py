@@ -155,28 +155,21 @@ def test_one_draw_makes_the_network_one_function() -> None:
     x = torch.rand(1, *SHAPE, dtype=torch.float64)
     defended = DefendedClassifier(network(), Noise(sigma=0.2, clip=False)).double()
     nearby = x + 1e-9
-    assert float((defended(nearby) - defended(x)).abs().max()) > 1e-3  # another draw
+    assert float((defended(nearby) - defended(x)).detach().abs().max()) > 1e-3  # another draw
     before = defended.digest()
     defended.hold_one_draw()
     assert defended.digest() != before
     assert not defended.random
-    assert float((defended(nearby) - defended(x)).abs().max()) < 1e-7
+    assert float((defended(nearby) - defended(x)).detach().abs().max()) < 1e-7
     noise = defended.classifier(x) - defended(x)
-    assert float(noise.abs().max()) > 1e-3  # there is still a draw, and the same in any batch
+    assert float(noise.detach().abs().max()) > 1e-3  # there is still a draw, and the same in any batch
     torch.testing.assert_close(defended(torch.cat([nearby, x]))[1:], defended(x))
 
 
 def test_quotients_of_a_randomly_defended_network_stay_finite(cli: Callable[..., Ended], tmp_path: Path) -> None:
     """Differences over small distances: with a draw for each image they would grow without bound."""
-    line = [
-        "experiment=lipschitz",
-        "model=lenet",
-        "recipe.epochs=1",
-        "run.preset=tiny",
-        "probe.radii=[0.001,0.1,1]",
-        "probe.trials=4",
-    ]
-    ended = cli(*line, "defense=noise")
+    probe = ["probe.radii=[0.001,0.1,1]", "probe.trials=4"]
+    ended = cli("experiment=lipschitz", "model=lenet", "recipe.epochs=1", "run.preset=tiny", *probe, "defense=noise")
     assert ended.code == 0, ended.err
     run = tmp_path / "outputs/lipschitz/digits-lenet-noise/v001"
     table = pd.read_csv(run / "table.csv")
