@@ -51,11 +51,16 @@ def sweep(line: CommandLine, jobs: Sequence[Settings]) -> int:
     if signum:
         return 128 + signum
     if failed:
-        print(f"advlab: {failed} of {len(jobs)} jobs failed", file=sys.stderr)
+        print(f"advlab: {failed} of {counted_jobs(len(jobs))} failed", file=sys.stderr)
         return 1
     if failure is not None:
         raise failure
     return 0
+
+
+def counted_jobs(jobs: int) -> str:
+    """`1 job`, `2 jobs`."""
+    return f"{jobs} job" if jobs == 1 else f"{jobs} jobs"
 
 
 def read_outcomes(folder: Path) -> dict[int, dict[str, Any]]:
@@ -68,7 +73,7 @@ def read_outcomes(folder: Path) -> dict[int, dict[str, Any]]:
 
 def print_outcomes(outcomes: dict[int, dict[str, Any]], jobs: int, folder: Path) -> int:
     """List how each job ended, within the terminal's width; gives how many are not done."""
-    print(f"\n{jobs} jobs:")
+    print(f"\n{counted_jobs(jobs)}:")
     failed, width = 0, terminal_width()
     unknown = {"status": "did not finish", "detail": f"see the launcher's log in {folder}"}
     for number in range(jobs):

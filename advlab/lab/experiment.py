@@ -69,6 +69,9 @@ class Experiment(ABC, Generic[C]):
     #: Dataclass of one line of the table, identity columns first. Rows with the columns `sample`, `trials` and `nonfinite` say
     #: how many of their scores are NaN or infinite: the runner adds them up, and refuses a run in which too many are.
     Row: ClassVar[type]
+    #: Columns of the summary that say what a line is about (a layer, a radius, a sample's index) and are no results. Without
+    #: them, its first columns are taken for such: as many as tell its lines apart, and texts right behind them.
+    summary_keys: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, params: Any) -> None:
         self.params = params

@@ -73,16 +73,21 @@ class ComparedRuns:
     def sweep_table(self) -> Frame:
         """Their numbers and claims as one tidy table, seeds taken together: sweep.csv, see `tidy_table` for its columns.
 
+        The seconds per image that `text` shows are not in it: they depend on the machine, and not on the configuration
+        alone as all that is in it does.
+
         Raises:
             ResultError: a run has no intact claims.csv.
         """
         claims = self._claims()
-        groups, summaries = self._groups(), self._summaries()
-        quantities = [q for group in groups for q in summary_quantities(group, summaries)]
+        groups, summaries, keys = self._groups(), self._summaries(), self.experiment.summary_keys
+        quantities = [q for group in groups for q in summary_quantities(group, summaries, keys)]
         return tidy_table([*quantities, *(q for group in groups for q in claim_quantities(group, claims))])
 
     def text(self, width: int | None = None) -> str:
         """Their numbers side by side, and in how many each of the paper's statements holds, from their claims.csv.
+
+        Beside the numbers of an attack, the seconds that it took per image.
 
         Args:
             width: signs of a line; by default the terminal's.
@@ -98,7 +103,8 @@ class ComparedRuns:
             for summary, of_run in zip(summaries, seconds, strict=True):
                 summary["seconds_per_image"] = of_run
         groups = self._groups()
-        parts = [numbers_text(groups, summaries, width), claims_text(groups, self.labels, self._claims(), width)]
+        parts = [numbers_text(groups, summaries, width, self.experiment.summary_keys),
+                 claims_text(groups, self.labels, self._claims(), width)]  # fmt: skip
         return "\n\n".join(part for part in parts if part)
 
     def _groups(self) -> list[Group]:

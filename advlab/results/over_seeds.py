@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from advlab.results.differences import SEED, Differences, Nodes, unique_labels
+from advlab.results.summary_lines import identity_count, matched_keys, numbered_lines
 from advlab.statistics.claims import Claim, Verdict
 from advlab.store.tables import Frame, frame_of, value_text
 
@@ -65,18 +66,23 @@ class Quantity:
             column: "" if self.verdicts is None else self.verdicts.count(verdict)
             for column, verdict in VERDICTS.items()
         }
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite values have no deviation, and that is no fault
+            mean = float(np.mean(numbers)) if numbers else math.nan
+            deviation = float(np.std(numbers, ddof=1)) if len(numbers) > 1 else math.nan
         return {
-            "mean": float(np.mean(numbers)) if numbers else math.nan,
-            "deviation": float(np.std(numbers, ddof=1)) if len(numbers) > 1 else math.nan,
+            "mean": mean, "deviation": deviation,
             "n": len(numbers) or len(texts), **counts, "text": "; ".join(dict.fromkeys(texts)),
         }  # fmt: skip
 
     def text(self) -> str:
-        """`0.36 ± 0.02`, or the value alone where the runs have the same; with n where some runs have none."""
+        """`0.36 ± 0.02`, or the value alone where the runs have the same; with n where some runs have none.
+
+        Where one is infinite or a text, the different values.
+        """
         distinct = list(dict.fromkeys(v for v in self.values if isinstance(v, str) or not math.isnan(v)))
         said = self.statistics()
         missing = f" (n = {said['n']})" if 0 < said["n"] < len(self.group.runs) else ""
-        if len(distinct) < 2 or isinstance(distinct[0], str):
+        if len(distinct) < 2 or any(isinstance(v, str) or math.isinf(v) for v in distinct):
             return "; ".join(map(value_text, distinct)) + missing
         return f"{said['mean']:.4g} ± {said['deviation']:.2g}{missing}"
 
@@ -96,44 +102,43 @@ def seed_groups(nodes: Sequence[Nodes], paths: Sequence[Path]) -> list[Group]:
     ]
 
 
-def summary_quantities(group: Group, summaries: Sequence[Frame | None]) -> list[Quantity]:
+def summary_quantities(group: Group, summaries: Sequence[Frame | None], keys: Sequence[str] = ()) -> list[Quantity]:
     """The numbers of the summaries of a group's runs.
 
-    The first columns of a summary say what a line is about: as many as tell its lines apart, and texts right behind them.
+    Lines of several runs are one line where they have the same keys. Keys that are other ones in other runs, and not needed
+    to tell the lines of a run apart, are left out: the numbers of different samples have a mean, their indices have none.
+    Lines that no key tells apart are numbered, as `line`.
 
     Args:
         group: the runs.
         summaries: of all runs; the column `run` is passed over.
+        keys: the columns that say what a line is about (`Experiment.summary_keys`). Without them, the first columns: as
+            many as tell the lines apart, and texts right behind them.
     """
     frames = [frame.drop(columns="run") for run in group.runs if (frame := summaries[run]) is not None]
     if not frames:
         return []
-    count = max(map(_identity_count, frames))
     columns = list(dict.fromkeys(column for frame in frames for column in frame.columns))
-    identities, names = columns[:count], columns[count:]
-    lines = [{tuple(line[key] for key in identities): line for line in frame.to_dict("records")} for frame in frames]
-    keys = dict.fromkeys(key for of_run in lines for key in of_run)
-    return [
-        Quantity(group, dict(zip(identities, key, strict=True)), str(name),
-                 [_number_or_text(of_run.get(key, {}).get(name)) for of_run in lines])
-        for key in keys
-        for name in names
-    ]  # fmt: skip
+    about = [key for key in keys if key in columns] or columns[: max(map(identity_count, frames))]
+    runs = [frame.astype(object).where(frame.notna(), None).to_dict("records") for frame in frames]
+    matched = matched_keys(runs, about)
+    numbered = [numbered_lines(lines, matched) for lines in runs]
+    found = dict.fromkeys(key for of_run in numbered for key in of_run)
+    repeated = any(number > 1 for _, number in found)
+    quantities = []
+    for key in found:
+        values, number = key
+        identity = {name: math.nan if v is None else v for name, v in zip(matched, values, strict=True)}
+        identity |= {"line": number} if repeated else {}
+        for name in (column for column in columns if column not in about):
+            of_runs = [_number_or_text(lines.get(key, {}).get(name)) for lines in numbered]
+            quantities.append(Quantity(group, identity, str(name), of_runs))
+    return quantities
 
 
 def _number_or_text(value: Any) -> Any:
     """A value of a summary as it is, NaN where it is missing, and what is no number as text."""
     return math.nan if value is None else value if isinstance(value, int | float) else str(value)
-
-
-def _identity_count(frame: Frame) -> int:
-    """How many of the first columns say what a line is about."""
-    columns, count = len(frame.columns), int(len(frame) > 1)
-    while count < columns and frame.iloc[:, :count].duplicated().any():
-        count += 1
-    while count < columns and frame.dtypes.iloc[count].kind not in "biuf":
-        count += 1
-    return count
 
 
 def claim_quantities(group: Group, claims: Sequence[Sequence[Claim]]) -> list[Quantity]:
@@ -164,7 +169,7 @@ def tidy_table(quantities: Sequence[Quantity]) -> Frame:
         kind: `number` of the summaries, or `claim`.
         quantity: column of the summary, or short name of the claim.
         mean, deviation, n: mean and standard deviation (with n - 1) over the runs of the group, NaN left out, and how many
-            those are; of claims, of their estimates.
+            those are; of claims, of their estimates. Where a value is infinite there is no deviation.
         holds, does_not_hold, undecided, not_measured: in how many runs a claim is so; empty for numbers.
         text: the different texts, where the column holds no numbers.
     """

@@ -11,18 +11,21 @@ from advlab.statistics.claims import Claim, claims_across_runs
 from advlab.store.tables import Frame, value_text
 
 
-def numbers_text(groups: Sequence[Group], summaries: Sequence[Frame | None], width: int) -> str:
+def numbers_text(
+    groups: Sequence[Group], summaries: Sequence[Frame | None], width: int, keys: Sequence[str] = ()
+) -> str:
     """The summaries side by side: a line for each number, mean ± standard deviation where a group has several seeds.
 
     Args:
         groups: the runs by what differs but the seed.
         summaries: of all runs.
         width: of the terminal.
+        keys: the summary's columns that say what a line is about.
     """
     columns: list[dict[str, str]] = []
     for group in groups:
         of_identity: dict[tuple[Any, ...], list[Quantity]] = {}
-        for quantity in summary_quantities(group, summaries):
+        for quantity in summary_quantities(group, summaries, keys):
             of_identity.setdefault(tuple(quantity.identity.values()), []).append(quantity)
         for quantities in of_identity.values():
             identity = {name: value_text(value) for name, value in quantities[0].identity.items()}

@@ -66,6 +66,7 @@ class Frequency(Experiment[RunContext]):
     title: ClassVar[str] = "Convolution, max-pooling and radial basis functions on permuted inputs"
     uses: ClassVar[tuple[str, ...]] = ()
     Row: ClassVar[type] = FrequencyRow
+    summary_keys: ClassVar[tuple[str, ...]] = ("system", "change", "share")
 
     @dataclass(frozen=True, kw_only=True)
     class Params(InRange):

@@ -69,6 +69,7 @@ class GradientIsotropy(SphereExperiment):
     paper: ClassVar[str] = "aghdam2017, section 2.1"
     title: ClassVar[str] = "Whether gradient and Hessian at an image tell the range of its score around it"
     Row: ClassVar[type] = GradientIsotropyRow
+    summary_keys: ClassVar[tuple[str, ...]] = ("norm", "pixel_scale", "measure")
 
     @dataclass(frozen=True, kw_only=True)
     class Params(InRange):

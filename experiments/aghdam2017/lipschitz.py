@@ -60,6 +60,7 @@ class Lipschitz(SphereExperiment):
     paper: ClassVar[str] = "aghdam2017, figure 6"
     title: ClassVar[str] = "How far features move against how far the perturbed image does"
     Row: ClassVar[type] = LipschitzRow
+    summary_keys: ClassVar[tuple[str, ...]] = ("layer", "norm", "pixel_scale", "direction")
 
     @dataclass(frozen=True, kw_only=True)
     class Params(InRange):

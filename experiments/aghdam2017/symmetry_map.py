@@ -31,6 +31,7 @@ class SymmetryMap(SphereExperiment):
     paper: ClassVar[str] = "aghdam2017, figure 2"
     title: ClassVar[str] = "The score on the plane of a perturbation and a permutation of it"
     Row: ClassVar[type] = SymmetryMapRow
+    summary_keys: ClassVar[tuple[str, ...]] = ("sample", "label_name", "norm", "pixel_scale")
 
     @dataclass(frozen=True, kw_only=True)
     class Params(InRange):

@@ -65,6 +65,7 @@ class Topology(SphereExperiment):
     paper: ClassVar[str] = "aghdam2017, figure 4"
     title: ClassVar[str] = "Mantel correlation of the distances of perturbed images and of their features"
     Row: ClassVar[type] = TopologyRow
+    summary_keys: ClassVar[tuple[str, ...]] = ("layer", "norm", "pixel_scale", "direction", "source")
 
     @dataclass(frozen=True, kw_only=True)
     class Params(InRange):

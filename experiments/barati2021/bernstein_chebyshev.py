@@ -49,6 +49,7 @@ class BernsteinChebyshev(Experiment[RunContext]):
     title: ClassVar[str] = "Maximum-margin classifiers of two points in the bases of Bernstein and of Chebyshev"
     uses: ClassVar[tuple[str, ...]] = ()
     Row: ClassVar[type] = TwoPointRow
+    summary_keys: ClassVar[tuple[str, ...]] = ("degree",)
 
     @dataclass(frozen=True, kw_only=True)
     class Params(InRange):

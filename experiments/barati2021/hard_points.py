@@ -48,6 +48,7 @@ class HardPoints(Experiment[RunContext]):
     title: ClassVar[str] = "Expected loss of Chebyshev polynomials against themselves, and the Chebyshev nodes"
     uses: ClassVar[tuple[str, ...]] = ()
     Row: ClassVar[type] = LossRow
+    summary_keys: ClassVar[tuple[str, ...]] = ("degree", "hypotheses")
 
     @dataclass(frozen=True, kw_only=True)
     class Params(InRange):

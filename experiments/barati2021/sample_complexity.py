@@ -47,6 +47,7 @@ class SampleComplexity(Experiment[DeviceContext]):
     title: ClassVar[str] = "Agreement with a random network against the number of training points"
     uses: ClassVar[tuple[str, ...]] = ()
     Row: ClassVar[type] = ComplexityRow
+    summary_keys: ClassVar[tuple[str, ...]] = ("density", "points")
 
     @dataclass(frozen=True, kw_only=True)
     class Params(InRange):

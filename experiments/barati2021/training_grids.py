@@ -58,6 +58,7 @@ class TrainingGrids(Experiment[RunContext]):
     title: ClassVar[str] = "Maximum-margin polynomials trained on equispaced and on Chebyshev grids"
     uses: ClassVar[tuple[str, ...]] = ()
     Row: ClassVar[type] = GridRow
+    summary_keys: ClassVar[tuple[str, ...]] = ("basis", "degree", "grid")
 
     @dataclass(frozen=True, kw_only=True)
     class Params(InRange):

@@ -49,6 +49,7 @@ class FoolingGallery(Experiment[NetworkContext]):
     title: ClassVar[str] = "Fooling images of several classes from one random start"
     uses: ClassVar[tuple[str, ...]] = ("dataset", "model", "attack")
     Row: ClassVar[type] = FoolingRow
+    summary_keys: ClassVar[tuple[str, ...]] = ("level",)
 
     @dataclass(frozen=True, kw_only=True)
     class Params(InRange):

@@ -113,6 +113,18 @@ def test_a_sweep_writes_its_table_over_seeds(
     assert "±" in end
 
 
+def test_a_sweep_of_one_job_and_a_summary_of_one_line(cli: Callable[..., Ended], tmp_path: Path) -> None:
+    """One degree of one family: it says what the line is about, and is no number of its own."""
+    ended = cli("-m", *POINTS, "experiment.degree=2", "experiment.draws=0", "experiment.hypotheses=basis", "run.seed=0")
+    assert ended.code == 0, ended.err
+    assert "1 job:" in ended.out
+    table = shown(ended.out, tmp_path)[1]
+    numbers = table[table["kind"] == "number"]
+    assert set(numbers["degree"].astype(int)) == {2}
+    assert set(numbers["hypotheses"]) == {"basis"}
+    assert not {"degree", "hypotheses"} & set(numbers["quantity"])
+
+
 @pytest.mark.skipif(
     importlib.util.find_spec("hydra_plugins.hydra_joblib_launcher") is None, reason="needs the extra `cluster`"
 )
