@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pandas as pd
@@ -10,15 +9,17 @@ from matplotlib.figure import Figure
 
 from advlab.plotting.style import LINES, PAGE, literal
 
+from .curve_labels import curve_labels
+
 PANELS = (
     ("l2", r"$L_2$ norm, pixels in [0, 1]"),
     ("linf", r"$L_\infty$ norm, pixels in [0, 1]"),
     ("pass_score", "1 − PASS"),
 )
-DASHES = ("-", "--", ":", "-.")  # the next one each time that the colours are used up
+DASHES = ("-", "--", ":", "-.")  # one after the other as the colours are: 28 different lines
+WIDEST, NARROWEST = 3.0, 1.2  # points, of the first and the last curve, so that one below another is seen
 MARKERS = "os^vDP*X"
-LABEL_WIDTH = 44  # signs of a label in the legend
-VERSION = r" \([^()=]*\)$"  # behind the labels of runs that differ in nothing
+COLUMN_WIDTH, LEGEND_WIDTH = 44, 95  # signs of a label where the legend has two columns, and one
 
 
 def success_curves(table: pd.DataFrame) -> Figure:
@@ -32,9 +33,9 @@ def success_curves(table: pd.DataFrame) -> Figure:
             `linf` and `pass_score`.
     """
     groups = [(key, rows[rows["eligible"]]) for key, rows in table.groupby(["run", "attack"], sort=False)]
-    labels = curve_labels([key for key, _ in groups])
-    networks = {network(run) for (run, _), _ in groups}
-    legend_rows = -(-len(groups) // 2)
+    labels, in_common = curve_labels([key for key, _ in groups])
+    legend_columns = 2 if len(groups) > 1 and max(map(len, labels)) <= COLUMN_WIDTH else 1
+    legend_rows = -(-len(groups) // legend_columns)
     figure = Figure(figsize=(PAGE, 2.5 + 0.16 * legend_rows), layout="constrained")
     axes = figure.subplots(1, len(PANELS), sharey=True)
     handles: list[Any] = []
@@ -42,18 +43,19 @@ def success_curves(table: pd.DataFrame) -> Figure:
         right = right_end([sizes for _, rows in groups for sizes in drawn_sizes(rows, column)])
         handles = []
         for n, (_, rows) in enumerate(groups):
-            handles += draw_group(axis, rows, column, right, n, literal(labels[n], LABEL_WIDTH))
+            width = WIDEST + (NARROWEST - WIDEST) * (n + 1) / len(groups) if len(groups) > 1 else NARROWEST
+            handles += draw_group(axis, rows, column, right, n, width, literal(labels[n], LEGEND_WIDTH))
         axis.set_xlabel(title)
         axis.set_xlim(0, right)
         axis.set_ylim(-0.03, 1.03)
-    if len(networks) == 1:
-        figure.suptitle(literal(networks.pop(), 80), fontsize=8)
+    if in_common:
+        figure.suptitle(literal(in_common, LEGEND_WIDTH), fontsize=8)
     axes[0].set_ylabel("share of eligible images")
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(2, len(groups)), frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns, frameon=False)
     return figure
 
 
-def draw_group(axis: Any, rows: pd.DataFrame, column: str, right: float, n: int, name: str) -> list[Any]:
+def draw_group(axis: Any, rows: pd.DataFrame, column: str, right: float, n: int, width: float, name: str) -> list[Any]:
     """Draw the n-th run and attack in one panel; gives its handles for the legend.
 
     Args:
@@ -62,13 +64,14 @@ def draw_group(axis: Any, rows: pd.DataFrame, column: str, right: float, n: int,
         column: of the size, as in PANELS.
         right: the curve is drawn up to there.
         n: chooses colour, dashes and marker.
+        width: of the line, in points; a marker is four times as large.
         name: in the legend, with the number of successes.
     """
     colour, successes = LINES[n % len(LINES)], success_sizes(rows, column)
     label = f"{name}: {len(successes)} of {len(rows)}"
     if finds_smallest(rows):
         heights = [i / len(rows) for i in range(len(successes) + 1)]
-        dashes = DASHES[n // len(LINES) % len(DASHES)]
+        dashes = DASHES[n % len(DASHES)]
         return list(
             axis.step(
                 [0, *successes, right],
@@ -77,12 +80,15 @@ def draw_group(axis: Any, rows: pd.DataFrame, column: str, right: float, n: int,
                 label=label,
                 color=colour,
                 linestyle=dashes,
+                linewidth=width,
             )
         )
     lengths = eligible_sizes(rows, column)
     middle, height = ([lengths[len(lengths) // 2]], [len(successes) / len(rows)]) if lengths else ([], [])
     marker = MARKERS[n % len(MARKERS)]
-    return list(axis.plot(middle, height, marker=marker, color=colour, linestyle="none", markersize=5, label=label))
+    return list(
+        axis.plot(middle, height, marker=marker, color=colour, linestyle="none", markersize=4 * width, label=label)
+    )
 
 
 def finds_smallest(rows: pd.DataFrame) -> bool:
@@ -116,31 +122,3 @@ def right_end(groups: list[list[float]]) -> float:
     """Right end of an axis: beyond 99 % of every group's sizes, so that one outlier does not squeeze all the others."""
     ends = [sizes[min(len(sizes) - 1, round(0.99 * len(sizes)))] for sizes in groups if sizes]
     return max([1.05 * end for end in ends if end > 0], default=1.0)
-
-
-def curve_labels(keys: list[tuple[str, str]]) -> list[str]:
-    """A label for each (run, attack): the attack where it tells the curves apart, with more of the run's where it does not.
-
-    The network, where all have the same, stands above the figure; an option of the attack is named once.
-    """
-    attacks, networks = [attack for _, attack in keys], {network(run) for run, _ in keys}
-    if len(set(attacks)) == len(attacks) and len(networks) == 1:
-        return attacks
-    labels = []
-    for run, attack in keys:
-        version = re.search(VERSION, run)
-        name, *options = re.sub(VERSION, "", without_attack(run)).split(", ")
-        said = re.split(r"[(), ]+", attack)
-        words = [attack, *([name] if len(networks) > 1 else []), *(word for word in options if word not in said)]
-        labels.append(", ".join(words) + (version[0] if version else ""))
-    return labels
-
-
-def network(run: str) -> str:
-    """Model and dataset of a run's label, without its attack, what else it names, and its version."""
-    return re.sub(VERSION, "", without_attack(run).split(", ")[0])
-
-
-def without_attack(run: str) -> str:
-    """A run's label without the attack before its colon."""
-    return run.partition(": ")[2] or run

@@ -88,6 +88,36 @@ def test_the_curve_is_the_share_at_most_so_large() -> None:
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["fgs: 4 of 6", "pgd: 4 of 6"]
 
 
+def test_curves_that_coincide_are_both_seen() -> None:
+    """The one that is drawn later is narrower, and has other dashes."""
+    names = ("fgs", "fgv", "hc", "hc1")
+    figure = Survey(Survey.Params()).plot(pd.concat([made_up(attack=name, run=f"{name}: toy") for name in names]))
+    for axis in figure.axes:
+        lines = axis.get_lines()
+        widths = [line.get_linewidth() for line in lines]
+        assert len({line.get_linestyle() for line in lines}) == len({line.get_color() for line in lines}) == 4
+        assert widths == sorted(set(widths), reverse=True)
+        assert len(widths) == 4
+
+
+def test_long_labels_are_not_cut() -> None:
+    """They stand one below the other, within the figure."""
+    runs = [f"fgs: toy with blur+noise+round+project, option={n}, another_long_option=0.125" for n in (0, 1)]
+    figure = Survey(Survey.Params()).plot(pd.concat([made_up(run=run) for run in runs]))
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts == [f"fgs, option={n}, another_long_option=0.125: 4 of 6" for n in (0, 1)]
+    runs = [run.replace("toy with", f"toy{n} with") for n, run in enumerate(runs)]
+    runs[1] = runs[1].replace("blur", "shift")
+    figure = Survey(Survey.Params()).plot(pd.concat([made_up(run=run) for run in runs]))
+    figure.draw_without_rendering()
+    legend = figure.legends[0]
+    assert not any("…" in text.get_text() for text in legend.get_texts())
+    assert len({text.get_window_extent().x0 for text in legend.get_texts()}) == 1
+    box = legend.get_window_extent()
+    assert figure.bbox.x0 <= box.x0
+    assert box.x1 <= figure.bbox.x1
+
+
 def test_a_figure_without_any_success_is_drawn() -> None:
     Survey(Survey.Params()).plot(made_up(success=False))
     Survey(Survey.Params()).plot(made_up(success=False, eligible=False))
