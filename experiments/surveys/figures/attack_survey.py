@@ -17,7 +17,7 @@ PANELS = (
     ("pass_score", "1 − PASS"),
 )
 DASHES = ("-", "--", ":", "-.")  # one after the other as the colours are: 28 different lines
-WIDEST, NARROWEST = 3.0, 1.2  # points, of the first and the last curve, so that one below another is seen
+WIDEST, NARROWEST = 2.8, 1.2  # points, of the first and the last curve, so that one below another is seen
 MARKERS = "os^vDP*X"
 COLUMN_WIDTH, LEGEND_WIDTH = 44, 95  # signs of a label where the legend has two columns, and one
 
@@ -51,7 +51,10 @@ def success_curves(table: pd.DataFrame) -> Figure:
     if in_common:
         figure.suptitle(literal(in_common, LEGEND_WIDTH), fontsize=8)
     axes[0].set_ylabel("share of eligible images")
-    figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns, frameon=False)
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=legend_columns, frameon=False,
+        handlelength=4,  # shows the dashes
+    )  # fmt: skip
     return figure
 
 
@@ -64,7 +67,7 @@ def draw_group(axis: Any, rows: pd.DataFrame, column: str, right: float, n: int,
         column: of the size, as in PANELS.
         right: the curve is drawn up to there.
         n: chooses colour, dashes and marker.
-        width: of the line, in points; a marker is four times as large.
+        width: of the line, in points; a marker is four times as large, and hollow.
         name: in the legend, with the number of successes.
     """
     colour, successes = LINES[n % len(LINES)], success_sizes(rows, column)
@@ -87,7 +90,16 @@ def draw_group(axis: Any, rows: pd.DataFrame, column: str, right: float, n: int,
     middle, height = ([lengths[len(lengths) // 2]], [len(successes) / len(rows)]) if lengths else ([], [])
     marker = MARKERS[n % len(MARKERS)]
     return list(
-        axis.plot(middle, height, marker=marker, color=colour, linestyle="none", markersize=4 * width, label=label)
+        axis.plot(
+            middle,
+            height,
+            marker=marker,
+            color=colour,
+            linestyle="none",
+            markersize=4 * width,
+            fillstyle="none",
+            label=label,
+        )
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from advlab.config import components
+from advlab.plotting.style import style
 from advlab.statistics.intervals import share_interval
 
 Survey = components.REGISTRIES["experiment"].load("attack_survey")
@@ -98,22 +99,28 @@ def test_curves_that_coincide_are_both_seen() -> None:
         assert len({line.get_linestyle() for line in lines}) == len({line.get_color() for line in lines}) == 4
         assert widths == sorted(set(widths), reverse=True)
         assert len(widths) == 4
+    points = [made_up(attack=name, run=f"{name}: toy", minimal=False) for name in names]
+    for axis in Survey(Survey.Params()).plot(pd.concat(points)).axes:
+        sizes = [line.get_markersize() for line in axis.get_lines()]
+        assert sizes == sorted(set(sizes), reverse=True)
+        assert {line.get_fillstyle() for line in axis.get_lines()} == {"none"}
 
 
 def test_long_labels_are_not_cut() -> None:
     """They stand one below the other, within the figure."""
     runs = [f"fgs: toy with blur+noise+round+project, option={n}, another_long_option=0.125" for n in (0, 1)]
     figure = Survey(Survey.Params()).plot(pd.concat([made_up(run=run) for run in runs]))
-    texts = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert texts == [f"fgs, option={n}, another_long_option=0.125: 4 of 6" for n in (0, 1)]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == [f"fgs, option={n}, another_long_option=0.125: 4 of 6" for n in (0, 1)]
     runs = [run.replace("toy with", f"toy{n} with") for n, run in enumerate(runs)]
     runs[1] = runs[1].replace("blur", "shift")
-    figure = Survey(Survey.Params()).plot(pd.concat([made_up(run=run) for run in runs]))
-    figure.draw_without_rendering()
-    legend = figure.legends[0]
-    assert not any("…" in text.get_text() for text in legend.get_texts())
-    assert len({text.get_window_extent().x0 for text in legend.get_texts()}) == 1
-    box = legend.get_window_extent()
+    with style():
+        figure = Survey(Survey.Params()).plot(pd.concat([made_up(run=run) for run in runs]))
+        figure.draw_without_rendering()
+        texts, box = figure.legends[0].get_texts(), figure.legends[0].get_window_extent()
+    assert max(len(text.get_text()) for text in texts) > 80
+    assert not any("…" in text.get_text() for text in texts)
+    assert len({text.get_window_extent().x0 for text in texts}) == 1
     assert figure.bbox.x0 <= box.x0
     assert box.x1 <= figure.bbox.x1
 
