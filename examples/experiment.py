@@ -1,7 +1,7 @@
 """The smallest experiment that is complete: accuracy of a network behind each of several defenses.
 
 advlab --plugin examples/experiment.py experiment=defended_accuracy run.preset=tiny
-advlab --plugin examples/experiment.py experiment=defended_accuracy experiment.defenses=[none,round,shift] model=mlp
+advlab --plugin examples/experiment.py experiment=defended_accuracy experiment.defenses=[none,round,shift] model=mlp dataset=digits "model.input=[1,28,28]"
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class DefendedAccuracy(Experiment[NetworkContext]):
         """The network's answers behind one defense."""
         name, samples = cell.payload["defense"], ctx.order(self.params.samples)
         forward, rows = ctx.defended(ctx.listed("defenses")[name]), []
-        size = forward.limit  # the batch size of this network on this device
+        size = forward.limit  # so many images in memory at a time
         for part in (samples[start : start + size] for start in range(0, len(samples), size)):
             images, labels = ctx.images_and_labels(part)
             confidence, prediction = forward(images).softmax(1).max(1)

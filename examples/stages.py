@@ -15,11 +15,22 @@ from annotated_types import Ge, Gt, Lt
 
 import advlab
 from advlab.attacks import Attack
-from advlab.config.settings import Settings
 from advlab.errors import ConfigError
-from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, InRange, NetworkContext, Stage, frame_of
+from advlab.lab import (
+    Arrays,
+    Cell,
+    ChoicesOf,
+    Cost,
+    Experiment,
+    Figure,
+    Frame,
+    InRange,
+    NetworkContext,
+    Settings,
+    Stage,
+    frame_of,
+)
 from advlab.statistics import Claim, judge, share_interval
-from advlab.store.artifacts import Arrays
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,7 @@ class UndoneAttacks(Experiment[NetworkContext]):
         images, labels = ctx.images_and_labels(samples)
         adv = torch.as_tensor(arrays["adv"]).to(images)
         forward = ctx.defended(ctx.listed("defenses")[defense])
-        predictions = torch.cat([forward(part).argmax(1) for part in adv.split(forward.limit)]).tolist()
+        predictions = forward(adv).argmax(1).tolist()
         linf = (adv - images).abs().flatten(1).amax(1).tolist()
         return [
             UndoneRow(attack, defense, samples[i], int(labels[i]), predictions[i], linf[i])

@@ -17,8 +17,8 @@ PUBLIC = {
     },
     "advlab.defenses": {"Blur", "Chain", "Defense", "Noise", "Project", "Resample", "Round", "Shift"},
     "advlab.lab": {
-        "Cell", "ChoicesOf", "Cost", "DataContext", "DeviceContext", "Experiment", "Figure", "Frame", "NetworkContext",
-        "InRange", "RunContext", "Stage", "frame_of",
+        "Arrays", "Cell", "ChoicesOf", "Cost", "DataContext", "DeviceContext", "Experiment", "Figure", "Frame", "NetworkContext",
+        "InRange", "RunContext", "Settings", "Stage", "frame_of",
     },
     "advlab.testing": {"context", "measured", "settings_of"},
     "advlab.statistics": {

@@ -21,6 +21,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
+from advlab.config.components import declared_classes
 from advlab.config.defense_lists import chain_node, without_defense_list
 from advlab.config.groups import GROUPS
 from advlab.config.hydra_rules import check_hydra_config, check_hydra_overrides
@@ -158,6 +159,10 @@ class Composer:
             if not choice or choice == "null":
                 raise ConfigError(f"{text!r} names no choice: type {name}=NAME. {suggest(choice, options)}")
             if choice not in options:
+                if name == "experiment" and choice.replace("_", "").lower() in declared_classes(name):
+                    raise ConfigError(
+                        f"the class of {name} {choice!r} has no YAML file: write configs/{name}/{choice}.yaml"
+                    )
                 extra = ' pip install "advlab[cluster]" brings it.' if choice in CLUSTER_LAUNCHERS else ""
                 raise ConfigError(f"there is no {name} {choice!r}. {suggest(choice, options)}{extra}")
 

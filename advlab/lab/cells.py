@@ -17,7 +17,7 @@ def check_id(kind: str, text: str) -> None:
         ValueError: it is empty, begins with a dot or has other characters.
     """
     if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", text):
-        raise ValueError(f"the id of a {kind} must be letters, digits, '-', '_' and '.', got {text!r}")
+        raise ValueError(f"the {kind} must be letters, digits, '-', '_' and '.', got {text!r}")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Cell:
         Raises:
             ValueError: it is empty, begins with a dot or has other characters.
         """
-        check_id("cell", self.id)
+        check_id("id of a cell", self.id)
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,6 @@ class Stage:
         Raises:
             ValueError: it is empty, begins with a dot or has other characters.
         """
-        check_id("stage", self.id)
+        check_id("id of a stage", self.id)
         if self.kind:
-            check_id("stage's kind", self.kind)
+            check_id("kind of a stage", self.kind)

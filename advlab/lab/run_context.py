@@ -101,7 +101,7 @@ class RunContext:
         """
         if stage_id not in self.held:
             raise LookupError(
-                f"the stage {stage_id!r} is not among those that this unit needs ({', '.join(self.held) or 'none'}): name "
+                f"the stage {stage_id!r} is not among those that this cell or stage needs ({', '.join(self.held) or 'none'}): name "
                 "it in `stages=` of the cell or the stage"
             )
         return self.held[stage_id]

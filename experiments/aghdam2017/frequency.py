@@ -9,9 +9,8 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Ge, Gt, Interval, Le
 
-from advlab.config.ranges import InRange
 from advlab.errors import ArgumentError
-from advlab.lab import Cell, Cost, Experiment, Figure, Frame, RunContext
+from advlab.lab import Cell, Cost, Experiment, Figure, Frame, InRange, RunContext
 from advlab.statistics import Claim
 
 from .convolution import compare, permute, radial

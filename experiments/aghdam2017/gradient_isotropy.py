@@ -8,12 +8,9 @@ from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Lt
 
-from advlab.config.ranges import InRange
-from advlab.config.settings import Settings
 from advlab.errors import ConfigError
-from advlab.lab import Cost, Figure, Frame, NetworkContext
+from advlab.lab import Cost, Figure, Frame, InRange, NetworkContext, Settings, frame_of
 from advlab.statistics import NOT_MEASURED, Claim, Interval, judge, rank_correlation
-from advlab.store.tables import frame_of
 
 from .spheres import SphereExperiment, refuse_layers, rows_by_reading, sweep_forwards
 

@@ -7,12 +7,9 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Lt
 
-from advlab.config.ranges import InRange
-from advlab.config.settings import Settings
-from advlab.lab import Cost, Figure, Frame, NetworkContext
+from advlab.lab import Cost, Figure, Frame, InRange, NetworkContext, Settings, frame_of
 from advlab.lab.layers import probed_layers
 from advlab.statistics import Claim, exact, judge, mean_interval, share_interval
-from advlab.store.tables import frame_of
 
 from .lipschitz_fits import fits, normalised_lengths
 from .spheres import SphereExperiment, direction_cost, refuse_low_precision, rows_by_reading, sweep_forwards

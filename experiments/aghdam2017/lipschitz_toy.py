@@ -9,11 +9,9 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Gt
 
-from advlab.config.ranges import InRange
 from advlab.errors import ArgumentError
-from advlab.lab import Cell, Cost, Experiment, Figure, Frame, RunContext
+from advlab.lab import Cell, Cost, Experiment, Figure, Frame, InRange, RunContext, frame_of
 from advlab.statistics import Claim, exact, judge
-from advlab.store.tables import frame_of
 
 FUNCTIONS = ("wave", "plateau", "line")
 TURNS = 2.5  # half periods between 0 and the edge, where the derivative then is 0

@@ -9,9 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Gt, Lt
 
-from advlab.config.ranges import InRange
-from advlab.config.settings import Settings
-from advlab.lab import Cost, Figure, Frame, NetworkContext
+from advlab.lab import Cost, Figure, Frame, InRange, NetworkContext, Settings
 from advlab.statistics import NOT_MEASURED, Claim, judge, median_interval, share_interval
 
 from .spheres import SphereExperiment, direction_cost, refuse_layers, rows_by_reading, sweep_forwards

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple
 
 from advlab.attacks import DeepFool
-from advlab.config.settings import Settings
 from advlab.errors import ConfigError
-from advlab.lab import Cell, Experiment, Frame, NetworkContext
+from advlab.lab import Cell, Experiment, Frame, NetworkContext, Settings
 from advlab.probes.sphere import Sphere
 
 #: Samples are put into one cell while their perturbed images have at most so many pixel values: a second of a small

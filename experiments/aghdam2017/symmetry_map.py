@@ -7,12 +7,9 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Interval, Lt
 
-from advlab.config.ranges import InRange
-from advlab.config.settings import Settings
 from advlab.errors import ArgumentError, ConfigError
-from advlab.lab import Cell, Cost, Figure, Frame, NetworkContext
+from advlab.lab import Cell, Cost, Figure, Frame, InRange, NetworkContext, Settings, frame_of
 from advlab.statistics import Claim, exact, judge, median_interval, share_interval
-from advlab.store.tables import frame_of
 
 from .spheres import SphereExperiment, direction_cost, refuse_layers, rows_by_reading, sweep_forwards
 from .symmetry_map_row import GRID, MARK, SPHERE, SymmetryMapRow, marks_of, of_kind, share_above

@@ -8,14 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Gt, Interval, Lt
 
-from advlab.config.ranges import InRange
-from advlab.config.settings import Settings
 from advlab.errors import ConfigError
-from advlab.lab import Cost, Figure, Frame, NetworkContext
+from advlab.lab import Cost, Figure, Frame, InRange, NetworkContext, Settings, frame_of
 from advlab.lab.layers import probed_layers
 from advlab.metrics.expected_mantel_r import expected_r
 from advlab.statistics import Claim, judge, mean_interval, median_interval
-from advlab.store.tables import frame_of
 
 from .spheres import (
     SphereExperiment,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from advlab.lab import Frame
+from advlab.lab import Frame, frame_of
 from advlab.statistics import median_interval
-from advlab.store.tables import frame_of
 
 
 class AccuracyCurves:

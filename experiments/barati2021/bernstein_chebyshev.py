@@ -10,14 +10,12 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Ge, Gt, Interval, Lt
 
-from advlab.config.ranges import InRange
 from advlab.errors import ArgumentError
-from advlab.lab import Cell, Cost, Experiment, Figure, Frame, RunContext
+from advlab.lab import Cell, Cost, Experiment, Figure, Frame, InRange, RunContext, frame_of
 from advlab.polynomials.grids import lobatto
 from advlab.polynomials.polynomial import largest_value, longest_interval, wrong_share
 from advlab.polynomials.two_points import bernstein_classifier, chebyshev_classifier, chebyshev_classifier_roots
 from advlab.statistics import NOT_MEASURED, Claim, exact, judge
-from advlab.store.tables import frame_of
 
 LARGEST_DEGREE = 1000
 NONE_WRONG = 1e-9  # shares of [0, 1] below are zero up to rounding

@@ -8,12 +8,9 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from advlab.config.ranges import InRange
-from advlab.config.settings import Settings
 from advlab.errors import ArgumentError, ConfigError
-from advlab.lab import Cell, Cost, DataContext, Experiment, Figure, Frame
+from advlab.lab import Cell, Cost, DataContext, Experiment, Figure, Frame, InRange, Settings, frame_of
 from advlab.statistics import Claim
-from advlab.store.tables import frame_of
 
 from .accuracy_over_seeds import summarise
 from .hard_point_claims import control_claims, paper_claims

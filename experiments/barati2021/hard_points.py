@@ -8,13 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Gt, Interval, Lt
 
-from advlab.config.ranges import InRange
 from advlab.errors import ArgumentError
-from advlab.lab import Cell, Cost, Experiment, Figure, Frame, RunContext
+from advlab.lab import Cell, Cost, Experiment, Figure, Frame, InRange, RunContext, frame_of
 from advlab.polynomials.expected_loss import expected_loss, hardest_points, mean_loss, sampled_loss
 from advlab.polynomials.grids import lobatto, roots
 from advlab.statistics import Claim, exact, judge
-from advlab.store.tables import frame_of
 
 LARGEST_DEGREE = 300
 MOST_DRAWS = 10_000_000

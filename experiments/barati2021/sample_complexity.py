@@ -7,11 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Lt
 
-from advlab.config.ranges import InRange
 from advlab.errors import ArgumentError
-from advlab.lab import Cell, Cost, DeviceContext, Experiment, Figure, Frame
+from advlab.lab import Cell, Cost, DeviceContext, Experiment, Figure, Frame, InRange, frame_of
 from advlab.statistics import Claim, judge, median_interval
-from advlab.store.tables import frame_of
 
 DENSITIES = ("uniform", "adversarial", "hard", "expected")
 TEST_RESOLUTION = 101  # points a side of the grid on which networks are compared

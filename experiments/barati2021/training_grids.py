@@ -11,15 +11,13 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
-from advlab.config.ranges import InRange
 from advlab.errors import ArgumentError
-from advlab.lab import Cell, Cost, Experiment, Figure, Frame, RunContext
+from advlab.lab import Cell, Cost, Experiment, Figure, Frame, InRange, RunContext, frame_of
 from advlab.polynomials import polynomial
 from advlab.polynomials.bases import BASES
 from advlab.polynomials.grids import GRIDS, lobatto, nearest_label
 from advlab.polynomials.max_margin import max_margin
 from advlab.statistics import Claim, Interval, exact, judge
-from advlab.store.tables import frame_of
 
 Grid = Literal["equispaced", "roots", "roots+boundary", "lobatto", "lobatto_interior"]
 CHEBYSHEV: tuple[Grid, ...] = ("roots", "roots+boundary", "lobatto")

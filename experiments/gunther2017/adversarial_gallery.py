@@ -8,10 +8,8 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge
 
 from advlab.attacks import Attack
-from advlab.config.ranges import InRange
-from advlab.config.settings import Settings
 from advlab.errors import ArgumentError, ConfigError
-from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, NetworkContext
+from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, InRange, NetworkContext, Settings
 from advlab.statistics import Claim
 
 ORIGINAL = "original"

@@ -8,12 +8,9 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt, Lt
 
 from advlab.attacks import Fooling
-from advlab.config.ranges import InRange
-from advlab.config.settings import Settings
 from advlab.errors import ArgumentError, ConfigError
-from advlab.lab import Cell, Cost, Experiment, Figure, Frame, NetworkContext
+from advlab.lab import Cell, Cost, Experiment, Figure, Frame, InRange, NetworkContext, Settings, frame_of
 from advlab.statistics import Claim
-from advlab.store.tables import frame_of
 
 
 @dataclass(frozen=True)

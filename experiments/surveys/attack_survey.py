@@ -9,12 +9,9 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from annotated_types import Ge, Gt, Lt
 
-from advlab.config.ranges import InRange
-from advlab.config.settings import Settings
 from advlab.errors import ArgumentError, ConfigError
-from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, NetworkContext
+from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, InRange, NetworkContext, Settings, frame_of
 from advlab.statistics import Claim, judge, share_interval
-from advlab.store.tables import frame_of
 
 from .survey_summary import SELF, summarise
 

@@ -189,5 +189,5 @@ def test_a_stage_that_is_not_named_is_a_defect(line: list[str], cli: Callable[..
     prepared = prepared_run(directory.nodes(), directory.plan())
     carry_out(prepared, "cell:n-1")
     carry_out(prepared, "cell:n-0")
-    with pytest.raises(LookupError, match="the stage 'square' is not among those that this unit needs"):
+    with pytest.raises(LookupError, match="the stage 'square' is not among those that this cell or stage needs"):
         prepared.ctx.stage("square")
