@@ -42,8 +42,7 @@ class DefendedClassifier(Classifier):
         self.classifier = classifier
         self.name, self.shape, self.classes = classifier.name, classifier.shape, classifier.classes
         self.mean, self.std, self.normalises = classifier.mean, classifier.std, classifier.normalises
-        behind: nn.Module = classifier.defended if isinstance(classifier, DefendedClassifier) else classifier
-        self.defended: DefendedNetwork = defense(behind, fitted=fitted).to(classifier.device)
+        self.defended: DefendedNetwork = defense(classifier, fitted=fitted).to(classifier.device)
         self.differentiable, self.random = self.defended.differentiable, self.defended.random
         self.rejects = self.defended.rejects
         self.one_draw = False
