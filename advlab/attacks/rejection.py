@@ -46,16 +46,3 @@ def own_classes(labels: Tensor, targets: Tensor | None, classes: int) -> Tensor:
     [0, 0]
     """
     return labels if targets is None else torch.where(labels == targets, (targets + 1) % classes, labels)
-
-
-def accepted_alone(logits: Tensor) -> Tensor:
-    """(n, C) logits of the classes where none is larger than another in a rejected image: for attacks from elsewhere.
-
-    They are max(z_k, z_reject): a class wins only if it is above the reject output. Backwards they are z_k, because the maximum
-    would have no slope where the image is rejected.
-
-    >>> accepted_alone(torch.tensor([[1.0, 1.5, 2.0], [1.0, 3.0, 2.0]])).tolist()
-    [[2.0, 2.0], [2.0, 3.0]]
-    """
-    classes, reject = logits[:, :-1], logits[:, -1:]
-    return torch.maximum(classes, reject).detach() + (classes - classes.detach())

@@ -26,7 +26,8 @@ def attack(
     The function takes (model, images, labels), (N, C, H, W) in pixel units and (N,), and returns images of the same
     shape; what leaves the pixel bounds is clipped, and every image is classified again. It may take `bounds` (lowest and
     highest pixel value) and `targets` ((N,) classes to reach; None, if that is its default, for any other class). Its
-    other parameters become keys: `attack.steps=20`.
+    other parameters become keys: `attack.steps=20`. Behind a defense that rejects it is called with one image at a time; the
+    model then gives its label's logit, or the reject output's where that is larger.
 
     Raises:
         ConfigError: the name is taken or cannot be typed, or the function does not take the three.

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from advlab.attacks.problem import Problem
 from advlab.attacks.random_numbers import image_keys
-from advlab.attacks.rejection import accepted_alone
 from advlab.errors import ArgumentError
 
 
@@ -23,6 +22,9 @@ class CountedModule(nn.Module):
     It has one empty parameter, which tells its device, and no submodules: modes that a library sets, gradients that it
     leaves behind and hooks that it adds stay here. Forwards are counted, and those backwards that reach the images.
 
+    Of a network that rejects, it gives logits of the classes for images made from one image of the problem, and in them that
+    image's own class stands for the rejection as well (`rejection.without_reject`): so it is called image by image.
+
     Args:
         problem: its network is called.
         unit_interval: images come in [0, 1] instead of the units of the problem's bounds.
@@ -31,12 +33,21 @@ class CountedModule(nn.Module):
     def __init__(self, problem: Problem, *, unit_interval: bool) -> None:
         super().__init__()
         self._problem = problem
+        self._own: Tensor | None = None
         self._low, self._extent = (problem.bounds[0], problem.extent) if unit_interval else (0.0, 1.0)
         self.anchor = nn.Parameter(problem.x.new_zeros(0), requires_grad=False)
         self.eval()
 
+    def batches(self) -> Iterator[slice]:
+        """The images of the problem that are attacked at a time: a batch, or one image where the network rejects."""
+        size = 1 if self._problem.network.rejects else self._problem.batch_size
+        for start in range(0, len(self._problem), size):
+            rows = slice(start, min(start + size, len(self._problem)))
+            self._own = self._problem.own_classes(rows)
+            yield rows
+
     def forward(self, x: Tensor) -> Tensor:
-        """(n, K) logits of (n, C, H, W) images; of a network that rejects, see `rejection.accepted_alone`."""
+        """(n, K) logits of (n, C, H, W) images, made from those of the current batch."""
         problem = self._problem
         x = x.to(problem.x)  # ART works in float32 whatever the images are
         if (self._low, self._extent) != (0.0, 1.0):
@@ -44,8 +55,7 @@ class CountedModule(nn.Module):
         if x.requires_grad:
             x = x.view_as(x)  # the hook is put on this view, so that the caller's tensor gets none
             x.register_hook(self._count)
-        logits = problem.network.raw_logits(x)
-        return accepted_alone(logits) if problem.network.rejects else logits
+        return problem.network.logits(x, None if self._own is None else self._own.expand(len(x)))
 
     def _count(self, gradient: Tensor) -> None:
         self._problem.network.backwards += len(gradient) * self._problem.network.draws

@@ -20,7 +20,7 @@ from advlab.errors import ArgumentError
 LibraryAttack = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 
-def foolbox_attack(problem: Problem, params: Library, cls: type) -> LibraryAttack:
+def foolbox_attack(model: CountedModule, problem: Problem, params: Library, cls: type) -> LibraryAttack:
     """Of foolbox: options go to the constructor, `epsilon` to the call.
 
     Raises:
@@ -32,14 +32,14 @@ def foolbox_attack(problem: Problem, params: Library, cls: type) -> LibraryAttac
     if issubclass(cls, foolbox.attacks.base.FixedEpsilonAttack) and not params.epsilon:
         raise ArgumentError("it has a fixed length: give epsilon")
     attack = cls(**params.options)
-    model = PyTorchModel(CountedModule(problem, unit_interval=True), bounds=(0, 1), device=problem.x.device)
+    foolbox_model = PyTorchModel(model, bounds=(0, 1), device=problem.x.device)
 
     def call(x: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
         criterion: Any = foolbox.criteria.Misclassification(labels)
         if targets is not None:
             criterion = foolbox.criteria.TargetedMisclassification(targets)
         try:
-            _, clipped, _ = attack(model, x, criterion, epsilons=params.epsilon or None)
+            _, clipped, _ = attack(foolbox_model, x, criterion, epsilons=params.epsilon or None)
         except ValueError as error:
             if targets is not None and "unsupported criterion" in str(error):
                 raise ArgumentError("it takes no targets") from error
@@ -49,13 +49,13 @@ def foolbox_attack(problem: Problem, params: Library, cls: type) -> LibraryAttac
     return call
 
 
-def torchattacks_attack(problem: Problem, params: Library, cls: type) -> LibraryAttack:
+def torchattacks_attack(model: CountedModule, problem: Problem, params: Library, cls: type) -> LibraryAttack:
     """Of torchattacks: options go to the constructor.
 
     Raises:
         ArgumentError: it takes no targets.
     """
-    attack = cls(CountedModule(problem, unit_interval=True), **params.options)
+    attack = cls(model, **params.options)
     attack.set_device(problem.x.device)
     if problem.targets is not None:
         if "targeted" not in attack.supported_mode:
@@ -68,7 +68,7 @@ def torchattacks_attack(problem: Problem, params: Library, cls: type) -> Library
     return call
 
 
-def art_attack(problem: Problem, params: Library, cls: type) -> LibraryAttack:
+def art_attack(model: CountedModule, problem: Problem, params: Library, cls: type) -> LibraryAttack:
     """Of ART: options go to the constructor, but `targeted`, which follows from the call.
 
     Raises:
@@ -80,7 +80,7 @@ def art_attack(problem: Problem, params: Library, cls: type) -> LibraryAttack:
     if problem.targets is not None and "targeted" not in names:
         raise ArgumentError("it takes no targets")
     classifier = PyTorchClassifier(
-        model=CountedModule(problem, unit_interval=True), loss=torch.nn.CrossEntropyLoss(), input_shape=tuple(problem.x.shape[1:]),
+        model=model, loss=torch.nn.CrossEntropyLoss(), input_shape=tuple(problem.x.shape[1:]),
         nb_classes=problem.classes, clip_values=(0.0, 1.0), device_type="gpu" if problem.x.is_cuda else "cpu",
     )  # fmt: skip
     options: dict[str, Any] = {"verbose": False} if "verbose" in names else {}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from advlab.attacks.external.counted_module import images_inside, seeded
+from advlab.attacks.external.counted_module import CountedModule, images_inside, seeded
 from advlab.attacks.external.library.adapters import ADAPTERS
 from advlab.attacks.external.library.catalogue import LIBRARIES, attack_class, silenced
 from advlab.attacks.external.library.params import Library
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 def run(problem: Problem, params: Library) -> AlgorithmResult:
     """Run the library's attack batch by batch; random numbers are a function of the seed and of the batch.
+
+    Behind a defense that rejects it is run on one image at a time (see `CountedModule`).
 
     But ART's BoundaryAttack, HopSkipJump and BrendelBethgeAttack draw from entropy of their own.
     Pixels that the attack leaves as they are in [0, 1] keep their exact value.
@@ -40,9 +42,9 @@ def run(problem: Problem, params: Library) -> AlgorithmResult:
         return AlgorithmResult(adv, status, torch.zeros_like(status), facts=facts)
     low, extent = problem.bounds[0], problem.extent
     with errors_naming(params), silenced(), torch.enable_grad():
-        library_attack = ADAPTERS[params.library](problem, params, cls)
-        for start in range(0, len(problem), problem.batch_size):
-            rows = slice(start, min(start + problem.batch_size, len(problem)))
+        model = CountedModule(problem, unit_interval=True)
+        library_attack = ADAPTERS[params.library](model, problem, params, cls)
+        for rows in model.batches():
             targets = None if problem.targets is None else problem.targets[rows]
             x = problem.x[rows]
             x_unit = ((x - low) / extent).clamp(0, 1)

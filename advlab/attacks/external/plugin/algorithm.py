@@ -16,6 +16,8 @@ from advlab.attacks.status import Status
 def run(problem: Problem, params: PluginAttack) -> AlgorithmResult:
     """Call the function on batches of images in the units of `bounds`, and clip what it returns to them.
 
+    Behind a defense that rejects it is called on one image at a time (see `CountedModule`).
+
     Global random numbers (torch, numpy, random) are a function of its option `seed`, if it has one, and of the batch.
 
     Raises:
@@ -24,8 +26,7 @@ def run(problem: Problem, params: PluginAttack) -> AlgorithmResult:
     model = CountedModule(problem, unit_interval=False)
     adv, status = problem.x.clone(), torch.full_like(problem.labels, int(Status.MAX_ITER))
     seed = params.options.get("seed", 0)
-    for start in range(0, len(problem), problem.batch_size):
-        rows = slice(start, min(start + problem.batch_size, len(problem)))
+    for rows in model.batches():
         x = problem.x[rows].clone()
         arguments: dict[str, Any] = dict(params.options)
         if "bounds" in params.passes:
