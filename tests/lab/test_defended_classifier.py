@@ -16,7 +16,7 @@ from advlab import testing
 from advlab.attacks import PGD
 from advlab.attacks.defended import Defended
 from advlab.config.components import NoComponent
-from advlab.defenses import Blur, Chain, Noise, Project
+from advlab.defenses import Blur, Chain, Noise, Project, Round
 from advlab.errors import ConfigError
 from advlab.lab import NetworkContext
 from advlab.lab.defended_classifier import DefendedClassifier, defended_classifier
@@ -124,6 +124,24 @@ def test_attacks_see_the_defense_in_every_precision(tmp_path: Path) -> None:
     assert ctx.counts.facts["defense"]["gradient"] == "exact, averaged over draws"
     plain = ctx.attack(PGD(steps=2, epsilon=0.3, draws=3), x, labels)
     assert "defense" not in plain.facts
+
+
+def test_images_keep_their_grey_levels_in_bfloat16() -> None:
+    """The network's precision is not that of what stands in front of it."""
+    seen: list[torch.Tensor] = []
+    plain, x = network(), torch.rand(3, *SHAPE)
+    plain.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))
+    basis = torch.linalg.qr(torch.randn(36, 9)).Q
+    defended = DefendedClassifier(plain, Chain(of=(Project(basis=basis), Blur(), Round())))
+    wanted = Chain(of=(Project(basis=basis), Blur(), Round()))(nn.Identity())(x)
+    forward = Forward(defended, Execution(64, "contiguous", "bf16"))
+    for target in (forward, forward.attack_target):
+        seen.clear()
+        logits = target(x)
+        assert seen[0].equal(wanted)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert logits.equal(plain(wanted).float())  # the network itself is in bfloat16
+    assert not logits.equal(plain(wanted))
 
 
 REJECTING = '''

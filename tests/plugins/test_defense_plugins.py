@@ -72,6 +72,29 @@ def test_a_function_of_images() -> None:
     assert torch.equal(torch.autograd.grad(defense(nn.Identity())(point).sum(), point)[0], torch.full_like(x, 0.25))
 
 
+@pytest.mark.parametrize("differentiable", [True, False])
+def test_a_function_may_change_its_images_in_place(differentiable: bool) -> None:
+    @advlab.defense(f"in_place_{differentiable}", differentiable=differentiable)
+    def darken(images: Tensor) -> Tensor:
+        return images.mul_(0.5)
+
+    @advlab.defense(f"in_place_strict_{differentiable}", rejects=True)
+    def strict(network: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+        logits = network(images.mul_(0.5))
+        return torch.cat([logits, logits.amin(1, keepdim=True) - 1], 1)
+
+    x = images()
+    before, network = x.clone(), nn.Flatten()
+    for name in (f"in_place_{differentiable}", f"in_place_strict_{differentiable}"):
+        defended = made(name)(network)
+        assert torch.equal(defended(x)[:, :16], before.flatten(1) / 2)
+        assert torch.equal(x, before)
+        result = PGD(epsilon=0.3, steps=2)(defended, x, before.flatten(1).argmax(1))
+        assert torch.equal(x, before)
+        assert bool(result.eligible.all())
+        assert result.backwards > 0
+
+
 def test_a_random_function_draws_from_its_seed_and_the_image() -> None:
     @advlab.defense("jitter_test", random=True)
     def jitter(images: Tensor, draw: Draw, *, size: float = 0.1) -> Tensor:

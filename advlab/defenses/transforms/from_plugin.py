@@ -1,4 +1,4 @@
-"""A user's own function as a stage."""
+"""A user's own function as a stage; it is handed a copy of the images, which it may change in place."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PluginTransform(ImageTransform):
             ArgumentError: it gives something else than images of the same shape.
         """
         drawn = () if draw is None else (draw.stream(self.seed),)
-        changed = self.function(x, *drawn, **self.options)
+        changed = self.function(x.clone(), *drawn, **self.options)
         if not isinstance(changed, Tensor) or changed.shape != x.shape:
             raise ArgumentError(
                 f"the defense {self.name} must return images of shape {tuple(x.shape)}, it returned {kind(changed)}"
@@ -56,7 +56,7 @@ class RejectingStage(Stage):
             ArgumentError: it gives something else than such logits.
         """
         drawn = () if draw is None else (draw.stream(self.seed),)
-        logits = self.function(network, x, *drawn, **self.options)
+        logits = self.function(network, x.clone(), *drawn, **self.options)
         if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(x) or logits.shape[1] < 3:
             raise ArgumentError(
                 f"the defense {self.name} rejects: it must return logits ({len(x)}, classes + 1), it returned {kind(logits)}"

@@ -35,7 +35,11 @@ class Stage(nn.Module):
 
 
 class ImageTransform(Stage):
-    """A stage that changes the images: (n, C, H, W) to (n, C, H, W)."""
+    """A stage that changes the images: (n, C, H, W) to (n, C, H, W).
+
+    It works in the images' own precision, not below float32 under autocast: that is of the network alone, since in bfloat16
+    pixels would leave their grey levels.
+    """
 
     def transform(self, x: Tensor, draw: Draw | None) -> Tensor:
         """The images changed; not differentiated where the stage is not differentiable."""
@@ -43,11 +47,15 @@ class ImageTransform(Stage):
 
     def forward(self, x: Tensor, draw: Draw | None = None) -> Tensor:
         """The images changed; backwards the gradient of `transform`, or that of the identity (see `straight_through`)."""
-        if self.differentiable:
-            return self.transform(x, draw)
-        with torch.no_grad():
-            changed = self.transform(x.detach(), draw)
-        return straight_through(x, changed) if torch.is_grad_enabled() else changed
+        device = x.device.type
+        if torch.is_autocast_enabled(device) and x.dtype != torch.float64:
+            x = x.float()
+        with torch.autocast(device, enabled=False):
+            if self.differentiable:
+                return self.transform(x, draw)
+            with torch.no_grad():
+                changed = self.transform(x.detach(), draw)
+            return straight_through(x, changed) if torch.is_grad_enabled() else changed
 
     def logits(self, x: Tensor, draw: Draw | None, network: LogitsFunction) -> Tensor:
         """See `Stage.logits`."""
