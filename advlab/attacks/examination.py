@@ -60,7 +60,9 @@ def examined(
     check_batch_size(batch_size, DEFAULT_BATCH_SIZE)
     x, labels, targets = check_inputs(attack, inputs, labels, targets, bounds, data)
     with evaluation_mode(model), torch.inference_mode(False):
-        network = CountedNetwork(model, batch_size or DEFAULT_BATCH_SIZE, attack.draws)
+        network = CountedNetwork(
+            model, batch_size or DEFAULT_BATCH_SIZE, attack.draws, sees_rejection=attack.sees_rejection
+        )
         logits, gradients = logits_and_first_gradients(attack, network, x, labels, targets)
         check_logits(logits, x, labels, targets, rejects=network.rejects)
         finite = torch.isfinite(logits).all(1)  # nothing can be said of the others
@@ -73,7 +75,7 @@ def examined(
             eligible &= attackable(attack, network, judged, labels, targets)
             if attack.set_level:
                 eligible &= judged.argmax(1) == labels
-        if network.rejects:
+        if network.folds:
             logits = without_reject(logits, own_classes(labels, targets, logits.shape[1] - 1))
         problem = Problem(
             network, x[eligible], labels[eligible], None if targets is None else targets[eligible], logits[eligible], bounds,

@@ -83,7 +83,7 @@ def checked_result(attack: AttackTraits, images: ExaminedImages, result: Algorit
     adv[index] = result.adv.detach().to(adv.dtype)
     raw = network.raw_forward(adv, judging=True) if n else images.problem.logits
     turned_away = rejected(raw) if n and network.rejects else torch.zeros_like(images.eligible)
-    logits = without_reject(raw, own_classes(labels, targets, raw.shape[1] - 1)) if n and network.rejects else raw
+    logits = without_reject(raw, own_classes(labels, targets, raw.shape[1] - 1)) if n and network.folds else raw
     achieved = attack.achieved(logits, labels, targets) & ~turned_away if n else images.eligible
     steps = torch.zeros(n, dtype=torch.int64, device=x.device)
     steps[index] = result.steps.to(steps)

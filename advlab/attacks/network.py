@@ -35,19 +35,22 @@ class CountedNetwork:
         model: images (n, C, H, W) to logits (n, K).
         batch_size: images a forward, at most.
         draws: of a random network.
+        sees_rejection: give the reject output, where there is one, as one more class.
 
     Attributes:
         forwards, backwards: number of images that went through the model, and back through it, so far; each draw counts.
         batch_size: images at a time; of a random network so many that their draws fill a forward.
         draws: 1 where the network is not random.
         random, rejects: as `Defended` says.
+        folds: the network rejects, and `logits` are those of its classes alone (`rejection.without_reject`).
     """
 
-    def __init__(self, model: LogitsFunction, batch_size: int, draws: int = 1) -> None:
+    def __init__(self, model: LogitsFunction, batch_size: int, draws: int = 1, *, sees_rejection: bool = False) -> None:
         self.model = model
         self.defended = model if isinstance(model, Defended) else None
         self.random = self.defended is not None and self.defended.random
         self.rejects = self.defended is not None and self.defended.rejects
+        self.folds = self.rejects and not sees_rejection
         self.draws = draws if self.random else 1
         self.batch_size, self._rows = max(1, batch_size // self.draws), batch_size
         self.forwards = self.backwards = 0
@@ -82,7 +85,7 @@ class CountedNetwork:
         return mean
 
     def logits(self, x: Tensor, own: Tensor | None = None) -> Tensor:
-        """(n, C) logits of one batch, with an autograd graph if the caller's mode records one.
+        """(n, C) logits of one batch, or (n, C + 1) with `sees_rejection`, with a graph if the caller's mode records one.
 
         Args:
             x: (n, C, H, W).
@@ -92,7 +95,7 @@ class CountedNetwork:
             ArgumentError: the model gives something else than logits.
         """
         logits = self.raw_logits(x)
-        return without_reject(logits, own) if self.rejects else logits
+        return without_reject(logits, own) if self.folds else logits
 
     def raw_forward(self, x: Tensor, *, judging: bool = False) -> Tensor:
         """As `raw_logits`, without a graph; `x` (n, C, H, W), at least one image, may be longer than a batch."""
@@ -104,7 +107,7 @@ class CountedNetwork:
     def forward(self, x: Tensor, own: Tensor | None = None) -> Tensor:
         """As `logits`, without a graph; `x` (n, C, H, W), at least one image, may be longer than a batch."""
         logits = self.raw_forward(x)
-        return without_reject(logits, own) if self.rejects else logits
+        return without_reject(logits, own) if self.folds else logits
 
     def linearise(self, x: Tensor, own: Tensor | None = None) -> Linearisation:
         """Logits, as `logits` gives them, and vector-Jacobian products at one batch of images, of at most `batch_size`."""
@@ -141,7 +144,7 @@ class Linearisation:
         with torch.enable_grad():
             self._x = x.detach().clone(memory_format=torch.preserve_format).requires_grad_()
             raw = network.raw_logits(self._x)
-            self._logits = without_reject(raw, own) if network.rejects else raw
+            self._logits = without_reject(raw, own) if network.folds else raw
         if not self._logits.requires_grad:
             raise ArgumentError(
                 "the model's logits have no gradient with respect to the images: it must be differentiable, and call "

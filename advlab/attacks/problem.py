@@ -49,7 +49,7 @@ class Problem:
 
     @property
     def classes(self) -> int:
-        """Number of classes, K; a reject output is none."""
+        """Number of classes, K; a reject output is one for attacks that see it (`AttackTraits.sees_rejection`) alone."""
         return self.logits.shape[1]
 
     @property
@@ -61,8 +61,8 @@ class Problem:
         return len(self.x)
 
     def own_classes(self, index: Tensor | slice | None) -> Tensor | None:
-        """(n,) classes that stand for a rejection: the labels, or another class than the target; None where nothing rejects."""
-        if index is None or not self.network.rejects:
+        """(n,) classes that stand for a rejection: the labels, or another class than the target; None where none is needed."""
+        if index is None or not self.network.folds:
             return None
         targets = None if self.targets is None else self.targets[index]
         return own_classes(self.labels[index], targets, self.classes)

@@ -30,6 +30,8 @@ class AttackTraits:
         extra_inputs: names of further tensors that the call takes.
         needs_first_gradient: needs one gradient at each image itself, that of `first_cotangent` . logits. It is computed
             by the same forward that checks the images (`Problem.first_gradients`).
+        sees_rejection: is handed a reject output as one more class, the last; otherwise its logits are those of the classes
+            alone, and the label's stands for the rejection as well (`advlab.attacks.rejection`).
         version: raised when the algorithm gives other images: a run that began with another version is not resumed.
 
     Attributes:
@@ -43,6 +45,7 @@ class AttackTraits:
     needs_correct: ClassVar[bool] = True
     extra_inputs: ClassVar[tuple[str, ...]] = ()
     needs_first_gradient: ClassVar[bool] = False
+    sees_rejection: ClassVar[bool] = False
     version: ClassVar[int] = 1
     draws: Annotated[int, Ge(1)] = 10
 

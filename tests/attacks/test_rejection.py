@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from advlab.attacks import FGS, FGV, LBFGS, PGD, UAP, Attack, DeepFool, Fooling, HotCold, Library, Noise, Saliency
+from advlab.attacks.ascent.fooling.algorithm import fooling_levels
 from advlab.attacks.defended import Defended
 from advlab.attacks.external.plugin.params import PluginAttack
 from advlab.attacks.logits import margin
@@ -118,14 +119,23 @@ def test_pgd_lowers_the_rejection(loss: Any) -> None:
     assert float(result.adv[0, 0, 0, 1]) < 0.375
 
 
-def test_fooling_images_start_rejected_and_end_accepted() -> None:
+@pytest.mark.parametrize("level", [0.2, 0.55, 0.9])
+def test_fooling_images_start_rejected_and_end_accepted(level: float) -> None:
+    """At the level or above it in the softmax over all three logits, and past the rejection, where the target's is .5."""
     x = at_first_pixels(0.5, 0.1, 0.5)
     targets = torch.tensor([1, 1, 0])
-    result = Fooling(level=0.55)(Cautious(), x, class_zero(x), targets=targets)  # at .51, were there no rejection
+    attack = Fooling(level=level, early=0.01, late=0.01)
+    result = attack(Cautious(), x, class_zero(x), targets=targets)
     assert bool(result.eligible.all())
     assert bool(result.success.all())
     assert torch.equal(result.prediction, targets)
     assert not result.rejected.any()
+    reached = Cautious()(result.adv).softmax(1).gather(1, targets[:, None])[:, 0]
+    assert bool((reached >= level).all())
+    assert bool((reached[[0, 2]] < max(level, 0.5) + 0.03).all())  # the other crosses the rejection in one step
+    levels = fooling_levels(attack, Cautious(), x, targets, levels=[0.3, level])
+    torch.testing.assert_close(levels[level].adv, result.adv)
+    assert torch.equal(levels[level].margin, result.margin)
 
 
 def test_attacks_from_elsewhere() -> None:

@@ -16,6 +16,7 @@ from advlab.attacks.interface import checked_result
 from advlab.attacks.logits import cross_entropy_cotangent
 from advlab.attacks.network import LogitsFunction
 from advlab.attacks.problem import Problem
+from advlab.attacks.rejection import rejected
 from advlab.attacks.results import AlgorithmResult, AttackResult
 from advlab.attacks.status import Status
 from advlab.errors import ArgumentError
@@ -95,6 +96,8 @@ def ascend_to_levels(problem: Problem, attack: Fooling, levels: Sequence[float])
             next_x, ended = x, torch.full_like(image, int(Status.MAX_ITER))
         ended = torch.where(torch.isfinite(logits).all(1), ended, int(Status.NONFINITE))
         p = log_p.exp()
+        if problem.network.rejects:
+            p = p.where(~rejected(logits), 0.0)
         ended = torch.where(p >= records.thresholds[-1], int(Status.SUCCESS), ended)
         higher = log_p > highest_log_p
         likeliest = torch.where(higher[:, None, None, None], x, likeliest)

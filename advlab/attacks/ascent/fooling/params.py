@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # loads torch, and every attack is declared without it
 class Fooling(Attack):
     """Fooling images: ascend the target's probability from any start until it reaches a level (gunther2017, figure 2).
 
+    Of a network that rejects, probabilities are those of the softmax over all C + 1 logits, and a rejected image reaches no
+    level.
+
     Attributes:
         level: probability of the target that counts as success.
         max_iter: steps.
@@ -28,6 +31,7 @@ class Fooling(Attack):
     targeted = "always"
     minimal = False
     needs_correct = False
+    sees_rejection = True
     level: Annotated[float, Gt(0), Lt(1)] = 0.99
     max_iter: Annotated[int, Ge(1)] = 1000
     early: Annotated[float, Gt(0)] = 0.03
