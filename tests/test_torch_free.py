@@ -24,7 +24,13 @@ NEEDS_TORCH = {
         "networks",
         "torch_setup",
     },  # runs imported by name, with torch
-    "lab": {"defended_classifier", "kept_neighbourhood", "network_loading", "trained_network"},  # what measures
+    "lab": {
+        "defended_classifier",
+        "kept_neighbourhood",
+        "network_loading",
+        "trained_network",
+        "unfitted_defense",
+    },  # what measures
 }
 #: files that describe, in the parts that calculate: parameters, and what the parameters are made of
 DESCRIBES = {

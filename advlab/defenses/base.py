@@ -75,6 +75,11 @@ class Defense(InRange, ABC):
         """What the defense takes from training images and the undefended network: arrays by name, or None."""
         return None
 
+    @property
+    def fit_digest(self) -> str:
+        """Digest of the code of `fit`, where that is not of advlab; what was fitted is kept for this code alone."""
+        return ""
+
     def archived(self) -> dict[str, Any]:
         """Its parameters as they are archived; with the name of the defense they determine what it does."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.init}

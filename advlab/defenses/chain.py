@@ -86,6 +86,11 @@ class Chain(Defense):
             fitted |= {f"{place}.{name}": array for name, array in (arrays or {}).items()}
         return fitted or None
 
+    @property
+    def fit_digest(self) -> str:
+        """The members' digests."""
+        return "+".join(member.fit_digest for member in self.of if member.fit_digest)
+
     def archived(self) -> dict[str, Any]:
         """The members' names and parameters."""
         return {"of": [{"name": member.label, **member.archived()} for member in self.of]}

@@ -25,6 +25,7 @@ def dry_run_text(ctx: RunContext) -> str:
     lines = [
         f"plan of {experiment.name} ({experiment.paper}), preset {settings.run.preset}",
         f"  cells      {len(cells)}",
+        *defense_lines(ctx),
         *stage_lines,
         f"  forwards   {cost.forwards:,} images",
         f"  backwards  {cost.backwards:,} images",
@@ -35,3 +36,23 @@ def dry_run_text(ctx: RunContext) -> str:
 
     lines += network_cost_lines(ctx, cost)
     return "\n".join([*lines, "nothing was written; an upper bound: fewer samples may qualify"])
+
+
+def defense_lines(ctx: RunContext) -> list[str]:
+    """A line for each defense of the networks set up so far that is fitted to training images."""
+    if not isinstance(ctx, NetworkContext):
+        return []
+    from advlab.lab.defended_classifier import DefendedClassifier  # loads torch, which an experiment may do without
+
+    said = {
+        "kept": "fitted, kept from before",
+        "to do": "is fitted to the training images first; here it changes nothing",
+    }
+    lines = []
+    for forward in (ctx.forward, *ctx.others):
+        classifier = forward.classifier
+        while isinstance(classifier, DefendedClassifier):
+            if classifier.fitting in said:
+                lines.append(f"  defense    {classifier.defense.label}: {said[classifier.fitting]}")
+            classifier = classifier.classifier
+    return list(dict.fromkeys(lines))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from advlab.defenses import Defense
 from advlab.defenses.defended_network import DefendedNetwork
 from advlab.defenses.draws import Draw
 from advlab.errors import ArgumentError, ConfigError
+from advlab.lab.unfitted_defense import Unfitted
 from advlab.models.classifier import Classifier, frozen
 from advlab.store.artifacts import Arrays, ArtifactStore
 from advlab.store.sealed import canonical, sha256
@@ -30,16 +31,20 @@ class DefendedClassifier(Classifier):
 
     Attributes:
         classifier: the network itself.
+        defense: that stands in front of it.
         differentiable, random, rejects: of all defenses in front of the network.
         one_draw: whether all images meet the same random numbers (`hold_one_draw`).
         identity: of this defense, for digests.
+        fitting: of a defense that must be fitted: whether that was kept from before, done now, or is not done yet (in a dry
+            run, where the network is undefended).
     """
 
     is_defended = True
+    fitting: Literal["", "kept", "done", "to do"] = ""
 
     def __init__(self, classifier: Classifier, defense: Defense, fitted: Mapping[str, Tensor] | None = None) -> None:
         nn.Module.__init__(self)
-        self.classifier = classifier
+        self.classifier, self.defense = classifier, defense
         self.name, self.shape, self.classes = classifier.name, classifier.shape, classifier.classes
         self.mean, self.std, self.normalises = classifier.mean, classifier.std, classifier.normalises
         self.defended: DefendedNetwork = defense(classifier, fitted=fitted).to(classifier.device)
@@ -103,6 +108,8 @@ def defended_classifier(
 ) -> Classifier:
     """A classifier behind a defense, fitted first where it must be; itself where the defense is `none`.
 
+    A dry run, whose artifacts are not written, fits nothing: there `Unfitted` stands for a defense whose fit is not kept.
+
     Args:
         classifier: the network.
         defense: a `Defense`, or `NoComponent`.
@@ -115,24 +122,35 @@ def defended_classifier(
     if not isinstance(defense, Defense):
         return classifier
     try:
-        fitted = fitted_arrays(defense, classifier, artifacts, train_data()) if defense.needs_fit else None
-        return DefendedClassifier(classifier, defense, fitted).eval()
+        if not defense.needs_fit:
+            return DefendedClassifier(classifier, defense).eval()
+        fitted, fresh = fitted_arrays(defense, classifier, artifacts, train_data())
+        defended = DefendedClassifier(classifier, defense if fitted is not None else Unfitted(of=defense), fitted)
+        defended.fitting = "to do" if fitted is None else "done" if fresh else "kept"
+        return defended.eval()
     except ArgumentError as error:
         raise ConfigError(f"defense={defense.label}: {error}") from error
 
 
 def fitted_arrays(
     defense: Defense, classifier: Classifier, artifacts: ArtifactStore, data: ImageData
-) -> dict[str, Tensor]:
-    """What a defense takes from the training images, made once and kept as an artifact."""
+) -> tuple[dict[str, Tensor] | None, bool]:
+    """What a defense takes from the training images, made once and kept as an artifact, and whether it was made now.
+
+    None in a dry run, where nothing is made, if there is none.
+    """
     key = {
         "version": 1, "defense": component_key(defense), "weights": classifier.digest(), "behaviour": classifier.behaviour,
         "data": data.digest, "split": f"{data.name}/{data.split}",
     }  # fmt: skip
+    if defense.fit_digest:
+        key["fit"] = defense.fit_digest
+    if not artifacts.writes and artifacts.find("defense", key) is None:
+        return None, False
 
     def make() -> tuple[Arrays, dict[str, Any]]:
         fitted = defense.fit(data, classifier) or {}
         return {name: tensor.detach().cpu().numpy() for name, tensor in fitted.items()}, {}
 
-    arrays = artifacts.get("defense", key, make).arrays
-    return {name: torch.from_numpy(array).to(classifier.device) for name, array in arrays.items()}
+    kept = artifacts.get("defense", key, make)
+    return {name: torch.from_numpy(array).to(classifier.device) for name, array in kept.arrays.items()}, kept.fresh

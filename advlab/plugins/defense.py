@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from advlab.config import components
@@ -14,7 +16,12 @@ from advlab.plugins.names import Registered, check_name, registered_choices
 
 
 def defense(
-    name: str, *, differentiable: bool = True, random: bool = False, rejects: bool = False
+    name: str,
+    *,
+    differentiable: bool = True,
+    random: bool = False,
+    rejects: bool = False,
+    fit: Callable[[Any, Any], dict[str, Any]] | None = None,
 ) -> Callable[[Registered], Registered]:
     """Decorator: register a function as a defense.
 
@@ -23,12 +30,14 @@ def defense(
         differentiable: whether the function's own gradient is meant; otherwise attacks take the identity's (BPDA).
         random: whether it draws; attacks then average over draws (EOT).
         rejects: whether it gives logits with one more column, the last, which says that an image is rejected.
+        fit: (images, classifier) to a dict of tensors: what the function takes from the training images (`ImageData`) and the
+            undefended network (images to logits). It is kept, for the code in its file, and handed over as `fitted`.
 
     The function takes images (N, C, H, W) in pixel units and returns images of the same shape. One that is `random` takes
     a `Draw` as well, (images, draw): all its random numbers must come from that (`draw.normal(images.shape[1:])`,
     `draw.uniform()`, `draw.integers(4)`), and the key `defense.seed` sets their seed. One that `rejects` takes the network
     behind it first, (network, images), and returns logits (N, classes + 1). Any may take `bounds` (lowest and highest pixel
-    value). Other parameters become keys: `defense.strength=2`.
+    value), and with `fit` it takes the keyword `fitted`. Other parameters become keys: `defense.strength=2`.
 
     Raises:
         ConfigError: the name is taken or cannot be typed, or the function does not take these.
@@ -42,11 +51,19 @@ def defense(
             )
         first = [*(["network"] if rejects else []), "images", *(["draw"] if random else [])]
         keys, takes_bounds = split_parameters(name, function, first)
+        if fit is not None:
+            if not any(p.name == "fitted" for p in keys):
+                raise ConfigError(
+                    f"the defense {name} has fit=..., so that its function must have a parameter `fitted`"
+                )
+            keys = [p for p in keys if p.name != "fitted"]
         doc = function.__doc__ or f"{name}: a plug-in defense."
         traits: dict[str, Any] = {
             "function": staticmethod(function),
             "name": name,
             "takes_bounds": takes_bounds,
+            "fit_function": None if fit is None else staticmethod(fit),
+            "fit_digest": "" if fit is None else code_digest(fit),
             "differentiable": differentiable,
             "random": random,
             "rejects": rejects,
@@ -69,6 +86,16 @@ def defense(
         return function
 
     return decorate
+
+
+def code_digest(function: Callable[..., Any]) -> str:
+    """SHA-256 of the file in which a function stands, or of its bytecode where there is none."""
+    try:
+        content = Path(inspect.getsourcefile(function) or "").read_bytes()
+    except (OSError, TypeError):
+        code = getattr(function, "__code__", None)
+        content = code.co_code + repr(code.co_consts).encode() if code else repr(function).encode()
+    return hashlib.sha256(content).hexdigest()
 
 
 def split_parameters(name: str, function: Callable[..., Any], first: list[str]) -> tuple[list[inspect.Parameter], bool]:

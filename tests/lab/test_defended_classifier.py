@@ -92,6 +92,25 @@ def test_what_a_defense_is_fitted_to_is_kept(tmp_path: Path) -> None:
     torch.testing.assert_close(first(x), network()(wanted))
 
 
+def test_a_dry_run_fits_nothing(tmp_path: Path) -> None:
+    """An unfitted defense changes no image there, and has its traits; what is kept is used."""
+    chain = Chain(of=(Noise(), Project(basis=torch.eye(36)[:, :4], centred=True)))
+    data, x = random_images(12, SHAPE), torch.rand(2, *SHAPE)
+    dry, plain = ArtifactStore(tmp_path, writes=False), network()
+    planned = defended_classifier(plain, chain, dry, lambda: data)
+    assert isinstance(planned, DefendedClassifier)
+    assert (planned.random, planned.differentiable, planned.fitting) == (True, True, "to do")
+    assert planned(x).equal(plain(x))
+    assert list(tmp_path.iterdir()) == []
+    fitted = defended_classifier(plain, chain, ArtifactStore(tmp_path), lambda: data)
+    kept = defended_classifier(plain, chain, dry, lambda: data)
+    assert isinstance(fitted, DefendedClassifier)
+    assert isinstance(kept, DefendedClassifier)
+    assert (fitted.fitting, kept.fitting) == ("done", "kept")
+    assert kept.digest() == fitted.digest()
+    assert kept(x).equal(fitted(x))
+
+
 def test_a_defense_that_lacks_something_is_a_configuration_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="defense=project: project needs the directions: path=FILE"):
         defended_classifier(network(), Project(), ArtifactStore(tmp_path), lambda: random_images(3, SHAPE))

@@ -177,6 +177,6 @@ def test_what_it_returns_is_checked() -> None:
         ("n", {"rejects": True, "differentiable": False}, lambda network, images: images, "it must be differentiable"),
     ],
 )
-def test_what_is_refused(name: str, options: dict[str, bool], function: Callable[..., Any], message: str) -> None:
+def test_what_is_refused(name: str, options: dict[str, Any], function: Callable[..., Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         advlab.defense(name, **options)(function)

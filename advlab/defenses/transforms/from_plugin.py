@@ -29,7 +29,7 @@ class PluginTransform(ImageTransform):
             ArgumentError: it gives something else than images of the same shape.
         """
         drawn = () if draw is None else (draw.stream(self.seed),)
-        changed = self.function(x.clone(), *drawn, **self.options)
+        changed = self.function(x.clone(), *drawn, **options_for(self.options, x))
         if not isinstance(changed, Tensor) or changed.shape != x.shape:
             raise ArgumentError(
                 f"the defense {self.name} must return images of shape {tuple(x.shape)}, it returned {kind(changed)}"
@@ -56,12 +56,21 @@ class RejectingStage(Stage):
             ArgumentError: it gives something else than such logits.
         """
         drawn = () if draw is None else (draw.stream(self.seed),)
-        logits = self.function(network, x.clone(), *drawn, **self.options)
+        logits = self.function(network, x.clone(), *drawn, **options_for(self.options, x))
         if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(x) or logits.shape[1] < 3:
             raise ArgumentError(
                 f"the defense {self.name} rejects: it must return logits ({len(x)}, classes + 1), it returned {kind(logits)}"
             )
         return logits
+
+
+def options_for(options: Mapping[str, Any], x: Tensor) -> dict[str, Any]:
+    """The options, of which what was fitted (`fitted`) is on the images' device and, if floating, in their precision."""
+    fitted = options.get("fitted")
+    if not isinstance(fitted, dict):
+        return dict(options)
+    placed = {name: t.to(x) if t.is_floating_point() else t.to(x.device) for name, t in fitted.items()}
+    return {**options, "fitted": placed}
 
 
 def kind(value: object) -> str:
