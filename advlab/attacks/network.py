@@ -72,7 +72,11 @@ class CountedNetwork:
         return as_logits(self.model(x.contiguous(memory_format=self._format)), len(x))
 
     def _mean_logits(self, x: Tensor, first: int) -> Tensor:
-        """(n, K) mean of the logits over the trials `first` to `first` + `draws` - 1 of each image."""
+        """(n, K) mean of the logits over the trials `first` to `first` + `draws` - 1 of each image.
+
+        Trials go in pieces of a forward. That bounds the memory without a graph alone: a gradient's graph holds all draws of
+        the n images until it is used. So one image with all its draws is the least that must fit.
+        """
         assert self.defended is not None
         total: Any = 0
         for trials in torch.arange(first, first + self.draws, device=x.device).split(max(1, self._rows // len(x))):

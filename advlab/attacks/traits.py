@@ -36,7 +36,8 @@ class AttackTraits:
 
     Attributes:
         draws: of a random defense, over which logits and gradients are averaged (EOT, Athalye et al. 2018, section 4.2);
-            each returned image is judged on as many further draws. Other networks ignore it.
+            each returned image is judged on as many further draws. Other networks ignore it. A gradient needs the memory of
+            all draws of an image at once: take fewer where not even one image fits.
     """
 
     targeted: ClassVar[Literal["never", "optional", "always"]] = "never"

@@ -8,6 +8,8 @@ from torch import Tensor
 from advlab.defenses.draws import Draw
 from advlab.defenses.transforms.stage import ImageTransform
 
+DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # down, right
+
 
 class RandomShift(ImageTransform):
     """A shift by `pixels` in one of four directions, with wrap."""
@@ -21,12 +23,13 @@ class RandomShift(ImageTransform):
     def transform(self, x: Tensor, draw: Draw | None) -> Tensor:
         """See `ImageTransform.transform`."""
         assert draw is not None
-        direction = draw.stream(self.seed).integers(4)[:, None, None, None]
-        shifted = x
-        for number, (down, right) in enumerate(((1, 0), (-1, 0), (0, 1), (0, -1))):
-            rolled = torch.roll(x, (down * self.pixels, right * self.pixels), dims=(2, 3))
-            shifted = torch.where(direction == number, rolled, shifted)
-        return shifted
+        n, channels, height, width = x.shape
+        direction = draw.stream(self.seed).integers(4)
+        down, right = self.pixels * torch.tensor(DIRECTIONS, device=x.device)[direction].T  # (n,) each
+        rows = (torch.arange(height, device=x.device) - down[:, None]) % height
+        columns = (torch.arange(width, device=x.device) - right[:, None]) % width
+        source = (rows[:, :, None] * width + columns[:, None, :]).view(n, 1, -1).expand(-1, channels, -1)
+        return x.flatten(2).gather(2, source).view(x.shape)
 
 
 class GaussianNoise(ImageTransform):

@@ -33,6 +33,27 @@ def test_shift_is_one_of_four_rolls_each_as_often(pixels: int) -> None:
     assert stats.chisquare(counts).pvalue > 1e-3
 
 
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("pixels", [1, 4, 8])
+def test_shift_is_the_roll_in_the_direction_that_each_image_draws(
+    pixels: int, memory_format: torch.memory_format
+) -> None:
+    """To the bit, and so are its gradients."""
+    x = images(40, (3, 5, 7), torch.float32).contiguous(memory_format=memory_format).requires_grad_()
+    network = Shift(pixels=pixels, seed=3)(torch.nn.Identity())
+    draw = network.draw(x, 2)
+    direction = draw.stream(0).stream(3).integers(4)[:, None, None, None]
+    assert set(direction.flatten().tolist()) == {0, 1, 2, 3}
+    expected = x
+    for number, (down, right) in enumerate(((1, 0), (-1, 0), (0, 1), (0, -1))):
+        rolled = torch.roll(x, (down * pixels, right * pixels), dims=(2, 3))
+        expected = torch.where(direction == number, rolled, expected)
+    shifted, cotangent = network.logits(x, draw), torch.rand(40, 3, 5, 7)
+    assert torch.equal(shifted, expected)
+    (found,), (wanted,) = (torch.autograd.grad(y, x, cotangent) for y in (shifted, expected))
+    assert torch.equal(found, wanted)
+
+
 def test_noise_is_normal_and_clipped() -> None:
     x = torch.full((1, 1, 4, 4), 100.0, dtype=torch.float64)
     free = in_trials(Noise(sigma=0.1, clip=False)(torch.nn.Identity(), bounds=(0.0, 255.0)), x, 2000)
