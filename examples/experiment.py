@@ -1,7 +1,7 @@
 """The smallest experiment that is complete: accuracy of a network behind each of several defenses.
 
 advlab --plugin examples/experiment.py experiment=defended_accuracy run.preset=tiny
-advlab --plugin examples/experiment.py experiment=defended_accuracy experiment.defenses=[none,round,shift] model=mlp dataset=digits "model.input=[1,28,28]"
+advlab --plugin examples/experiment.py experiment=defended_accuracy experiment.defenses=[none,round,shift] run.preset=laptop
 """
 
 from __future__ import annotations
