@@ -23,7 +23,9 @@ def run(arguments: Sequence[str]) -> int:
     try:
         settings = resolve(nodes, explicit=every_key(nodes))
     except ConfigError as error:
-        raise ConfigError(f"{error} If a plug-in brings it: advlab --plugin FILE resume {directory.path}") from error
+        raise ConfigError(
+            f"{str(error).rstrip('.')}. If a plug-in brings it: advlab --plugin FILE resume {directory.path}"
+        ) from error
     if not directory.plan_path.exists():
         raise ResultError(f"{directory.path} has no plan.json: it was ended before it began; start a new run")
     execute(settings, directory=directory)

@@ -19,6 +19,12 @@ if TYPE_CHECKING:  # these load torch, and every defense is declared without it
     from advlab.data.images import ImageData
     from advlab.defenses.transforms.stage import Stage
 
+TO_BE_TYPED = "FILE"  # the path that configs/defense/project.yaml gives: there is none yet
+NO_DIRECTIONS = (
+    "project needs the directions: path=FILE (safetensors; defense.project.path=FILE among several defenses), in Python "
+    "Project(basis=TENSOR)"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Project(Defense):
@@ -49,12 +55,14 @@ class Project(Defense):
         """Find the digest of what is given.
 
         Raises:
-            ArgumentError: the file is missing, or its content is another one than `sha256` says.
+            ArgumentError: the file is missing or was not typed, or its content is another one than `sha256` says.
         """
         super().__post_init__()
         for name, value in (("basis", self.basis), ("mean", self.mean)):
             if value is not None and not hasattr(value, "detach"):
                 raise ArgumentError(f"{name} must be a tensor, got {type(value).__name__}: name a file by path=FILE")
+        if self.path == TO_BE_TYPED:
+            raise ArgumentError(NO_DIRECTIONS)
         if self.path and self.basis is not None:
             raise ArgumentError("give path or basis, not both")
         if self.sha256 and not re.fullmatch(r"[0-9a-fA-F]{64}", self.sha256):
@@ -63,7 +71,8 @@ class Project(Defense):
         if self.sha256 and digest and self.sha256.lower() != digest:
             what = self.path or "the basis"
             raise ArgumentError(
-                f"{what} has the digest {digest}, not {self.sha256}: it has changed, or sha256 is another's"
+                f"{what} has the digest {digest}, not {self.sha256}: put back the content that it had, or for a new run leave "
+                "sha256 out"
             )
         object.__setattr__(self, "sha256", digest or self.sha256)
 
@@ -96,9 +105,7 @@ class Project(Defense):
         tensors |= {name: value for name, value in (("basis", self.basis), ("mean", self.mean)) if value is not None}
         source = self.path or "the basis"
         if "basis" not in tensors:
-            raise ArgumentError(
-                "project needs the directions: path=FILE (safetensors), in Python Project(basis=TENSOR)"
-            )
+            raise ArgumentError(NO_DIRECTIONS)
         if self.centred and "mean" not in tensors:
             raise ArgumentError(
                 f"centred=true needs the mean training image, which {source} does not bring: save it there as `mean`, give "
