@@ -14,6 +14,7 @@ from advlab.engine.clean_accuracy import NetworkPredictions, report_accuracy
 from advlab.engine.datasets import load_dataset
 from advlab.engine.device import choose_device
 from advlab.engine.networks import OtherNetworks, load_network
+from advlab.engine.plan import check_versions
 from advlab.errors import ResultError
 from advlab.lab.data_context import DataContext, DeviceContext
 from advlab.lab.defended_classifier import DefendedClassifier
@@ -114,9 +115,11 @@ def execution_of(
     if plan is None:
         return tune(classifier, classifier.device, run.precision, artifacts, run.batch_size)
     if plan["weights"] != weights or plan.get("behaviour", classifier.behaviour) != classifier.behaviour:
+        check_versions(plan, settings)  # whose message names the component
+        what = "the weights" if plan["weights"] != weights else "the outputs"
         raise ResultError(
-            f"the weights or the code of {classifier.name} are not those that this run began with ({plan['weights'][:12]}): "
-            "start a new run without run.resume"
+            f"{what} of {classifier.name} are not those that this run began with ({plan['weights'][:12]}): start a new run "
+            "without run.resume"
         )
     try:
         return Execution(**plan["execution"])

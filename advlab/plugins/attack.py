@@ -14,7 +14,7 @@ from advlab.plugins.names import Registered, check_name, registered_choices
 
 
 def attack(
-    name: str, *, norm: Literal["l2", "linf"] = "l2", minimal: bool = False
+    name: str, *, norm: Literal["l2", "linf"] = "l2", minimal: bool = False, version: int = 1
 ) -> Callable[[Registered], Registered]:
     """Decorator: register a function as an attack.
 
@@ -22,6 +22,8 @@ def attack(
         name: as on the command line.
         norm: in which the length of its perturbations is given.
         minimal: whether it looks for the smallest perturbation; otherwise its length is given.
+        version: raise it when the code gives other images for the same parameters: runs that were begun before it are not
+            gone on with.
 
     The function takes (model, images, labels), (N, C, H, W) in pixel units and (N,), and returns images of the same
     shape; what leaves the pixel bounds is clipped, and every image is classified again. It may take `bounds` (lowest and
@@ -45,6 +47,7 @@ def attack(
             "norm": norm,
             "minimal": minimal,
             "targeted": targeting(passed),
+            "version": version,
             "__doc__": doc,
         }
 
@@ -55,6 +58,7 @@ def attack(
         make.__signature__ = inspect.Signature(keys)  # type: ignore[attr-defined]  # inspect reads it
         make.__annotations__ = {p.name: p.annotation for p in keys}
         make.__doc__ = doc
+        make.version = version  # type: ignore[attr-defined]  # of the component that it makes
         components.REGISTRIES["attack"].add(name, make)
         registered_choices["attack", name] = ({"name": name}, "attack")
         return function

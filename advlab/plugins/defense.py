@@ -22,6 +22,7 @@ def defense(
     random: bool = False,
     rejects: bool = False,
     fit: Callable[[Any, Any], dict[str, Any]] | None = None,
+    version: int = 1,
 ) -> Callable[[Registered], Registered]:
     """Decorator: register a function as a defense.
 
@@ -32,6 +33,8 @@ def defense(
         rejects: whether it gives logits with one more column, the last, which says that an image is rejected.
         fit: (images, classifier) to a dict of tensors: what the function takes from the training images (`ImageData`) and the
             undefended network (images to logits). It is kept, for the code in its file, and handed over as `fitted`.
+        version: raise it when the code gives other images for the same parameters: runs that were begun before it are not
+            gone on with.
 
     The function takes images (N, C, H, W) in pixel units and returns images of the same shape. One that is `random` takes
     a `Draw` as well, (images, draw): all its random numbers must come from that (`draw.normal(images.shape[1:])`,
@@ -67,6 +70,7 @@ def defense(
             "differentiable": differentiable,
             "random": random,
             "rejects": rejects,
+            "version": version,
             "__doc__": doc,
         }
 
@@ -81,6 +85,7 @@ def defense(
         make.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # inspect reads it
         make.__annotations__ = {p.name: p.annotation for p in parameters}
         make.__doc__ = doc
+        make.version = version  # type: ignore[attr-defined]  # of the component that it makes
         components.REGISTRIES["defense"].add(name, make)
         registered_choices["defense", name] = ({"name": name}, "defense")
         return function

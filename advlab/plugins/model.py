@@ -27,6 +27,7 @@ def model(
     mean: Sequence[float] = (),
     std: Sequence[float] = (),
     trained: bool = True,
+    version: int = 1,
 ) -> Callable[[Registered], Registered]:
     """Decorator: register a factory of a `torch.nn.Module` as a model.
 
@@ -38,6 +39,7 @@ def model(
         dataset: the dataset that `model=NAME` brings along.
         mean: per channel, in [0, 1] units.
         std: per channel, in [0, 1] units.
+        version: raise it when the code makes another network for the same parameters.
         trained: whether the factory returns trained weights; otherwise a recipe or a checkpoint gives them.
 
     The factory's own keyword parameters become keys: `model.width=3`.
@@ -51,7 +53,7 @@ def model(
         def make(**options: Any) -> Any:
             values = {key: options.pop(key, default) for key, default in common.items()}
             options = {p.name: p.default for p in own if p.default is not p.empty} | options  # archived, defaults too
-            return PluginModel(
+            return type(name, (PluginModel,), {"version": version})(
                 build=functools.partial(build, **options), options=options, declared_shape=input_shape,
                 declared_classes=classes, declared_crop=crop, trained=trained, **values,
             )  # fmt: skip
@@ -65,6 +67,7 @@ def model(
         make.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # inspect reads it
         make.__annotations__ = {**{p.name: p.annotation for p in own}, **kinds}
         make.__doc__ = build.__doc__ or f"{name}: a plug-in model."
+        make.version = version  # type: ignore[attr-defined]  # of the component that it makes
         components.REGISTRIES["model"].add(name, make)
         choice: dict[str, Any] = {"model": {"name": name}}
         if dataset:
