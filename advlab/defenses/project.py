@@ -83,7 +83,13 @@ class Project(Defense):
             object.__setattr__(self, "path", path)
             if not os.path.isfile(path):
                 raise ArgumentError(f"{path} is no file: path names a safetensors file with the directions (D, d)")
-            return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+            of_file = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+            return (
+                of_file if self.mean is None else hashlib.sha256(f"{of_file}{self._of_tensors()}".encode()).hexdigest()
+            )
+        return self._of_tensors()
+
+    def _of_tensors(self) -> str:
         given = [tensor for tensor in (self.basis, self.mean) if tensor is not None]
         if not given:
             return ""

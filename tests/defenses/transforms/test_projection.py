@@ -131,3 +131,10 @@ def test_what_is_refused(tmp_path: Path) -> None:
     for options, message in refused:
         with pytest.raises(ArgumentError, match=message):
             applied(Project(**options), x)
+
+
+def test_a_mean_beside_a_file_is_part_of_what_it_is(tmp_path: Path) -> None:
+    path = str(tmp_path / "basis.safetensors")
+    save_file({"basis": torch.eye(4)[:, :2].contiguous()}, path)
+    digests = {Project(path=path, mean=mean).sha256 for mean in (None, torch.zeros(4), torch.ones(4))}
+    assert len(digests) == 3
