@@ -48,7 +48,7 @@ class AdversarialGallery(Experiment[NetworkContext]):
 
     name: ClassVar[str] = "adversarial_gallery"
     paper: ClassVar[str] = "gunther2017, figure 3"
-    title: ClassVar[str] = "Adversarial images of three kinds that are classified alike"
+    title: ClassVar[str] = "Adversarial images of several kinds that are classified alike"
     uses: ClassVar[tuple[str, ...]] = ("dataset", "model")
     Row: ClassVar[type] = GalleryRow
 
