@@ -147,7 +147,8 @@ def check_listed_models(settings: Settings) -> None:
 
 def every_key(nodes: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
     """The dotted keys of an archived configuration: no preset may change one of them."""
-    return frozenset(f"{group}.{key}" for group, node in nodes.items() if group in GROUPS for key in node)
+    known = {group: node for group, node in nodes.items() if group in GROUPS and isinstance(node, Mapping)}
+    return frozenset(f"{group}.{key}" for group, node in known.items() for key in node)
 
 
 def checked_nodes(config: Mapping[str, Any]) -> Nodes:

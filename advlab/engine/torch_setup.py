@@ -121,7 +121,4 @@ def execution_of(
             f"{what} of {classifier.name} are not those that this run began with ({plan['weights'][:12]}): start a new run "
             "without run.resume"
         )
-    try:
-        return Execution(**plan["execution"])
-    except TypeError as error:
-        raise ResultError(f"the plan does not say how forwards are made ({error}): start a new run") from error
+    return Execution(**plan["execution"])

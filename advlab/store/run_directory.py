@@ -92,6 +92,8 @@ class RunDirectory(RunLayout):
             raise ResultError(f"{self.config_path} is missing or damaged: {reason}. {REMEDY}") from error
         if not isinstance(nodes, dict) or not all(isinstance(node, dict) for node in nodes.values()):
             raise ResultError(f"{self.config_path} is damaged: it is no mapping of groups. {REMEDY}")
+        if not all(isinstance(node.get("name", ""), str) for node in nodes.values()):
+            raise ResultError(f"{self.config_path} is damaged: the name of a component is no text. {REMEDY}")
         planned = read_sealed(self.plan_path).get("config") if self.plan_path.is_file() else None
         if planned is not None and not same_content(nodes, planned):
             raise ResultError(
@@ -109,8 +111,10 @@ class RunDirectory(RunLayout):
         if PLAN_KEYS - plan.keys():
             raise ResultError(f"{self.plan_path} was written by another version of advlab: start a new run")
         kinds = {"config": dict, "prepared": dict, "versions": dict, "stages": dict, "cells": list, "execution": dict}
+        kinds |= dict.fromkeys(("experiment", "weights", "data", "job"), str)
         whole = all(isinstance(plan[key], kind) for key, kind in kinds.items() if key in plan)
         whole = whole and all(isinstance(version, int) for version in plan.get("versions", {}).values())
+        whole = whole and set(plan["execution"]) in (set(), {"batch_size", "memory_format", "precision"})
         if not whole or not re.fullmatch(r"cpu|mps|cuda(:[0-9]{1,3})?|", str(plan["device"])):
             raise ResultError(f"{self.plan_path} is damaged: it has not the shape of a plan: start a new run")
         return plan
