@@ -14,15 +14,13 @@ from advlab.errors import ResultError
 from advlab.store.atomic import StorageError
 from advlab.store.cell_files import read_cell_file, write_cell_file
 from advlab.store.locks import locked
+from advlab.store.plan_shape import PLAN_KEYS, has_plan_shape
 from advlab.store.run_layout import RunLayout
 from advlab.store.run_versions import existing_versions, make_next_version
 from advlab.store.sealed import canonical, read_sealed, sha256_file, write_sealed
 from advlab.store.tables import REMEDY, Frame, read_frame
 
 TEMPORARY = re.compile(r"\..+\.\d+\.tmp\Z")  # what `write_atomic` calls a file until it is whole
-PLAN_KEYS = frozenset(
-    ("digest", "experiment", "config", "cells", "prepared", "device", "job", "execution", "weights", "data")
-)
 
 
 class RunDirectory(RunLayout):
@@ -110,12 +108,7 @@ class RunDirectory(RunLayout):
         plan = read_sealed(self.plan_path)
         if PLAN_KEYS - plan.keys():
             raise ResultError(f"{self.plan_path} was written by another version of advlab: start a new run")
-        kinds = {"config": dict, "prepared": dict, "versions": dict, "stages": dict, "cells": list, "execution": dict}
-        kinds |= dict.fromkeys(("experiment", "weights", "data", "job"), str)
-        whole = all(isinstance(plan[key], kind) for key, kind in kinds.items() if key in plan)
-        whole = whole and all(isinstance(version, int) for version in plan.get("versions", {}).values())
-        whole = whole and set(plan["execution"]) in (set(), {"batch_size", "memory_format", "precision"})
-        if not whole or not re.fullmatch(r"cpu|mps|cuda(:[0-9]{1,3})?|", str(plan["device"])):
+        if not has_plan_shape(plan):
             raise ResultError(f"{self.plan_path} is damaged: it has not the shape of a plan: start a new run")
         return plan
 

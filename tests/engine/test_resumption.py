@@ -9,7 +9,8 @@ import pytest
 from advlab.config.compose import Composer
 from advlab.config.settings import Settings
 from advlab.engine.resumption import directory_to_resume
-from advlab.store.run_directory import PLAN_KEYS, RunDirectory
+from advlab.store.plan_shape import PLAN_KEYS
+from advlab.store.run_directory import RunDirectory
 from advlab.store.run_versions import former_versions_folder, versions_folder
 from advlab.store.sealed import write_sealed
 
