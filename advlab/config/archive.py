@@ -34,9 +34,9 @@ def check_archive(config: Mapping[str, Any]) -> None:
                 raise ConfigError(f"{LISTS}.{key}.{name}: expected the nodes of its groups: start a new run")
             for group, node in groups.items():
                 check_node(group, node, f"{LISTS}.{key}.{name}.{group}")
-    for group, node in config.items():
-        if group in components.REGISTRIES and isinstance(node, Mapping) and "name" in node:
-            check_node(group, node, group)
+    defense = config.get("defense")
+    if isinstance(defense, Mapping) and defense.get("name") == "chain":
+        check_node("defense", defense, "defense")
 
 
 def check_node(group: str, node: Mapping[str, Any], place: str, depth: int = 0) -> None:

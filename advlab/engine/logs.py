@@ -50,7 +50,8 @@ class RunLog:
             logger.removeHandler(self._memory)
             if self._file is not None:
                 logger.removeHandler(self._file)
-                self._file.close()
+                with contextlib.suppress(OSError):  # a full disk, which has been told
+                    self._file.close()
             logger.setLevel(before[0])
             logger.propagate = before[1]
 
