@@ -12,7 +12,7 @@ from torch import nn
 
 from advlab import testing
 from advlab.config.settings import resolve
-from advlab.errors import ArgumentError, ConfigError
+from advlab.errors import ArgumentError, ConfigError, ModelError
 from advlab.lab import NetworkContext
 from advlab.models.classifier import Classifier
 
@@ -88,3 +88,14 @@ def test_a_defect_of_an_attack_is_no_refusal(tmp_path: Path) -> None:
     with pytest.raises(ValueError) as caught:
         context(tmp_path, 4).in_batches(fail, images=1)
     assert caught.value is defect
+
+
+def test_features_of_several_layers_name_their_own_option(tmp_path: Path) -> None:
+    ctx = context(tmp_path, 2)
+    x = torch.rand(5, 1, 2, 2)  # more than a batch
+    logits, (flat, scores) = ctx.features(x, ["0", "1"], option="experiment.layers")
+    assert flat.equal(x.flatten(1))
+    assert scores.equal(logits)
+    torch.testing.assert_close(logits, ctx.forward(x))
+    with pytest.raises(ModelError, match=r"experiment\.layers: toy has no layer 'nope'"):
+        ctx.features(x, ["nope"], option="experiment.layers")
