@@ -82,6 +82,10 @@ def test_what_a_defense_is_fitted_to_is_kept(tmp_path: Path) -> None:
     assert len(list((tmp_path / "defense").glob("*/facts.json"))) == 1
     other = defended_classifier(network(), defense, ArtifactStore(tmp_path), lambda: random_images(13, SHAPE))
     assert other.digest() != first.digest()
+    defended_classifier(
+        network(1), defense, ArtifactStore(tmp_path), train_data
+    )  # of another network, a fit of its own
+    assert len(list((tmp_path / "defense").glob("*/facts.json"))) == 3
     x, basis = torch.rand(2, *SHAPE), torch.linalg.qr(defense.basis).Q
     deviation = (x - data.mean_image().float()).flatten(1)
     wanted = data.mean_image().float() + (deviation @ basis @ basis.T).view_as(x)
