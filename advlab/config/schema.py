@@ -19,9 +19,7 @@ TYPE_WORDS = {int: "a whole number", float: "a number", bool: "true or false", s
 def parameters(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """The configurable parameters of a component, by name, with annotations resolved."""
     # the annotations of a class that is no dataclass stand at its constructor
-    # mypy: a subclass may have another __init__; here it is that of this very class which is asked for
-    by_constructor = inspect.isclass(factory) and not dataclasses.is_dataclass(factory)
-    target = factory.__init__ if by_constructor else factory  # type: ignore[misc]
+    target = factory if dataclasses.is_dataclass(factory) else constructor(factory)
     hints = typing.get_type_hints(target, include_extras=True)
     skipped = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return {
@@ -29,6 +27,26 @@ def parameters(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
         for name, parameter in inspect.signature(factory).parameters.items()
         if parameter.kind not in skipped and name != "self"
     }
+
+
+def constructor(factory: Callable[..., Any]) -> Callable[..., Any]:
+    """The constructor of a class, a function itself."""
+    # mypy: a subclass may have another __init__; here it is that of this very class which is asked for
+    return factory.__init__ if inspect.isclass(factory) else factory  # type: ignore[misc]
+
+
+def describe_factory(make: Any, keywords: Sequence[inspect.Parameter], doc: str, version: int = 1) -> None:
+    """Let a function that takes any keywords be configured, described and versioned as if it had these.
+
+    Args:
+        make: makes a plug-in's component; changed in place.
+        keywords: what it takes, with annotations resolved.
+        doc: what `advlab describe` prints.
+        version: of the component.
+    """
+    make.__signature__ = inspect.Signature(list(keywords))
+    make.__annotations__ = {keyword.name: keyword.annotation for keyword in keywords}
+    make.__doc__, make.version = doc, version
 
 
 def keyword_parameters(
@@ -41,7 +59,7 @@ def keyword_parameters(
     Raises:
         ConfigError: a parameter has a name that every component of this kind has, or is positional only.
     """
-    target = function.__init__ if inspect.isclass(function) else function  # type: ignore[misc]  # of this very class
+    target = constructor(function)
     names = {**getattr(target, "__globals__", {}), **getattr(target, "__builtins__", {})}
     own = []
     for parameter in inspect.signature(function).parameters.values():

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from advlab.config.schema import keyword_parameters
+from advlab.config.schema import describe_factory, keyword_parameters
 from advlab.data.content import Arrays
 from advlab.data.source import LoadOptions, Source
 from advlab.errors import ConfigError, DataError
@@ -79,9 +79,5 @@ def plugin_source(name: str, load: Callable[..., Any]) -> Callable[..., PluginSo
         return PluginSource(loader=load, options=options, **values)
 
     of_all = [inspect.Parameter(key, keyword, default=d, annotation=kind) for key, (kind, d) in common.items()]
-    make.__signature__ = inspect.Signature(of_loader + of_all)  # type: ignore[attr-defined]  # inspect reads it
-    make.__annotations__ = {
-        **{p.name: p.annotation for p in of_loader}, **{key: kind for key, (kind, _) in common.items()}
-    }  # fmt: skip
-    make.__doc__ = load.__doc__ or f"{name}: a plug-in dataset."
+    describe_factory(make, of_loader + of_all, load.__doc__ or f"{name}: a plug-in dataset.")
     return make

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from advlab.defenses.base import Bounds, Defense
 from advlab.errors import ArgumentError
+from advlab.store.sealed import sha256, sha256_file
 
 if TYPE_CHECKING:  # these load torch, and every defense is declared without it
     from torch import Tensor
@@ -83,10 +83,8 @@ class Project(Defense):
             object.__setattr__(self, "path", path)
             if not os.path.isfile(path):
                 raise ArgumentError(f"{path} is no file: path names a safetensors file with the directions (D, d)")
-            of_file = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-            return (
-                of_file if self.mean is None else hashlib.sha256(f"{of_file}{self._of_tensors()}".encode()).hexdigest()
-            )
+            of_file = sha256_file(Path(path))
+            return of_file if self.mean is None else sha256(f"{of_file}{self._of_tensors()}".encode())
         return self._of_tensors()
 
     def _of_tensors(self) -> str:

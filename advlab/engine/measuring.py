@@ -9,7 +9,7 @@ from typing import Any
 
 from advlab.engine.interrupts import Interrupts
 from advlab.engine.plan import check_versions
-from advlab.engine.stages import keep_stage, stages_to_make
+from advlab.engine.stages import keep_stage, kept_stage
 from advlab.engine.tally import Tally
 from advlab.engine.units import CELL, STAGE, UnitResult, work
 from advlab.errors import AdvlabError, MeasurementError, ResultError
@@ -70,12 +70,14 @@ class Measuring:
         """
         if stage_id in self._ready:
             return
-        missing = stages_to_make(self.ctx, [stage_id])
-        for needed in missing:
-            keep_stage(self.ctx, needed, partial(self._made, needed))
-        if not missing:
+        if artifact := kept_stage(self.ctx, stage_id):
+            self.ctx.held[stage_id] = artifact  # for the cell that comes now, so that it is read once
             log.info("stage %s: kept from before", stage_id)
-        self._ready |= {stage_id, *missing}
+        else:
+            for needed in self.ctx.stages[stage_id].stages:
+                self.make_stage(needed)
+            keep_stage(self.ctx, stage_id, partial(self._made, stage_id))
+        self._ready.add(stage_id)
 
     def _made(self, stage_id: str) -> tuple[Arrays, Mapping[str, Any]]:
         result = self._unit(STAGE, stage_id)

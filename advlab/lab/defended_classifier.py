@@ -17,6 +17,7 @@ from advlab.defenses.draws import Draw
 from advlab.errors import ArgumentError, ConfigError
 from advlab.lab.unfitted_defense import Unfitted
 from advlab.models.classifier import Classifier, frozen
+from advlab.models.inspection import behaviour_of
 from advlab.store.artifacts import Arrays, ArtifactStore
 from advlab.store.sealed import canonical, sha256
 
@@ -58,7 +59,7 @@ class DefendedClassifier(Classifier):
         self.head, self.writes_to_input = classifier.head, False
         with frozen(self), torch.no_grad():
             x = torch.rand((2, *self.shape), generator=torch.Generator().manual_seed(0)).to(self.device)
-            self.behaviour = [f"{value:.2e}" for value in self(x)[0, :16].tolist()]
+            self.behaviour = behaviour_of(self(x))
 
     @property
     def network(self) -> nn.Module:  # type: ignore[override]  # an attribute of the base

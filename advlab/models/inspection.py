@@ -73,8 +73,13 @@ def inspect_network(
         classes=int(logits.shape[1]),
         head=heads[-1] if heads else "",
         writes_to_input=write_count(x) != writes_before or not torch.equal(x, before),
-        behaviour=[f"{value:.2e}" for value in logits[0, :16].tolist()],
+        behaviour=behaviour_of(logits),
     )
+
+
+def behaviour_of(logits: Tensor) -> list[str]:
+    """The first logits (n, K) of the first image, rounded: tells networks apart that differ in their code alone."""
+    return [f"{value:.2e}" for value in logits[0, :16].tolist()]
 
 
 def _checked_logits(logits: object, *, name: str, size: str, classes: int) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from advlab.attacks.external.plugin.params import PluginAttack
 from advlab.config import components
-from advlab.config.schema import keyword_parameters
+from advlab.config.schema import describe_factory, keyword_parameters
 from advlab.errors import ConfigError
 from advlab.plugins.names import Registered, check_name, registered_choices
 
@@ -55,10 +55,7 @@ def attack(
             cls = type(name, (PluginAttack,), traits)
             return cls(options={p.name: p.default for p in keys if p.default is not p.empty} | options)
 
-        make.__signature__ = inspect.Signature(keys)  # type: ignore[attr-defined]  # inspect reads it
-        make.__annotations__ = {p.name: p.annotation for p in keys}
-        make.__doc__ = doc
-        make.version = version  # type: ignore[attr-defined]  # of the component that it makes
+        describe_factory(make, keys, doc, version)
         components.REGISTRIES["attack"].add(name, make)
         registered_choices["attack", name] = ({"name": name}, "attack")
         return function

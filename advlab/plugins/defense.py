@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from advlab.config import components
-from advlab.config.schema import keyword_parameters
+from advlab.config.schema import describe_factory, keyword_parameters
 from advlab.defenses.plugin import PluginDefense
 from advlab.errors import ConfigError
 from advlab.plugins.names import Registered, check_name, registered_choices
+from advlab.store.sealed import sha256
 
 
 def defense(
@@ -82,10 +82,7 @@ def defense(
         parameters = list(keys)
         if random:
             parameters.append(inspect.Parameter("seed", inspect.Parameter.KEYWORD_ONLY, default=0, annotation=int))
-        make.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # inspect reads it
-        make.__annotations__ = {p.name: p.annotation for p in parameters}
-        make.__doc__ = doc
-        make.version = version  # type: ignore[attr-defined]  # of the component that it makes
+        describe_factory(make, parameters, doc, version)
         components.REGISTRIES["defense"].add(name, make)
         registered_choices["defense", name] = ({"name": name}, "defense")
         return function
@@ -100,7 +97,7 @@ def code_digest(function: Callable[..., Any]) -> str:
     except (OSError, TypeError):
         code = getattr(function, "__code__", None)
         content = code.co_code + repr(code.co_consts).encode() if code else repr(function).encode()
-    return hashlib.sha256(content).hexdigest()
+    return sha256(content)
 
 
 def split_parameters(name: str, function: Callable[..., Any], first: list[str]) -> tuple[list[inspect.Parameter], bool]:

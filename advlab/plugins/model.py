@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from annotated_types import Gt
 
 from advlab.config import components
-from advlab.config.schema import keyword_parameters
+from advlab.config.schema import describe_factory, keyword_parameters
 from advlab.models.plugin_model import PluginModel
 from advlab.plugins.names import Registered, check_name, registered_choices
 
@@ -64,10 +64,7 @@ def model(
             *own,
             *(inspect.Parameter(k, keyword, default=v, annotation=kinds[k]) for k, v in common.items()),
         ]
-        make.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # inspect reads it
-        make.__annotations__ = {**{p.name: p.annotation for p in own}, **kinds}
-        make.__doc__ = build.__doc__ or f"{name}: a plug-in model."
-        make.version = version  # type: ignore[attr-defined]  # of the component that it makes
+        describe_factory(make, parameters, build.__doc__ or f"{name}: a plug-in model.", version)
         components.REGISTRIES["model"].add(name, make)
         choice: dict[str, Any] = {"model": {"name": name}}
         if dataset:

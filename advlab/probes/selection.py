@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from advlab.attacks.rejection import rejected
 from advlab.data.images import ImageData
 from advlab.errors import MeasurementError
 from advlab.metrics.error_probability import error_probability
@@ -87,8 +88,8 @@ def predict(
                 error, is_correct = error_probability(logits, labels)
                 columns["correct"].append(is_correct.cpu().numpy())
                 columns["confidence"].append((1 - error).cpu().numpy())
-                if classifier.rejects:  # the last of the logits
-                    columns["rejected"].append((logits[:, -1] >= logits[:, :-1].amax(1)).cpu().numpy())
+                if classifier.rejects:
+                    columns["rejected"].append(rejected(logits).cpu().numpy())
                 report_progress("clean accuracy", min(start + batch, len(chosen)), len(chosen))
         return {name: np.concatenate(parts) for name, parts in columns.items()}, {}
 

@@ -8,7 +8,6 @@ from typing import Any
 from advlab.lab import Cell, DataContext
 from advlab.models.classifier import frozen
 from advlab.models.forward import Execution, Forward
-from advlab.probes.selection import order
 
 from .attacks_on_networks import IMAGES_AT_ONCE, Tallies, attack_by_one_step, attack_inside_pixel_range
 from .hard_point_training import HardPointRow, HardPointTraining
@@ -17,8 +16,7 @@ from .trained_networks import trained_network, training_point_distance
 
 def prepare(experiment: HardPointTraining, ctx: DataContext) -> dict[str, Any]:
     """The test images, in a seeded order."""
-    samples = [int(i) for i in order(ctx.data, ctx.settings.run.seed)]
-    return {"samples": samples[: experiment.params.images or None]}
+    return {"samples": ctx.order(experiment.params.images)}
 
 
 def measure(experiment: HardPointTraining, ctx: DataContext, cell: Cell) -> list[HardPointRow]:

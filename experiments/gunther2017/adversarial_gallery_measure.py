@@ -12,7 +12,6 @@ from advlab.attacks.norms import norms_of_each
 from advlab.errors import MeasurementError
 from advlab.lab import Cell, NetworkContext
 from advlab.metrics.pass_score import pass_score
-from advlab.probes.selection import order
 
 from .adversarial_gallery import ORIGINAL, AdversarialGallery, GalleryRow
 from .drawn_images import class_probabilities, grey_levels, image_columns
@@ -31,7 +30,7 @@ def chosen_samples(experiment: AdversarialGallery, ctx: NetworkContext) -> list[
     Raises:
         MeasurementError: no candidate qualifies.
     """
-    candidates = [int(i) for i in order(ctx.data, ctx.settings.run.seed)][: experiment.params.candidates]
+    candidates = ctx.order(experiment.params.candidates)
     columns = min(experiment.params.columns, len(ctx.data.classes))
     if ctx.settings.run.dry:
         return candidates[:columns]

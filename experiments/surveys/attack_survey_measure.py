@@ -18,7 +18,6 @@ from advlab.lab import Cell, NetworkContext
 from advlab.metrics.pass_score import pass_score
 from advlab.metrics.ssim import ssim
 from advlab.models.forward import Forward
-from advlab.probes.selection import order
 
 from .attack_survey import AttackSurvey, SurveyRow
 from .survey_summary import SELF, attack_label
@@ -27,7 +26,7 @@ from .survey_summary import SELF, attack_label
 def prepare(experiment: AttackSurvey, ctx: NetworkContext) -> dict[str, Any]:
     """The attacked samples, those held out for an attack that asks for them, and digests of the other networks' weights."""
     settings, count = ctx.settings, experiment.params.samples
-    samples = [int(i) for i in order(ctx.data, settings.run.seed)]
+    samples = ctx.order()
     victims = {}
     if not settings.run.dry:
         victims = {name: other.classifier.digest() for name, other in ctx.listed_networks("transfer").items()}

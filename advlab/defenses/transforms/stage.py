@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -12,7 +13,7 @@ from advlab.defenses.draws import Draw
 LogitsFunction = Callable[[Tensor], Tensor]
 
 
-class Stage(nn.Module):
+class Stage(nn.Module, ABC):
     """What one defense does to a batch.
 
     Attributes:
@@ -23,6 +24,7 @@ class Stage(nn.Module):
     random: bool = False
     rejects: bool = False
 
+    @abstractmethod
     def logits(self, x: Tensor, draw: Draw | None, network: LogitsFunction) -> Tensor:
         """(n, K) logits of (n, C, H, W) images.
 
@@ -31,7 +33,6 @@ class Stage(nn.Module):
             draw: of each image, where the stage is random.
             network: the stages and the network behind this stage.
         """
-        raise NotImplementedError
 
 
 class ImageTransform(Stage):
@@ -41,9 +42,9 @@ class ImageTransform(Stage):
     pixels would leave their grey levels.
     """
 
+    @abstractmethod
     def transform(self, x: Tensor, draw: Draw | None) -> Tensor:
         """The images changed; not differentiated where the stage is not differentiable."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor, draw: Draw | None = None) -> Tensor:
         """The images changed; backwards the gradient of `transform`, or that of the identity (see `straight_through`)."""
