@@ -15,9 +15,9 @@ CONFTESTS = [path for path in FILES if path.name == "conftest.py"]
 HELPERS = sorted((TESTS / "helpers").glob("[!_]*.py"))
 FOLDERS = sorted({path.parent.relative_to(TESTS) for path in TESTS.rglob("test_*.py")} - {Path(".")})
 
-#: folders of tests about no single part: damage to a run from outside, and (anywhere) the suite that all components
-#: of a part pass
-OWN = {"reliability"}
+#: folders of tests about no single part: damage to a run from outside, all that runs on an accelerator, and (anywhere) the
+#: suite that all components of a part pass
+OWN = {"device", "reliability"}
 SUITE = "contract"
 
 
