@@ -9,7 +9,6 @@ from typing import Any
 from advlab.config.migrations import key_of_today
 from advlab.config.settings import Settings
 from advlab.lab.data_context import DeviceContext
-from advlab.lab.network_context import NetworkContext
 from advlab.lab.run_context import RunContext
 from advlab.store.artifacts import ArtifactStore
 
@@ -43,9 +42,9 @@ def needs_numpy_alone(settings: Settings) -> bool:
 
 
 def measurement_mode(ctx: RunContext) -> contextlib.AbstractContextManager[object]:
-    """What holds while units are measured: the network is in evaluation mode, and its parameters take no gradients."""
-    if not isinstance(ctx, NetworkContext):
+    """What holds while units are measured on a device (see `torch_setup.measuring_on_a_device`); nothing for other runs."""
+    if not isinstance(ctx, DeviceContext):
         return contextlib.nullcontext()
-    from advlab.models.classifier import frozen  # loads torch
+    from advlab.engine.torch_setup import measuring_on_a_device  # loads torch
 
-    return frozen(ctx.classifier)
+    return measuring_on_a_device(ctx)

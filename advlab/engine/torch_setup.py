@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Any
 
@@ -15,13 +16,13 @@ from advlab.engine.datasets import load_dataset
 from advlab.engine.device import choose_device
 from advlab.engine.networks import OtherNetworks, load_network
 from advlab.engine.plan import check_versions
-from advlab.errors import ResultError
+from advlab.errors import MeasurementError, ResultError
 from advlab.lab.data_context import DataContext, DeviceContext
 from advlab.lab.defended_classifier import DefendedClassifier
 from advlab.lab.network_context import NetworkContext
-from advlab.models.classifier import Classifier
+from advlab.models.classifier import Classifier, frozen
 from advlab.models.fastest_batch import device_name, tune
-from advlab.models.forward import Execution, Forward, set_precision
+from advlab.models.forward import Execution, Forward, out_of_memory, set_precision
 from advlab.store.artifacts import ArtifactStore
 
 
@@ -122,3 +123,22 @@ def execution_of(
             "without run.resume"
         )
     return Execution(**plan["execution"])
+
+
+@contextlib.contextmanager
+def measuring_on_a_device(ctx: DeviceContext) -> Iterator[None]:
+    """What holds while units are measured: the network is in evaluation mode, and its parameters take no gradients.
+
+    Raises:
+        MeasurementError: memory ran out where batches are not halved: outside of the forwards.
+    """
+    with frozen(ctx.classifier) if isinstance(ctx, NetworkContext) else contextlib.nullcontext():
+        try:
+            yield
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            remedy = "free its memory, or type run.device=cpu"
+            if isinstance(ctx, NetworkContext) and ctx.forward.limit > 1:
+                remedy = f"start a new run with a smaller batch: type run.batch_size={max(1, ctx.forward.limit // 4)}"
+            raise MeasurementError(f"out of memory on {ctx.device}: {remedy}") from error

@@ -18,6 +18,7 @@ from advlab.errors import ArgumentError, ModelError
 from advlab.models.base import Model
 from advlab.models.checkpoints import load_state
 from advlab.models.classifier import Classifier
+from advlab.models.forward import out_of_memory
 from advlab.progress import Progress
 from advlab.store.artifacts import Arrays, ArtifactStore
 from advlab.training.loop import train
@@ -136,6 +137,11 @@ def train_network(
             )  # fmt: skip
     except FloatingPointError as error:
         raise ModelError(f"training {name} failed: {error}") from error
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        remedy = f"type a smaller recipe.batch_size= (now {recipe.batch_size}) or run.device=cpu"
+        raise ModelError(f"training {name} ran out of memory: {remedy}") from error
     seconds = time.perf_counter() - started
     log.info("trained in %.0f s", seconds)
     arrays: Arrays = {f"network.{key}": value.detach().cpu().numpy() for key, value in network.state_dict().items()}

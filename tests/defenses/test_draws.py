@@ -136,13 +136,3 @@ def test_streams() -> None:
     assert torch.equal(draw.stream(5).keys, draw.stream(5).keys)
     assert not torch.equal(draw.stream(1).stream(2).keys, draw.stream(2).stream(1).keys)
     assert not torch.equal(draw.stream(-1).keys, draw.stream(1).keys)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
-def test_a_gpu_draws_the_same_bits() -> None:
-    x = images(50)
-    here, there = draw_of(x, 2), draw_of(x.cuda(), 2)
-    assert torch.equal(there.keys.cpu(), here.keys)
-    assert torch.equal(there.bits((100,)).cpu(), here.bits((100,)))
-    assert torch.equal(there.uniform((100,)).cpu(), here.uniform((100,)))
-    assert torch.allclose(there.normal((100,)).cpu(), here.normal((100,)), rtol=1e-13, atol=1e-13)

@@ -35,10 +35,10 @@ class PretendedGenerator(GENERATOR):  # type: ignore[misc, valid-type]
 
 
 class PretendedAutocast(AUTOCAST):  # type: ignore[misc, valid-type]
-    """`torch.autocast`, whose CUDA is the CPU."""
+    """`torch.autocast`, whose CUDA is the CPU; that of the CPU does nothing to the pretended tensors, and nothing here."""
 
-    def __init__(self, device_type: str, *args: Any, **kwargs: Any) -> None:
-        super().__init__("cpu", *args, **kwargs)
+    def __init__(self, device_type: str, dtype: Any = None, enabled: bool = True, cache_enabled: Any = None) -> None:
+        super().__init__("cpu", dtype, enabled and device_type == "cuda", cache_enabled)
 
 
 def of_the_cpu(function: Callable[[str], Any], *_: Any) -> Any:

@@ -24,10 +24,10 @@ FACTORIES_OF_A_TENSOR = {
     torch.randn_like, torch.tensor, torch.zeros_like, Tensor.new_empty, Tensor.new_full, Tensor.new_ones, Tensor.new_tensor,
     Tensor.new_zeros,
 }  # fmt: skip
-#: bring a single number or text to the host, or compare two shapes
+#: bring a single number or text to the host, compare two shapes, or pass tensors on untouched
 READS = {
-    Tensor.__bool__, Tensor.__float__, Tensor.__format__, Tensor.__index__, Tensor.__int__, Tensor.__len__, Tensor.__repr__,
-    Tensor.is_same_size, Tensor.item, Tensor.tolist,
+    Tensor.__bool__, Tensor.__deepcopy__, Tensor.__float__, Tensor.__format__, Tensor.__index__, Tensor.__int__,
+    Tensor.__len__, Tensor.__repr__, Tensor.is_same_size, Tensor.item, Tensor.tolist,
 }  # fmt: skip
 #: attributes that are tensors of the same device
 TENSOR_ATTRIBUTES = {"H", "T", "_base", "data", "grad", "imag", "mH", "mT", "real"}

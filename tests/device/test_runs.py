@@ -1,0 +1,126 @@
+"""Every experiment on the device, at `run.preset=tiny`: its table is that of the CPU."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from advlab.config import components
+from advlab.config.choices import group_choices
+from advlab.engine import units
+from advlab.lab import DeviceContext
+from tests.helpers.commands import Ended
+from tests.helpers.pretended_cuda import pretended_cuda
+from tests.helpers.two_devices import assert_same_table, is_pretended
+
+TINY = ["run.preset=tiny", "run.batch_size=100", "run.download=false"]
+NOISE = ["probe.noise=portable", "probe.samples=2", "probe.confidence=0"]
+SPHERE = [*NOISE, "probe.radii=[.1,1]", "probe.trials=12", "recipe.epochs=1"]
+DIGITS = ["dataset=digits", "model=lenet", "recipe=lenet_digits", "recipe.epochs=1"]
+#: what makes each experiment cheap, and draws the same numbers on both devices
+OPTIONS = {
+    "adversarial_gallery": [*DIGITS, "experiment.columns=1"],
+    "attack_survey": [*DIGITS, "attack=fgv", "experiment.samples=4", "experiment.transfer=[mlp]"],
+    "bernstein_chebyshev": ["experiment.degrees=[1,3]"],
+    "fooling_gallery": [*DIGITS, "experiment.classes=[0,1]", "experiment.levels=[.5]"],
+    "frequency": ["experiment.samples=2", "experiment.size=8"],
+    "gradient_isotropy": [*SPHERE, "experiment.directions=2"],
+    "hard_point_training": [
+        *DIGITS, "experiment.networks=[reference,hard]", "experiment.train_images=200", "experiment.seeds=1",
+        "experiment.images=20", "experiment.pgd_images=10", "experiment.pgd_steps=2", "experiment.epsilons=[0,1]",
+    ],
+    "hard_points": ["experiment.degree=2"],
+    "isotropy": SPHERE,
+    "lipschitz": SPHERE,
+    "lipschitz_toy": [],
+    "mlp_objectives": ["experiment.networks=1"],
+    "sample_complexity": ["experiment.teachers=1", "experiment.sizes=[50]", "experiment.steps=20", "experiment.pool=1024"],
+    "symmetricity": SPHERE,
+    "symmetry_map": [*NOISE, "probe.samples=1", "experiment.grid=11", "recipe.epochs=1"],
+    "topology": SPHERE,
+    "training_grids": ["experiment.sizes=[2,10]", "experiment.degree=4", "experiment.drawn_sizes=[10]"],
+}  # fmt: skip
+#: experiments that draw on the device itself, so that their numbers are others there; their rows are of the same shape
+OWN_NUMBERS = {"hard_point_training"}
+
+
+@pytest.fixture(autouse=True)
+def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are drawn from the table, on the CPU; and a context of the device does not outlive its test."""
+    monkeypatch.setattr("advlab.plotting.draw.draw_run", lambda *_: [])
+    monkeypatch.setattr(units, "_prepared", {})
+
+
+def run_on(cli: Callable[..., Ended], device: str, line: list[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The table and the manifest of a run on a device, with outputs and a cache of its own."""
+    ended = cli(*line, f"run.device={device}", f"run.output_root={device}/outputs", f"run.cache_root={device}/cache")
+    assert ended.code == 0, ended.err
+    (manifest,) = Path(device).glob("outputs/**/manifest.json")
+    return pd.read_csv(manifest.with_name("table.csv")), json.loads(manifest.read_text())
+
+
+@pytest.mark.parametrize("experiment", [name for name in group_choices("experiment") if name != "none"])
+def test_an_experiment(experiment: str, cli: Callable[..., Ended], request: pytest.FixtureRequest) -> None:
+    line = [f"experiment={experiment}", *TINY, *OPTIONS[experiment]]
+    on_device = issubclass(components.REGISTRIES["experiment"].load(experiment).context_type(), DeviceContext)
+    here, _ = run_on(cli, "cpu", line)
+    if Path("cpu/cache/weights").is_dir():  # the same networks; all else is made anew
+        shutil.copytree("cpu/cache/weights", "cuda/cache/weights")
+    request.getfixturevalue("cuda")
+    there, manifest = run_on(cli, "cuda", line)
+    assert manifest["device"] == ("cuda" if on_device else "cpu")
+    if experiment in OWN_NUMBERS:
+        assert there.notna().equals(here.notna())
+    else:
+        assert_same_table(here, there)
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bf16"])
+def test_a_lower_precision(precision: str, cli: Callable[..., Ended], cuda: torch.device) -> None:
+    line = ["experiment=isotropy", *TINY, *SPHERE]
+    exact, _ = run_on(cli, "cuda", line)
+    shutil.rmtree("cuda/outputs")
+    table, _ = run_on(cli, "cuda", [*line, f"run.precision={precision}"])
+    assert list(table["sample"]) == list(exact["sample"])
+    difference = (table["range"] - exact["range"]).abs().max()
+    assert difference < 0.05
+    assert difference > 1e-6 or (precision == "tf32" and is_pretended())  # it was used: the CPU has no TF32
+
+
+little_memory = pytest.mark.skipif(torch.cuda.is_available(), reason="a run takes too little of a real device's memory")
+
+
+@little_memory
+def test_a_run_out_of_memory_halves_its_batches(cli: Callable[..., Ended]) -> None:
+    line = ["experiment=isotropy", *TINY, *SPHERE, "run.batch_size=400"]
+    here, _ = run_on(cli, "cpu", line)
+    shutil.copytree("cpu/cache/weights", "cuda/cache/weights")
+    with pretended_cuda(memory=9_000_000):
+        there, manifest = run_on(cli, "cuda", line)
+        assert_same_table(here, there)
+    assert manifest["batch_halvings"] == [200]  # images of the clean accuracy, whose first layer takes 46 kB each
+
+
+@little_memory
+def test_memory_that_runs_out_elsewhere_is_said_in_one_line(cli: Callable[..., Ended]) -> None:
+    line = ["experiment=isotropy", *TINY, *SPHERE]
+    with pretended_cuda(memory=2_500_000):  # less than a batch of the training
+        untrained = cli(*line, "run.device=cuda", "run.cache_root=cuda/cache")
+    run_on(cli, "cpu", line)
+    shutil.copytree("cpu/cache/weights", "cuda/cache/weights", dirs_exist_ok=True)
+    with pretended_cuda(memory=5_000_000):  # less than the noise
+        trained = cli(*line, "run.device=cuda", "run.cache_root=cuda/cache")
+    for ended, said in (
+        (untrained, "training lenet ran out of memory: type a smaller recipe.batch_size= (now 64) or run.device=cpu"),
+        (trained, "out of memory on cuda: start a new run with a smaller batch: type run.batch_size=25"),
+    ):
+        assert ended.code == 2
+        assert said in ended.err
+        assert "Traceback" not in ended.err

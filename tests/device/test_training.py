@@ -1,0 +1,49 @@
+"""Training on the device: the weights of the CPU where nothing is drawn there, and every adversary and augmentation runs."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from advlab.models.networks.lenet import LeNet
+from advlab.training.loop import train
+from advlab.training.recipe import Recipe
+from tests.helpers.two_devices import largest_difference
+
+
+def trained(device: torch.device | str, epochs: int = 2, **recipe: object) -> nn.Module:
+    """A LeNet after a few steps on random images."""
+    torch.manual_seed(0)
+    network = LeNet(input_shape=(1, 28, 28), classes=10)
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randint(0, 256, (64, 1, 28, 28), dtype=torch.uint8, generator=generator)
+    labels = torch.randint(0, 10, (64,), generator=generator)
+    options = {"epochs": epochs, "batch_size": 32, "optimizer": "sgd", "lr": 0.01, **recipe}
+    mean, std = torch.full((1, 1, 1), 0.5), torch.full((1, 1, 1), 0.3)
+    log = train(network, images, labels, Recipe(name="t", **options), mean=mean, std=std, device=device, seed=0)  # type: ignore[arg-type]
+    assert log.steps == 2 * epochs
+    return network
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_the_weights_are_those_of_the_cpu(optimizer: str, request: pytest.FixtureRequest) -> None:
+    here = trained("cpu", optimizer=optimizer)
+    there = trained(request.getfixturevalue("cuda"), optimizer=optimizer)
+    for a, b in zip(here.parameters(), there.parameters(), strict=True):
+        assert largest_difference(a, b) < 1e-3
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {"augment": ["hard:2,0.5"]}, {"augment": ["pgd:2,0.1"]}, {"augment": ["noise:0.5"]}, {"augment": ["hard_noise:2,0.5"]},
+        {"augment": ["crop:2", "flip", "affine:10,0.1,0.1"]}, {"precision": "bf16"}, {"label_smoothing": 0.1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_it_runs(recipe: dict[str, object], cuda: torch.device) -> None:
+    network = trained(cuda, epochs=1, **recipe)
+    for parameter in network.parameters():
+        assert parameter.device.type == "cuda"
+        assert bool(parameter.isfinite().all())
