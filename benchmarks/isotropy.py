@@ -7,29 +7,20 @@ import itertools
 import math
 import statistics
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from advlab import testing
-from advlab.config.settings import resolve
-from advlab.data.images import ImageData
 from advlab.engine.device import choose_device
 from advlab.engine.network_cost import flops_and_speed
 from advlab.lab import NetworkContext
 from advlab.models.classifier import Classifier, frozen
-from advlab.models.fastest_batch import tune
-from advlab.models.forward import Forward, set_precision
+from advlab.models.forward import set_precision
 from advlab.store.artifacts import ArtifactStore
+from benchmarks.random_network import context, forward_only
 from benchmarks.report import Ratio, Report, in_turn, peak_flops, ratio, synchronise
-
-OPTIONS: dict[str, dict[str, Any]] = {
-    "isotropy": {},
-    "topology": {"test": "normal", "linearisation": False},
-    "lipschitz": {"iterations": 1},
-}
 
 
 def run(report: Report, *, repeats: int, images: int) -> None:
@@ -61,14 +52,18 @@ def shared(
     images: int,
     repeats: int,
     device: torch.device,
+    *,
+    aim: float = 1.15,
+    batch_size: int = 0,
+    radii: Sequence[float] = (),
 ) -> None:
     """One experiment that keeps the distances: the sweep with them, and the reductions."""
     set_precision("float32")
     with tempfile.TemporaryDirectory() as folder:
-        ctx = context(network, shape, classes, images, device, Path(folder), experiment)
-        execution, classifier, probe = ctx.execution, ctx.classifier, ctx.settings.probe
-        assert execution is not None
-        assert classifier is not None
+        ctx = context(
+            network, shape, classes, images, device, Path(folder), experiment, batch_size=batch_size, radii=radii
+        )
+        execution, probe = ctx.execution, ctx.settings.probe
         count = images * len(probe.radii) * probe.trials
         rounds = itertools.count()
 
@@ -78,57 +73,17 @@ def shared(
                 ctx.settings.experiment.measure(ctx, cell)
             synchronise(device)
 
-        batch = torch.rand((execution.batch_size, *shape), device=device)
-
-        def floor() -> None:
-            for _ in range(count // execution.batch_size):
-                classifier(batch)
-            if count % execution.batch_size:
-                classifier(batch[: count % execution.batch_size])
-            synchronise(device)
-
-        with frozen(classifier), torch.inference_mode():
-            seconds = in_turn({"ours": ours, "floor": floor}, repeats)
+        with frozen(ctx.classifier), torch.inference_mode():
+            seconds = in_turn({"ours": ours, "floor": forward_only(ctx.forward, count)}, repeats)
     title = f"{experiment}, {network}, {images} images x {len(probe.radii)} radii x {probe.trials} trials"
     value, spread = ratio(seconds, "ours", "floor")
-    report.ratios.append(Ratio(title, "time over forward-only floor", value, spread, "at most 1.15", value <= 1.15))
+    report.ratios.append(
+        Ratio(title, "time over forward-only floor", value, spread, f"at most {aim:.2f}", value <= aim)
+    )
     report.facts[title] = (
         f"{', '.join(f'{side} {count / statistics.median(s):,.0f} images/s' for side, s in seconds.items())}; batch "
         f"{execution.batch_size}, {execution.memory_format}"
     )
-
-
-def context(
-    name: str,
-    shape: tuple[int, int, int],
-    classes: int,
-    images: int,
-    device: torch.device,
-    cache: Path,
-    experiment: str = "isotropy",
-) -> NetworkContext:
-    """A context over random images and a randomly initialised network: the speed does not depend on either."""
-    settings = resolve(
-        {
-            "dataset": {"name": "mnist"}, "model": {"name": name}, "recipe": {"name": "none"}, "attack": {"name": "none"},
-            "probe": {"name": "sphere", "samples": images, "norm": ["l2"], "pixel_scale": [1.0], "floor_samples": 0,
-                "keep": experiment != "isotropy",
-            },
-            "experiment": {"name": experiment, **OPTIONS[experiment]}, "run": {},
-        }
-    )  # fmt: skip
-    torch.manual_seed(0)
-    pixels = torch.randint(0, 256, (images, *shape), dtype=torch.uint8)
-    labels = torch.zeros(images, dtype=torch.int64)
-    names = tuple(map(str, range(classes)))
-    data = ImageData(name, "test", names, labels, shape, "random", pixels).to(device)
-    mean, std = torch.full((shape[0], 1, 1), 0.4), torch.full((shape[0], 1, 1), 0.25)
-    network = settings.model.network()
-    classifier = Classifier(network, name=name, shape=shape, mean=mean, std=std).to(device).eval()
-    forward = Forward(classifier, tune(classifier, device, "float32", ArtifactStore(cache)))
-    ctx: NetworkContext = testing.context(settings, forward, data, folder=cache, samples=range(images))
-    ctx.prepared = {"samples": list(range(images)), "ranges": [1.0, 1.0], "bounds": [None]}
-    return ctx
 
 
 def workload(
@@ -140,15 +95,36 @@ def workload(
     repeats: int,
     device: torch.device,
     aim: float,
-) -> None:
-    """One network: ours, the floor and the plain loop, in turn."""
-    set_precision("float32")
+    *,
+    precision: str = "float32",
+    batch_size: int = 0,
+    radii: Sequence[float] = (),
+    peak: float = 0.0,
+    loop: bool = True,
+) -> float:
+    """One network: ours, the floor and (with `loop`) the plain loop, in turn; gives ours' images a second.
+
+    Args:
+        report: is added to.
+        name: of the model.
+        shape: (C, H, W).
+        classes: number of logits.
+        images: samples of the sweep.
+        repeats: measurements of each side.
+        device: where it runs.
+        aim: of the time over the floor's.
+        precision: float32, tf32 or bf16, of both sides.
+        batch_size: 0: the fastest.
+        radii: none: the paper's.
+        peak: FLOP/s of the device in this precision; 0: it is measured.
+        loop: whether the plain loop in numpy and float32 is measured as well.
+    """
+    set_precision(precision)
     with tempfile.TemporaryDirectory() as folder:
-        ctx = context(name, shape, classes, images, device, Path(folder))
+        ctx = context(
+            name, shape, classes, images, device, Path(folder), precision=precision, batch_size=batch_size, radii=radii
+        )
     execution, forward, classifier = ctx.execution, ctx.forward, ctx.classifier
-    assert execution is not None
-    assert forward is not None
-    assert classifier is not None
     probe, experiment = ctx.settings.probe, ctx.settings.experiment
     count = images * len(probe.radii) * probe.trials
 
@@ -157,38 +133,30 @@ def workload(
             experiment.measure(ctx, cell)
         synchronise(device)
 
-    batch = torch.rand((execution.batch_size, *shape), device=device).contiguous(memory_format=execution.torch_format)
-
-    def floor() -> None:
-        for _ in range(count // execution.batch_size):
-            classifier(batch)
-        remainder = count % execution.batch_size
-        if remainder:
-            classifier(batch[:remainder])
-        synchronise(device)
-
-    plain: Classifier = copy.deepcopy(classifier).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-
-    def loop() -> None:
-        plain_loop(plain, ctx, probe.radii, probe.trials, device)
-
+    sides: dict[str, Callable[[], object]] = {"ours": ours, "floor": forward_only(forward, count)}
+    if loop:
+        plain: Classifier = copy.deepcopy(classifier).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        sides["plain loop"] = lambda: plain_loop(plain, ctx, probe.radii, probe.trials, device)
     with frozen(classifier), torch.inference_mode():
-        seconds = in_turn({"ours": ours, "floor": floor, "plain loop": loop}, repeats)
+        seconds = in_turn(sides, repeats)
         flops, _ = flops_and_speed(forward)
-        peak = peak_flops(device)
+        peak = peak or peak_flops(device, precision)
     title = f"isotropy, {name}, {images} images x {len(probe.radii)} radii x {probe.trials} trials"
+    title += "" if precision == "float32" else f", {precision}"
     value, spread = ratio(seconds, "ours", "floor")
     report.ratios.append(
         Ratio(title, "time over forward-only floor", value, spread, f"at most {aim:.2f}", value <= aim)
     )
-    value, spread = ratio(seconds, "plain loop", "ours")
-    report.ratios.append(Ratio(title, "plain numpy loop over ours", value, spread, "at least 3", value >= 3))
+    if loop:
+        value, spread = ratio(seconds, "plain loop", "ours")
+        report.ratios.append(Ratio(title, "plain numpy loop over ours", value, spread, "at least 3", value >= 3))
     medians = {side: statistics.median(values) for side, values in seconds.items()}
     share = flops * count / medians["floor"] / peak
     report.facts[title] = (
         f"{', '.join(f'{side} {count / s:,.0f} images/s' for side, s in medians.items())}; batch {execution.batch_size}, "
-        f"{execution.memory_format}; the floor uses {100 * share:.0f} % of this machine's float32 peak ({peak / 1e9:,.0f} GFLOP/s)"
+        f"{execution.memory_format}; the floor uses {100 * share:.0f} % of the {precision} peak ({peak / 1e9:,.0f} GFLOP/s here)"
     )
+    return count / medians["ours"]
 
 
 def plain_loop(

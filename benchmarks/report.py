@@ -113,12 +113,18 @@ def processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def peak_flops(device: Any) -> float:
-    """Floating-point operations a second of the fastest strict float32 matrix product found on the device."""
-    best = 0.0
-    for size in (1024, 2048, 4096):
-        a, b = torch.rand(size, size, device=device), torch.rand(size, size, device=device)
-        out = torch.empty(size, size, device=device)
+def peak_flops(device: Any, precision: str = "float32", sizes: tuple[int, ...] = (1024, 2048, 4096)) -> float:
+    """Floating-point operations a second of the fastest matrix product found on the device.
+
+    Args:
+        device: of torch.
+        precision: float32 and tf32 as `advlab.models.forward.set_precision` has set them; bf16: operands in bfloat16.
+        sizes: of the square matrices.
+    """
+    dtype, best = torch.bfloat16 if precision == "bf16" else torch.float32, 0.0
+    for size in sizes:
+        a, b = (torch.rand(size, size, device=device).to(dtype) for _ in range(2))
+        out = torch.empty(size, size, device=device, dtype=dtype)
         torch.mm(a, b, out=out)
         for _ in range(5):
             synchronise(device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -36,16 +37,27 @@ def run(report: Report, *, repeats: int, images: int) -> None:
 
 
 def workload(
-    report: Report, name: str, network: nn.Module, pixels: Tensor, labels: Tensor, repeats: int, *, points: bool
+    report: Report,
+    name: str,
+    network: nn.Module,
+    pixels: Tensor,
+    labels: Tensor,
+    repeats: int,
+    *,
+    points: bool,
+    precision: Literal["float32", "bf16"] = "float32",
 ) -> None:
     """One network, one epoch: ours and the bare loop, in turn."""
-    device = pixels.device
+    device, low = pixels.device, precision == "bf16"
+    channels_last = device.type == "cpu" or low  # as ours
     augment = [f"hard:{STEPS},{LENGTH}"] if points else []
-    recipe = Recipe(name="bench", epochs=1, batch_size=BATCH, optimizer="adam", lr=1e-4, augment=augment)
+    recipe = Recipe(
+        name="bench", epochs=1, batch_size=BATCH, optimizer="adam", lr=1e-4, augment=augment, precision=precision
+    )
     mean, std = torch.full((1, 1, 1), 0.5), torch.full((1, 1, 1), 0.3)
     x = torch.rand(2 * BATCH if points else BATCH, *pixels.shape[1:], device=device)
     y = torch.randint(0, 10, (len(x),), device=device)
-    if device.type == "cpu":  # as ours
+    if channels_last:
         x = x.contiguous(memory_format=torch.channels_last)
     head_inputs: list[Tensor] = []
 
@@ -54,7 +66,8 @@ def workload(
         synchronise(device)
 
     def bare() -> None:
-        if device.type == "cpu":
+        network.train()
+        if channels_last:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         head = next(module for module in reversed(list(network.modules())) if isinstance(module, nn.Linear))
         handle = head.register_forward_pre_hook(lambda _, inputs: head_inputs.append(inputs[0]))
@@ -64,19 +77,23 @@ def workload(
             network.requires_grad_(False)
             for _ in range(STEPS if points else 0):
                 head_inputs.clear()
-                network(x_hard)
+                with torch.autocast(device.type, torch.bfloat16, enabled=low):
+                    network(x_hard)
                 torch.autograd.grad(own_loss(head_inputs[0]).sum(), x_hard)
             network.requires_grad_(True)
             head_inputs.clear()
             optimizer.zero_grad()
-            F.cross_entropy(network(x.detach()), y).backward()  # type: ignore[no-untyped-call]
+            with torch.autocast(device.type, torch.bfloat16, enabled=low):
+                logits = network(x.detach())
+            F.cross_entropy(logits.float(), y).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         handle.remove()
         synchronise(device)
 
     seconds = in_turn({"ours": ours, "bare": bare}, repeats)
     value, spread = ratio(seconds, "ours", "bare")
-    title = f"training, {name}, batch {BATCH}" + (f", {STEPS} ascents on the hard objective" if points else "")
+    title = f"training, {name}, batch {BATCH}{', bf16' if low else ''}"
+    title += f", {STEPS} ascents on the hard objective" if points else ""
     report.ratios.append(
         Ratio(title, "time over bare forwards and backwards", value, spread, f"at most {AIM:.2f}", value <= AIM)
     )

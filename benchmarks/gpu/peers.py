@@ -1,0 +1,62 @@
+"""DeepFool beside foolbox's and torchattacks', on the same networks and images, in the same run."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+from torchvision.models import resnet18, resnet50
+
+from advlab.attacks import DeepFool
+from advlab.models.classifier import frozen
+from advlab.models.forward import set_precision
+from benchmarks import peers
+from benchmarks.contest import Work, compete, faster, ours, standing, theirs
+from benchmarks.gpu.setting import Setting
+from benchmarks.gpu.trained import trained_lenet
+from benchmarks.report import Report
+
+AIM = 5  # times as fast as the fastest peer
+RIVALS = {"foolbox": peers.Foolbox, "torchattacks": peers.Torchattacks}
+
+
+def lenet(report: Report, setting: Setting) -> None:
+    """A LeNet that was trained on the embedded digits."""
+    classifier, x, y = trained_lenet()
+    count = setting.sized(300, 4)
+    model = copy.deepcopy(classifier).to(setting.device)
+    contest(report, setting, work_of("lenet", model, x[:count].to(setting.device), y[:count].to(setting.device)))
+
+
+def resnet(report: Report, setting: Setting) -> None:
+    """resnet50 at 224x224 with random weights and ten classes, of which torchattacks takes all (a small trial: resnet18 at 32).
+
+    With ten classes, foolbox and ours take all as well: every side does the same work.
+    """
+    torch.manual_seed(0)
+    name, build, size = ("resnet18", resnet18, 32) if setting.trial else ("resnet50", resnet50, 224)
+    model = build(num_classes=10).eval().to(setting.device)
+    x = torch.rand((setting.sized(64, 2), 3, size, size)).to(setting.device)
+    with torch.no_grad():
+        y = model(x).argmax(1)
+    contest(report, setting, work_of(f"{name} at {size}, random weights", model, x, y))
+
+
+def work_of(name: str, model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Work:
+    """A network and images, without the data of a universal perturbation, which is not asked for."""
+    return Work(name, model, x, y, x[:0], x[:0], 0.0)
+
+
+def contest(report: Report, setting: Setting, work: Work) -> None:
+    """All sides in turn, judged by the same code."""
+    set_precision("float32")
+    title = "DeepFool, clip: each"
+    with frozen(work.model):
+        sides = compete(
+            [ours("ours", DeepFool(clip="each"), work), *(theirs(kind, "deepfool", work) for kind in RIVALS.values())],
+            work.model, work.x, work.y, setting.sized(3, 1),
+        )  # fmt: skip
+        standing(report, title, work, sides, box=True)
+    ran = [sides[name] for name in RIVALS if sides[name].seconds]
+    faster(report, work, title, sides["ours"], max(ran, key=lambda side: side.rate, default=None), AIM)

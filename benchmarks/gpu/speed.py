@@ -1,0 +1,108 @@
+"""Speed beside the floor: sweeps in three precisions, figure 1 of VGG16 at the paper's scale, training."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+
+from advlab.data.content import Shape
+from advlab.models.networks.cifar import CifarVGG
+from advlab.probes.sphere import Sphere
+from benchmarks import isotropy
+from benchmarks import training as training_benchmark
+from benchmarks.gpu.machine import peak
+from benchmarks.gpu.setting import Setting
+from benchmarks.report import Ratio, Report
+
+AIM = 1.05  # times the floor
+FIGURE_1 = {"tf32": 120.0, "float32": 360.0}  # seconds for figure 1 of VGG16 at the paper's scale, on an H200
+TRIAL: dict[str, Any] = {
+    "batch_size": 100,
+    "radii": (1.0,),
+}  # of a small trial, so that nothing is tuned and little is measured
+
+
+def lenet(precision: str, report: Report, setting: Setting) -> None:
+    """Isotropy of LeNet at 28x28."""
+    images = setting.sized(300, 1)
+    sweep(report, setting, "lenet", (1, 28, 28), 10, images, setting.sized(5, 1), precision)
+
+
+def figure_1(precision: str, report: Report, setting: Setting) -> None:
+    """Isotropy of VGG16 at 224x224 (a small trial: LeNet), and from it the time of all forwards of figure 1."""
+    if setting.trial:
+        network, rate = "lenet", sweep(report, setting, "lenet", (1, 28, 28), 10, 1, 1, precision)
+    else:
+        network, rate = "vgg16", sweep(report, setting, "vgg16", (3, 224, 224), 1000, 2, 3, precision)
+    forwards = paper_forwards()
+    seconds, limit = forwards / rate, FIGURE_1.get(precision)
+    title = f"figure 1 of {network} with the paper's settings, {precision}"
+    aim = "none" if limit is None else f"at most {limit:g} on an H200"
+    report.ratios.append(
+        Ratio(
+            title,
+            f"seconds, extrapolated to {forwards:,} forwards",
+            seconds,
+            0.0,
+            aim,
+            limit is None or seconds <= limit,
+        )
+    )
+
+
+def paper_forwards() -> int:
+    """Forwards of `advlab model=vgg16` without options: every sample at every reading, radius and trial, and once alone."""
+    probe = Sphere()
+    return probe.samples * (len(probe.readings) * len(probe.radii) * probe.trials + 1)
+
+
+def sweep(
+    report: Report, setting: Setting, name: str, shape: Shape, classes: int, images: int, repeats: int, precision: str
+) -> float:
+    """Isotropy beside its floor, with its share of the card's peak and its peak of memory; gives images a second."""
+    reset_peak(setting)
+    rate = isotropy.workload(
+        report, name, shape, classes, images, repeats, setting.device, AIM, precision=precision, loop=False,
+        peak=peak(setting, precision), **(TRIAL if setting.trial else {}),
+    )  # fmt: skip
+    note_peak(report, setting, f"peak memory, isotropy of {name}, {precision}")
+    return rate
+
+
+def shared(experiment: str, report: Report, setting: Setting) -> None:
+    """Topology or lipschitz of ciresan (a small trial: LeNet), beside its floor."""
+    network, shape, classes = ("lenet", (1, 28, 28), 10) if setting.trial else ("ciresan", (3, 48, 48), 43)
+    images, repeats = setting.sized(20, 1), setting.sized(5, 1)
+    reset_peak(setting)
+    isotropy.shared(
+        report, experiment, network, shape, classes, images, repeats, setting.device, aim=AIM, **(TRIAL if setting.trial else {}),
+    )  # fmt: skip
+    note_peak(report, setting, f"peak memory, {experiment} of {network}")
+
+
+def training(precision: Literal["float32", "bf16"], report: Report, setting: Setting) -> None:
+    """The VGG of CIFAR-10 on random images in memory, beside the bare loop."""
+    device, images = setting.device, setting.sized(12800, 128)
+    torch.manual_seed(0)
+    network = CifarVGG(input_shape=(3, 32, 32), classes=10).to(device)
+    pixels = torch.randint(0, 256, (images, 3, 32, 32), dtype=torch.uint8).to(device)
+    labels = torch.randint(0, 10, (images,)).to(device)
+    reset_peak(setting)
+    training_benchmark.workload(
+        report, "cifar_vgg", network, pixels, labels, setting.sized(5, 1), points=False, precision=precision
+    )
+    note_peak(report, setting, f"peak memory, training of cifar_vgg, {precision}")
+
+
+def reset_peak(setting: Setting) -> None:
+    """Begin to count the largest allocation anew."""
+    if setting.device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+
+def note_peak(report: Report, setting: Setting, title: str) -> None:
+    """Add the largest allocation since `reset_peak`, the search for the fastest batch included."""
+    if setting.device.type == "cuda":
+        report.facts[title] = f"{torch.cuda.max_memory_allocated() / 2**30:.2f} GiB"
