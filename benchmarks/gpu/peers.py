@@ -24,7 +24,7 @@ RIVALS = {"foolbox": peers.Foolbox, "torchattacks": peers.Torchattacks}
 def lenet(report: Report, setting: Setting) -> None:
     """A LeNet that was trained on the embedded digits."""
     classifier, x, y = trained_lenet()
-    count = setting.sized(300, 4)
+    count = setting.sized(300, 3)
     model = copy.deepcopy(classifier).to(setting.device)
     contest(report, setting, work_of("lenet", model, x[:count].to(setting.device), y[:count].to(setting.device)))
 
@@ -37,7 +37,7 @@ def resnet(report: Report, setting: Setting) -> None:
     torch.manual_seed(0)
     name, build, size = ("resnet18", resnet18, 32) if setting.trial else ("resnet50", resnet50, 224)
     model = build(num_classes=10).eval().to(setting.device)
-    x = torch.rand((setting.sized(64, 2), 3, size, size)).to(setting.device)
+    x = torch.rand((setting.sized(64, 1), 3, size, size)).to(setting.device)
     with torch.no_grad():
         y = model(x).argmax(1)
     contest(report, setting, work_of(f"{name} at {size}, random weights", model, x, y))

@@ -15,7 +15,7 @@ class Setting:
 
     Attributes:
         small: tiny sizes, so that all steps run on a CPU within a minute.
-        pretend: a CUDA device is pretended whose tensors are CPU memory (`tests/helpers/simulated_cuda.py`).
+        pretend: a CUDA device is pretended whose tensors are CPU memory (`tests.helpers.pretended_cuda.py`).
     """
 
     small: bool = False
@@ -45,6 +45,6 @@ class Setting:
         if not self.pretend:
             return contextlib.nullcontext()
         # at the top this would make the benchmarks need the tests
-        from tests.helpers.simulated_cuda import pretended_cuda
+        from tests.helpers.pretended_cuda import pretended_cuda
 
         return pretended_cuda()

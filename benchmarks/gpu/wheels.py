@@ -59,20 +59,22 @@ def advlab_is_installed() -> bool:
 
 
 def prepare(wheels: Path | None, into: Path) -> None:
-    """Put wheels and, unless it is installed, advlab into the folder `into`, and that first on the path: also of other processes.
+    """Put wheels and, unless it is installed, advlab into the folder `into`, and that first on the path, of other processes too.
 
     Raises:
         WheelError: see `install`.
     """
+    if wheels is None and advlab_is_installed():
+        return
     if wheels is not None:
         install(wheels, into)
     if not advlab_is_installed():
         for name in [name for name in sys.modules if name.partition(".")[0] == "advlab"]:
-            del sys.modules[name]  # the search loaded the bare package
+            del sys.modules[name]  # the search has loaded the bare package of the working directory
         link_checkout(into)
-        # the checkout's own advlab, without its mapped folders, would be found first in the working directory
+        # that would be found first in other processes, too
         os.environ["PYTHONSAFEPATH"] = "1"
-    sys.path[:0] = [str(into)]
+    sys.path.insert(0, str(into))
     paths = [str(into), str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH", "")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
     importlib.invalidate_caches()

@@ -1,0 +1,139 @@
+"""The script for a GPU: end to end on the CPU and on a pretended device, and what guards its steps."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from benchmarks.gpu import wheels
+from benchmarks.gpu.__main__ import main
+from benchmarks.gpu.against_cpu import compare
+from benchmarks.gpu.setting import Setting
+from benchmarks.gpu.speed import paper_forwards
+from benchmarks.gpu.step import Outcome
+from benchmarks.gpu.steps import STEPS
+from benchmarks.gpu.suite import counted
+from benchmarks.gpu.written import table
+from benchmarks.report import Ratio, Report
+
+
+def read(folder: Path) -> dict[str, Any]:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    text = (folder / "gpu.json").read_text(encoding="utf-8")
+    content: dict[str, Any] = json.loads(text, parse_constant=refuse)
+    return content
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["--small", "--pretend"])
+def test_every_step_runs_on_the_cpu_and_on_a_pretended_device(option: str, tmp_path: Path) -> None:
+    assert main([option, "--minutes", "30", "--output", str(tmp_path)]) == 0
+    content, markdown = read(tmp_path), (tmp_path / "gpu.md").read_text(encoding="utf-8")
+    states = {entry["step"]: (entry["status"], entry["note"]) for entry in content["steps"]}
+    assert states == {step.name: ("done", "") for step in STEPS}
+    assert all(entry["ratios"] or entry["step"] == "machine" for entry in content["steps"])
+    assert content["real"] is False
+    # nobody may take these for a GPU's
+    assert ("NOT A GPU" if option == "--pretend" else "SMALL TRIAL") in markdown.splitlines()[0]
+    speeds = [line for line in markdown.splitlines() if "time over" in line or "extrapolated" in line]
+    assert len(speeds) == 13
+    assert all(line.endswith("| not judged |") for line in speeds)
+    assert "vgg16 with the paper" not in markdown
+    kept = {entry["step"]: entry for entry in content["steps"]}
+    assert kept["out of memory"]["ratios"][0]["value"] >= 1
+    if option == "--pretend":
+        assert "Pretended CUDA" in markdown
+
+
+def test_a_missed_aim_counts_where_it_is_about_being_right() -> None:
+    report = Report(ratios=[Ratio("attack", "success", 0.5, 0.0, "1", False)])
+    assert Outcome("step", "done", report=report, required=True).wrong
+    assert not Outcome("step", "done", report=report).wrong
+
+
+def test_a_gpus_speeds_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Setting, "device", torch.device("cuda"))
+    report = Report(ratios=[Ratio("sweep", "time over floor", 1.2, 0.0, "at most 1.05", False)])
+    text = table(Setting(), [Outcome("machine", "done"), Outcome("sweep", "done", report=report)])
+    assert "NOT A GPU" not in text
+    assert "| sweep | time over floor | 1.2 | at most 1.05 | no |" in text
+    assert "| not judged |" in table(Setting(pretend=True), [Outcome("sweep", "done", report=report)])
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "which"),
+    [
+        ("range", 0.6, 0),
+        ("range", float("nan"), 0),
+        ("misclassified", 9, 1),
+        ("range", 0.50001, None),
+        ("noise_floor", 9.0, None),
+    ],
+)
+def test_tables_that_differ_are_seen(column: str, value: float, which: int | None) -> None:
+    cpu = pd.DataFrame({"range": [0.5, 0.1], "misclassified": [1, 2], "noise_floor": [1e-8, float("nan")]})
+    other, report = cpu.copy(), Report()
+    other.loc[0, column] = value
+    compare(report, "isotropy", "isotropy", cpu, other)
+    assert [ratio.reached for ratio in report.ratios] == [which != 0, which != 1]
+
+
+def test_forwards_of_figure_1() -> None:
+    assert paper_forwards() == 300 * (2 * 21 * 100 + 1)
+
+
+def test_failed_tests_are_counted_and_named(tmp_path: Path) -> None:
+    (tmp_path / "tests.xml").write_text(
+        '<testsuites><testsuite errors="0" failures="1" skipped="2" tests="5"><testcase classname="tests.a" name="b">'
+        '<failure message="assert 1 == 2&#10; | more">..</failure></testcase></testsuite></testsuites>'
+    )
+    counts, failed = counted(tmp_path / "tests.xml")
+    assert counts == {"tests": 5, "failures": 1, "errors": 0, "skipped": 2}
+    assert failed == [{"test": "tests.a::b", "message": "assert 1 == 2 / more"}]
+
+
+def test_too_many_wheels_are_refused_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (tmp_path / "torch-2-py3-none-any.whl").open("wb") as file:
+        file.truncate(wheels.LIMIT + 1)
+    (tmp_path / "hydra-1-py3-none-any.whl").write_bytes(b"")
+    assert main(["--small", "--wheels", str(tmp_path), "--output", str(tmp_path / "out")]) == 2
+    message = capsys.readouterr().err
+    assert "64.0 MiB, and at most 64 MiB" in message
+    assert "torch-2" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_wheels_and_broken_ones_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--small", "--wheels", str(tmp_path)]) == 2
+    assert "holds no wheels" in capsys.readouterr().err
+    (tmp_path / "hydra-1-py3-none-any.whl").write_bytes(b"no zip")
+    assert main(["--small", "--wheels", str(tmp_path)]) == 2
+    assert "pip cannot install" in capsys.readouterr().err
+
+
+def test_the_checkout_runs_without_being_installed(tmp_path: Path) -> None:
+    wheels.link_checkout(tmp_path)
+    code = (
+        "import advlab, advlab.configs, advlab.experiments.aghdam2017.isotropy as i; print(advlab.__file__, i.__file__)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert all(path.startswith(str(tmp_path)) for path in done.stdout.split())
+
+
+def test_a_machine_without_cuda_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert main([]) == 2
+    assert "--small" in capsys.readouterr().err
