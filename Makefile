@@ -62,6 +62,12 @@ unit: $(READY)  ## pytest
 bench: $(READY)  ## ratios of speed, each measured side by side in one run: a table and JSON in outputs/bench/
 	$(BIN)/python -m benchmarks $(ARGS)
 
+# a machine that lacks packages and registries, but has torch: make gpu WHEELS=FOLDER (CONTRIBUTING.md says of which)
+WHEELS ?=
+.PHONY: gpu
+gpu: $(if $(WHEELS),,$(READY))  ## everything about one GPU, in eight minutes: JSON and a table in outputs/gpu/ (ARGS=--small: a trial)
+	$(if $(WHEELS),$(PYTHON),$(BIN)/python) -m benchmarks.gpu $(if $(WHEELS),--wheels $(WHEELS)) $(ARGS)
+
 snapshot: $(READY)  ## what a user sees, kept and compared: ARGS="keep FOLDER [NAME...]" or ARGS="compare OLD NEW [NAME...]"
 	$(BIN)/python -m benchmarks.snapshot $(or $(ARGS),--help)
 
