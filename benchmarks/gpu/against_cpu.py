@@ -48,8 +48,8 @@ def run(name: str, report: Report, setting: Setting) -> None:
     """One experiment, on the CPU and on the device."""
     set_precision("float32")
     classifier, x, y = trained_lenet()
-    samples = setting.sized(20, 4)
-    options = {**SPHERE, "probe.trials": setting.sized(100, 10), **TABLES[name].options}
+    samples = setting.sized(8, 4)
+    options = {**SPHERE, "probe.trials": setting.sized(50, 10), **TABLES[name].options}
     tables = []
     for device in (CPU, setting.device):
         forward = Forward(copy.deepcopy(classifier).to(device), Execution(256, "contiguous", "float32"))

@@ -20,7 +20,7 @@ def run(report: Report, setting: Setting) -> None:
     """Success must be the same image by image, and the length nearly always."""
     set_precision("float32")
     classifier, x, y = trained_lenet()
-    x, y = x[: setting.sized(200, 20)], y[: setting.sized(200, 20)]
+    x, y = x[: setting.sized(100, 20)], y[: setting.sized(100, 20)]
     for name, attack in {"DeepFool": DeepFool(), "FGS": FGS()}.items():
         results = []
         for device in (CPU, setting.device):

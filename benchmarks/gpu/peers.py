@@ -40,7 +40,7 @@ def resnet(report: Report, setting: Setting) -> None:
     x = torch.rand((setting.sized(64, 1), 3, size, size)).to(setting.device)
     with torch.no_grad():
         y = model(x).argmax(1)
-    contest(report, setting, work_of(f"{name} at {size}, random weights", model, x, y))
+    contest(report, setting, work_of(f"{name} at {size}, random weights", model, x, y), least=8)
 
 
 def work_of(name: str, model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Work:
@@ -48,15 +48,15 @@ def work_of(name: str, model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Wo
     return Work(name, model, x, y, x[:0], x[:0], 0.0)
 
 
-def contest(report: Report, setting: Setting, work: Work) -> None:
-    """All sides in turn, judged by the same code."""
+def contest(report: Report, setting: Setting, work: Work, least: int = 50) -> None:
+    """All sides in turn, judged by the same code; torchattacks, which takes one image after the other, on `least` images."""
     set_precision("float32")
     title = "DeepFool, clip: each"
+    rivals = {name: theirs(kind, "deepfool", work) for name, kind in RIVALS.items()}
+    rivals["torchattacks"].count = min(least, rivals["torchattacks"].count)
     with frozen(work.model):
-        sides = compete(
-            [ours("ours", DeepFool(clip="each"), work), *(theirs(kind, "deepfool", work) for kind in RIVALS.values())],
-            work.model, work.x, work.y, setting.sized(3, 1),
-        )  # fmt: skip
+        contenders = [ours("ours", DeepFool(clip="each"), work), *rivals.values()]
+        sides = compete(contenders, work.model, work.x, work.y, setting.sized(3, 1))
         standing(report, title, work, sides, box=True)
     ran = [sides[name] for name in RIVALS if sides[name].seconds]
     faster(report, work, title, sides["ours"], max(ran, key=lambda side: side.rate, default=None), AIM)

@@ -26,7 +26,7 @@ def run(report: Report, setting: Setting) -> None:
     initial, data = small_lenet(), digits("train")
     assert isinstance(data.pixels, Tensor)
     first = Recipe(name="gpu", max_steps=FIRST_STEPS, batch_size=64, lr=0.03)
-    whole = Recipe(name="gpu", epochs=setting.sized(5, 2), batch_size=64, lr=0.03)
+    whole = Recipe(name="gpu", epochs=setting.sized(3, 1), batch_size=64, lr=0.03)
     weights, ends = [], []
     for device in (CPU, setting.device):
         for recipe in (first, whole):
