@@ -15,6 +15,7 @@ from advlab.lab import NetworkContext
 from advlab.models.classifier import Classifier
 from advlab.models.fastest_batch import tune
 from advlab.models.forward import Forward
+from advlab.plugins.loading import load_plugins
 from advlab.store.artifacts import ArtifactStore
 from benchmarks.report import synchronise
 
@@ -68,6 +69,7 @@ def context(
         batch_size: 0: the fastest.
         radii: none: the paper's.
     """
+    load_plugins()  # torchvision's networks become choices
     settings = resolve(
         {
             "dataset": {"name": "mnist"}, "model": {"name": name}, "recipe": {"name": "none"}, "attack": {"name": "none"},

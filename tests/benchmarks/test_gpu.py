@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 
+from advlab.data.content import Shape
 from benchmarks.gpu import wheels
 from benchmarks.gpu.__main__ import main
 from benchmarks.gpu.against_cpu import compare
@@ -22,6 +23,7 @@ from benchmarks.gpu.step import Outcome
 from benchmarks.gpu.steps import STEPS
 from benchmarks.gpu.suite import counted
 from benchmarks.gpu.written import table
+from benchmarks.random_network import context
 from benchmarks.report import Ratio, Report
 
 
@@ -86,6 +88,14 @@ def test_tables_that_differ_are_seen(column: str, value: float, which: int | Non
     other.loc[0, column] = value
     compare(report, "isotropy", "isotropy", cpu, other)
     assert [ratio.reached for ratio in report.ratios] == [which != 0, which != 1]
+
+
+@pytest.mark.parametrize(("name", "shape", "classes"), [("vgg16", (3, 32, 32), 10), ("ciresan", (3, 48, 48), 43)])
+def test_the_networks_of_a_full_size_run_are_there(name: str, shape: Shape, classes: int, tmp_path: Path) -> None:
+    """A trial has smaller ones."""
+    cpu = torch.device("cpu")
+    ctx = context(name, shape, classes, 1, cpu, tmp_path, batch_size=1, radii=(1.0,))
+    assert ctx.forward(ctx.data.images(torch.tensor([0]))).isfinite().all()
 
 
 def test_forwards_of_figure_1() -> None:
