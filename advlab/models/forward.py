@@ -46,7 +46,9 @@ def out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(
-        text in str(error).lower() for text in ("out of memory", "can't allocate memory", "not enough memory")
+        text in str(error).lower()
+        # the last is cuBLAS's and cuDNN's, as in CUBLAS_STATUS_ALLOC_FAILED
+        for text in ("out of memory", "can't allocate memory", "not enough memory", "status_alloc_failed")
     )
 
 

@@ -161,6 +161,8 @@ def test_what_counts_as_out_of_memory() -> None:
         MemoryError(),
         RuntimeError(allocator),
         RuntimeError("CUDA out of memory."),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
     ):
         assert out_of_memory(error)
     for other in (RuntimeError("shape mismatch"), ValueError("out of memory"), KeyboardInterrupt()):
