@@ -87,6 +87,8 @@ def measure(
                 # a network that calls `view`, or has parameters of five dimensions, takes contiguous tensors only
                 if not out_of_memory(error) and memory_format == "contiguous":
                     raise
+                if device.type == "cuda":
+                    torch.cuda.empty_cache()  # what the batch that did not fit has taken
                 break
             speeds.append({"memory_format": memory_format, "batch_size": size, "images_per_second": round(speed, 1)})
             best = max(best, speed)

@@ -14,7 +14,7 @@ from benchmarks.gpu.wheels import CHECKOUT
 from benchmarks.report import Ratio, Report
 
 #: tests that run on CUDA where there is one; `tests/device` pretends one where there is none
-PATHS = ("tests/device", "tests/defenses/test_draws.py")
+PATHS = ("tests/device",)
 TRIAL = ("tests/test_progress.py",)  # in a trial, where only this step itself is tried
 SECONDS = 120  # after which they are ended
 
