@@ -15,6 +15,7 @@ from tests.helpers.pretended_tensors import PretendedTensor
 
 TWO_DEVICES = (
     "same device|must be on the CPU|same cuda device|indices should be either on cpu|must have same device|both be on"
+    "|different device"
 )
 
 
@@ -34,13 +35,15 @@ def test_where_tensors_are(cuda: torch.device) -> None:
         there.new_zeros(2), torch.zeros_like(here, device=cuda), torch.ones(2, device=cuda), torch.tensor([1], device="cuda"),
         torch.as_tensor(there), here.to(there), here.cuda(), here.to(0), torch.rand_like(there), torch.tensor(3.0) * there,
         torch.topk(there, 2).values, there.split(1)[0], torch.stack([there, there]), F.softmax(there, 1),
-        torch.where(there > 0.5, there, 0.0), there.type_as(there),
+        torch.where(there > 0.5, there, 0.0), there.type_as(there), torch.normal(0.0, 1.0, (2,), device=cuda),
+        torch.fft.fftfreq(4, device=cuda), torch.blackman_window(4, device="cuda"), next(iter(there)), there.new_zeros(2)[0],
     ]  # fmt: skip
     assert [x.device.type for x in on_device] == ["cuda"] * len(on_device)
     on_host = [
         torch.zeros(2), there.cpu(), there.to("cpu"), here.type_as(here), torch.tensor([there.sum(), there.sum()]),
         torch.full((2,), float(there[0, 0])), torch.from_numpy(np.zeros(2)), there.new_zeros(2, device="cpu"),
-        torch.empty_like(there, device="cpu"),
+        torch.empty_like(there, device="cpu"), here[torch.tensor(1, device=cuda)], torch.zeros(2).fill_(there.sum()),
+        torch.full((2,), there[0, 0]),
     ]  # fmt: skip
     assert [x.device.type for x in on_host] == ["cpu"] * len(on_host)
 
@@ -70,6 +73,10 @@ REFUSED: dict[str, Callable[[Tensor, Tensor], object]] = {
     "gather": lambda here, there: there.gather(1, torch.zeros((4, 1), dtype=torch.int64)),
     "index of the device, table of the host": lambda here, there: here[torch.tensor([0, 1], device=there.device)],
     "rows written by index": lambda here, there: there.__setitem__(torch.tensor([0, 1]), here[:2]),
+    "rows written by index into the host": lambda here, there: here.__setitem__(torch.tensor([0, 1]), there[:2]),
+    "sum into a number of the host": lambda here, there: here.sum().add_(there.sum()),
+    "result into the host": lambda here, there: torch.mul(there, there, out=torch.empty(4, 4)),
+    "column stack of numbers": lambda here, there: torch.column_stack([there.sum(), here.sum()]),
     "mask of the device": lambda here, there: here[there[:, 0] > 0.5],
     "linear": lambda here, there: F.linear(there, here),
     "convolution": lambda here, there: F.conv1d(there[None], here[:, :, None]),
@@ -90,6 +97,8 @@ ALLOWED: dict[str, Callable[[Tensor, Tensor], object]] = {
     "mask of the host": lambda here, there: there[here[:, 0] > 0.5],
     "a slice is written": lambda here, there: there.__setitem__(slice(0, 2), here[:2]),
     "a number is written by index": lambda here, there: there.__setitem__(torch.tensor([0, 1]), 2.0),
+    "a slice of the host is written": lambda here, there: here.__setitem__(slice(0, 2), there[:2]),
+    "a number of the host is written": lambda here, there: here.__setitem__((0, 0), there.sum()),
     "copy": lambda here, there: (there.copy_(here), here.copy_(there)),
     "numbers are read": lambda here, there: (
         float(there[0, 0]),
@@ -103,6 +112,15 @@ ALLOWED: dict[str, Callable[[Tensor, Tensor], object]] = {
 @pytest.mark.parametrize("call", ALLOWED.values(), ids=ALLOWED)
 def test_what_a_device_allows(call: Callable[[Tensor, Tensor], object], cuda: torch.device) -> None:
     call(*both(cuda, 4, 4))
+
+
+def test_integers_have_no_matrix_product(cuda: torch.device) -> None:
+    here = torch.ones((2, 2), dtype=torch.int64)
+    there = here.to(cuda)
+    assert torch.equal((there * there).cpu(), here)
+    for call in (lambda: there @ there, lambda: torch.mm(there, there), lambda: F.linear(there, there)):
+        with pytest.raises(RuntimeError, match="not implemented for"):
+            call()
 
 
 def test_numpy_needs_the_host(cuda: torch.device) -> None:
@@ -153,6 +171,8 @@ def test_modules_gradients_and_optimisers(cuda: torch.device) -> None:
         assert torch.is_autocast_enabled("cuda")
         assert F.linear(x.to(cuda).flatten(1), torch.ones(2, 16, device=cuda)).dtype == torch.bfloat16
     assert not torch.is_autocast_enabled("cuda")
+    with torch.autocast("cuda"):
+        assert torch.get_autocast_dtype("cuda") == torch.float16
 
 
 def test_a_result_that_does_not_fit() -> None:

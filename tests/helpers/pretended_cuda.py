@@ -1,8 +1,10 @@
 """A pretended CUDA device for machines without one: its tensors say cuda:0, are CPU memory, and refuse to meet CPU tensors.
 
 It finds what only a second device shows: tensors of two devices in one operation, `.numpy()` without `.cpu()`, a tensor that
-was made on the CPU by default, a generator of the other device, and a result that does not fit in its memory. It says
-nothing about speed, the kernels' numbers, streams or how much memory a real device takes. What it refuses, and with which
+was made on the CPU by default, a generator of the other device, a matrix product of integers, and a result that does not fit in
+its memory. It says nothing about speed, the kernels' numbers, streams or how much memory a real device takes; it does not follow
+tensors into other threads, the backward of an `autograd.Function` or hooks; and it refuses `torch.func`'s transformations, for
+which `advlab.geometry.jacobian` has another way. What it refuses, and with which
 type of error, is compared with a real device wherever the tests meet one (tests/device/test_pretended_cuda.py).
 """
 
@@ -38,7 +40,9 @@ class PretendedAutocast(AUTOCAST):  # type: ignore[misc, valid-type]
     """`torch.autocast`, whose CUDA is the CPU; that of the CPU does nothing to the pretended tensors, and nothing here."""
 
     def __init__(self, device_type: str, dtype: Any = None, enabled: bool = True, cache_enabled: Any = None) -> None:
-        super().__init__("cpu", dtype, enabled and device_type == "cuda", cache_enabled)
+        on_device = device_type == "cuda"
+        dtype = torch.float16 if dtype is None and on_device else dtype  # CUDA's default
+        super().__init__("cpu", dtype, enabled and on_device, cache_enabled)
 
 
 def of_the_cpu(function: Callable[[str], Any], *_: Any) -> Any:

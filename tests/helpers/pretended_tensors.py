@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils._pytree import tree_leaves, tree_map
@@ -12,13 +13,9 @@ from torch.utils._pytree import tree_leaves, tree_map
 CUDA = torch.device("cuda", 0)
 HOST = torch.device("cpu")
 
-#: make a tensor on the device that they are told, which is the CPU by default
-FACTORIES = {
-    torch.arange, torch.empty, torch.empty_strided, torch.eye, torch.full, torch.hamming_window, torch.hann_window,
-    torch.linspace, torch.logspace, torch.ones, torch.rand, torch.randint, torch.randn, torch.randperm, torch.scalar_tensor,
-    torch.tril_indices, torch.triu_indices, torch.zeros,
-}  # fmt: skip
-#: the same, by default on the device of their first argument
+#: make a tensor on the CPU unless they are told a device, also where a number among their arguments is on the other device
+FACTORIES = {torch.arange, torch.full, torch.linspace, torch.logspace, torch.scalar_tensor}
+#: make a tensor, by default on the device of their first argument
 FACTORIES_OF_A_TENSOR = {
     torch.as_tensor, torch.asarray, torch.empty_like, torch.full_like, torch.ones_like, torch.rand_like, torch.randint_like,
     torch.randn_like, torch.tensor, torch.zeros_like, Tensor.new_empty, Tensor.new_full, Tensor.new_ones, Tensor.new_tensor,
@@ -32,7 +29,16 @@ READS = {
 #: attributes that are tensors of the same device
 TENSOR_ATTRIBUTES = {"H", "T", "_base", "data", "grad", "imag", "mH", "mT", "real"}
 #: operations that take no CPU tensor beside CUDA tensors, not even one without dimensions
-WITHOUT_SCALARS = {torch.cat, torch.concat, torch.hstack, torch.stack, torch.vstack}
+WITHOUT_SCALARS = {
+    torch.cat, torch.column_stack, torch.concat, torch.dstack, torch.hstack, torch.stack, torch.vstack,
+}  # fmt: skip
+#: write a number or a copy into a tensor, wherever it comes from
+WRITES = {Tensor.copy_, Tensor.fill_}
+#: take floats alone on CUDA, and integers as well on the CPU
+OF_FLOATS = {
+    torch.addmm, torch.baddbmm, torch.bmm, torch.einsum, torch.matmul, torch.mm, torch.mv, Tensor.__matmul__, Tensor.__rmatmul__,
+    Tensor.bmm, Tensor.matmul, Tensor.mm, Tensor.mv, F.conv1d, F.conv2d, F.linear,
+}  # fmt: skip
 
 
 class PretendedTensor(Tensor):
@@ -98,8 +104,10 @@ class Pretence(TorchFunctionMode):
         name = getattr(func, "__name__", str(func))
         if name == "__get__" and there:
             return attribute(func, args)
-        if func in READS or name in ("__set__", "__delete__") or func is Tensor.copy_:
+        if func in READS or func in WRITES or name in ("__set__", "__delete__"):
             return func(*args, **kwargs)
+        if func in (Tensor.__getitem__, Tensor.__setitem__):
+            return item(func, args)
         if name == "_has_compatible_shallow_copy_type":  # a parameter that changes its device becomes another object
             return len(there) in (0, len(tensors))
         if func in (Tensor.numpy, Tensor.__array__) and there and not kwargs.get("force"):
@@ -112,12 +120,13 @@ class Pretence(TorchFunctionMode):
             return copied(args[0], func is Tensor.cuda)
         if func in (Tensor.to, Tensor.type_as):
             return to(func, args, kwargs)
-        if func in FACTORIES or func in FACTORIES_OF_A_TENSOR:
+        if func in FACTORIES or func in FACTORIES_OF_A_TENSOR or kwargs.get("device") is not None:
             return made(func, args, kwargs)
-        refuse_two_devices(func, args, tensors, there)
+        written = [*(args[:1] if in_place(name) else ()), *tree_leaves(kwargs.get("out"))]
+        refuse_two_devices(func, tensors, written)
         check_generator(kwargs, bool(there))
-        if kwargs.get("device") is not None:
-            kwargs["device"] = HOST
+        if there and func in OF_FLOATS and not any(x.is_floating_point() or x.is_complex() for x in there):
+            raise RuntimeError(f'"{name}_cuda" not implemented for {there[0].dtype}')
         result = func(*args, **kwargs)
         return tree_map(lambda value: placed(value, True), result) if there else result
 
@@ -160,22 +169,37 @@ def made(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return placed(result, target)
 
 
-def refuse_two_devices(func: Any, args: tuple[Any, ...], tensors: list[Tensor], there: list[PretendedTensor]) -> None:
+def item(func: Any, args: tuple[Any, ...]) -> Any:
+    """`x[index]` and `x[index] = value`.
+
+    CPU tensors may index those of the device. Without a tensor among the indices, a value is copied from either device. Numbers
+    (tensors without dimensions) of either device are indices and values.
+    """
+    x, index, *value = args
+    parts = [part for part in tree_leaves(index) if isinstance(part, Tensor) and part.dim()]
+    others = [] if isinstance(x, PretendedTensor) else parts
+    others = [*others, *(v for v in value if parts and isinstance(v, Tensor) and v.dim())]
+    refuse_two_devices(func, [x, *others], [x])
+    return placed(func(*args), isinstance(x, PretendedTensor))
+
+
+def in_place(name: str) -> bool:
+    """Whether a method of this name writes into its tensor, as `add_` and `__iadd__` do."""
+    if name.startswith("__"):
+        return name.startswith("__i") and name not in ("__invert__", "__iter__")
+    return name.endswith("_")
+
+
+def refuse_two_devices(func: Any, tensors: list[Tensor], written: list[Any]) -> None:
     """Raise what torch raises for tensors of two devices.
 
-    A CPU tensor without dimensions is taken as a number, and CPU tensors may index tensors of the device or be written
-    into a slice of them.
+    A CPU tensor without dimensions is taken as a number, unless it is `written`.
     """
-    if not there or len(there) == len(tensors):
-        return
     here = [tensor for tensor in tensors if not isinstance(tensor, PretendedTensor)]
+    if len(here) == len(tensors):
+        return
     if func not in WITHOUT_SCALARS:
-        here = [tensor for tensor in here if tensor.dim() > 0]
-    if func in (Tensor.__getitem__, Tensor.__setitem__) and isinstance(args[0], PretendedTensor):
-        index = tree_leaves(args[1])
-        by_tensor = any(isinstance(part, Tensor) and part.dim() > 0 for part in index)
-        allowed = index if by_tensor else tree_leaves(args[1:])
-        here = [tensor for tensor in here if not any(tensor is part for part in allowed)]
+        here = [tensor for tensor in here if tensor.dim() > 0 or any(tensor is x for x in written)]
     if here:
         raise RuntimeError(
             f"{resolve_name(func) or func}: Expected all tensors to be on the same device, but found at least two devices, "
