@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from advlab.attacks import Library
+from advlab.attacks import UAP, Library
 from tests.helpers.attack_cases import CLASSES, Case, every
 from tests.helpers.networks import make_network
 from tests.helpers.two_devices import is_pretended
@@ -32,7 +32,9 @@ def test_an_attack(case: Case, request: pytest.FixtureRequest) -> None:
         if device == "cuda":
             request.getfixturevalue("cuda")
         network, x, y = setting(device)
+        y = y.cpu()  # as a dataset in files has them
         extra: dict[str, Any] = {"targets": (y + 2) % CLASSES} if case.targeted else {}
+        extra |= {"held_out": x.cpu()} if isinstance(case.attack, UAP) else {}
         torch.manual_seed(0)  # for libraries, which draw from the global state
         results.append(case.attack(network, x, y, **extra))
     here, there = results

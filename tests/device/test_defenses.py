@@ -13,7 +13,8 @@ from advlab.defenses.draws import draw_of
 from tests.helpers.two_devices import largest_difference
 
 ALL = [
-    Blur(), Noise(sigma=0.05), Project(basis=torch.eye(32)[:, :9]), Resample(), Round(), Shift(),
+    Blur(), Noise(sigma=0.05), Project(basis=torch.eye(32)[:, :9], centred=True, mean=torch.full((32,), 0.4)),
+    Resample(), Round(), Shift(),
     Chain(of=(Shift(), Blur(sigma=0.5), Noise(sigma=0.02), Round(levels=16))),
 ]  # fmt: skip
 each = pytest.mark.parametrize("defense", ALL, ids=lambda defense: defense.label)

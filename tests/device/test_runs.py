@@ -33,7 +33,7 @@ OPTIONS = {
     "frequency": ["experiment.samples=2", "experiment.size=8"],
     "gradient_isotropy": [*SPHERE, "experiment.directions=2"],
     "hard_point_training": [
-        *DIGITS, "experiment.networks=[reference,hard]", "experiment.train_images=200", "experiment.seeds=1",
+        *DIGITS, "experiment.networks=[reference,noise,hard]", "experiment.train_images=200", "experiment.seeds=1",
         "experiment.images=20", "experiment.pgd_images=10", "experiment.pgd_steps=2", "experiment.epsilons=[0,1]",
     ],
     "hard_points": ["experiment.degree=2"],
@@ -80,6 +80,49 @@ def test_an_experiment(experiment: str, cli: Callable[..., Ended], request: pyte
         assert there.notna().equals(here.notna())
     else:
         assert_same_table(here, there)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["experiment=isotropy", "probe.direction=fgv"], ["experiment=topology", "probe.noise=device", "probe.layer=all"],
+        ["experiment=symmetricity", "probe.noise=device"], ["experiment=symmetry_map", "probe.noise=device"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_directions_that_the_device_draws(line: list[str], cli: Callable[..., Ended], cuda: torch.device) -> None:
+    name = line[0].removeprefix("experiment=")
+    table, _ = run_on(cli, "cuda", [*TINY, *OPTIONS[name], *line])
+    assert table["sample"].nunique() == (1 if "experiment=symmetry_map" in line else 2)
+    assert bool(table.select_dtypes("floating").notna().any(axis=None))
+
+
+#: fitted to the training images, which a device's network is given
+FITTED = """
+import torch
+
+import advlab
+
+def middle(images, classifier):
+    x = images.images(torch.arange(10))
+    assert classifier(x.to(classifier.device)).device == classifier.device
+    return {"mean": images.mean_image()}
+
+@advlab.defense("centred", fit=middle)
+def centred(images, *, fitted):
+    return fitted["mean"] + 0.5 * (images - fitted["mean"])
+"""
+
+
+@pytest.mark.parametrize("defense", ["[blur,shift]", "centred"])
+def test_a_run_behind_defenses(defense: str, cli: Callable[..., Ended], request: pytest.FixtureRequest) -> None:
+    Path("centred.py").write_text(FITTED)
+    line = ["--plugin", "centred.py", "experiment=attack_survey", *TINY, *DIGITS, "attack=fgv", "experiment.samples=3"]
+    here, _ = run_on(cli, "cpu", [*line, f"defense={defense}"])
+    shutil.copytree("cpu/cache/weights", "cuda/cache/weights")
+    request.getfixturevalue("cuda")
+    there, _ = run_on(cli, "cuda", [*line, f"defense={defense}"])
+    assert_same_table(here, there)
 
 
 @pytest.mark.parametrize("precision", ["tf32", "bf16"])
