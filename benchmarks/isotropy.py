@@ -20,7 +20,7 @@ from advlab.models.classifier import Classifier, frozen
 from advlab.models.forward import set_precision
 from advlab.store.artifacts import ArtifactStore
 from benchmarks.random_network import context, forward_only
-from benchmarks.report import Ratio, Report, in_turn, peak_flops, ratio, synchronise
+from benchmarks.report import Ratio, Report, in_turn, note_peak_memory, peak_flops, ratio, synchronise
 
 
 def run(report: Report, *, repeats: int, images: int) -> None:
@@ -73,9 +73,10 @@ def shared(
                 ctx.settings.experiment.measure(ctx, cell)
             synchronise(device)
 
+        title = f"{experiment}, {network}, {images} images x {len(probe.radii)} radii x {probe.trials} trials"
         with frozen(ctx.classifier), torch.inference_mode():
+            note_peak_memory(report, title, device, ours)
             seconds = in_turn({"ours": ours, "floor": forward_only(ctx.forward, count)}, repeats)
-    title = f"{experiment}, {network}, {images} images x {len(probe.radii)} radii x {probe.trials} trials"
     value, spread = ratio(seconds, "ours", "floor")
     report.ratios.append(
         Ratio(title, "time over forward-only floor", value, spread, f"at most {aim:.2f}", value <= aim)
@@ -137,12 +138,13 @@ def workload(
     if loop:
         plain: Classifier = copy.deepcopy(classifier).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         sides["plain loop"] = lambda: plain_loop(plain, ctx, probe.radii, probe.trials, device)
+    title = f"isotropy, {name}, {images} images x {len(probe.radii)} radii x {probe.trials} trials"
+    title += "" if precision == "float32" else f", {precision}"
     with frozen(classifier), torch.inference_mode():
+        note_peak_memory(report, title, device, ours)
         seconds = in_turn(sides, repeats)
         flops, _ = flops_and_speed(forward)
         peak = peak or peak_flops(device, precision)
-    title = f"isotropy, {name}, {images} images x {len(probe.radii)} radii x {probe.trials} trials"
-    title += "" if precision == "float32" else f", {precision}"
     value, spread = ratio(seconds, "ours", "floor")
     report.ratios.append(
         Ratio(title, "time over forward-only floor", value, spread, f"at most {aim:.2f}", value <= aim)

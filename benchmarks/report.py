@@ -135,6 +135,16 @@ def peak_flops(device: Any, precision: str = "float32", sizes: tuple[int, ...] =
     return best
 
 
+def note_peak_memory(report: Report, title: str, device: Any, call: Callable[[], object]) -> None:
+    """Add what `call` allocates at most on a CUDA device, with what lay there before; on others nothing."""
+    if device.type != "cuda":
+        return
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(device)
+    call()
+    report.facts[f"peak memory, {title}"] = f"{torch.cuda.max_memory_allocated(device) / 2**30:.2f} GiB"
+
+
 def synchronise(device: Any) -> None:
     """Wait for the device."""
     if device.type == "cuda":

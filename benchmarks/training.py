@@ -16,7 +16,7 @@ from advlab.models.networks.lenet import LeNet
 from advlab.models.networks.mlp import MLP
 from advlab.training.loop import train
 from advlab.training.recipe import Recipe
-from benchmarks.report import Ratio, Report, in_turn, ratio, synchronise
+from benchmarks.report import Ratio, Report, in_turn, note_peak_memory, ratio, synchronise
 
 BATCH, STEPS, LENGTH = 128, 5, 0.5
 AIM = 1.10
@@ -90,10 +90,11 @@ def workload(
         handle.remove()
         synchronise(device)
 
-    seconds = in_turn({"ours": ours, "bare": bare}, repeats)
-    value, spread = ratio(seconds, "ours", "bare")
     title = f"training, {name}, batch {BATCH}{', bf16' if low else ''}"
     title += f", {STEPS} ascents on the hard objective" if points else ""
+    note_peak_memory(report, title, device, ours)
+    seconds = in_turn({"ours": ours, "bare": bare}, repeats)
+    value, spread = ratio(seconds, "ours", "bare")
     report.ratios.append(
         Ratio(title, "time over bare forwards and backwards", value, spread, f"at most {AIM:.2f}", value <= AIM)
     )

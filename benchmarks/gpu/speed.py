@@ -60,25 +60,20 @@ def paper_forwards() -> int:
 def sweep(
     report: Report, setting: Setting, name: str, shape: Shape, classes: int, images: int, repeats: int, precision: str
 ) -> float:
-    """Isotropy beside its floor, with its share of the card's peak and its peak of memory; gives images a second."""
-    reset_peak(setting)
-    rate = isotropy.workload(
+    """Isotropy beside its floor, with its share of the card's peak; gives images a second."""
+    return isotropy.workload(
         report, name, shape, classes, images, repeats, setting.device, AIM, precision=precision, loop=False,
         peak=peak(setting, precision), **(TRIAL if setting.trial else {}),
     )  # fmt: skip
-    note_peak(report, setting, f"peak memory, isotropy of {name}, {precision}")
-    return rate
 
 
 def shared(experiment: str, report: Report, setting: Setting) -> None:
     """Topology or lipschitz of ciresan (a small trial: LeNet), beside its floor."""
     network, shape, classes = ("lenet", (1, 28, 28), 10) if setting.trial else ("ciresan", (3, 48, 48), 43)
     images, repeats = setting.sized(20, 1), setting.sized(5, 1)
-    reset_peak(setting)
     isotropy.shared(
         report, experiment, network, shape, classes, images, repeats, setting.device, aim=AIM, **(TRIAL if setting.trial else {}),
     )  # fmt: skip
-    note_peak(report, setting, f"peak memory, {experiment} of {network}")
 
 
 def training(precision: Literal["float32", "bf16"], report: Report, setting: Setting) -> None:
@@ -88,21 +83,6 @@ def training(precision: Literal["float32", "bf16"], report: Report, setting: Set
     network = CifarVGG(input_shape=(3, 32, 32), classes=10).to(device)
     pixels = torch.randint(0, 256, (images, 3, 32, 32), dtype=torch.uint8).to(device)
     labels = torch.randint(0, 10, (images,)).to(device)
-    reset_peak(setting)
     training_benchmark.workload(
         report, "cifar_vgg", network, pixels, labels, setting.sized(5, 1), points=False, precision=precision
     )
-    note_peak(report, setting, f"peak memory, training of cifar_vgg, {precision}")
-
-
-def reset_peak(setting: Setting) -> None:
-    """Begin to count the largest allocation anew."""
-    if setting.device.type == "cuda":
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
-
-
-def note_peak(report: Report, setting: Setting, title: str) -> None:
-    """Add the largest allocation since `reset_peak`, the search for the fastest batch included."""
-    if setting.device.type == "cuda":
-        report.facts[title] = f"{torch.cuda.max_memory_allocated() / 2**30:.2f} GiB"

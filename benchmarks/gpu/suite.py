@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,25 +17,23 @@ from benchmarks.report import Ratio, Report
 #: tests that run on CUDA where there is one; `tests/device` pretends one where there is none
 PATHS = ("tests/device",)
 TRIAL = ("tests/test_progress.py",)  # in a trial, where only this step itself is tried
-SECONDS = 120  # after which they are ended
+SECONDS = 140  # after which they are interrupted, and what ran until then counts
+GRACE = 20  # seconds in which pytest then writes what it has
 
 
 def run(report: Report, setting: Setting) -> None:
     """Run them, and count.
 
     Raises:
-        RuntimeError: pytest cannot run them at all.
+        RuntimeError: pytest cannot run them at all, or was interrupted (the report has what ran before).
     """
     paths = [path for path in (TRIAL if setting.trial else PATHS) if (CHECKOUT / path).exists()]
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "tests.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={written}", *paths]
-        try:
-            done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=SECONDS, check=False)
-        except subprocess.TimeoutExpired as error:
-            raise RuntimeError(f"the tests were not through after {SECONDS} s: {' '.join(paths)}") from error
+        said, late = ended(command, SECONDS)
         if not written.is_file():
-            raise RuntimeError(f"pytest cannot run {' '.join(paths)}: {(done.stderr or done.stdout).strip()[-2000:]}")
+            raise RuntimeError(f"pytest cannot run {' '.join(paths)}: {said.strip()[-2000:]}")
         counts, failed = counted(written)
     report.facts["tests"] = ", ".join(f"{count} {what}" for what, count in counts.items()) + f" of {' '.join(paths)}"
     bad = counts["failures"] + counts["errors"]
@@ -43,6 +42,24 @@ def run(report: Report, setting: Setting) -> None:
     report.ratios.append(Ratio("tests", "that ran", ran, 0.0, "at least 1", ran >= 1))
     if failed:
         report.tables["tests that failed"] = failed
+    if late:
+        raise RuntimeError(f"the tests were not through after {SECONDS} s: {' '.join(paths)}")
+
+
+def ended(command: list[str], seconds: float) -> tuple[str, bool]:
+    """What a command in the checkout said, and whether it had to be interrupted after so many seconds."""
+    with subprocess.Popen(
+        command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            return process.communicate(timeout=seconds)[0], False
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+        try:
+            return process.communicate(timeout=GRACE)[0], True
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.communicate()[0], True
 
 
 def counted(written: Path) -> tuple[dict[str, int], list[dict[str, str]]]:

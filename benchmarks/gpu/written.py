@@ -61,11 +61,18 @@ def table(setting: Setting, outcomes: Sequence[Outcome]) -> str:
     states = [[o.step, o.status, f"{o.seconds:.1f}", o.note.replace("|", "/")] for o in outcomes]
     lines += markdown(["step", "status", "seconds", "note"], states)
     measured = [
-        [ratio.workload, ratio.quantity, number(ratio.value), ratio.aim, reached(setting, outcome, ratio)]
+        [
+            ratio.workload,
+            ratio.quantity,
+            number(ratio.value),
+            number(ratio.spread),
+            ratio.aim,
+            reached(setting, outcome, ratio),
+        ]
         for outcome in outcomes
         for ratio in outcome.report.ratios
     ]
-    lines += ["", *markdown(["workload", "quantity", "measured", "aim", "reached"], measured)]
+    lines += ["", *markdown(["workload", "quantity", "measured", "spread", "aim", "reached"], measured)]
     for outcome in outcomes:
         for title, rows in outcome.report.tables.items():
             cells = [[shown(value) for value in row.values()] for row in rows]

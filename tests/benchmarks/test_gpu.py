@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from advlab.data.content import Shape
-from benchmarks.gpu import wheels
+from benchmarks.gpu import suite, wheels
 from benchmarks.gpu.__main__ import main
 from benchmarks.gpu.against_cpu import compare
 from benchmarks.gpu.setting import Setting
@@ -65,10 +65,10 @@ def test_a_missed_aim_counts_where_it_is_about_being_right() -> None:
 
 def test_a_gpus_speeds_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Setting, "device", torch.device("cuda"))
-    report = Report(ratios=[Ratio("sweep", "time over floor", 1.2, 0.0, "at most 1.05", False)])
+    report = Report(ratios=[Ratio("sweep", "time over floor", 1.2, 0.1, "at most 1.05", False)])
     text = table(Setting(), [Outcome("machine", "done"), Outcome("sweep", "done", report=report)])
     assert "NOT A GPU" not in text
-    assert "| sweep | time over floor | 1.2 | at most 1.05 | no |" in text
+    assert "| sweep | time over floor | 1.2 | 0.1 | at most 1.05 | no |" in text
     assert "| not judged |" in table(Setting(pretend=True), [Outcome("sweep", "done", report=report)])
 
 
@@ -110,6 +110,19 @@ def test_failed_tests_are_counted_and_named(tmp_path: Path) -> None:
     counts, failed = counted(tmp_path / "tests.xml")
     assert counts == {"tests": 5, "failures": 1, "errors": 0, "skipped": 2}
     assert failed == [{"test": "tests.a::b", "message": "assert 1 == 2 / more"}]
+
+
+@pytest.mark.slow
+def test_tests_that_take_too_long_leave_what_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "test_slow.py").write_text(
+        "import time\ndef test_soon():\n    pass\ndef test_late():\n    time.sleep(600)\n"
+    )
+    monkeypatch.setattr(suite, "TRIAL", (str(tmp_path / "test_slow.py"),))
+    monkeypatch.setattr(suite, "SECONDS", 10)
+    report = Report()
+    with pytest.raises(RuntimeError, match="not through after 10 s"):
+        suite.run(report, Setting(small=True))
+    assert {ratio.quantity: ratio.value for ratio in report.ratios} == {"that failed": 0, "that ran": 1}
 
 
 def test_too_many_wheels_are_refused_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
