@@ -21,7 +21,7 @@ from advlab.errors import AdvlabError, Interrupted
 from advlab.plugins.loading import load_plugins
 from advlab.results.compare import compare_runs
 from advlab.results.terminal import terminal_width, wrapped, wrapped_command
-from advlab.store.atomic import write_atomic
+from advlab.store.atomic import StorageError, write_atomic
 
 DONE = ("complete", "nothing left to do")
 
@@ -29,7 +29,8 @@ DONE = ("complete", "nothing left to do")
 def sweep(line: CommandLine, jobs: Sequence[Settings]) -> int:
     """Run every job by Hydra's launcher, then list how each ended and compare them; gives the exit code, 1 when any failed."""
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
-    folder = jobs[0].run.path("output_root").resolve() / ".sweeps" / f"{stamp}-{os.getpid()}"
+    folder = Path(os.path.realpath(jobs[0].run.path("output_root"))) / ".sweeps" / f"{stamp}-{os.getpid()}"
+    make_folder(folder)
     overrides = [
         *line.overrides,
         f"hydra.sweep.dir={json.dumps(str(folder), ensure_ascii=False)}",
@@ -56,6 +57,20 @@ def sweep(line: CommandLine, jobs: Sequence[Settings]) -> int:
     if failure is not None:
         raise failure
     return 0
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a sweep, before any job starts.
+
+    Raises:
+        StorageError: the file system refuses.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"{folder} could not be made ({error.strerror or error}): name another place by run.output_root=...", error
+        ) from error
 
 
 def counted_jobs(jobs: int) -> str:
@@ -114,6 +129,7 @@ def run_job(config: Any) -> str:
     number = int(hydra.job.num)
     overrides = list(hydra.overrides.task)
     as_typed = [text.lstrip("+") for text in overrides]
+    launcher = [text for text in hydra.overrides.hydra if text.lstrip("+").startswith("hydra/launcher=")]
     path = Path(hydra.sweep.dir) / f"outcome-{number}.json"
 
     def write_outcome(status: str, detail: str) -> None:
@@ -126,7 +142,7 @@ def run_job(config: Any) -> str:
         with Composer(
             config_dir(hydra)
         ) as composer:  # composed as the command line was checked, lists of choices included
-            settings = composer.settings(as_typed)
+            settings = composer.settings([*as_typed, *launcher])
         outcome = execute(settings)
         write_outcome(outcome.status, str(outcome.path))
         return str(outcome.path)

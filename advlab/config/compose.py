@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import yaml
 from hydra import version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
@@ -22,9 +24,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
 from advlab.config.components import declared_classes
+from advlab.config.config_folder import CheckedLoader, bound_files, check_interpolations, checked_folder
 from advlab.config.defense_lists import chain_node, without_defense_list
 from advlab.config.groups import GROUPS
-from advlab.config.hydra_rules import check_hydra_config, check_hydra_overrides
+from advlab.config.hydra_rules import check_hydra_config, check_hydra_overrides, check_nothing_else
 from advlab.config.identity import Nodes
 from advlab.config.overrides import accept_unknown_keys, explicit_keys, override_hint
 from advlab.config.settings import Settings, resolve
@@ -38,21 +41,20 @@ class Composer:
     """Composes and checks configurations without running any of Hydra's callbacks; use as a context manager."""
 
     def __init__(self, config_dir: str | None) -> None:
-        if config_dir is not None and not (config_dir and Path(config_dir).is_dir()):
-            raise ConfigError(
-                f"--config-dir {config_dir}: there is no such folder: name one that holds GROUP/NAME.yaml"
-            )
-        self.config_dir = config_dir
+        self.config_dir = checked_folder(config_dir)
 
     def __enter__(self) -> Composer:
         self._outer = GlobalHydra.instance().hydra  # of the job of a sweep, which composes its own configuration
         GlobalHydra.instance().clear()
         version.setbase("1.3")
+        bound_files()
         search = create_config_search_path(CONFIGS)
+        self._packaged = ConfigLoaderImpl(copy.deepcopy(search))
         if self.config_dir is not None:
             path = f"file://{Path(self.config_dir).resolve()}"
             search.prepend(provider="command-line", path=path, anchor=SearchPathQuery(provider="schema", path=None))
-        self.loader: Any = Hydra.create_main_hydra2(task_name="advlab", config_search_path=search).config_loader
+        hydra = Hydra.create_main_hydra2(task_name="advlab", config_search_path=search)
+        hydra.config_loader = self.loader = CheckedLoader(search)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -114,19 +116,24 @@ class Composer:
         """
         self._check_groups(overrides)
         try:
-            config = self.loader.load_configuration(
-                config_name="config", overrides=accept_unknown_keys(overrides), run_mode=RunMode.RUN, from_shell=False
-            )
-            check_hydra_config(config.hydra)
-            content = OmegaConf.to_container(
-                OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"]),
-                resolve=True,
-                throw_on_missing=True,
-            )
+            accepted = accept_unknown_keys(overrides)
+            config = self.loader.load_configuration("config", accepted, RunMode.RUN, from_shell=False)
+            check_hydra_config(config.hydra, self._packaged)
+            if self.config_dir is not None:
+                check_nothing_else(config.hydra, accepted, self._packaged)
+            groups = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+            check_interpolations(OmegaConf.to_container(groups, resolve=False))
+            content = OmegaConf.to_container(groups, resolve=True, throw_on_missing=True)
         except MissingConfigException as error:
             raise ConfigError(f"{str(error).splitlines()[0]}: `advlab list` shows what there is") from error
         except yaml.YAMLError as error:
             raise ConfigError(f"a YAML file does not parse: {' '.join(str(error).split())}: mend it") from error
+        except KeyError as error:  # of hydra.job.env_copy, which Hydra looks up as it is
+            raise ConfigError(f"hydra.job.env_copy: the environment has no {error.args[0]}: leave it out") from error
+        except RecursionError as error:
+            raise ConfigError(
+                "the YAML files or overrides are nested too deeply: write the values themselves"
+            ) from error
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise ConfigError(composition_fault(error)) from error
         assert isinstance(content, dict)
@@ -169,7 +176,12 @@ class Composer:
 
 def composition_fault(error: Exception) -> str:
     """Hydra's or OmegaConf's message about a composition, with the key in front and a remedy behind."""
-    first = str(error).splitlines()[0] if str(error) else type(error).__name__
+    lines = str(error).splitlines() or [type(error).__name__]
+    first = lines[0]
+    if first.endswith(" raised while composing config:") and len(lines) > 1:  # whose second line says what it was
+        first = f"{first.rpartition(': ')[0]}: {lines[1]}"
+        if "LauncherConf" in first:
+            return f"{first}: the launcher has no such key: type -m hydra/launcher=NAME of the one that has, or leave it out"
     key = getattr(error, "full_key", None)
     if isinstance(error, MissingMandatoryValue):
         return f"{key}: a value is needed: type {key}=..."

@@ -13,6 +13,7 @@ import hydra
 from hydra.errors import HydraException
 
 from advlab.config.compose import CONFIGS
+from advlab.config.config_folder import bound_files
 from advlab.config.overrides import accept_unknown_keys
 from advlab.errors import ConfigError
 
@@ -35,6 +36,7 @@ def hydra_main(line: CommandLine, task: Callable[[Any], Any]) -> int:
     Raises:
         ConfigError: Hydra refuses the command line.
     """
+    bound_files()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach us; what a user sees is decided in cli.main.run
     flags = line.flags
     arguments = [

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
 from advlab.errors import ResultError
+
+#: a place that cannot be written to, however much room there is: another user's, or a name that cannot be
+BAD_PLACES = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP, errno.EEXIST)
 
 
 class StorageError(ResultError):
     """A file could not be written (full disk, missing rights): what stands is whole, nothing half-written stays."""
 
     exit_code = 1
+
+    def __init__(self, message: str, cause: BaseException | None = None) -> None:
+        super().__init__(message)
+        if getattr(cause, "errno", None) in BAD_PLACES:
+            self.exit_code = 2
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -24,7 +33,8 @@ def write_atomic(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)  # of a process that was killed, or a link that somebody put there
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -37,7 +47,8 @@ def write_atomic(path: Path, data: bytes) -> None:
             raise
         raise StorageError(
             f"{path} could not be written ({error.strerror or error}): what is finished is kept; "
-            "make room or choose another place (run.output_root=..., run.cache_root=...), then go on with run.resume=true"
+            "make room or choose another place (run.output_root=..., run.cache_root=...), then go on with run.resume=true",
+            error,
         ) from error
 
 
