@@ -2,24 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from advlab.cli.parser import Parser
+from advlab.config.run_options import RunParams
 from advlab.config.settings import every_key, resolve
 from advlab.engine.runner import execute
 from advlab.errors import ConfigError, ResultError
+from advlab.store.known_folders import is_remembered
 from advlab.store.run_directory import RunDirectory
+
+ROOTS = ("cache_root", "data_root")
+
+
+def own_roots(archived: Mapping[str, Any], typed: Mapping[str, str | None]) -> dict[str, Any]:
+    """The options of a resumed run that say where it reads and writes, beside its own directory.
+
+    The run may be a stranger's: it writes to the user's own cache, or to one that the user has typed before or types now.
+    The data it may read where its configuration says, but it downloads nothing to where the user never did.
+    """
+    own = RunParams()
+    changed: dict[str, Any] = {name: folder for name, folder in typed.items() if folder}
+    for name in set(ROOTS) - set(changed):
+        said = archived.get(name, getattr(own, name))
+        if said == getattr(own, name) or is_remembered(own.path("cache_root"), folder_of(said)):
+            continue
+        changed |= {"cache_root": own.cache_root} if name == "cache_root" else {"download": False}
+    return changed
+
+
+def folder_of(archived: Any) -> Path | None:
+    """A folder that a configuration names; None where it names none."""
+    return Path(os.path.expanduser(archived)) if isinstance(archived, str) else None
 
 
 def run(arguments: Sequence[str]) -> int:
     """`advlab resume RUN`: measure what is missing, and rebuild what is damaged."""
     parser = Parser(prog="advlab resume", description="Go on with a run: only what is missing is measured.")
     parser.add_argument("run", type=Path, metavar="RUN")
+    for name in ROOTS:
+        said = "other than your own, such as the one that the run was started with"
+        parser.add_argument(f"--{name.replace('_', '-')}", metavar="DIR", help=f"run.{name} {said}")
     options = parser.parse_args(list(arguments))
     directory = RunDirectory.open(options.run)
-    nodes = directory.nodes()
-    nodes["run"] = {**nodes.get("run", {}), "resume": True, "dry": False}
+    nodes = directory.nodes_to_resume()
+    archived = nodes.get("run", {})
+    changed = own_roots(archived, {name: getattr(options, name) for name in ROOTS})
+    nodes["run"] = {**archived, **changed, "resume": True, "dry": False}
     try:
         settings = resolve(nodes, explicit=every_key(nodes))
     except ConfigError as error:
@@ -27,6 +60,13 @@ def run(arguments: Sequence[str]) -> int:
             f"{str(error).rstrip('.')}. If a plug-in brings it: advlab --plugin FILE resume {directory.path}"
         ) from error
     if not directory.plan_path.exists():
-        raise ResultError(f"{directory.path} has no plan.json: it was ended before it began; start a new run")
-    execute(settings, directory=directory)
+        raise ResultError(
+            f"{directory.path} has no plan.json: it was ended before it began, or the file was lost; start a new run"
+        )
+    other = folder_of(archived.get("cache_root"))
+    if other in (None, settings.run.path("cache_root")):
+        other = None
+    else:
+        print(f"the cache {other} of this run is read, and not written to: --cache-root DIR names one", file=sys.stderr)
+    execute(settings, directory=directory, also_read=other)
     return 0

@@ -73,7 +73,7 @@ class Folder(FileSource):
         """Take the folder's name as label when none is given."""
         super().__post_init__()
         if not self.label and self.root:
-            object.__setattr__(self, "label", Path(self.root).expanduser().resolve().name)
+            object.__setattr__(self, "label", Path(os.path.realpath(os.path.expanduser(self.root))).name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ class ImageNet(FileSource):
             DataError: neither exists; the message says how to name it.
         """
         root = Path(self.root).expanduser() if self.root else options.root / "imagenet"
-        if not root.is_dir():
+        if not os.path.isdir(root):
             raise DataError(
                 f"{root} does not exist: ImageNet cannot be downloaded freely. Name the folder that holds `val/<wnid>/*.JPEG` "
                 "(or the wnid folders themselves) by dataset.root=/path/to/imagenet"

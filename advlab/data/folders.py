@@ -30,7 +30,7 @@ def split_folder(root: Path, split: str) -> Path:
     Raises:
         DataError: there is no such folder.
     """
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise DataError(f"{root} is no folder: name one that holds a folder of images per class by dataset.root=...")
     folders = {path.name.lower(): path for path in visible_folders(root)}
     candidates = {  # of each split; ImageNet's `test`, which holds loose images, comes after `val`

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -14,7 +15,7 @@ from advlab.config.identity import Nodes, configuration_digest, named_components
 from advlab.config.settings import Settings, every_key, resolve
 from advlab.engine.provenance import job_id
 from advlab.engine.stages import check_needed_stages, plan_stages, stage_digests
-from advlab.errors import MeasurementError, ResultError
+from advlab.errors import AdvlabError, MeasurementError, ResultError
 from advlab.lab.cells import Cell
 from advlab.lab.network_context import NetworkContext
 from advlab.lab.run_context import RunContext
@@ -83,6 +84,40 @@ def check_versions(plan: Mapping[str, Any], settings: Settings) -> None:
             )
 
 
+@contextlib.contextmanager
+def blaming_the_plan(ctx: RunContext, plan: Mapping[str, Any] | None) -> Iterator[None]:
+    """While the block uses what a plan says was prepared: a failure is the plan's, where it is not what is prepared now.
+
+    Any other failure is a defect of the code, and keeps its traceback.
+
+    Args:
+        ctx: of the run.
+        plan: of a run that is resumed, whose plan may be a stranger's; None for a new one.
+
+    Raises:
+        ResultError: the block failed, and the plan was changed.
+    """
+    try:
+        yield
+    except AdvlabError:
+        raise
+    except Exception as error:
+        if plan is not None and not is_prepared_now(ctx, plan):
+            raise ResultError(
+                f"plan.json is damaged: what it says was prepared is not what {ctx.settings.experiment.name} prepares: start a "
+                "new run without run.resume"
+            ) from error
+        raise
+
+
+def is_prepared_now(ctx: RunContext, plan: Mapping[str, Any]) -> bool:
+    """Whether the experiment prepares today what a plan says; also where it fails itself."""
+    try:
+        return canonical(ctx.settings.experiment.prepare(ctx)) == canonical(plan["prepared"])
+    except Exception:  # a defect, which hides none but the one that is being explained
+        return True
+
+
 def planned_cells(ctx: RunContext, plan: dict[str, Any] | None) -> list[Cell]:
     """The cells of the run; `ctx.stages` and `ctx.prepared` are set on the way, from the plan when there is one.
 
@@ -93,7 +128,8 @@ def planned_cells(ctx: RunContext, plan: dict[str, Any] | None) -> list[Cell]:
     experiment = ctx.settings.experiment
     # through JSON also when it is new, so that a resumed run sees the same
     ctx.prepared = json.loads(canonical(experiment.prepare(ctx))) if plan is None else plan["prepared"]
-    cells: list[Cell] = experiment.cells(ctx)
+    with blaming_the_plan(ctx, plan):
+        cells: list[Cell] = experiment.cells(ctx)
     column_types(experiment.Row)  # a column that cannot be written is told before anything is measured
     if not cells:
         raise MeasurementError(
@@ -102,7 +138,8 @@ def planned_cells(ctx: RunContext, plan: dict[str, Any] | None) -> list[Cell]:
     ids = [cell.id for cell in cells]
     if len(set(ids)) < len(ids):
         raise ValueError(f"{experiment.name}: the ids of the cells are not unique")
-    plan_stages(ctx)
+    with blaming_the_plan(ctx, plan):
+        plan_stages(ctx)
     check_needed_stages(ctx, cells)
     if plan is not None and (ids != plan["cells"] or plan.get("stages", {}) != stage_digests(ctx)):
         raise ResultError(

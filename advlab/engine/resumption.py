@@ -6,11 +6,12 @@ import logging
 import os
 import shlex
 
-from advlab.config.settings import Settings
+from advlab.config.settings import Settings, every_key, resolve
 from advlab.engine.plan import planned_digest
 from advlab.engine.provenance import job_id, requeued
 from advlab.errors import ConfigError, ResultError
 from advlab.plugins.loading import VARIABLE
+from advlab.store.run_configuration import nodes_to_read
 from advlab.store.run_directory import RunDirectory
 from advlab.store.run_versions import former_versions_folder, versions_folder
 
@@ -21,20 +22,24 @@ def directory_to_resume(settings: Settings) -> RunDirectory | None:
     """The newest version of the same configuration that is not complete, else the newest one; None for a new run.
 
     Only `run.resume=true` and a cluster job that is started again look for one.
+
+    Raises:
+        ResultError: `run.resume=true`, and what there is of this configuration has no intact plan.
     """
     job = job_id()
     if not settings.run.resume and not requeued():  # two commands in one allocation are two runs
         return None
     root = settings.run.path("output_root")
     folders = dict.fromkeys((versions_folder(root, settings.nodes), former_versions_folder(root, settings.nodes)))
-    newest_complete = None
+    newest_complete, damaged = None, []
     for version in (version for folder in folders for version in reversed(RunDirectory.versions(folder))):
-        if not version.plan_path.exists():  # it was ended before it began
-            continue
         try:
+            if not version.plan_path.exists() and not version.has_cells():  # it was ended before it began
+                continue
             plan = version.plan()
         except ResultError as error:
             log.warning("%s; %s is passed over", error, version.path)
+            damaged += [error] if is_of(version, settings) else []
             continue
         try:
             if planned_digest(plan) != settings.digest:
@@ -46,7 +51,20 @@ def directory_to_resume(settings: Settings) -> RunDirectory | None:
         if not version.finished():
             return version
         newest_complete = newest_complete or version
+    if newest_complete is None and damaged and settings.run.resume:
+        raise ResultError(f"{damaged[0]}. To begin anew leave out run.resume=true")
     return newest_complete
+
+
+def is_of(version: RunDirectory, settings: Settings) -> bool:
+    """Whether a run without an intact plan may be one of this configuration: what it had measured would be lost silently."""
+    try:
+        nodes = nodes_to_read(version)
+        return resolve(nodes, every_key(nodes)).digest == settings.digest
+    except ResultError:
+        return True
+    except ConfigError:  # of a component that is not there
+        return False
 
 
 def nothing_left_to_do(directory: RunDirectory, settings: Settings) -> bool:

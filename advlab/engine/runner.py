@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from advlab.config.run_options import RunParams
 from advlab.config.settings import Settings
 from advlab.engine.dry_run import dry_run_text
 from advlab.engine.interrupts import Interrupts
@@ -17,7 +18,7 @@ from advlab.engine.logs import RunLog
 from advlab.engine.manifest import complete_manifest, write_ended_manifest
 from advlab.engine.measuring import Measuring, count_nonfinite
 from advlab.engine.outputs import print_outputs, write_outputs
-from advlab.engine.plan import plan_to_resume, planned_cells, write_plan
+from advlab.engine.plan import blaming_the_plan, plan_to_resume, planned_cells, write_plan
 from advlab.engine.resumption import directory_to_resume, nothing_left_to_do, resume_command
 from advlab.engine.setup import build_context
 from advlab.engine.units import forget_prepared, keep_prepared
@@ -26,6 +27,7 @@ from advlab.lab.cells import Cell
 from advlab.lab.run_context import RunContext
 from advlab.progress import TaskProgress
 from advlab.statistics.claims import Claim
+from advlab.store.known_folders import remember_folders
 from advlab.store.run_directory import RunDirectory
 from advlab.store.run_versions import versions_folder
 
@@ -41,13 +43,14 @@ class RunOutcome:
     claims: list[Claim]
 
 
-def execute(settings: Settings, *, directory: RunDirectory | None = None) -> RunOutcome:
+def execute(settings: Settings, *, directory: RunDirectory | None = None, also_read: Path | None = None) -> RunOutcome:
     """Carry out one run.
 
     Args:
         settings: the checked configuration.
         directory: an existing run to go on with; otherwise a new version, or with `run.resume` the newest unfinished
             one of the same configuration.
+        also_read: a second cache, of which nothing is written (see `ArtifactStore`).
 
     Raises:
         AdvlabError: the fault and its remedy; what was measured is kept.
@@ -62,14 +65,17 @@ def execute(settings: Settings, *, directory: RunDirectory | None = None) -> Run
         if directory is not None and nothing_left_to_do(directory, settings):
             print(f"{directory.path}: complete, nothing left to do")
             return RunOutcome("nothing left to do", directory.path, [])
-        return Runner(settings, run_log, interrupts).carry_out(directory)
+        return Runner(settings, run_log, interrupts, also_read).carry_out(directory)
 
 
 class Runner:
     """Carries one run through: its methods stand in the order in which they are called."""
 
-    def __init__(self, settings: Settings, run_log: RunLog, interrupts: Interrupts) -> None:
+    def __init__(
+        self, settings: Settings, run_log: RunLog, interrupts: Interrupts, also_read: Path | None = None
+    ) -> None:
         self.settings = settings
+        self.also_read = also_read
         self.run_log = run_log
         self.interrupts = interrupts
         self.started = time.perf_counter()
@@ -85,7 +91,8 @@ class Runner:
                     log.warning("%s is missing or damaged, and is made again", directory.path / name)
                 directory.reopen()
             try:
-                return self._measure_and_write(directory, ctx, cells)
+                with blaming_the_plan(ctx, directory.plan() if existing else None):
+                    return self._measure_and_write(directory, ctx, cells)
             except Interrupted as interrupt:
                 self._end(directory, "interrupted", signal.Signals(interrupt.signum).name)
                 print(f"interrupted; go on with: {resume_command(directory)}", file=sys.stderr)
@@ -110,7 +117,7 @@ class Runner:
                 locks.enter_context(existing.lock())  # before the work that another process may be doing
                 with self.interrupts.shield():
                     plan = plan_to_resume(existing, self.settings)
-            ctx = build_context(self.settings, plan, report_progress)
+            ctx = build_context(self.settings, plan, report_progress, self.also_read)
             cells = planned_cells(ctx, plan)
             return existing or self._new_directory(ctx, cells, locks), ctx, cells
         except Interrupted:
@@ -124,7 +131,10 @@ class Runner:
 
     def _new_directory(self, ctx: RunContext, cells: list[Cell], locks: contextlib.ExitStack) -> RunDirectory:
         """The next version, locked, with its configuration and plan."""
-        folder = versions_folder(self.settings.run.path("output_root"), self.settings.nodes)
+        run, own = self.settings.run, RunParams()
+        typed = [run.path(name) for name in ("cache_root", "data_root") if getattr(run, name) != getattr(own, name)]
+        remember_folders(own.path("cache_root"), typed)  # so that `advlab resume` writes there again
+        folder = versions_folder(run.path("output_root"), self.settings.nodes)
         with self.interrupts.shield():
             directory = RunDirectory.create(folder)
             locks.enter_context(directory.lock())

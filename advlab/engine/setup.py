@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from advlab.config.migrations import key_of_today
@@ -15,19 +16,22 @@ from advlab.store.artifacts import ArtifactStore
 ReportProgress = Callable[[str, int, int], None]  # title, steps done, steps in all
 
 
-def build_context(settings: Settings, plan: dict[str, Any] | None, report_progress: ReportProgress) -> RunContext:
+def build_context(
+    settings: Settings, plan: dict[str, Any] | None, report_progress: ReportProgress, also_read: Path | None = None
+) -> RunContext:
     """Everything that is loaded, trained, tuned and predicted before the first cell.
 
     Args:
         settings: of the run.
         plan: of a run that is resumed, whose device, batch size and memory format are used again; None for a new run.
         report_progress: told how far loading, training and predicting have come.
+        also_read: a second cache, of which nothing is written (see `ArtifactStore`).
 
     Raises:
         AdvlabError: what cannot be loaded, and the remedy; or data or weights are not those of the plan.
     """
     root, writes = settings.run.path("cache_root"), not settings.run.dry
-    artifacts = ArtifactStore(root, writes=writes, key_of_today=key_of_today)
+    artifacts = ArtifactStore(root, writes=writes, key_of_today=key_of_today, also_read=also_read)
     if needs_numpy_alone(settings):
         facts = {"device": "cpu"}
         return RunContext(settings=settings, artifacts=artifacts, report_progress=report_progress, facts=facts)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from advlab.store.artifacts import Arrays
+from advlab.store.names import is_plain_name
 
 
 def check_id(kind: str, text: str) -> None:
@@ -16,8 +16,8 @@ def check_id(kind: str, text: str) -> None:
     Raises:
         ValueError: it is empty, begins with a dot or has other characters.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", text):
-        raise ValueError(f"the {kind} must be letters, digits, '-', '_' and '.', got {text!r}")
+    if not is_plain_name(text) or text.startswith("."):
+        raise ValueError(f"the {kind} must be at most 200 letters, digits, '-', '_', '+' and '.', got {text!r}")
 
 
 @dataclass(frozen=True)

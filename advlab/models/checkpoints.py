@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ def read_state(path: Path, sha256: str = "") -> State:
     Raises:
         ModelError: the file is missing, has another digest, is damaged, or holds more than tensors.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ModelError(f"{path} does not exist: model.checkpoint must name a file of weights")
     if sha256:
         digest = sha256_file(path)

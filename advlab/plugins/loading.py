@@ -41,7 +41,7 @@ def load_plugins(files: Sequence[str] = ()) -> None:
     """
     _register_torchvision()
     named = [*os.environ.get(VARIABLE, "").split(os.pathsep), *files]
-    paths = list(dict.fromkeys(str(Path(name).expanduser().resolve()) for name in named if name))
+    paths = list(dict.fromkeys(os.path.realpath(os.path.expanduser(name)) for name in named if name))
     for path in paths:
         if path not in _loaded_plugins:
             _import_file(Path(path))
@@ -57,8 +57,8 @@ def load_plugins(files: Sequence[str] = ()) -> None:
 
 
 def _import_file(path: Path) -> None:
-    if not path.is_file():
-        fault = "is no file" if path.exists() else "does not exist"
+    if not os.path.isfile(path):  # false also where the name is too long or another user's
+        fault = "is no file" if os.path.exists(path) else "does not exist"
         raise ConfigError(f"the plug-in {path} {fault}: --plugin takes a Python file")
     digest = hashlib.sha256(str(path).encode(errors="surrogateescape")).hexdigest()[:8]  # two files may share a name
     spec = importlib.util.spec_from_file_location(f"advlab_plugin_{path.stem}_{digest}", path)

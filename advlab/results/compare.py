@@ -126,9 +126,9 @@ def compare_runs(paths: Sequence[Path]) -> ComparedRuns:
         ResultError: a run is missing, damaged or empty.
         ConfigError: the runs are of different experiments.
     """
-    runs = list({path.resolve(): RunDirectory.open(path) for path in paths}.values())  # each once
-
-    nodes = [run.nodes() for run in runs]
+    opened = [RunDirectory.open(path) for path in paths]
+    runs = list({run.path.resolve(): run for run in opened}.values())  # each once
+    nodes = [run.nodes_to_read() for run in runs]
     names = list(dict.fromkeys(node["experiment"]["name"] for node in nodes))
     if len(names) > 1:
         raise ConfigError(f"runs of different experiments ({', '.join(names)}) cannot be drawn together")
@@ -160,4 +160,4 @@ def joint_name(runs: Sequence[RunDirectory]) -> str:
 def seconds_per_image(run: RunDirectory) -> float:
     """What the attack on one image took, by the manifest; NaN where it does not say."""
     attacked = run.manifest().get("attacked", {}) if run.manifest_path.is_file() else {}
-    return attacked["seconds"] / attacked["images"] if attacked.get("images") else float("nan")
+    return attacked.get("seconds", math.nan) / attacked["images"] if attacked.get("images") else math.nan

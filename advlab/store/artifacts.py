@@ -45,12 +45,16 @@ class ArtifactStore:
         root: the folder; made when something is stored.
         writes: False for a dry run: nothing is stored, and nothing is made that takes long.
         key_of_today: brings the key of an artifact that an earlier version stored, (kind, key), to today's form.
+        also_read: another folder of artifacts, in which nothing is ever written or moved: a stranger's run may name it.
     """
 
-    def __init__(self, root: Path, *, writes: bool = True, key_of_today: KeyOfToday | None = None) -> None:
+    def __init__(
+        self, root: Path, *, writes: bool = True, key_of_today: KeyOfToday | None = None, also_read: Path | None = None
+    ) -> None:
         self.root = root
         self.writes = writes
         self._key_of_today = key_of_today
+        self._other = None if also_read is None else ArtifactStore(also_read, writes=False, key_of_today=key_of_today)
         self._former: dict[
             str, dict[bytes, Path]
         ] = {}  # kind -> today's key -> folder, of those stored under another key
@@ -61,8 +65,12 @@ class ArtifactStore:
 
     def find(self, kind: str, fields: Mapping[str, Any]) -> Artifact | None:
         """The stored artifact, verified; a damaged one is quarantined, reported and None is returned."""
+        own = self._find_here(kind, fields)
+        return own if own is not None or self._other is None else self._other.find(kind, fields)
+
+    def _find_here(self, kind: str, fields: Mapping[str, Any]) -> Artifact | None:
         folder = self.folder(kind, fields)
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # false also where it cannot be looked at
             former = self._former_folders(kind).get(canonical(fields))
             if former is None:
                 return None
@@ -71,6 +79,8 @@ class ArtifactStore:
             facts = read_sealed(folder / "facts.json")
             if canonical(self._today(kind, facts.get("key"))) != canonical(fields):
                 raise ResultError(f"{folder} holds the artifact of another key")
+            if not isinstance(facts.get("facts"), dict):
+                raise ResultError(f"{folder} holds no facts")
             if sha256_file(folder / "arrays.safetensors") != facts.get("sha256"):
                 raise ResultError(f"{folder / 'arrays.safetensors'} does not match its digest")
         except (ResultError, OSError) as error:
@@ -88,7 +98,10 @@ class ArtifactStore:
             return {}
         if kind not in self._former:
             self._former[kind] = {}
-            for path in sorted(self.root.joinpath(kind).glob("[0-9a-f]*/facts.json")):
+            paths: list[Path] = []
+            with contextlib.suppress(OSError):  # of a folder that cannot be looked at
+                paths = sorted(self.root.joinpath(kind).glob("[0-9a-f]*/facts.json"))
+            for path in paths:
                 with contextlib.suppress(ResultError, OSError):
                     key = read_sealed(path).get("key")
                     today = canonical(self._today(kind, key))
@@ -119,9 +132,10 @@ class ArtifactStore:
         except StorageError:
             raise
         except (OSError, SafetensorError) as error:
-            if not folder.is_dir():  # else another process stored the same content first, which serves as well
+            if not os.path.isdir(folder):  # else another process stored the same content first, which serves as well
                 raise StorageError(
-                    f"{folder} could not be written ({error}): make room, or name another place by run.cache_root=..."
+                    f"{folder} could not be written ({error}): make room, or name another place by run.cache_root=...",
+                    error,
                 ) from error
         finally:
             if temporary is not None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from advlab.errors import ResultError
 from advlab.store.atomic import write_atomic
+from advlab.store.bounded import TooLarge, read_bounded
 from advlab.store.sealed import quarantine, sha256
 from advlab.store.tables import from_csv, to_csv
 
@@ -29,11 +30,11 @@ def read_cell_file(path: Path, row_type: type) -> list[Any] | None:
         ResultError: the file cannot be read, or does not match its digest and has been moved aside.
     """
     try:
-        content = path.read_bytes()
+        content = read_bounded(path)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise ResultError(f"{path} could not be read ({error.strerror or error})") from error
+    except (OSError, TooLarge) as error:
+        raise ResultError(f"{path} could not be read ({getattr(error, 'strerror', None) or error})") from error
     last_line = LAST_LINE.search(content)
     if last_line is not None:
         table = content[: last_line.start()]

@@ -41,7 +41,8 @@ def locked(path: Path, *, wait: bool, message: str = "") -> Iterator[None]:
     except OSError as error:
         raise StorageError(
             f"{path} could not be opened ({error.strerror or error}): choose a place that can be written "
-            "(run.output_root=..., run.cache_root=...)"
+            "(run.output_root=..., run.cache_root=...)",
+            error,
         ) from error
     with file:
         if fcntl is not None:

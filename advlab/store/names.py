@@ -6,6 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+PLAIN_NAME = re.compile(r"\.?[A-Za-z0-9_-][A-Za-z0-9_.+-]*")  # of a file, with no way out of its folder
+LONGEST_NAME = 200  # bytes, which leaves room for what is put around it while a file is written
+
+
+def is_plain_name(text: object, longest: int = LONGEST_NAME) -> bool:
+    """Whether a name, which may come from a stranger's file, is that of a file in a folder and of nothing else."""
+    return isinstance(text, str) and len(text) <= longest and PLAIN_NAME.fullmatch(text) is not None
+
 
 def safe_name(text: str) -> str:
     """`text` as one path component: anything but letters, digits, '.', '_' and '-' becomes '_'; never hidden."""

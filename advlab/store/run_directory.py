@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from advlab.errors import ResultError
 from advlab.store.atomic import StorageError
 from advlab.store.cell_files import read_cell_file, write_cell_file
 from advlab.store.locks import locked
-from advlab.store.plan_shape import PLAN_KEYS, has_plan_shape
+from advlab.store.plan_shape import PLAN_KEYS, has_manifest_shape, has_plan_shape
+from advlab.store.run_configuration import Nodes, archived_nodes, nodes_to_read, nodes_to_resume, read_plan
 from advlab.store.run_layout import RunLayout
 from advlab.store.run_versions import existing_versions, make_next_version
-from advlab.store.sealed import canonical, read_sealed, sha256_file, write_sealed
-from advlab.store.tables import REMEDY, Frame, read_frame
+from advlab.store.sealed import read_sealed, sha256_file, write_sealed
+from advlab.store.tables import Frame, read_frame
 
 TEMPORARY = re.compile(r"\..+\.\d+\.tmp\Z")  # what `write_atomic` calls a file until it is whole
 
@@ -50,9 +49,17 @@ class RunDirectory(RunLayout):
             ResultError: there is no run at `path`; its versions, if any, are listed.
         """
         run = cls(path)
-        if run.config_path.is_file() or run.manifest_path.is_file():
-            return run
-        versions = [str(version) for version in existing_versions(path)]
+        try:
+            path.stat()
+            if any(file.is_file() for file in (run.config_path, run.plan_path, run.manifest_path)):
+                return run
+            versions = [str(version) for version in existing_versions(path)]
+        except (FileNotFoundError, NotADirectoryError):
+            versions = []
+        except (OSError, ValueError) as error:  # another user's, a name that is too long or no name at all
+            raise ResultError(
+                f"{str(path)[:200]!r} could not be read ({getattr(error, 'strerror', None) or error})"
+            ) from error
         hint = (
             f" Its versions: {', '.join(versions)}."
             if versions
@@ -68,7 +75,7 @@ class RunDirectory(RunLayout):
             ResultError: another process works on it.
         """
         with locked(self.lock_path, wait=False, message=f"{self.path} is being worked on by another process"):
-            for folder in (self.path, self.path / "cells", self.path / "figures"):
+            for folder in (self.path, self.inside("cells"), self.inside("figures")):
                 for leftover in folder.glob(".*.tmp"):
                     if TEMPORARY.match(leftover.name):
                         with contextlib.suppress(OSError):
@@ -77,27 +84,17 @@ class RunDirectory(RunLayout):
 
     # configuration and plan
 
-    def nodes(self) -> dict[str, dict[str, Any]]:
-        """The archived configuration, one mapping a group.
+    def nodes(self) -> Nodes:
+        """The archived configuration; see `archived_nodes` for what it raises."""
+        return archived_nodes(self)
 
-        Raises:
-            ResultError: it is missing or damaged, or not what the plan was made from.
-        """
-        try:
-            nodes = yaml.safe_load(self.config_path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            reason = " ".join(str(error).split())
-            raise ResultError(f"{self.config_path} is missing or damaged: {reason}. {REMEDY}") from error
-        if not isinstance(nodes, dict) or not all(isinstance(node, dict) for node in nodes.values()):
-            raise ResultError(f"{self.config_path} is damaged: it is no mapping of groups. {REMEDY}")
-        if not all(isinstance(node.get("name", ""), str) for node in nodes.values()):
-            raise ResultError(f"{self.config_path} is damaged: the name of a component is no text. {REMEDY}")
-        planned = read_sealed(self.plan_path).get("config") if self.plan_path.is_file() else None
-        if planned is not None and not same_content(nodes, planned):
-            raise ResultError(
-                f"{self.config_path} does not match plan.json: one of them was changed. {REMEDY}, or start a new run"
-            )
-        return nodes
+    def nodes_to_read(self) -> Nodes:
+        """The configuration that says how to draw the tables; see `nodes_to_read` for what it raises."""
+        return nodes_to_read(self)
+
+    def nodes_to_resume(self) -> Nodes:
+        """The configuration to go on with; see `nodes_to_resume` for what it raises."""
+        return nodes_to_resume(self)
 
     def plan(self) -> dict[str, Any]:
         """The plan.
@@ -105,7 +102,7 @@ class RunDirectory(RunLayout):
         Raises:
             ResultError: it is missing, damaged, or of another version of advlab.
         """
-        plan = read_sealed(self.plan_path)
+        plan = read_plan(self)
         if PLAN_KEYS - plan.keys():
             raise ResultError(f"{self.plan_path} was written by another version of advlab: start a new run")
         if not has_plan_shape(plan):
@@ -159,7 +156,10 @@ class RunDirectory(RunLayout):
         Raises:
             ResultError: it is missing (the run is not finished) or damaged.
         """
-        return read_sealed(self.manifest_path)
+        manifest = read_sealed(self.manifest_path)
+        if not has_manifest_shape(manifest):
+            raise ResultError(f"{self.manifest_path} is damaged: it has not the shape of a manifest: remove it")
+        return manifest
 
     def write_manifest(self, content: dict[str, Any], files: Sequence[Path]) -> None:
         """Write the manifest with the digests of `files`."""
@@ -184,7 +184,13 @@ class RunDirectory(RunLayout):
         try:
             self.manifest_path.unlink(missing_ok=True)
         except OSError as error:
-            raise StorageError(f"{self.manifest_path} could not be removed ({error.strerror or error})") from error
+            raise StorageError(
+                f"{self.manifest_path} could not be removed ({error.strerror or error})", error
+            ) from error
+
+    def has_cells(self) -> bool:
+        """Whether anything was measured."""
+        return any(self.inside("cells").glob("*.csv"))
 
     def finished(self) -> bool:
         """Whether the run is complete according to an intact manifest."""
@@ -201,15 +207,7 @@ class RunDirectory(RunLayout):
             return ["manifest.json"]
         damaged_names = []
         for name, digest in manifest.get("files", {}).items():
-            path = self.path / name
+            path = self.inside(*name.split("/"))
             if not path.is_file() or sha256_file(path) != digest:
                 damaged_names.append(name)
         return damaged_names
-
-
-def same_content(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    """Whether two mappings are the same as JSON."""
-    try:
-        return canonical(a) == canonical(b)
-    except (TypeError, ValueError):  # YAML can say what JSON cannot
-        return False

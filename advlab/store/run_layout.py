@@ -1,8 +1,12 @@
-"""Which file of a run directory holds what: the only place that knows their names."""
+"""Which file of a run directory holds what: the only place that knows their names, and that none leads out of it."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+from advlab.errors import ResultError
+from advlab.store.names import LONGEST_NAME, is_plain_name
 
 
 class RunLayout:
@@ -11,50 +15,70 @@ class RunLayout:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def inside(self, *names: str) -> Path:
+        """The path of a file of the run; every file that is read or written goes through here.
+
+        A run directory may be a stranger's: neither the names in its plan and manifest nor links lead out of it.
+
+        Args:
+            names: of folders and last of the file, which may have been read from disk.
+
+        Raises:
+            ResultError: a name is none of a file, or the path leads out of the directory.
+        """
+        path = self.path
+        for name in names:
+            if not is_plain_name(name, LONGEST_NAME + len(".csv.quarantined-9999")):
+                raise ResultError(f"{self.path} names a file {str(name)[:80]!r}, which no run has: start a new run")
+            path = path / name
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.path)):
+                raise ResultError(f"{path} is a link that leads out of its run's directory: put a copy in its place")
+        return path
+
     @property
     def config_path(self) -> Path:
         """The resolved configuration."""
-        return self.path / "config.yaml"
+        return self.inside("config.yaml")
 
     @property
     def plan_path(self) -> Path:
         """The plan, written before the first cell."""
-        return self.path / "plan.json"
+        return self.inside("plan.json")
 
     def cell_path(self, cell_id: str) -> Path:
         """The rows of one measured cell."""
-        return self.path / "cells" / f"{cell_id}.csv"
+        return self.inside("cells", f"{cell_id}.csv")
 
     @property
     def table_path(self) -> Path:
         """All rows."""
-        return self.path / "table.csv"
+        return self.inside("table.csv")
 
     @property
     def claims_path(self) -> Path:
         """The checked statements."""
-        return self.path / "claims.csv"
+        return self.inside("claims.csv")
 
     @property
     def summary_path(self) -> Path:
         """The numbers that the end of a run shows, where its experiment has some."""
-        return self.path / "summary.csv"
+        return self.inside("summary.csv")
 
     def figure_path(self, name: str, suffix: str) -> Path:
         """A figure file."""
-        return self.path / "figures" / f"{name}.{suffix}"
+        return self.inside("figures", f"{name}.{suffix}")
 
     @property
     def log_path(self) -> Path:
         """What the run said, with times."""
-        return self.path / "log.txt"
+        return self.inside("log.txt")
 
     @property
     def lock_path(self) -> Path:
         """Locked by the process that works on the run."""
-        return self.path / ".lock"
+        return self.inside(".lock")
 
     @property
     def manifest_path(self) -> Path:
         """The manifest, written last."""
-        return self.path / "manifest.json"
+        return self.inside("manifest.json")

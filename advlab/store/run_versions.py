@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from advlab.errors import ResultError
 from advlab.store.atomic import StorageError, sync_folder
 from advlab.store.names import component_label, safe_name
 
@@ -34,13 +35,24 @@ def former_versions_folder(output_root: Path, nodes: Mapping[str, Mapping[str, A
 
 
 def existing_versions(folder: Path) -> list[Path]:
-    """The versions in a folder, oldest first; none where there is no folder."""
+    """The versions in a folder, oldest first; none where there is no folder.
+
+    Raises:
+        ResultError: the folder cannot be read.
+    """
     numbered = []
-    if folder.is_dir():
+    try:
         for path in folder.iterdir():
             match = VERSION.match(path.name)
             if match and path.is_dir():
                 numbered.append((int(match[1]), path))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except (OSError, ValueError) as error:
+        raise ResultError(
+            f"{str(folder)[:200]!r} could not be read ({getattr(error, 'strerror', None) or error}): name another place by "
+            "run.output_root=..."
+        ) from error
     return [path for _, path in sorted(numbered)]
 
 
@@ -63,7 +75,8 @@ def make_next_version(folder: Path) -> Path:
                 continue
             sync_folder(folder)
             return path
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a name that holds a zero byte
         raise StorageError(
-            f"{folder} could not be made ({error.strerror or error}): name another place by run.output_root=..."
+            f"{folder} could not be made ({getattr(error, 'strerror', None) or error}): name another place by run.output_root=...",
+            error,
         ) from error

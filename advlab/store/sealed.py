@@ -10,6 +10,7 @@ from typing import Any
 
 from advlab.errors import ResultError
 from advlab.store.atomic import StorageError, write_atomic
+from advlab.store.bounded import read_json
 
 
 def sha256(data: bytes) -> str:
@@ -46,13 +47,15 @@ def read_sealed(path: Path) -> dict[str, Any]:
     """Read what `write_sealed` wrote.
 
     Raises:
-        ResultError: the file is missing, is no JSON, or its content does not match its seal.
+        ResultError: the file is missing, is no JSON of a size that is written here, or does not match its seal.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError as error:
         raise ResultError(f"{path} is missing") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise ResultError(f"{path} could not be read ({error.strerror or error})") from error
+    except ValueError as error:
         raise ResultError(f"{path} is damaged: {error}") from error
     if not isinstance(content, dict) or content.pop("seal", None) != sha256(canonical(content)):
         raise ResultError(f"{path} is damaged: its content does not match its seal")
@@ -74,7 +77,8 @@ def quarantine(path: Path) -> Path:
                 pass
             except OSError as error:
                 raise StorageError(
-                    f"{path} is damaged and could not be moved aside ({error.strerror or error}): remove it"
+                    f"{path} is damaged and could not be moved aside ({error.strerror or error}): remove it",
+                    error,
                 ) from error
             return aside
     raise ResultError(f"{path} has been quarantined 9999 times: the storage below it is not reliable")

@@ -8,11 +8,12 @@ import io
 import operator
 import re
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from advlab.errors import ResultError
+from advlab.store.bounded import check_size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,6 +146,7 @@ def read_frame(path: Path, row_type: type | None = None) -> Frame:
     import pandas as pd  # see Frame
 
     try:
+        check_size(path)
         frame = pd.read_csv(path, dtype=str, na_filter=False)
     except FileNotFoundError as error:
         raise ResultError(f"{path} is missing: go on with `advlab resume {path.parent}`") from error
@@ -154,6 +156,7 @@ def read_frame(path: Path, row_type: type | None = None) -> Frame:
     if row_type is not None:
         known = column_types(row_type)
         frame.columns = current_columns(frame.columns, row_type)
+        check_frame(path, frame, known)
     for name in frame.columns:
         values = list(frame[name])
         if not values:
@@ -161,6 +164,19 @@ def read_frame(path: Path, row_type: type | None = None) -> Frame:
         elif known.get(name) is not str and (kind := number_type(values)) is not None:
             frame[name] = list(map(PARSE[kind], values))
     return frame
+
+
+def check_frame(path: Path, frame: Frame, known: Mapping[str, type]) -> None:
+    """Refuse a table that has other columns than its rows, or no numbers where they have numbers.
+
+    Raises:
+        ResultError: names the column.
+    """
+    for name, kind in known.items():
+        if name not in frame.columns:
+            raise ResultError(f"{path} has no column {name}, which its experiment writes: it is another table")
+        if kind is not str and len(frame) and number_type(list(frame[name])) is None:
+            raise ResultError(f"{path} has values in the column {name} that are none of its kind: it is damaged")
 
 
 def number_type(values: Sequence[str]) -> type | None:

@@ -60,3 +60,45 @@ def test_a_changed_run_directory_ends_in_one_message(
         assert cli(*line, *roots, "run.resume=true").code == 0
     finally:
         shutil.rmtree(run.with_name("v002"))
+
+
+PREPARED: list[Any] = [
+    {}, {"samples": 5}, {"samples": ["x"]}, {"samples": [10**9]}, {"samples": [[0]]}, {"samples": None}, {"samples": [0.5]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("prepared", PREPARED, ids=str)
+def test_what_a_plan_says_was_prepared_is_not_trusted(prepared: Any, cli: Callable[..., Ended], complete: Path) -> None:
+    line = ["recipe.epochs=1", "run.preset=tiny", "probe.trials=4", "probe.radii=[1]", "probe.confidence=0"]
+    run = complete / "p/isotropy/digits-lenet/v001"
+    if not run.is_dir():
+        assert cli(*line, f"run.output_root={complete / 'p'}").code == 0
+    shutil.copytree(run, "victim")
+    for path in [Path("victim/manifest.json"), *Path("victim/cells").glob("*.csv")]:
+        path.unlink()
+    plan = read_sealed(Path("victim/plan.json"))
+    write_sealed(Path("victim/plan.json"), {**plan, "prepared": prepared})
+    ended = cli("resume", "victim")
+    assert ended.code == 2
+    assert "Traceback" not in ended.err
+    assert "start a new run" in ended.err
+    write_sealed(Path("victim/plan.json"), {**plan, "prepared": prepared, "cells": ["samples-00000"]})
+    ended = cli("resume", "victim")  # whose cell has the name that these samples give
+    assert ended.code == 2
+    assert "Traceback" not in ended.err
+    assert "start a new run" in ended.err
+
+
+def test_a_defect_of_a_resumed_run_is_not_blamed_on_its_plan(
+    cli: Callable[..., Ended], complete: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect(*_: object) -> None:
+        raise IndexError("a defect of the code")
+
+    assert cli("experiment=hard_points", "experiment.resolution=60").code == 0
+    run = Path("outputs/hard_points/v001")
+    for path in [run / "manifest.json", *(run / "cells").glob("*.csv")]:
+        path.unlink()
+    monkeypatch.setattr("advlab.experiments.barati2021.hard_points.HardPoints.measure", defect)
+    with pytest.raises(IndexError, match="a defect of the code"):
+        cli("resume", str(run))

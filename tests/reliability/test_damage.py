@@ -17,7 +17,6 @@ from tests.helpers.run_workshop import Workshop
     "name",
     [
         "cells/samples-00003.csv", "table.csv", "claims.csv", "manifest.json", "config.yaml", "figures/isotropy.png",
-        "plan.json",
     ],
 )  # fmt: skip
 def test_a_flipped_bit_is_seen_and_mended(
@@ -28,9 +27,9 @@ def test_a_flipped_bit_is_seen_and_mended(
     log.touch()
     ended = workshop.run(*RUN, "run.resume=true", root=tmp_path, TOY_LOG=log)
     assert "nothing left to do" not in ended.out
-    run = copied if name != "plan.json" else version(tmp_path, 2)
+    run = copied
     complete(ended, run, table)
-    measured = {"cells/samples-00003.csv": ["samples-00003"], "plan.json": [f"samples-{i:05d}" for i in range(25)]}
+    measured = {"cells/samples-00003.csv": ["samples-00003"]}
     assert log.read_text().split() == measured.get(name, [])
     if name.startswith("cells"):
         assert "does not match its digest" in ended.err
@@ -40,13 +39,69 @@ def test_a_flipped_bit_is_seen_and_mended(
     if name == "config.yaml":
         assert "config.yaml does not match plan.json, and is written anew" in ended.err
         assert run.nodes() == run.plan()["config"]
-    if name == "plan.json":
-        assert "plan.json is damaged" in ended.err
-        refused = workshop.run("resume", str(copied.path))
-        assert refused.code == 2
-        clean(refused.err)
-        assert "plan.json is damaged" in refused.err
     assert "nothing left to do" in workshop.run(*RUN, "run.resume=true", root=tmp_path).out
+
+
+def spoil(path: Path, how: str) -> None:
+    """Damage a file: one bit of it, its end, all of it, or the file itself."""
+    if how == "flipped":
+        flip(path)
+    elif how == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-40] if how == "cut" else b"")
+
+
+@pytest.mark.parametrize("how", ["flipped", "cut", "empty", "gone"])
+def test_a_damaged_plan_ends_a_run_but_not_its_figure(
+    how: str, workshop: Workshop, copied: RunDirectory, table: bytes, tmp_path: Path
+) -> None:
+    spoil(copied.plan_path, how)
+    for words in (["resume", str(copied.path)], [*RUN, "run.resume=true"]):
+        ended = workshop.run(*words, root=None if words[0] == "resume" else tmp_path)
+        assert ended.code == 2
+        clean(ended.err)
+        assert (
+            f"plan.json {'is missing' if how == 'gone' else 'is damaged'}" in ended.err
+            or "has no plan.json" in ended.err
+        )
+        assert not version(tmp_path, 2).path.exists()
+    assert "leave out run.resume=true" in ended.err
+    figure = copied.figure_path("isotropy", "png")
+    before = figure.read_bytes()
+    figure.unlink()
+    drawn = workshop.run("plot", str(copied.path))
+    assert drawn.code == 0, drawn.err
+    assert figure.read_bytes() == before
+    assert copied.table_path.read_bytes() == table
+    complete(workshop.run(*RUN, root=tmp_path), version(tmp_path, 2), table)  # which the message says
+
+
+@pytest.mark.parametrize("how", ["cut", "empty", "gone"])
+def test_a_damaged_configuration_is_mended_from_the_plan(
+    how: str, workshop: Workshop, killed_run: RunDirectory, table: bytes
+) -> None:
+    text = killed_run.config_path.read_text()
+    spoil(killed_run.config_path, how)
+    if how == "cut":
+        killed_run.config_path.write_text(f"{text[:-40]}\n  ]")
+    ended = workshop.run("resume", str(killed_run.path))
+    complete(ended, killed_run, table)
+    assert "config.yaml does not match plan.json, and is written anew from it" in ended.err
+    assert killed_run.config_path.read_text() == text
+
+
+def test_a_figure_is_drawn_without_an_intact_configuration_elsewhere(workshop: Workshop, copied: RunDirectory) -> None:
+    """The manifest holds it, too; where nothing does, that is said."""
+    for path in (copied.config_path, copied.plan_path):
+        path.write_bytes(b"{")
+    drawn = workshop.run("plot", str(copied.path))
+    assert drawn.code == 0, drawn.err
+    assert "what manifest.json says is taken" in drawn.err
+    copied.manifest_path.unlink()
+    refused = workshop.run("plot", str(copied.path))
+    assert refused.code == 2
+    clean(refused.err)
 
 
 @pytest.mark.parametrize("name", ["facts.json", "arrays.safetensors"])

@@ -1,0 +1,44 @@
+"""A small fuzzer: plans, manifests and configurations of real runs, changed anywhere in anything, are harmless."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from advlab.store.sealed import read_sealed, write_sealed
+from tests.helpers.commands import Ended
+from tests.helpers.strangers import mutated, one_line, unfinished, write_yaml
+
+
+@pytest.mark.parametrize(
+    ("stranger", "seeds"), [("points", range(25)), ("network", range(100, 110))], indirect=["stranger"]
+)
+def test_any_change_is_harmless(seeds: range, stranger: Path, cli: Callable[..., Ended]) -> None:
+    original = stranger.with_name("original")
+    stranger.rename(original)
+    for seed in seeds:
+        draw = random.Random(seed)
+        shutil.rmtree(stranger, ignore_errors=True)
+        shutil.copytree(original, stranger)
+        plan = read_sealed(stranger / "plan.json")
+        what = draw.choice(["plan", "plan", "config", "config", "manifest"])
+        if what == "plan":
+            write_sealed(stranger / "plan.json", mutated(plan, draw))
+        elif what == "config":  # the same in the plan, mostly
+            config = mutated(plan["config"], draw)
+            write_yaml(stranger / "config.yaml", config)
+            if draw.random() < 0.8:
+                write_sealed(stranger / "plan.json", {**plan, "config": config})
+        else:
+            write_sealed(stranger / "manifest.json", mutated(read_sealed(stranger / "manifest.json"), draw))
+        if what != "manifest" and draw.random() < 0.8:
+            unfinished(stranger, keep=draw.randint(0, 1))
+        print(f"seed {seed}")  # which pytest shows of the one that fails
+        one_line(cli("resume", "run"), 0, 2)
+        if draw.random() < 0.3:
+            one_line(cli("plot", "run"), 0, 2)
+    shutil.rmtree(original)
