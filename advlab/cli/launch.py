@@ -17,6 +17,7 @@ from advlab.config.compose import Composer
 from advlab.config.groups import GROUPS, RUN
 from advlab.config.hydra_main import CommandLine, hydra_main, no_task
 from advlab.config.identity import Nodes, component_class
+from advlab.config.overrides import with_texts_as_typed
 from advlab.config.run_options import RunParams
 from advlab.config.schema import parameters
 from advlab.config.settings import Settings
@@ -56,7 +57,7 @@ def parse(arguments: Sequence[str]) -> CommandLine:
     actions = [f"--{name}" for name in ("cfg", "info", "shell_completion", "multirun", "run") if getattr(flags, name)]
     if len(actions) > 1:
         raise ConfigError(f"{' and '.join(actions).replace('_', '-')} do not go together: leave one out")
-    return CommandLine(flags, overrides)
+    return CommandLine(flags, with_texts_as_typed(overrides))
 
 
 def launch(arguments: Sequence[str]) -> int:

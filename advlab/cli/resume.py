@@ -13,6 +13,7 @@ from advlab.config.run_options import RunParams
 from advlab.config.settings import every_key, resolve
 from advlab.engine.runner import execute
 from advlab.errors import ConfigError, ResultError
+from advlab.shell import command_to_resume
 from advlab.store.known_folders import is_remembered
 from advlab.store.run_directory import RunDirectory
 
@@ -57,7 +58,7 @@ def run(arguments: Sequence[str]) -> int:
         settings = resolve(nodes, explicit=every_key(nodes))
     except ConfigError as error:
         raise ConfigError(
-            f"{str(error).rstrip('.')}. If a plug-in brings it: advlab --plugin FILE resume {directory.path}"
+            f"{str(error).rstrip('.')}. If a plug-in brings it: {command_to_resume(directory.path, '--plugin', 'FILE')}"
         ) from error
     if not directory.plan_path.exists():
         raise ResultError(

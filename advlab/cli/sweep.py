@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 
 from advlab.config.compose import Composer
 from advlab.config.hydra_main import CommandLine, hydra_main
 from advlab.config.settings import Settings
 from advlab.engine.runner import execute
-from advlab.errors import AdvlabError, Interrupted
+from advlab.errors import AdvlabError, ConfigError, Interrupted
 from advlab.plugins.loading import load_plugins
 from advlab.results.compare import compare_runs
 from advlab.results.terminal import terminal_width, wrapped, wrapped_command
+from advlab.shell import hydra_text, shell_path
 from advlab.store.atomic import StorageError, write_atomic
 
 DONE = ("complete", "nothing left to do")
@@ -30,10 +32,14 @@ def sweep(line: CommandLine, jobs: Sequence[Settings]) -> int:
     """Run every job by Hydra's launcher, then list how each ended and compare them; gives the exit code, 1 when any failed."""
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
     folder = Path(os.path.realpath(jobs[0].run.path("output_root"))) / ".sweeps" / f"{stamp}-{os.getpid()}"
+    if "${" in str(folder):  # which Hydra would take for an interpolation, however it is quoted
+        raise ConfigError(
+            f"{folder}: a sweep takes no folder with ${{ in its name: name another by run.output_root=..."
+        )
     make_folder(folder)
     overrides = [
         *line.overrides,
-        f"hydra.sweep.dir={json.dumps(str(folder), ensure_ascii=False)}",
+        f"hydra.sweep.dir={hydra_text(str(folder))}",
         "hydra.job.chdir=false",
     ]
     signum = 0
@@ -114,7 +120,10 @@ def compare_finished(outcomes: dict[int, dict[str, Any]], jobs: Sequence[Setting
     write_atomic(table, compared.sweep_table().to_csv(index=False, lineterminator="\n").encode())
     if len(compared.runs) > 1:
         print(f"\n{compared.text()}\ntogether: {shown_path(compared.plot()[0])}")
-        print("again:    " + wrapped_command("advlab plot", paths, terminal_width() - len("again:    ")))
+        print(
+            "again:    "
+            + wrapped_command("advlab plot", list(map(shell_path, paths)), terminal_width() - len("again:    "))
+        )
     print(f"table:    {shown_path(table)}")
 
 
@@ -127,8 +136,9 @@ def run_job(config: Any) -> str:
     """One job of a sweep, in this process or on a cluster's node; how it ended is written into the sweep's folder."""
     hydra = HydraConfig.get()
     number = int(hydra.job.num)
-    overrides = list(hydra.overrides.task)
-    as_typed = [text.lstrip("+") for text in overrides]
+    overrides = OmegaConf.to_container(hydra.overrides.task, resolve=False)  # as typed: an escaped ${ stays escaped
+    assert isinstance(overrides, list)
+    as_typed = [str(text).lstrip("+") for text in overrides]
     launcher = [text for text in hydra.overrides.hydra if text.lstrip("+").startswith("hydra/launcher=")]
     path = Path(hydra.sweep.dir) / f"outcome-{number}.json"
 

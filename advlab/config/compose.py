@@ -29,9 +29,10 @@ from advlab.config.defense_lists import chain_node, without_defense_list
 from advlab.config.groups import GROUPS
 from advlab.config.hydra_rules import check_hydra_config, check_hydra_overrides, check_nothing_else
 from advlab.config.identity import Nodes
-from advlab.config.overrides import accept_unknown_keys, explicit_keys, override_hint
+from advlab.config.overrides import accept_unknown_keys, explicit_keys, override_hint, text_of
 from advlab.config.settings import Settings, resolve
 from advlab.errors import ConfigError, suggest
+from advlab.shell import typed_override
 
 CONFIGS = "pkg://advlab.configs"
 CLUSTER_LAUNCHERS = ("joblib", "submitit_local", "submitit_slurm")  # of the extra `cluster`
@@ -74,8 +75,10 @@ class Composer:
             raise ConfigError(f"{str(error).splitlines()[0]}: type GROUP=NAME or GROUP.KEY=VALUE") from error
         sweeping = [override.input_line for override in parsed if override.is_sweep_override()]
         if sweeping and not multirun:
+            key, _, value = str(sweeping[0]).partition("=")
+            one_value = f"; for one value with a comma {typed_override(key, value)}" if "." in key else ""
             raise ConfigError(
-                f"{sweeping[0]!r} names several values: a sweep needs -m (for a list of values type KEY=[A,B])"
+                f"{sweeping[0]!r} names several values: a sweep needs -m (for a list of values type KEY=[A,B]{one_value})"
             )
         check_hydra_overrides(parsed)
         own = [override for override in parsed if not override.is_hydra_override()]
@@ -135,7 +138,7 @@ class Composer:
                 "the YAML files or overrides are nested too deeply: write the values themselves"
             ) from error
         except (HydraException, OmegaConfBaseException, ValueError) as error:
-            raise ConfigError(composition_fault(error)) from error
+            raise ConfigError(composition_fault(error, overrides)) from error
         assert isinstance(content, dict)
         by_group = {str(key): value for key, value in content.items()}
         for key in by_group:
@@ -174,8 +177,8 @@ class Composer:
                 raise ConfigError(f"there is no {name} {choice!r}. {suggest(choice, options)}{extra}")
 
 
-def composition_fault(error: Exception) -> str:
-    """Hydra's or OmegaConf's message about a composition, with the key in front and a remedy behind."""
+def composition_fault(error: Exception, overrides: Sequence[str]) -> str:
+    """Hydra's or OmegaConf's message about a composition of overrides, with the key in front and a remedy behind."""
     lines = str(error).splitlines() or [type(error).__name__]
     first = lines[0]
     if first.endswith(" raised while composing config:") and len(lines) > 1:  # whose second line says what it was
@@ -186,7 +189,12 @@ def composition_fault(error: Exception) -> str:
     if isinstance(error, MissingMandatoryValue):
         return f"{key}: a value is needed: type {key}=..."
     if isinstance(error, InterpolationResolutionError):
-        return f"{key}: {first}. Write the value itself, or name a key that is typed or in a YAML file, as in ${{dataset.name}}"
+        typed = [text_of(text) for text in overrides if text.lstrip("+").startswith(f"{key}=")]
+        literally = f", or if a $ is part of the value, {typed_override(str(key), typed[-1])}" if typed else ""
+        return (
+            f"{key}: {first}. Write the value itself, or name a key that is typed or in a YAML file, as in ${{dataset.name}}"
+            f"{literally}"
+        )
     cause = str(error.__cause__).splitlines()[0] if error.__cause__ is not None and str(error.__cause__) else ""
     return (
         f"{first.replace('++', '')}{f' ({cause})' if cause else ''}: `advlab describe NAME` shows keys and their values"

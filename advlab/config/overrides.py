@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
 from advlab.config.groups import GROUPS
+from advlab.shell import hydra_text, shell_word, typed_override
+
+#: keys whose value is a text of the user's own: a file, a folder, a name
+OWN_TEXTS = (
+    r"model\.checkpoint(?:_key)?|dataset\.(?:root|label|labels)|run\.(?:output|cache|data)_root|defense\.(?:\w+\.)?path"
+)
 
 
 def explicit_keys(overrides: Sequence[str]) -> frozenset[str]:
@@ -22,19 +31,61 @@ def accept_unknown_keys(overrides: Sequence[str]) -> list[str]:
     return [re.sub(pattern, r"++\1", text, count=1) if re.match(pattern, text) else text for text in overrides]
 
 
+def with_texts_as_typed(overrides: Sequence[str]) -> list[str]:
+    """The overrides; a path or name of the user's own that Hydra would not take for the text that it is in quotation marks.
+
+    So `model.checkpoint=epoch=3.ckpt` and `dataset.root=0010` need no more than the shell asks for. Values for a sweep, those
+    in quotation marks, interpolations and null stay, and a value with an equals sign or a comma too many is left to be refused.
+
+    >>> with_texts_as_typed(["model.checkpoint=epoch=3.ckpt", "dataset.root=0010", "dataset.root=a,b", "run.seed=007"])
+    ["model.checkpoint='epoch=3.ckpt'", "dataset.root='0010'", 'dataset.root=a,b', 'run.seed=007']
+    """
+    return [_with_text_as_typed(text) for text in overrides]
+
+
+def _with_text_as_typed(text: str) -> str:
+    match = re.fullmatch(rf"(\+{{0,2}}(?:{OWN_TEXTS})=)(.+)", text, re.DOTALL)
+    if match is None:
+        return text
+    key, value = match.groups()
+    try:
+        override = OverridesParser.create().parse_override(text)
+        parsed = None if override.is_sweep_override() else override.value()
+        quoted = value.strip()[:1] in ("'", '"') and isinstance(parsed, str)
+        if parsed is None or quoted or parsed == value:
+            return text
+    except HydraException:
+        if value.startswith(("=", ",")) or value.endswith(","):
+            return text
+    return f"{key}{hydra_text(value)}"
+
+
+def text_of(text: str) -> str:
+    """The text that an override sets, without Hydra's quotation marks and backslashes."""
+    return str(OverridesParser.create().parse_override(text).value())
+
+
 def override_hint(text: str) -> str:
     """What to type instead of an override that does not parse."""
     key, equals, value = text.partition("=")
     if not equals:
-        return "type GROUP=NAME or GROUP.KEY=VALUE (a command such as list or plot comes first)"
+        return (
+            "type GROUP=NAME or GROUP.KEY=VALUE (a command such as list or plot comes first; a value with spaces stands in "
+            "quotation marks, \"GROUP.KEY='a value'\")"
+        )
     if key != key.strip():
         return "leave out the spaces around its key"
+    # of a group the value is a name, which holds no such characters
+    whole = f", or if all of it is the value, {typed_override(key, value)}" if "." in key else ""
     if value.startswith("="):
-        return f"type one =, as in {key}{value}"
+        return f"type one =, as in {shell_word(key + value)}{whole}"
     if value.endswith(",") or value.startswith(","):
-        return "leave out the comma, or name another value"
+        return f"leave out the comma, or name another value{whole}"
     if any(value.count(mark) % 2 for mark in "'\"") or any(
         value.count(a) != value.count(b) for a, b in ("[]", "{}", "()")
     ):
-        return "close its brackets and quotation marks"
-    return f"type GROUP=NAME or GROUP.KEY=VALUE; a value with special characters in quotation marks: {key}='...'"
+        return f"close its brackets and quotation marks{whole}"
+    return (
+        "type GROUP=NAME or GROUP.KEY=VALUE; a value with special characters in quotation marks, also around the whole for the "
+        f"shell: {typed_override(key, value)}"
+    )

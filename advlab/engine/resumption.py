@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import shlex
 
 from advlab.config.settings import Settings, every_key, resolve
 from advlab.engine.plan import planned_digest
 from advlab.engine.provenance import job_id, requeued
 from advlab.errors import ConfigError, ResultError
 from advlab.plugins.loading import VARIABLE
+from advlab.shell import command_to_resume
 from advlab.store.run_configuration import nodes_to_read
 from advlab.store.run_directory import RunDirectory
 from advlab.store.run_versions import former_versions_folder, versions_folder
@@ -88,5 +88,5 @@ def bad_cells(directory: RunDirectory, settings: Settings) -> list[str]:
 
 def resume_command(directory: RunDirectory) -> str:
     """What to type to go on with an interrupted run, with the plug-ins that it was started with."""
-    plugins = [f"--plugin {shlex.quote(file)}" for file in os.environ.get(VARIABLE, "").split(os.pathsep) if file]
-    return " ".join(["advlab", *plugins, "resume", shlex.quote(str(directory.path))])
+    files = [file for file in os.environ.get(VARIABLE, "").split(os.pathsep) if file]
+    return command_to_resume(directory.path, *(word for file in files for word in ("--plugin", file)))

@@ -8,6 +8,7 @@ from typing import Any
 
 from advlab.config import components
 from advlab.errors import ResultError
+from advlab.shell import command_to_resume
 from advlab.store.run_directory import RunDirectory
 from advlab.store.tables import Frame
 
@@ -42,10 +43,10 @@ def load(path: str | Path) -> Run:
 
     run = RunDirectory.open(Path(path))
     if not run.manifest_path.is_file():
-        raise ResultError(f"{run.path} is not finished: go on with `advlab resume {run.path}`")
+        raise ResultError(f"{run.path} is not finished: go on with `{command_to_resume(run.path)}`")
     manifest = run.manifest()
     if manifest.get("status") != "complete":
-        raise ResultError(f"{run.path} is {manifest.get('status')}: go on with `advlab resume {run.path}`")
+        raise ResultError(f"{run.path} is {manifest.get('status')}: go on with `{command_to_resume(run.path)}`")
     table = run.read_table().rename(columns=former_columns(str(manifest.get("experiment"))))
     return Run(run.path, table, run.read_claims(Claim), manifest)
 

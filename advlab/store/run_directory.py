@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from advlab.errors import ResultError
+from advlab.shell import command_to_resume
 from advlab.store.atomic import StorageError
 from advlab.store.cell_files import read_cell_file, write_cell_file
 from advlab.store.locks import locked
@@ -145,7 +146,9 @@ class RunDirectory(RunLayout):
         if self.manifest_path.is_file():
             digest = self.manifest().get("files", {}).get(path.name)
             if digest and path.is_file() and sha256_file(path) != digest:
-                raise ResultError(f"{path} does not match its manifest: rebuild it with `advlab resume {self.path}`")
+                raise ResultError(
+                    f"{path} does not match its manifest: rebuild it with `{command_to_resume(self.path)}`"
+                )
         return read_frame(path, row_type)
 
     # manifest

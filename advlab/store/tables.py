@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from advlab.errors import ResultError
+from advlab.shell import command_to_resume
 from advlab.store.bounded import check_size
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def read_frame(path: Path, row_type: type | None = None) -> Frame:
         check_size(path)
         frame = pd.read_csv(path, dtype=str, na_filter=False)
     except FileNotFoundError as error:
-        raise ResultError(f"{path} is missing: go on with `advlab resume {path.parent}`") from error
+        raise ResultError(f"{path} is missing: go on with `{command_to_resume(path.parent)}`") from error
     except (OSError, ValueError, pd.errors.ParserError) as error:
         raise ResultError(f"{path} is no CSV table: {error}") from error
     known = {}
