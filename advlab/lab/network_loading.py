@@ -16,6 +16,7 @@ from advlab.data.images import ImageData
 from advlab.errors import ModelError
 from advlab.lab.trained_network import build_network, trained_classifier
 from advlab.models.base import Model
+from advlab.models.checkpoint_content import State, choose_state
 from advlab.models.checkpoints import load_state, published_state, read_state
 from advlab.models.classifier import Classifier
 from advlab.models.torchvision_networks import Torchvision
@@ -65,22 +66,24 @@ def load_classifier(
         recipe = recipe_to_train(name, recipe, has_constants=mean is not None or std is not None)
         return LoadedNetwork(*trained_classifier(name, model, recipe, train_data(), artifacts, device, seed))
     network = build_network(name, model)
-    origin, state = "as built by the plug-in", {}
+    origin, content = "as built by the plug-in", {}
     if model.checkpoint:
         path = Path(model.checkpoint).expanduser()
-        origin, state = str(path), read_state(path, model.sha256)
-        if "input.mean" in state and "input.std" in state:  # our own: the normalisation travels with the weights
-            mean = state["input.mean"] if mean is None else mean
-            std = state["input.std"] if std is None else std
-            state = {key.removeprefix("network."): value for key, value in state.items() if key.startswith("network.")}
+        origin, content = str(path), read_state(path, model.sha256)
+        if "input.mean" in content and "input.std" in content:  # our own: the normalisation travels with the weights
+            mean = content["input.mean"] if mean is None else mean
+            std = content["input.std"] if std is None else std
+            content = {key.removeprefix("network."): v for key, v in content.items() if key.startswith("network.")}
     elif isinstance(model, Torchvision):
-        state, origin = published_state(model, download)
+        content, origin = published_state(model, download)
+    prepare: Callable[[State], State] = dict
     if isinstance(model, Torchvision) and model.weights != "none":
-        state = model.fitted(state)
+        prepare = model.fitted
         published = model.entry().transforms()
         mean = torch.tensor(published.mean).view(-1, 1, 1) if mean is None else mean
         std = torch.tensor(published.std).view(-1, 1, 1) if std is None else std
-    if state:
+    if content:
+        state = choose_state(content, network.state_dict(), origin, model.checkpoint_key, prepare)
         load_state(network, state, origin)
     classifier = Classifier(network, name=name, shape=shape, classes=model.class_count, mean=mean, std=std)
     return LoadedNetwork(classifier.to(device).eval(), origin)

@@ -23,14 +23,17 @@ class Model(InRange, ABC):
     """A network and where its weights come from: parameters common to all.
 
     Attributes:
-        checkpoint: a file of weights (safetensors, or torch.save of a state dict); empty: trained by the recipe here,
-            or the published weights.
+        checkpoint: a file of weights (safetensors, or torch.save of a state dict, also inside other mappings); empty:
+            trained by the recipe here, or the published weights.
+        checkpoint_key: dotted path of the state dict in the checkpoint, with the prefix of its names, such as
+            state_dict_ema; empty: what fits the network exactly, the plain weights before averaged ones.
         sha256: the checkpoint's digest, checked when given.
         mean, std: of the input normalisation with a checkpoint, in [0, 1] units, one number or one a channel; empty:
             those in the checkpoint, those of the published weights that the model names, or 0 and 1.
     """
 
     checkpoint: str = ""
+    checkpoint_key: str = ""
     sha256: str = ""
     mean: list[float] = field(default_factory=list)
     std: list[Annotated[float, Gt(0)]] = field(default_factory=list)
@@ -44,6 +47,10 @@ class Model(InRange, ABC):
         super().__post_init__()
         if self.sha256 and not re.fullmatch(r"[0-9a-fA-F]{64}", self.sha256):
             raise ArgumentError(f"sha256 must be 64 hexadecimal digits, got {self.sha256!r}")
+        if self.checkpoint_key and not self.checkpoint:
+            raise ArgumentError(
+                "checkpoint_key says which weights of a checkpoint are meant: type model.checkpoint=FILE, too"
+            )
         if self.checkpoint:  # archived whole, so that a run can be resumed from any folder
             object.__setattr__(self, "checkpoint", os.path.abspath(os.path.expanduser(self.checkpoint)))
 

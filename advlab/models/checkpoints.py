@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+import shutil
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +14,23 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from advlab.errors import ModelError
+from advlab.models import only_tensors
+from advlab.models.checkpoint_content import listed_keys, misfits, state_dicts
+from advlab.models.only_tensors import UNKNOWN, reason
 from advlab.models.torchvision_networks import Torchvision
+from advlab.shell import shell_path, typed_override
 from advlab.store.sealed import sha256_file
 
-State = dict[str, Tensor]
 
-
-def read_state(path: Path, sha256: str = "") -> State:
-    """The tensors in a file of weights.
+def read_state(path: Path, sha256: str = "") -> dict[Any, Any]:
+    """The content of a file of weights, which holds a state dict somewhere.
 
     Args:
-        path: `*.safetensors`, or what torch.save wrote of a state dict (also inside `state_dict` or `model`).
+        path: `*.safetensors`, or what torch.save wrote of a state dict, also inside other mappings.
         sha256: checked when given.
 
     Raises:
-        ModelError: the file is missing, has another digest, is damaged, or holds more than tensors.
+        ModelError: the file is missing, has another digest, is damaged, or holds classes that are not loaded.
     """
     if not os.path.isfile(path):
         raise ModelError(f"{path} does not exist: model.checkpoint must name a file of weights")
@@ -38,37 +42,35 @@ def read_state(path: Path, sha256: str = "") -> State:
             )
     try:
         if path.suffix == ".safetensors":
-            state: Any = load_file(path)
+            content: Any = load_file(path)
         else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch and safetensors raise many classes for a damaged file
+        raise ModelError(unread(path, error)) from error
+    if not isinstance(content, dict) or next(state_dicts(content), None) is None:
         raise ModelError(
-            f"{path} could not be read as weights ({reason(error)}): it must be a safetensors file or what "
-            "torch.save(network.state_dict(), ...) wrote; files that hold more than tensors are not loaded"
-        ) from error
-    for wrapper in ("state_dict", "model_state_dict", "model"):
-        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
-            state = state[wrapper]
-    if not isinstance(state, Mapping) or not state or not all(isinstance(v, Tensor) for v in state.values()):
-        raise ModelError(f"{path} holds no state dict: save one by torch.save(network.state_dict(), ...)")
-    return {str(name): tensor for name, tensor in state.items()}
+            f"{path} holds no state dict: save one by torch.save(network.state_dict(), ...).{listed_keys(content)}"
+        )
+    return content
 
 
-def reason(error: Exception) -> str:
-    """Why a file was not read, in one line; torch's own first line recommends unsafe loading."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line.removeprefix("WeightsUnpickler error: ") for line in lines if "WeightsUnpickler error" in line]
-    return next(iter(telling + lines), type(error).__name__).split(". Please use")[0]
-
-
-def unwrapped(state: Mapping[str, Tensor], network_names: Collection[str]) -> Mapping[str, Tensor]:
-    """`state` without the prefix that DataParallel and torch.compile put before all names, unless the network has it."""
-    for prefix in ("module.", "_orig_mod.", "module."):
-        if all(name.startswith(prefix) for name in state) and not any(
-            name.startswith(prefix) for name in network_names
-        ):
-            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
-    return state
+def unread(path: Path, error: Exception) -> str:
+    """What is wrong with a file that was not read, and what to type where it holds other classes beside its weights."""
+    wanted = "it must be a safetensors file or what torch.save(network.state_dict(), ...) wrote"
+    name = str(error).partition(UNKNOWN)[2].partition(" was not")[0]
+    if not name:
+        return (
+            f"{path} could not be read as weights ({reason(path, error)}): {wanted}; files that hold more than tensors are "
+            "not loaded"
+        )
+    on_path = os.path.realpath(shutil.which("python") or "") == os.path.realpath(sys.executable)
+    python = "python" if on_path else shell_path(sys.executable)
+    load = typed_override("model.checkpoint", str(only_tensors.output_path(path)))
+    return (
+        f"{path} holds {name}, and files that hold more than tensors are not loaded. A file of its tensors alone, made "
+        f"without running anything of it: {python} -m {only_tensors.__name__} {shell_path(path)} && advlab {load} (else "
+        f"{wanted})"
+    )
 
 
 def load_state(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
@@ -77,12 +79,10 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> 
     Raises:
         ModelError: tensors are missing, unknown, of another shape or hold NaN or infinity; each kind is named.
     """
-    current = network.state_dict()
-    state = unwrapped(state, current)
-    misfits = _misfits(current, state)
-    if misfits:
+    faults = misfits(network.state_dict(), state)
+    if faults:
         raise ModelError(
-            f"{origin} does not fit the network: {'; '.join(misfits)}. Is it of another architecture or size?"
+            f"{origin} does not fit the network: {'; '.join(faults)}. Is it of another architecture or size?"
         )
     not_finite = sorted(name for name, tensor in state.items() if not tensor.isfinite().all())
     if not_finite:
@@ -90,27 +90,8 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> 
     network.load_state_dict(dict(state), strict=False)
 
 
-def _misfits(current: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:
-    """Which tensors of `state` are missing, unknown or of another shape than in the `current` state of the network."""
-    common = sorted(current.keys() & state.keys())
-    tied = {current[name].data_ptr() for name in common}  # a tied tensor lies at the same address under all its names
-    optional = {name for name in current if name.endswith("num_batches_tracked") or current[name].data_ptr() in tied}
-    missing = sorted(current.keys() - state.keys() - optional)
-    unknown = sorted(state.keys() - current.keys())
-    misshapen = [
-        f"{name} is {tuple(state[name].shape)}, not {tuple(current[name].shape)}"
-        for name in common
-        if state[name].shape != current[name].shape
-    ]
-    return [
-        f"{text}: {', '.join(names[:6])}{f' and {len(names) - 6} more' if len(names) > 6 else ''}"
-        for text, names in (("missing", missing), ("unknown", unknown), ("of another shape", misshapen))
-        if names
-    ]
-
-
-def published_state(model: Torchvision, download: bool) -> tuple[State, str]:
-    """State dict and file name of torchvision's published weights, from torch.hub's folder or the network.
+def published_state(model: Torchvision, download: bool) -> tuple[dict[Any, Any], str]:
+    """Content and file name of torchvision's published weights, from torch.hub's folder or the network.
 
     The first digits of the SHA-256, which the file's name carries, are checked whether it was downloaded now or lay
     there; `model.sha256` replaces them.

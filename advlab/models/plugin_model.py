@@ -27,8 +27,8 @@ class PluginModel(Model):
 
     def archived(self) -> dict[str, Any]:
         """What is archived: the options of the user's factory, and the parameters common to all models."""
-        common = {"checkpoint": self.checkpoint, "sha256": self.sha256, "mean": self.mean, "std": self.std}
-        return {**self.options, **common}
+        names = ("checkpoint", "checkpoint_key", "sha256", "mean", "std")
+        return {**self.options, **{name: getattr(self, name) for name in names}}
 
     @property
     def crop(self) -> float:

@@ -14,7 +14,7 @@ from advlab.config.schema import describe_factory, keyword_parameters
 from advlab.models.plugin_model import PluginModel
 from advlab.plugins.names import Registered, check_name, registered_choices
 
-COMMON_MODEL_KEYS = ("name", "checkpoint", "sha256", "mean", "std")
+COMMON_MODEL_KEYS = ("name", "checkpoint", "checkpoint_key", "sha256", "mean", "std")
 
 
 def model(
@@ -48,7 +48,7 @@ def model(
     def decorate(build: Registered) -> Registered:
         check_name("model", name)
         own = keyword_parameters("model", name, build, COMMON_MODEL_KEYS)
-        common = {"checkpoint": "", "sha256": "", "mean": list(mean), "std": list(std)}
+        common = {"checkpoint": "", "checkpoint_key": "", "sha256": "", "mean": list(mean), "std": list(std)}
 
         def make(**options: Any) -> Any:
             values = {key: options.pop(key, default) for key, default in common.items()}
@@ -58,7 +58,13 @@ def model(
                 declared_classes=classes, declared_crop=crop, trained=trained, **values,
             )  # fmt: skip
 
-        kinds = {"checkpoint": str, "sha256": str, "mean": list[float], "std": list[Annotated[float, Gt(0)]]}
+        kinds = {
+            "checkpoint": str,
+            "checkpoint_key": str,
+            "sha256": str,
+            "mean": list[float],
+            "std": list[Annotated[float, Gt(0)]],
+        }
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [
             *own,
