@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from advlab.data.remarks import Remark
+
 Shape = tuple[int, int, int]
 
 
@@ -38,3 +40,4 @@ class Files:
     labels: Sequence[int]  # one a file
     shape: Shape  # (C, H, W) that is wanted
     preprocessing: Preprocessing
+    remarks: Sequence[Remark] = ()  # what is unusual about the folder

@@ -14,6 +14,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from advlab.data.remarks import Remarks
 from advlab.errors import DataError
 
 # recognised by content, whatever the file's name says: Pillow would start Ghostscript for a renamed EPS file
@@ -25,7 +26,9 @@ Fit = Literal["crop", "squash"]
 Image.init()  # registers the formats now: Pillow would do so at the first image, and not safely from several threads
 
 
-def decode_file(path: Path, shape: tuple[int, int, int], crop: float, fit: Fit, resample: str) -> Tensor:
+def decode_file(
+    path: Path, shape: tuple[int, int, int], crop: float, fit: Fit, resample: str, remarks: Remarks | None = None
+) -> Tensor:
     """One image as (C, H, W) uint8.
 
     Args:
@@ -36,6 +39,7 @@ def decode_file(path: Path, shape: tuple[int, int, int], crop: float, fit: Fit, 
             ImageNet's).
         fit: "crop" keeps the aspect ratio and crops the centre, "squash" resizes both sides.
         resample: "bilinear" or "bicubic", antialiased.
+        remarks: told what is unusual about the file.
 
     Raises:
         DataError: the file is corrupt, is not an image, or has no fixed range of values (floating point, 32 bit).
@@ -43,6 +47,8 @@ def decode_file(path: Path, shape: tuple[int, int, int], crop: float, fit: Fit, 
     channels, height, width = shape
     try:
         with Image.open(path, formats=FORMATS) as file:
+            if remarks is not None:
+                remark_on(file, path, remarks)
             image = eight_bit(upright(file))
         image.info.pop("transparency", None)  # Pillow warns of each palette image that has some
         image = image.convert("L" if channels == 1 else "RGB")
@@ -58,6 +64,41 @@ def decode_file(path: Path, shape: tuple[int, int, int], crop: float, fit: Fit, 
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error... by format
         raise DataError(f"{path} is corrupt or no image ({error}): replace or remove it") from error
     return torch.from_numpy(array[None] if channels == 1 else array.transpose(2, 0, 1).copy())
+
+
+def remark_on(file: Image.Image, path: Path, remarks: Remarks) -> None:
+    """Tell what is unusual about an image that has been opened, and load it."""
+    of_tiles = str(
+        [tile[3] for tile in getattr(file, "tile", [])]
+    )  # how the file stores its values, until it is loaded
+    if getattr(file, "is_animated", False):
+        remarks.add("animated", path)
+    file.load()
+    if file.mode.startswith("I"):
+        remarks.add("sixteen", path, int(np.asarray(file, dtype=np.int64).max()))
+    elif ";16" in of_tiles:
+        remarks.add("sixteen_colour", path)
+    if file.mode in ("P", "PA"):
+        remarks.add("palette", path)
+    elif file.mode not in ("1", "L", "LA", "La", "RGB", "RGBA", "RGBa", "RGBX", "F") and not file.mode.startswith("I"):
+        remarks.add("mode", path)
+    if file.has_transparency_data:
+        values = np.asarray(file.convert("RGBA"))
+        alpha, colours = values[..., 3], values[..., :3].reshape(-1, 3)
+        if alpha.min() < 255:
+            alone = alpha.min() < alpha.max() and (colours == colours[0]).all()
+            remarks.add("alpha_alone" if alone else "alpha", path)
+    if orientation(file) not in (None, 1):
+        remarks.add("orientation", path)
+
+
+def orientation(image: Image.Image) -> int | None:
+    """The EXIF orientation of an image, None where there is none that can be read."""
+    try:
+        value = image.getexif().get(0x0112)
+    except Exception:  # only the EXIF data are damaged, not the pixels
+        return None
+    return value if value in range(1, 9) else None
 
 
 def upright(image: Image.Image) -> Image.Image:
@@ -91,6 +132,8 @@ def decode_all(paths: Sequence[Path], decoder: Callable[[Path], Tensor]) -> Tens
         return torch.stack(list(pool.map(decoder, paths)))
 
 
-def decoder(shape: tuple[int, int, int], crop: float, fit: Fit, resample: str) -> Callable[[Path], Tensor]:
+def decoder(
+    shape: tuple[int, int, int], crop: float, fit: Fit, resample: str, remarks: Remarks | None = None
+) -> Callable[[Path], Tensor]:
     """`decode_file` with everything but the path fixed."""
-    return partial(decode_file, shape=shape, crop=crop, fit=fit, resample=resample)
+    return partial(decode_file, shape=shape, crop=crop, fit=fit, resample=resample, remarks=remarks)

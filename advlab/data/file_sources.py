@@ -50,11 +50,11 @@ class FileSource(Source):
     def read(self, split: str, name: str, options: LoadOptions) -> Files:
         """See `Source.read`."""
         root = self.folder(options)
-        classes, paths, labels = list_images(root, split)
+        classes, paths, labels, remarks = list_images(root, split)
         shape = self.shape(options.model_shape)
         resample = options.model_resample if self.resample == "auto" else self.resample
         preprocessing = Preprocessing(self.crop or options.model_crop, self.fit, resample)
-        return Files(classes, root, paths, labels, shape, preprocessing)
+        return Files(classes, root, paths, labels, shape, preprocessing, remarks)
 
 
 @dataclass(frozen=True, kw_only=True)

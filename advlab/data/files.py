@@ -15,11 +15,13 @@ from advlab.data.content import Files
 from advlab.data.decode import decode_all, decoder
 from advlab.data.folders import printable
 from advlab.data.images import FilePixels, ImageData
+from advlab.data.remarks import Remarks
 from advlab.errors import DataError
 from advlab.store.artifacts import ArtifactStore
 from advlab.store.sealed import canonical, sha256, sha256_file
 
 IN_MEMORY = 1 << 30  # bytes of decoded pixels up to which images are decoded once and kept
+LOOKED_AT = 256  # images that are looked at when they are loaded, where they are not kept
 
 
 def content_digest(root: Path, paths: Sequence[Path], labels: Sequence[int], artifacts: ArtifactStore) -> str:
@@ -55,11 +57,15 @@ def data_from_files(name: str, split: str, files: Files, artifacts: ArtifactStor
     Raises:
         DataError: a file is corrupt (named).
     """
-    decode_one = decoder(files.shape, *files.preprocessing)
+    remarks = Remarks()
+    decode_one = decoder(files.shape, *files.preprocessing, remarks)
     content = content_digest(files.root, files.paths, files.labels, artifacts)
     digest = sha256(canonical([content, list(files.shape), list(files.preprocessing)]))
     pixels: Any = FilePixels(files.paths, decode_one)
     if len(files.paths) * math.prod(files.shape) <= IN_MEMORY:
         pixels = decode_all(files.paths, decode_one)
+    else:  # an image here and there tells what the files are like
+        decode_all(files.paths[:: math.ceil(len(files.paths) / LOOKED_AT)], decode_one)
+    said = (*files.remarks, *remarks.all())
     labels = torch.tensor(files.labels, dtype=torch.int64)
-    return ImageData(name, split, tuple(files.classes), labels, files.shape, digest, pixels)
+    return ImageData(name, split, tuple(files.classes), labels, files.shape, digest, pixels, said)

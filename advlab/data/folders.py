@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from advlab.data.remarks import Remark
 from advlab.errors import DataError
+from advlab.shell import typed_override
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".pbm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
+LITTER = ("thumbs.db", "desktop.ini")  # what Windows leaves
 SPLITS = {"train": ("train", "training"), "test": ("test", "val", "validation", "valid")}  # names of their folders
 
 
@@ -18,10 +23,44 @@ def is_hidden(name: str) -> bool:
 
 
 def visible_folders(folder: Path) -> list[Path]:
-    """The sub-folders of `folder` that are not hidden, sorted by name."""
-    return sorted(
-        (path for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name)), key=lambda p: p.name
+    """The sub-folders of `folder` that are not hidden, sorted by name; by number where all names are whole numbers."""
+    paths = [path for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name)]
+    if all(is_number(path.name) for path in paths):
+        return sorted(paths, key=lambda path: (int(path.name), path.name))
+    return sorted(paths, key=lambda path: path.name)
+
+
+def is_number(name: str) -> bool:
+    """Whether a name is a whole number, such as 7, 007 or 12."""
+    return name.isascii() and name.isdecimal() and len(name) < 20
+
+
+def order_remark(names: Sequence[str]) -> list[Remark]:
+    """What is said of an order of classes that could as well be another: by number, or by the letters of the names."""
+    by_letters = sorted(names)
+    if all(map(is_number, names)):
+        if list(names) == by_letters:
+            return []
+        text = f"the class folders {shown_names(names)} stand in the order of their numbers"
+        return [
+            Remark(f"{text}, not of their letters ({shown_names(by_letters)}); dataset.labels=... sets another", False)
+        ]
+    by_number = sorted(
+        names, key=lambda name: [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", name))]
     )
+    differing = [(a, b) for a, b in zip(names, by_number, strict=True) if a != b]
+    if not differing:
+        return []
+    first, other = differing[0]
+    text = f"the class folders stand in the order of their letters, {first!r} before {other!r}"
+    return [
+        Remark(f"{text}: if the network's classes are in the order of the numbers, say so by dataset.labels=...", True)
+    ]
+
+
+def shown_names(names: Sequence[str]) -> str:
+    """The first two names and the last."""
+    return ", ".join(names) if len(names) < 4 else f"{names[0]}, {names[1]}, ..., {names[-1]}"
 
 
 def split_folder(root: Path, split: str) -> Path:
@@ -71,15 +110,26 @@ def same_classes(splits: Sequence[Path]) -> None:
             shown = ", ".join(map(repr, lacking[:6])) + (f" and {len(lacking) - 6} more" if len(lacking) > 6 else "")
             raise DataError(
                 f"{folder} lacks classes that another split of {folder.parent} has ({shown}), so that labels would mean "
-                f"different classes: add empty folders for them, or name one split alone by dataset.root={folder}"
+                f"different classes: add empty folders for them, or name one split alone by "
+                f"{typed_override('dataset.root', str(folder))}"
             )
 
 
-def list_images(root: Path, split: str) -> tuple[list[str], list[Path], list[int]]:
-    """Class names, image files and labels of a folder, in sorted order.
+class Listing(NamedTuple):
+    """The images of a folder."""
 
-    The classes are the sub-folders' names, sorted; an empty class keeps its label. Hidden files and folders and other
-    file types are passed over; a folder that symbolic links reach twice within its class is listed once.
+    classes: list[str]
+    paths: list[Path]
+    labels: list[int]
+    remarks: list[Remark]
+
+
+def list_images(root: Path, split: str) -> Listing:
+    """Class names, image files and labels of a folder, in sorted order, and what is unusual about it.
+
+    The classes are the sub-folders' names, sorted, as numbers where all of them are; an empty class keeps its label. Hidden
+    files and folders and other file types are passed over; a folder that symbolic links reach twice within its class is
+    listed once.
 
     Raises:
         DataError: the folder does not have that layout.
@@ -87,6 +137,10 @@ def list_images(root: Path, split: str) -> tuple[list[str], list[Path], list[int
     folder = split_folder(root, split)
     folders = visible_folders(folder)
     paths, labels = [], []
+    passed_over = [
+        path for path in sorted(folder.iterdir()) if path.is_file() and path.name.lower().endswith(EXTENSIONS)
+    ]
+    passed_over = [path for path in passed_over if not is_hidden(path.name)]  # loose images
     for label, class_folder in enumerate(folders):
         seen = set()
         for current, inner, names in os.walk(class_folder, followlinks=True):
@@ -95,13 +149,22 @@ def list_images(root: Path, split: str) -> tuple[list[str], list[Path], list[int
             chosen = [n for n in sorted(names) if n.lower().endswith(EXTENSIONS) and not is_hidden(n)]
             paths += [Path(current) / name for name in chosen]
             labels += [label] * len(chosen)
+            others = {name for name in names if not is_hidden(name) and name.lower() not in LITTER}.difference(chosen)
+            passed_over += [Path(current) / name for name in sorted(others)]
     if not paths:
         loose = any(path.suffix.lower() in EXTENSIONS and not is_hidden(path.name) for path in folder.iterdir())
         reason = "its images lie loose" if loose else "it holds no images"
         raise DataError(
             f"{folder} holds no folders of images ({reason}): make one folder a class, {folder}/<class>/*.png"
         )
-    return [printable(path.name) for path in folders], paths, labels
+    classes = [printable(path.name) for path in folders]
+    remarks = order_remark(classes)
+    if passed_over:
+        kinds = sorted({path.suffix.lower() or "no extension" for path in passed_over if path.parent != folder})
+        why = f"extensions {shown_names(kinds)}" if kinds else "they lie loose beside the class folders"
+        text = f"files that are passed over: {len(passed_over)}, such as {printable(str(passed_over[0]))} ({why})"
+        remarks.append(Remark(text, True))
+    return Listing(classes, paths, labels, remarks)
 
 
 def printable(name: str) -> str:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from advlab.data.content import Arrays, Shape
 from advlab.data.decode import decode_all
+from advlab.data.remarks import Remark
 from advlab.errors import DataError
 
 
@@ -42,6 +43,7 @@ class ImageData:
         shape: (C, H, W) of every image.
         digest: of the content (pixels or files, labels, preprocessing).
         pixels: (N, C, H, W) uint8, or the files they come from.
+        remarks: what is unusual about them.
     """
 
     name: str
@@ -51,6 +53,7 @@ class ImageData:
     shape: Shape
     digest: str
     pixels: Tensor | FilePixels
+    remarks: tuple[Remark, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that the parts belong together.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 from advlab.config.compatibility import check_compatibility
 from advlab.config.settings import Settings
 from advlab.data.images import ImageData
 from advlab.data.source import LoadOptions
 from advlab.store.artifacts import ArtifactStore
+
+log = logging.getLogger(__name__)
 
 
 def load_dataset(settings: Settings, artifacts: ArtifactStore, split: str) -> ImageData:
@@ -36,4 +40,6 @@ def load_dataset(settings: Settings, artifacts: ArtifactStore, split: str) -> Im
     check_compatibility(node["name"], source.shape(options.model_shape), source.class_count, settings)
     data = source.load(split, node.get("label") or node["name"], options)
     check_compatibility(node["name"], data.shape, len(data.classes), settings)
+    for remark in data.remarks:
+        log.log(logging.WARNING if remark.warns else logging.INFO, "%s/%s: %s", data.name, split, remark.text)
     return data

@@ -68,6 +68,7 @@ def data_facts(data: ImageData, plan: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "name": data.name, "split": data.split, "images": len(data), "shape": list(data.shape),
         "classes": list(data.classes), "digest": data.digest,
+        **({"remarks": [remark.text for remark in data.remarks]} if data.remarks else {}),
     }  # fmt: skip
 
 

@@ -74,7 +74,7 @@ def only_tensors(content: Any) -> dict[str, Any]:
     """The tensors of nested mappings, in mappings; a pickled network becomes its state dict."""
     if "_parameters" in content and "_modules" in content:
         return module_state(content)
-    kept = {}
+    kept: dict[str, Any] = {}
     for key, value in content.items():
         if isinstance(value, Tensor):
             kept[str(key)] = value.detach()
@@ -85,7 +85,7 @@ def only_tensors(content: Any) -> dict[str, Any]:
 
 def module_state(module: Mapping[str, Any]) -> dict[str, Any]:
     """The state dict of a `torch.nn.Module`, from the attributes that it was pickled with."""
-    own = {**module["_parameters"], **module.get("_buffers", {})}
+    own: dict[str, Any] = {**module["_parameters"], **module.get("_buffers", {})}
     state: dict[str, Any] = {name: value.detach() for name, value in own.items() if isinstance(value, Tensor)}
     for name, child in module["_modules"].items():
         if isinstance(child, Mapping):
