@@ -41,4 +41,9 @@ def check_compatibility(
             remedy = f"type model.classes={classes}"
         else:
             remedy = "choose the dataset that it was trained for by dataset=..., or another model"
+        if getattr(settings.dataset, "labels", None) == "" and outputs > classes:
+            remedy += (
+                ", or say which of the network's classes its folders are by dataset.labels=imagenet (folders named by WordNet "
+                "id or name) or dataset.labels=FILE (lines `folder,class`)"
+            )
         raise ConfigError(f"{name} has {outputs} classes, {dataset} has {classes}: {remedy}")

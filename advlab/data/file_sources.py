@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Interval
 
+from advlab.data.class_labels import (
+    IMAGENET,
+    IMAGENET_CLASSES,
+    NetworkClasses,
+    labels_by_name,
+    labels_of_folders,
+    read_labels,
+)
 from advlab.data.content import Files, Preprocessing
-from advlab.data.folders import list_images
+from advlab.data.folders import list_images, split_folder
 from advlab.data.source import LoadOptions, Source
 from advlab.errors import DataError
 
@@ -52,9 +61,12 @@ class FileSource(Source):
         root = self.folder(options)
         classes, paths, labels, remarks = list_images(root, split)
         shape = self.shape(options.model_shape)
+        return Files(classes, root, paths, labels, shape, self.preprocessing(options), remarks)
+
+    def preprocessing(self, options: LoadOptions) -> Preprocessing:
+        """How the files become images of the wanted size."""
         resample = options.model_resample if self.resample == "auto" else self.resample
-        preprocessing = Preprocessing(self.crop or options.model_crop, self.fit, resample)
-        return Files(classes, root, paths, labels, shape, preprocessing, remarks)
+        return Preprocessing(self.crop or options.model_crop, self.fit, resample)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,17 +75,58 @@ class Folder(FileSource):
 
     Attributes:
         label: its name in output paths, seeds and figures; the folder's own name when empty.
+        labels: which of the network's classes its folders are: `imagenet` (folders named by WordNet id or class name), or a
+            CSV or YAML file with a line `folder,class` or `file,label` for each; empty: the order of the folders.
     """
 
     label: str = ""
+    labels: str = ""
 
     splits: ClassVar[tuple[str, ...]] = ("train", "test", "all")
 
     def __post_init__(self) -> None:
-        """Take the folder's name as label when none is given."""
+        """Take the folder's name as label when none is given, and make the path of a file of labels absolute."""
         super().__post_init__()
+        if self.labels and self.labels != IMAGENET:
+            object.__setattr__(self, "labels", os.path.abspath(os.path.expanduser(self.labels)))
         if not self.label and self.root:
             object.__setattr__(self, "label", Path(os.path.realpath(os.path.expanduser(self.root))).name)
+
+    def read(self, split: str, name: str, options: LoadOptions) -> Files:
+        """See `Source.read`.
+
+        Raises:
+            DataError: `labels` does not fit the folders, the files or the network's classes.
+        """
+        if not self.labels:
+            return super().read(split, name, options)
+        if self.labels == IMAGENET:
+            files = super().read(split, name, options)
+            classes = NetworkClasses(IMAGENET_CLASSES, "dataset.labels=imagenet")
+            return relabelled(files, labels_by_name(files.classes, classes), classes)
+        classes, said = NetworkClasses(options.model_classes, self.labels), read_labels(Path(self.labels))
+        folder = split_folder(self.folder(options), split)
+        if not any(is_file(folder, file) for file in said):
+            files = super().read(split, name, options)
+            return relabelled(files, labels_of_folders(files.classes, said, classes), classes)
+        for file in said:
+            if not is_file(folder, file):
+                raise DataError(f"{self.labels} names {file!r}, which is no file in {folder}: mend or remove its line")
+        labels = [classes.index(label, file) for file, label in said.items()]
+        shape, preprocessing = self.shape(options.model_shape), self.preprocessing(options)
+        return Files(classes.listed(labels), folder, [folder / file for file in said], labels, shape, preprocessing)
+
+
+def is_file(folder: Path, name: str) -> bool:
+    """Whether a name is that of a file below a folder, and does not lead out of it."""
+    return ".." not in Path(name).parts and (folder / name).is_file()
+
+
+def relabelled(files: Files, labels: Sequence[int], classes: NetworkClasses) -> Files:
+    """The files with the network's classes: `labels` says which of them each of their own is."""
+    mapped = [labels[label] for label in files.labels]
+    remarks = [remark for remark in files.remarks if not remark.of_order]
+    return replace(files, classes=classes.listed(labels), labels=mapped, remarks=remarks)
 
 
 @dataclass(frozen=True, kw_only=True)

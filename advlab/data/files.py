@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from advlab.data.content import Files
 from advlab.data.decode import decode_all, decoder
@@ -65,7 +67,18 @@ def data_from_files(name: str, split: str, files: Files, artifacts: ArtifactStor
     if len(files.paths) * math.prod(files.shape) <= IN_MEMORY:
         pixels = decode_all(files.paths, decode_one)
     else:  # an image here and there tells what the files are like
-        decode_all(files.paths[:: math.ceil(len(files.paths) / LOOKED_AT)], decode_one)
+        look_at(files.paths[:: math.ceil(len(files.paths) / LOOKED_AT)], decode_one)
     said = (*files.remarks, *remarks.all())
     labels = torch.tensor(files.labels, dtype=torch.int64)
     return ImageData(name, split, tuple(files.classes), labels, files.shape, digest, pixels, said)
+
+
+def look_at(paths: Sequence[Path], decode_one: Callable[[Path], Tensor]) -> None:
+    """Decode some files for what is remarked of them; corrupt ones are told when they are needed."""
+
+    def decode(path: Path) -> None:
+        with contextlib.suppress(DataError):
+            decode_one(path)
+
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+        list(pool.map(decode, paths))

@@ -25,6 +25,7 @@ class Remark(NamedTuple):
 
     text: str
     warns: bool
+    of_order: bool = False  # about the order of the class folders, which `dataset.labels` replaces
 
 
 class Remarks:

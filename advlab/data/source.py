@@ -28,6 +28,7 @@ class LoadOptions:
     model_shape: Shape | None = None  # the model's input, for datasets without a size of their own
     model_crop: float = 1.0  # the model's share of the shorter side
     model_resample: str = "bilinear"  # the model's interpolation
+    model_classes: int = 0  # the model's logits; 0: not known
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,6 +32,7 @@ def load_dataset(settings: Settings, artifacts: ArtifactStore, split: str) -> Im
         download=run.download and not run.dry,
         artifacts=artifacts,
         model_shape=model.shape if has_model else None,
+        model_classes=model.class_count if has_model else 0,
         model_crop=model.crop if has_model else 1.0,
         model_resample=model.resample if has_model else "bilinear",
     )

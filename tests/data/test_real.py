@@ -64,6 +64,10 @@ def test_imagenet_samples(real_data: Unpack) -> None:
     assert (len(data), len(data.classes)) == (1000, 1000)
     assert data.labels.tolist() == list(range(1000))
     assert data.classes[0] == "n01440764"
+    labels = {"root": str(root / "imagenet-samples"), "labels": "imagenet", "label": "samples"}
+    named = load("folder", root, (3, 224, 224), 0.875, **labels)
+    assert named.labels.tolist() == list(range(1000))
+    assert named.classes[:2] == ("tench", "goldfish")
     images = data.images(torch.arange(0, 1000, 100))
     assert images.shape == (10, 3, 224, 224)
     assert float(images.mean()) == pytest.approx(0.45, abs=0.1)
