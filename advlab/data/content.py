@@ -25,7 +25,7 @@ class Arrays:
     """The images of a split as an array."""
 
     classes: Sequence[str]  # names in the order of the labels
-    pixels: Any  # (N, H, W) or (N, H, W, C) uint8
+    pixels: Any  # (N, H, W) or (N, H, W, C) uint8, or float in [0, 1]
     labels: Any  # (N,) integers
     shape: Shape  # (C, H, W) that is wanted
 

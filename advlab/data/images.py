@@ -42,7 +42,7 @@ class ImageData:
         labels: (N,) int64.
         shape: (C, H, W) of every image.
         digest: of the content (pixels or files, labels, preprocessing).
-        pixels: (N, C, H, W) uint8, or the files they come from.
+        pixels: (N, C, H, W) uint8, or float32 in [0, 1] where they are no whole grey levels, or the files they come from.
         remarks: what is unusual about them.
     """
 
@@ -66,10 +66,10 @@ class ImageData:
         if len(self.labels) == 0:
             raise DataError(f"{self.name}: the split {self.split!r} holds no images")
         if isinstance(self.pixels, Tensor) and (
-            self.pixels.dtype != torch.uint8 or tuple(self.pixels.shape[1:]) != self.shape
+            self.pixels.dtype not in (torch.uint8, torch.float32) or tuple(self.pixels.shape[1:]) != self.shape
         ):
             raise DataError(
-                f"{self.name}: the pixels must be uint8 of shape (N, {', '.join(map(str, self.shape))}), "
+                f"{self.name}: the pixels must be uint8 of shape (N, {', '.join(map(str, self.shape))}), or float32, "
                 f"got {self.pixels.dtype} {tuple(self.pixels.shape)}"
             )
         if int(self.labels.min()) < 0 or int(self.labels.max()) >= len(self.classes):
@@ -88,19 +88,21 @@ class ImageData:
         return self.classes[prediction] if prediction < len(self.classes) else "rejected"
 
     def bytes(self, indices: Tensor) -> Tensor:
-        """(n, C, H, W) uint8 images of the given (n,) indices, on the device.
+        """(n, C, H, W) uint8 images of the given (n,) indices, on the device; those between grey levels are rounded.
 
         Raises:
             DataError: a file is corrupt (named).
         """
         if isinstance(self.pixels, Tensor):
-            return self.pixels[indices.to(self.pixels.device)].to(self.device)
+            return eight_bit(self.pixels[indices.to(self.pixels.device)]).to(self.device)
         if not len(indices):
             return torch.empty((0, *self.shape), dtype=torch.uint8, device=self.device)
         return self.pixels[indices].to(self.device)
 
     def images(self, indices: Tensor) -> Tensor:
         """(n, C, H, W) float32 images in [0, 1] of the given (n,) indices, on the device."""
+        if isinstance(self.pixels, Tensor) and self.pixels.is_floating_point():
+            return self.pixels[indices.to(self.pixels.device)].to(self.device)
         return self.bytes(indices).float().div_(255)
 
     def images_and_labels(self, samples: Sequence[int]) -> tuple[Tensor, Tensor]:
@@ -110,6 +112,8 @@ class ImageData:
 
     def mean_image(self, batch: int = 1000) -> Tensor:
         """(C, H, W) float64 per-pixel mean over the split, in [0, 1], on the CPU (not every device has float64)."""
+        if isinstance(self.pixels, Tensor) and self.pixels.is_floating_point():
+            return self.pixels.cpu().double().mean(0)
         total = torch.zeros(self.shape, dtype=torch.int64, device=self.device)
         for start in range(0, len(self), batch):
             indices = torch.arange(start, min(start + batch, len(self)))
@@ -130,12 +134,18 @@ class ImageData:
 def data_from_arrays(name: str, split: str, arrays: Arrays) -> ImageData:
     """`ImageData` of arrays, resized to the shape that is wanted."""
     # copies: torch takes neither negative strides nor read-only arrays
-    tensor = torch.from_numpy(np.array(arrays.pixels, dtype=np.uint8))
+    values = np.asarray(arrays.pixels)
+    tensor = torch.from_numpy(np.array(values, dtype=np.float32 if values.dtype.kind == "f" else np.uint8))
     tensor = tensor[:, None] if tensor.ndim == 3 else tensor.permute(0, 3, 1, 2)
     tensor = resized(tensor, arrays.shape)
     labels = torch.from_numpy(np.array(arrays.labels, dtype=np.int64))
     shape = (tensor.shape[1], tensor.shape[2], tensor.shape[3])
     return ImageData(name, split, tuple(arrays.classes), labels, shape, tensor_digest(tensor, labels), tensor)
+
+
+def eight_bit(pixels: Tensor) -> Tensor:
+    """uint8 images as they are, float images in [0, 1] rounded to grey levels."""
+    return (pixels * 255).round_().to(torch.uint8) if pixels.is_floating_point() else pixels
 
 
 def tensor_digest(*tensors: Tensor) -> str:
@@ -149,7 +159,7 @@ def tensor_digest(*tensors: Tensor) -> str:
 
 
 def resized(pixels: Tensor, shape: Shape) -> Tensor:
-    """uint8 (N, C', H', W') images as (N, C, H, W), resized bilinearly with antialiasing.
+    """(N, C', H', W') images, uint8 or float in [0, 1], as (N, C, H, W) of the same kind, resized bilinearly, antialiased.
 
     Grey images are repeated for three channels; colour images become grey by the weights of ITU-R BT.601.
     """
@@ -159,11 +169,16 @@ def resized(pixels: Tensor, shape: Shape) -> Tensor:
             torch.nn.functional.interpolate(part.float(), (height, width), mode="bilinear", antialias=True)
             for part in pixels.split(2000)
         ]
-        pixels = torch.cat([part.round_().clamp_(0, 255).to(torch.uint8) for part in parts])
+        pixels = torch.cat([of_kind(part, pixels) for part in parts])
     if pixels.shape[1] == channels:
         return pixels.contiguous()
     if pixels.shape[1] == 1:
         return pixels.expand(-1, channels, -1, -1).contiguous()
     weights = torch.tensor([0.299, 0.587, 0.114])
     grey = torch.cat([torch.einsum("nchw,c->nhw", part.float(), weights) for part in pixels.split(2000)])
-    return grey.round_().to(torch.uint8)[:, None].contiguous()
+    return of_kind(grey, pixels)[:, None].contiguous()
+
+
+def of_kind(values: Tensor, pixels: Tensor) -> Tensor:
+    """Computed values as `pixels` are: rounded to uint8, or float clamped to [0, 1]."""
+    return values.clamp_(0, 1) if pixels.is_floating_point() else values.round_().clamp_(0, 255).to(torch.uint8)

@@ -13,6 +13,8 @@ from advlab.data.content import Arrays
 from advlab.data.source import LoadOptions, Source
 from advlab.errors import ConfigError, DataError
 
+WHOLE = 1e-3  # of a grey level; x / 255 is off by 2e-5 in float32
+
 
 @dataclass(frozen=True, kw_only=True)
 class PluginSource(Source):
@@ -51,7 +53,9 @@ class PluginSource(Source):
             values = array.astype(np.float64)
             if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
                 raise DataError(f"{name}: images must be uint8, or floats in [0, 1] without NaN")
-            array = np.rint(values * 255).astype(np.uint8)
+            levels = np.rint(values * 255)
+            whole = np.abs(values * 255 - levels).max() < WHOLE
+            array = levels.astype(np.uint8) if whole else values.astype(np.float32)
         if targets.ndim != 1 or not np.issubdtype(targets.dtype, np.integer):
             raise DataError(f"{name}: labels must be (N,) integers, got {targets.dtype} {targets.shape}")
         loaded_shape = (array.shape[3] if array.ndim == 4 else 1, array.shape[1], array.shape[2])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from advlab.config.identity import archived_parameters
 from advlab.config.migrations import recipe_parameters, weights_parameters
-from advlab.data.images import ImageData
+from advlab.data.images import ImageData, eight_bit
 from advlab.errors import ArgumentError, ModelError
 from advlab.models.base import Model
 from advlab.models.checkpoints import load_state
@@ -51,7 +51,7 @@ def trained_classifier(
     """
     if not isinstance(data.pixels, Tensor):
         raise ModelError(f"{data.name} is too large to train on here (it is streamed): give a model.checkpoint")
-    pixels = data.pixels
+    pixels = eight_bit(data.pixels)  # recipes train on grey levels
     key = training_key(name, model, recipe, data, seed, initial)
     network = build_network(name, model)
     if not artifacts.writes and artifacts.find("weights", key) is None:

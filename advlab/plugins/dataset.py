@@ -14,7 +14,7 @@ def dataset(name: str) -> Callable[[Registered], Registered]:
 
     The loader takes `split` ("train" or "test") and its own keyword parameters, which become keys
     (`dataset.root=...`), and returns (images, labels, class names): images (N, H, W), (N, H, W, C) or (N, C, H, W),
-    uint8 or float in [0, 1]; labels (N,) integers.
+    uint8 or float in [0, 1], which is not rounded; labels (N,) integers.
     """
 
     def decorate(load: Registered) -> Registered:

@@ -25,7 +25,7 @@ def tiny(**changes: Any) -> ImageData:
         ({"labels": torch.tensor([0, 1])}, "3 images but 2 labels"),
         ({"labels": torch.tensor([0, 1, 2])}, "outside of the 2 classes"),
         ({"labels": torch.tensor([0, -1, 1])}, "outside of the 2 classes"),
-        ({"pixels": torch.zeros(3, 1, 2, 2)}, "must be uint8"),
+        ({"pixels": torch.zeros(3, 1, 2, 2, dtype=torch.float64)}, "must be uint8"),
         ({"pixels": torch.zeros((3, 3, 2, 2), dtype=torch.uint8)}, r"must be uint8 of shape \(N, 1, 2, 2\)"),
         ({"pixels": torch.zeros((0, 1, 2, 2), dtype=torch.uint8), "labels": torch.zeros(0)}, "holds no images"),
     ],

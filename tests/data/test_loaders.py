@@ -72,3 +72,21 @@ def test_a_loaders_own_keys() -> None:
 
     with pytest.raises(ConfigError, match="'size'"):
         from_loader(clash)
+
+
+def test_floats_between_grey_levels_are_not_rounded(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random((6, 8, 8, 3))
+    options = LoadOptions(tmp_path, False, ArtifactStore(tmp_path))
+
+    def load(array: Any, **keys: Any) -> ImageData:
+        return plugin_source("x", lambda split: (array, [0, 1] * 3, ["a", "b"]))(**keys).load("test", "x", options)
+
+    data = load(values)
+    expected = torch.from_numpy(values.transpose(0, 3, 1, 2)).float()
+    assert torch.equal(data.images(torch.arange(6)), expected)
+    assert torch.equal(data.bytes(torch.arange(6)), (expected * 255).round().to(torch.uint8))
+    torch.testing.assert_close(data.mean_image(), expected.double().mean(0))
+    assert data.digest != load(values + 1e-4 * (values < 0.5)).digest
+    grey = load(values, channels=1, size=4).images(torch.arange(6))
+    small = torch.nn.functional.interpolate(expected, (4, 4), mode="bilinear", antialias=True)
+    torch.testing.assert_close(grey[:, 0], torch.einsum("nchw,c->nhw", small, torch.tensor([0.299, 0.587, 0.114])))
