@@ -113,11 +113,12 @@ def test_the_message_about_a_checkpoint_survives_a_shell(name: str, cli: Callabl
 def test_runs_in_odd_folders_are_resumed_and_drawn_by_what_is_printed(tmp_path: Path) -> None:
     """One folder with all letters that have a meaning somewhere: a sweep's own folder lies below it, too."""
     odd = '-o $x it\'s "a" [b] {c} #d & e=f, g\\h ü;`i`'
-    line = f"advlab -m {typed_override('run.output_root', odd)} run.seed=0,1 run.preset=tiny probe.samples=1 probe.trials=2"
-    printed = bash(f"COLUMNS=9999 {line} probe.floor_samples=0 probe.radii=[1] 2>&1", tmp_path)
+    small = "experiment=hard_points experiment.resolution=60 experiment.degree=2 experiment.draws=0 experiment.hypotheses=basis"
+    root = typed_override("run.output_root", odd)
+    printed = bash(f"COLUMNS=9999 advlab -m {small} {root} run.seed=0,1 2>&1", tmp_path)
     again = next(text.partition("again:")[2].strip() for text in printed.splitlines() if text.startswith("again:"))
-    assert "lenet, seed=1" in bash(again, tmp_path)
-    run = next((tmp_path / odd / "isotropy" / "digits-lenet").glob("v*"))
+    assert "holds in 2 of 2" in bash(again, tmp_path)
+    run = tmp_path / odd / "hard_points" / "v001"
     (run / "manifest.json").unlink()
     with pytest.raises(ResultError, match="is not finished") as caught:
         advlab.load(run)
