@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # these load torch, and every attack is declared without it
     from advlab.attacks.results import AttackResult
 
 Norm = Literal["l2", "linf"]
+Arithmetic = Literal["exact", "float32"]  # of the loss's gradient, see `metrics.loss_gradient.cross_entropy_direction`
 
 
 @dataclass(frozen=True, kw_only=True)

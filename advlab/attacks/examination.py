@@ -15,6 +15,7 @@ from advlab.attacks.network import CountedNetwork, LogitsFunction
 from advlab.attacks.problem import Problem
 from advlab.attacks.rejection import own_classes, rejected, without_reject
 from advlab.attacks.traits import AttackTraits
+from advlab.metrics.loss_gradient import saturated
 from advlab.models.classifier import frozen
 
 DEFAULT_BATCH_SIZE = 256  # images a forward
@@ -31,6 +32,7 @@ class ExaminedImages:
         targets: (N,), or None.
         eligible: (N,) bool.
         finite: (N,) bool: whether the model's logits are.
+        saturated: (N,) bool: as in `AttackResult`.
     """
 
     problem: Problem
@@ -39,6 +41,7 @@ class ExaminedImages:
     targets: Tensor | None
     eligible: Tensor
     finite: Tensor
+    saturated: Tensor
 
 
 @contextlib.contextmanager
@@ -75,13 +78,14 @@ def examined(
             eligible &= attackable(attack, network, judged, labels, targets)
             if attack.set_level:
                 eligible &= judged.argmax(1) == labels
+        certain = saturated(logits, labels) if len(x) else torch.zeros_like(eligible)
         if network.folds:
             logits = without_reject(logits, own_classes(labels, targets, logits.shape[1] - 1))
         problem = Problem(
             network, x[eligible], labels[eligible], None if targets is None else targets[eligible], logits[eligible], bounds,
             first_gradients=None if gradients is None else gradients[eligible], data=data,
         )  # fmt: skip
-        yield ExaminedImages(problem, x, labels, targets, eligible, finite)
+        yield ExaminedImages(problem, x, labels, targets, eligible, finite, certain)
 
 
 def attackable(

@@ -97,6 +97,7 @@ def checked_result(attack: AttackTraits, images: ExaminedImages, result: Algorit
         success=status == Status.SUCCESS,
         eligible=images.eligible.clone(),
         status=status,
+        saturated=images.saturated.clone(),
         rejected=turned_away,
         prediction=torch.where(turned_away, raw.shape[1] - 1, raw.argmax(1)) if n else labels.clone(),
         margin=margin(logits, labels, attack.goal(targets)) if n else adv.new_empty(0),

@@ -1,4 +1,4 @@
-"""What logits say of an attack: by how much it has succeeded, what rounding may change, and a loss's gradient."""
+"""What logits say of an attack: by how much it has succeeded, and what rounding may change."""
 
 from __future__ import annotations
 
@@ -64,13 +64,3 @@ def margin(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
     others = logits.scatter(1, own_class, -torch.inf).amax(1)
     value = others - own if targets is None else own - others
     return torch.where(torch.isfinite(logits).all(1), value, -torch.inf)
-
-
-def cross_entropy_cotangent(logits: Tensor, labels: Tensor) -> Tensor:
-    """(n, K) gradient of the labels' (n,) cross-entropy with respect to the logits (n, K): softmax - one-hot.
-
-    >>> cross_entropy_cotangent(torch.zeros(1, 4), torch.tensor([1])).tolist()
-    [[0.25, -0.75, 0.25, 0.25]]
-    """
-    cotangent = torch.softmax(logits, 1)
-    return cotangent.scatter_add_(1, labels[:, None], -torch.ones_like(cotangent[:, :1]))

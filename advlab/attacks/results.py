@@ -41,6 +41,8 @@ class AttackResult:
         eligible: (N,) bool: classified as its label before the attack (targeted: and the target is another class), and not
             rejected. Of a random network, in the mean over the attack's draws and over those that judge.
         status: (N,) int64 of `Status`.
+        saturated: (N,) bool: at the image itself the label's probability is 1 in float32: there softmax - one-hot, the gradient
+            of the cross-entropy as most code computes it, loses the label (`arithmetic=float32`).
         rejected: (N,) bool: `adv` is rejected by a network with a reject output: neither correct nor fooled.
         prediction: (N,) int64 class of `adv`; where it is rejected, the number of classes.
         margin: (N,) by how much in logits (see `logits.margin`); above 0 where the attack succeeded, except that fooling
@@ -59,6 +61,7 @@ class AttackResult:
     success: Tensor
     eligible: Tensor
     status: Tensor
+    saturated: Tensor
     rejected: Tensor
     prediction: Tensor
     margin: Tensor

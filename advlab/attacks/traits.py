@@ -70,7 +70,7 @@ class AttackTraits:
 
     def first_cotangent(self, logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
         """(n, K) what the logits (n, K) at the images are multiplied by in `Problem.first_gradients`."""
-        cotangent: Tensor = self.algorithm().first_cotangent(logits, labels, targets)
+        cotangent: Tensor = self.algorithm().first_cotangent(self, logits, labels, targets)
         return cotangent
 
     @property

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from advlab.metrics.loss_gradient import error_log_odds
+
 
 def scaled_score(
     network: Callable[[Tensor], Tensor], x: Tensor, labels: Tensor, quantity: str
@@ -34,11 +36,7 @@ def scaled_score(
 
     def log_odds_of_error(z: Tensor) -> Tensor:
         """(n,) log((1 - score) / score)."""
-        logits = network(z)
-        logits = (logits.cpu() if logits.device.type == "mps" else logits).double()
-        index = labels.to(logits.device)[:, None]
-        others: Tensor = logits.scatter(1, index, -torch.inf).logsumexp(1)
-        return others - logits.gather(1, index)[:, 0]
+        return error_log_odds(network(z), labels)
 
     if quantity == "logit":
         return lambda z: -log_odds_of_error(z), torch.ones(len(x), dtype=torch.float64)

@@ -6,31 +6,13 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from advlab.metrics.loss_gradient import cross_entropy
 from advlab.models.classifier import Classifier
 
 OwnLoss = Literal["label", "entropy", "margin", "square"]
 Which = Literal["adversarial", "hard"]
-
-
-def cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
-    """(N,) cross-entropy -log softmax(outputs)[label] of outputs (N, K) and labels (N,).
-
-    Computed from the differences between the other logits and the label's, so that neither the loss nor its gradient rounds
-    to zero where a network is almost certain.
-
-    Examples:
-        A logit of 40 against one of 0: log(1 + e^-40), which torch's cross-entropy rounds to 0 in float32.
-
-        >>> f"{cross_entropy(torch.tensor([[40.0, 0.0]]), torch.tensor([0])).item():.4e}"
-        '4.2484e-18'
-    """
-    outputs = _at_least_float32(outputs)
-    label = labels[:, None]
-    others = outputs.scatter(1, label, -torch.inf).logsumexp(1)
-    return F.softplus(others - outputs.gather(1, label)[:, 0])
 
 
 def _at_least_float32(outputs: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from advlab.attacks import DeepFool
 from advlab.data.images import ImageData
+from advlab.metrics.loss_gradient import cross_entropy_direction
 from advlab.probes.draws import Draws
 from advlab.probes.sphere import Sphere
 
@@ -91,10 +92,8 @@ class AdversarialDirections:
         gradients = []
         for part, y in zip(x.split(self._batch_size), labels.split(self._batch_size), strict=True):
             tracked = part.clone().requires_grad_()
-            logits, column = self._network(tracked), y[:, None]
-            # log((1 - p) / p): its gradient is that of the cross-entropy / (1 - p), and does not underflow where p is near 1
-            others = logits.scatter(1, column, -torch.inf).logsumexp(1)
-            gradients.append(torch.autograd.grad((others - logits.gather(1, column)[:, 0]).sum(), tracked)[0])
+            logits = self._network(tracked)
+            gradients.append(torch.autograd.grad(logits, tracked, cross_entropy_direction(logits.detach(), y))[0])
         self._count(forwards=len(x), backwards=len(x))
         return torch.cat(gradients)
 

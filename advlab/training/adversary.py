@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from advlab.attacks.ascent.normalised_steps import ascend_normalised, unit
-from advlab.metrics.objectives import cross_entropy, objective
+from advlab.metrics.loss_gradient import error_log_odds
 from advlab.models.classifier import Classifier, frozen
 from advlab.training.recipe_text import ADVERSARIES
 
@@ -49,10 +49,15 @@ class Adversary:
         return add_noise(x, distances(x, x_adv), generator) if self.name == "hard_noise" else x_adv
 
     def ascended_loss(self, x: Tensor, labels: Tensor) -> Tensor:
-        """(N,) the loss or the objective of images, which the points maximise."""
+        """(N,) log((1 - p) / p), which rises with the loss or the objective -log p of images: the points maximise it.
+
+        p is the softmax probability of the label (`pgd`), or of the network's or the features' own largest output. The
+        steps are normalised, so that both lead the same way; -log p alone underflows where p is almost 1.
+        """
         if self.name == "pgd":
-            return cross_entropy(self.classifier(x), labels)
-        return objective(self.classifier, x, "adversarial" if self.name == "adversarial" else "hard")
+            return error_log_odds(self.classifier(x), labels)
+        outputs = self.classifier(x) if self.name == "adversarial" else self.classifier.features(x)[1]
+        return error_log_odds(outputs, outputs.detach().argmax(1))
 
 
 def distances(x: Tensor, x_adv: Tensor) -> Tensor:

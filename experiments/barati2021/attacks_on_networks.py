@@ -11,7 +11,7 @@ from torch import Tensor
 from advlab.attacks import PGD
 from advlab.attacks.ascent.normalised_steps import normalised_gradient, unit
 from advlab.lab import DataContext
-from advlab.metrics.objectives import cross_entropy
+from advlab.metrics.loss_gradient import error_log_odds
 from advlab.models.forward import Forward
 
 from .hard_point_training import HardPointTraining
@@ -106,4 +106,4 @@ def normalised_loss_gradients(ctx: DataContext, forward: Forward, x: Tensor, lab
 
 
 def _normalised_loss_gradient(forward: Forward, x: Tensor, labels: Tensor) -> Tensor:
-    return normalised_gradient(lambda z: cross_entropy(forward.classifier_logits(z), labels), x)
+    return normalised_gradient(lambda z: error_log_odds(forward.classifier_logits(z), labels), x)

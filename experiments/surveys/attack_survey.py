@@ -30,6 +30,7 @@ class SurveyRow:
     label: int  # true class
     minimal: bool  # whether the attack looks for the smallest perturbation; otherwise its length is given
     eligible: bool  # the victim classifies the clean image as its label (uap, fooling: any finite scores)
+    saturated: bool  # the attacked network's probability of the label is 1 in float32 at the clean image
     status: str  # success, or why there is none; of another victim: success or kept
     success: bool  # eligible, and the victim's prediction is what the attack is after
     prediction: int  # the victim's class of the returned image
@@ -60,6 +61,7 @@ class AttackSurvey(Experiment[NetworkContext]):
     title: ClassVar[str] = "Success, size, price and transfer of an attack"
     uses: ClassVar[tuple[str, ...]] = ("dataset", "model", "attack")
     Row: ClassVar[type] = SurveyRow
+    version: ClassVar[int] = 2
 
     @dataclass(frozen=True, kw_only=True)
     class Params(InRange):

@@ -95,7 +95,7 @@ def own_rows(
     likeness = similarities(x, result.adv, result.success)
     columns = {
         key: getattr(result, key).tolist()
-        for key in ("eligible", "status", "success", "prediction", "margin", "epsilon", "steps")
+        for key in ("eligible", "status", "success", "prediction", "margin", "epsilon", "steps", "saturated")
     }
     rows = []
     for i, image in enumerate(attacked_images):
@@ -103,7 +103,7 @@ def own_rows(
         rows.append(
             SurveyRow(
                 sample=image.sample, attack=name, target=image.target, victim=SELF, label=image.label, minimal=minimal,
-                eligible=eligible, status=Status(columns["status"][i]).name.lower(),
+                eligible=eligible, saturated=columns["saturated"][i], status=Status(columns["status"][i]).name.lower(),
                 success=columns["success"][i], prediction=columns["prediction"][i], margin=columns["margin"][i],
                 l1=norms["l1"][i] if eligible else math.nan,
                 l2=norms["l2"][i] if eligible else math.nan,

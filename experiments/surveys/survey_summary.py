@@ -42,6 +42,8 @@ def summarise(rows: Frame) -> dict[str, Any]:
         summary |= {f"mean_{column}": successes[column].mean(), f"median_{column}": successes[column].median()}
     summary["mean_steps"] = eligible["steps"].mean()
     summary |= {f"{passes}_per_image": own[passes].mean() for passes in ("forwards", "backwards")}
+    if "saturated" in own:  # tables of version 0.1 have no such column
+        summary["saturated_share"] = eligible["saturated"].mean()
     failures = eligible.loc[~eligible["success"], "status"].value_counts().sort_index()
     summary["failures"] = ", ".join(f"{images} {cause}" for cause, images in failures.items()) or "none"
     for victim, transferred in rows[rows["victim"] != SELF].groupby("victim", sort=False):

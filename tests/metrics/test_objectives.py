@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from advlab.metrics.objectives import OwnLoss, Which, cross_entropy, expected_loss, objective, own_loss
+from advlab.metrics.loss_gradient import cross_entropy
+from advlab.metrics.objectives import OwnLoss, Which, expected_loss, objective, own_loss
 from advlab.models.classifier import Classifier
 from advlab.models.networks.lenet import LeNet
 from advlab.models.networks.nin import NiN

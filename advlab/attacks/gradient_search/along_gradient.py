@@ -20,11 +20,9 @@ ROWS = 1024  # directions in memory at a time; no result depends on it
 GradientDirections = Callable[[slice], tuple[Tensor, Tensor]]
 
 
-def first_gradient(
-    problem: Problem, cotangent: Callable[[Tensor, Tensor, Tensor | None], Tensor]
-) -> GradientDirections:
+def first_gradient(problem: Problem, params: GradientSearch) -> GradientDirections:
     """One direction for each image: the gradient that was computed when the images were checked (`Problem.first_gradients`)."""
-    omega = cotangent(problem.logits, problem.labels, problem.targets)
+    omega = params.first_cotangent(problem.logits, problem.labels, problem.targets)
     gradients = problem.x if problem.first_gradients is None else problem.first_gradients  # None: there are no images
     return lambda rows: (omega[rows, None], gradients[rows, None])
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from advlab.attacks.logits import cross_entropy_cotangent
+from advlab.attacks.gradient_search.params import LossGradientSearch
+from advlab.metrics.loss_gradient import cross_entropy_direction
 
 
-def first_cotangent(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
-    """(n, K) cotangent of the loss that is to rise, in the images' own precision.
-
-    Where the label's probability is 1 to the last digit the gradient may vanish; that is counted, not mended, because the
-    success rates of gunther2017 (table 1) contain it.
-    """
-    return cross_entropy_cotangent(logits, labels) if targets is None else -cross_entropy_cotangent(logits, targets)
+def first_cotangent(params: LossGradientSearch, logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
+    """(n, K) cotangent of the loss that is to rise, up to a positive factor an image: the direction is scaled anyway."""
+    if targets is None:
+        return cross_entropy_direction(logits, labels, params.arithmetic)
+    return -cross_entropy_direction(logits, targets, params.arithmetic)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt
 
-from advlab.attacks.base import Attack
+from advlab.attacks.base import Arithmetic, Attack
 from advlab.errors import ArgumentError
 
 
@@ -56,3 +56,20 @@ class GradientSearch(Attack):
         """One gradient, and the forwards of the search: a dozen, or the whole scan."""
         scan = 0 if self.epsilon else round(self.largest / self.resolution) if self.exhaustive else 12
         return 1 + scan, 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossGradientSearch(GradientSearch):
+    """Attacks along the gradient of the cross-entropy.
+
+    Attributes:
+        arithmetic: of the loss's gradient at the logits. exact: the sum over j != y of p_j (e_j - e_y), without cancellation,
+            and scaled so that float32 does not lose it. float32: softmax - one-hot, as the paper (Caffe); there the label's
+            component is lost where its probability rounds to 1 (`AttackResult.saturated`), and the direction is another one,
+            which the success rates of gunther2017 (table 1) contain.
+    """
+
+    version = 3
+    needs_first_gradient = True
+    targeted = "optional"
+    arithmetic: Arithmetic = "exact"

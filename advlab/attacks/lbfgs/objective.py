@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from advlab.metrics.loss_gradient import cross_entropy_direction, error_log_odds
+
 
 def objective(logits: Tensor, classes: Tensor, targeted: bool, toward_others: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """J (n,), its gradient with respect to the logits (n, K), and the factor (n,) that makes it the gradient of log p.
@@ -23,11 +25,8 @@ def objective(logits: Tensor, classes: Tensor, targeted: bool, toward_others: Te
     >>> round(float(J), 3), gradient.tolist()
     (-0.693, [[0.5, -0.5]])
     """
-    own = classes[:, None]
-    others = logits.scatter(1, own, -torch.inf)
-    log_odds_of_others = others.logsumexp(1) - logits.gather(1, own)[:, 0]
-    direction = -torch.softmax(others, 1)
-    direction.scatter_(1, own, 1.0)
+    log_odds_of_others = error_log_odds(logits, classes).to(logits)
+    direction = -cross_entropy_direction(logits, classes)
     softplus, sigmoid = torch.nn.functional.softplus, torch.sigmoid
     log_p, log_1_minus_p = -softplus(log_odds_of_others), -softplus(-log_odds_of_others)
     p, one_minus_p = sigmoid(-log_odds_of_others), sigmoid(log_odds_of_others)

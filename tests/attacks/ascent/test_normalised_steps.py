@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from advlab.attacks.ascent.normalised_steps import ascend_normalised, normalised_gradient, unit
-from advlab.metrics.objectives import Which, cross_entropy, objective
+from advlab.metrics.loss_gradient import cross_entropy
+from advlab.metrics.objectives import Which, objective
 from advlab.models.classifier import Classifier
 
 WIDE = (-1e6, 1e6)

@@ -16,6 +16,7 @@ from advlab.attacks.gradient_search.params import GradientSearch
 from advlab.attacks.network import CountedNetwork
 from advlab.attacks.problem import Problem
 from advlab.attacks.status import Status
+from tests.helpers.attack_cases import remake
 
 
 def setting(network: Callable[..., nn.Sequential], n: int = 40) -> tuple[nn.Sequential, Tensor, Tensor, Tensor]:
@@ -169,14 +170,16 @@ def test_a_gradient_that_vanished_is_counted(linear: type[nn.Module]) -> None:
     x = torch.full((2, 1, 2, 2), 0.5)
     y = torch.zeros(2, dtype=torch.int64)
     for kind in (FGS, FGV):
-        for attack in (kind(), kind(epsilon=0.1), kind(exhaustive=True)):
+        caffe = kind(arithmetic="float32")
+        for attack in (caffe, remake(caffe, epsilon=0.1), remake(caffe, exhaustive=True)):
             result = attack(model, x, y)
             assert bool((result.status == Status.ZERO_GRADIENT).all())
+            assert bool(result.saturated.all())
             assert torch.equal(result.adv, x)
             assert bool(result.epsilon.isnan().all())
             assert int(result.steps.sum()) == 0
     assert bool((HotCold()(model, x, y).status == Status.NO_FLIP_AT_SATURATION).all())
-    assert bool((FGS()(model.double(), x.double(), y).status == Status.NO_FLIP_AT_SATURATION).all())
+    assert bool((FGS()(model, x, y).status == Status.NO_FLIP_AT_SATURATION).all())
     near = linear(weight, torch.tensor([-1.0, 0.0, 0.0]))
     assert bool(FGS()(near, x, y).success.all())
 

@@ -13,13 +13,13 @@ from advlab.attacks.ascent.fooling.level_records import LevelRecords
 from advlab.attacks.ascent.fooling.params import Fooling
 from advlab.attacks.examination import examined
 from advlab.attacks.interface import checked_result
-from advlab.attacks.logits import cross_entropy_cotangent
 from advlab.attacks.network import LogitsFunction
 from advlab.attacks.problem import Problem
 from advlab.attacks.rejection import rejected
 from advlab.attacks.results import AlgorithmResult, AttackResult
 from advlab.attacks.status import Status
 from advlab.errors import ArgumentError
+from advlab.metrics.loss_gradient import cross_entropy_direction, error_log_odds
 
 GREY_LEVELS = 255.0  # the cited step rule is in units of one grey level of an 8-bit image
 STILL_ASCENDING = -1  # in place of a `Status`: the ascent does not end here
@@ -155,7 +155,8 @@ def log_probability_cotangent(targets: Tensor) -> Callable[[Tensor, slice], Tens
     """Gives, for a batch of logits (b, K), the gradient of the targets' log-probabilities: one-hot - softmax."""
 
     def cotangent(logits: Tensor, rows: slice) -> Tensor:
-        return cross_entropy_cotangent(logits.double(), targets[rows]).neg_().to(logits.dtype)
+        one_minus_p = torch.sigmoid(error_log_odds(logits, targets[rows]))
+        return -(one_minus_p[:, None] * cross_entropy_direction(logits.double(), targets[rows])).to(logits.dtype)
 
     return cotangent
 

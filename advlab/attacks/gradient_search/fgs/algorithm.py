@@ -13,4 +13,4 @@ __all__ = ["first_cotangent", "run"]
 
 def run(problem: Problem, params: FGS) -> AlgorithmResult:
     """x + w sign(grad J), J the cross-entropy of the label; with targets, down that of the target."""
-    return attack_along(problem, params, first_gradient(problem, first_cotangent), signs=True)
+    return attack_along(problem, params, first_gradient(problem, params), signs=True)

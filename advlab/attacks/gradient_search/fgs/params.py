@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advlab.attacks.gradient_search.params import GradientSearch
+from advlab.attacks.gradient_search.params import LossGradientSearch
 
 
 @dataclass(frozen=True, kw_only=True)
-class FGS(GradientSearch):
+class FGS(LossGradientSearch):
     """Fast gradient sign: x + w sign(grad J) (Goodfellow et al. 2015), w the smallest that flips (gunther2017, 1.2)."""
-
-    needs_first_gradient = True
-    targeted = "optional"
