@@ -5,6 +5,7 @@ share `traits` (what an attack declares of itself), `base` (the call), `interfac
 algorithm is handed), `results` and `status` (what comes out).
 """
 
+from advlab.attacks.ascent.apgd.params import APGD
 from advlab.attacks.ascent.fooling.params import Fooling
 from advlab.attacks.ascent.pgd.params import PGD
 from advlab.attacks.base import Attack
@@ -19,6 +20,7 @@ from advlab.attacks.noise.params import Noise
 from advlab.attacks.universal.uap.params import UAP
 
 __all__ = [
+    "APGD",
     "FGS",
     "FGV",
     "LBFGS",

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from advlab.attacks import (
+    APGD,
     FGS,
     FGV,
     LBFGS,
@@ -109,6 +110,11 @@ CASES: dict[str, list[Case]] = {
         Case(PGD(epsilon=0.1, steps=20, restarts=2)),
         Case(PGD(norm="l2", epsilon=0.5, loss="margin"), targeted=True),
     ],
+    "apgd": [
+        Case(APGD(epsilon=0.1, steps=20)),
+        Case(APGD(norm="l2", epsilon=0.5, steps=12), targeted=True),
+        Case(APGD(norm="l2", epsilon=0.5, steps=12, loss="dlr", restarts=2)),
+    ],
     "fooling": [Case(Fooling(level=0.9, max_iter=200, early=30.0, late=100.0), targeted=True)],
     "library": [
         Case(Library(attack="L2DeepFoolAttack")),
@@ -136,7 +142,7 @@ def moved(setting: Setting, result: AttackResult, norm: str) -> Tensor:
 
 def fixed_length(attack: Attack) -> bool:
     """Whether the user chooses how far the images move."""
-    return (isinstance(attack, GradientSearch) and attack.epsilon > 0) or isinstance(attack, Noise | PGD)
+    return (isinstance(attack, GradientSearch) and attack.epsilon > 0) or isinstance(attack, Noise | PGD | APGD)
 
 
 def remake(attack: Attack, kind: type[Attack] | None = None, **changes: Any) -> Any:

@@ -71,6 +71,7 @@ def test_hyperparameters_out_of_range() -> None:
         "resolution": [0.0, 2.0], "bisections": [-1], "epsilon": [-0.1], "max_iter": [0], "overshoot": [-0.1], "steps": [0],
         "fooling": [0.0, 1.1], "level": [0.0, 1.0], "trials": [0], "restarts": [0], "hot": [-1], "candidates": [-1],
         "searches": [0], "initial": [0.0], "history": [0], "passes": [0], "images": [0], "refinements": [0],
+        "target_classes": [0], "rho": [0.0, 1.0], "momentum": [0.0, 1.1],
     }  # fmt: skip
     seen = set()
     for kind, (name, values) in itertools.product(kinds, wrong.items()):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from advlab.attacks import PGD, Noise
+from advlab.attacks import APGD, PGD, Noise
 from advlab.attacks.logits import margin
 from advlab.attacks.status import Status
 from tests.helpers.attack_cases import ALL, Case, Setting, every, fixed_length, ids, moved, remake, same_results
@@ -76,7 +76,7 @@ def test_subspaces(case: Case, setting: Callable[..., Setting]) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", [c for c in ALL if isinstance(c.attack, Noise | PGD)], ids=ids
+    "case", [c for c in ALL if isinstance(c.attack, Noise | PGD | APGD)], ids=ids
 )  # a search takes 0 as "the smallest"
 def test_no_length_is_no_change(case: Case, setting: Callable[..., Setting]) -> None:
     s = setting(case)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Literal
+
 import torch
 from torch import Tensor
 
+from advlab.attacks.ascent.ball import Ball, random_offsets
 from advlab.attacks.ascent.pgd.params import PGD
+from advlab.attacks.base import Arithmetic
 from advlab.attacks.logits import margin
 from advlab.attacks.norms import norms_of_each
 from advlab.attacks.problem import Problem
-from advlab.attacks.random_numbers import generator, image_keys
 from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
+from advlab.metrics.loss_gradient import cross_entropy_direction
 
 
 def run(problem: Problem, params: PGD) -> AlgorithmResult:
-    """Ascend the loss of the label, or descend that of the target; the returned image is the last iterate.
+    """Ascend the loss of the label, or descend that of the target.
 
-    Of several restarts an image takes the first whose last iterate succeeds, else the one with the largest margin.
+    The returned image is the iterate of the largest margin, the start among them: so none that succeeds is lost. Of several
+    restarts an image takes the first that succeeds, else the one with the largest margin.
     """
     x = problem.x
     adv, steps = x.clone(), torch.zeros(len(x), dtype=torch.int64, device=x.device)
@@ -29,46 +33,54 @@ def run(problem: Problem, params: PGD) -> AlgorithmResult:
     unsuccessful = torch.arange(len(x), device=x.device)
     for restart in range(params.restarts):
         for index in unsuccessful.split(problem.batch_size):
-            last_iterate, status_if_failed = ascend_in_ball(problem, params, index, restart)
+            best, margins, status_if_failed = ascend_in_ball(problem, params, index, restart)
             steps[index] += params.steps
-            if params.restarts == 1:  # whether it succeeds is seen when the result is classified
-                adv[index], status[index] = last_iterate, status_if_failed
-                continue
-            margins = success_margin(problem, last_iterate, index)
             larger = margins > largest_margin[index] if restart else torch.ones_like(margins, dtype=torch.bool)
             kept = index[larger]
-            adv[kept], status[kept] = last_iterate[larger], status_if_failed[larger]
+            adv[kept], status[kept] = best[larger], status_if_failed[larger]
             largest_margin[kept] = margins[larger]
-        unsuccessful = unsuccessful[largest_margin[unsuccessful] <= 0]
-        if not len(unsuccessful):
-            break
+        if restart + 1 < params.restarts:
+            unsuccessful = unsuccessful[largest_margin[unsuccessful] <= 0]
+            if not len(unsuccessful):
+                break
     return AlgorithmResult(adv, status, steps)
 
 
-def success_margin(problem: Problem, adv: Tensor, index: Tensor) -> Tensor:
-    """(n,) margins (`logits.margin`) of `adv` (n, C, H, W), made from the images `index` (n,), by a forward."""
-    targets = None if problem.targets is None else problem.targets[index]
-    return margin(problem.forward(adv, index), problem.labels[index], targets).clone()
+def ascend_in_ball(problem: Problem, params: PGD, index: Tensor, restart: int) -> tuple[Tensor, Tensor, Tensor]:
+    """What one batch reaches from one start.
 
+    One forward and one backward a step for the whole batch, and a last forward; the host never waits for the device.
 
-def ascend_in_ball(problem: Problem, params: PGD, index: Tensor, restart: int) -> tuple[Tensor, Tensor]:
-    """The last iterates (n, C, H, W) of one batch from one start, and the status (n,) of those that are not adversarial.
+    Args:
+        problem: gives logits and gradients.
+        params: of the ascent.
+        index: (n,) which images of the problem.
+        restart: number of the start.
 
-    One forward and one backward a step for the whole batch; the host never waits for the device.
+    Returns:
+        The iterates (n, C, H, W) of the largest margin, these margins (n,) (`logits.margin`), and the status (n,) of those
+        that are not adversarial.
     """
     x = problem.x[index]
-    classes = problem.labels[index] if problem.targets is None else problem.targets[index]
-    sign = 1.0 if problem.targets is None else -1.0  # the loss of the label is ascended, that of the target descended
-    radius = params.epsilon * problem.extent
-    ball = Ball(x, params.norm, radius, problem.bounds)
+    labels, targets = problem.labels[index], None if problem.targets is None else problem.targets[index]
+    # the loss of the label is ascended, that of the target descended
+    classes, sign = (labels, 1.0) if targets is None else (targets, -1.0)
+    ball = Ball(x, params.norm, params.epsilon * problem.extent, problem.bounds)
     adv = x.clone()
     if params.random_start:
-        ball.move(adv, random_offsets(problem, params, x, restart), 1.0)
-    norms = x.new_ones(len(x))
+        ball.move(adv, random_offsets("pgd", params.seed, x, ball, restart), 1.0)
+    best, largest = x, torch.full_like(x.flatten(1)[:, 0], -torch.inf)
+    norms = torch.ones_like(largest)
     finite = norms > 0
-    for _ in range(params.steps):
-        linearisation = problem.linearise(adv, index)
-        cotangent = loss_cotangent(linearisation.logits, classes, params.loss).mul_(sign)
+    for step in range(params.steps + 1):
+        linearisation = problem.linearise(adv, index) if step < params.steps else None
+        logits = problem.forward(adv, index) if linearisation is None else linearisation.logits
+        margins = margin(logits, labels, targets)
+        best = torch.where((margins > largest)[:, None, None, None], adv, best)
+        largest = torch.maximum(largest, margins)
+        if linearisation is None:
+            break
+        cotangent = loss_cotangent(logits, classes, params.loss, params.arithmetic).mul_(sign)
         gradient = linearisation.vjp(cotangent, last=True)
         norms = norms_of_each(gradient, params.norm)
         finite &= torch.isfinite(norms)
@@ -76,76 +88,24 @@ def ascend_in_ball(problem: Problem, params: PGD, index: Tensor, restart: int) -
         usable = (finite & (norms > 0)).to(x)
         if params.norm == "linf":
             gradient = gradient.nan_to_num_(0.0).sign_()
-            ball.move(adv, gradient, params.step * radius * usable)
+            ball.move(adv, gradient, params.step * ball.radius * usable)
         else:
             gradient.nan_to_num_(0.0, 0.0, 0.0)
-            ball.move(adv, gradient, params.step * radius * usable / torch.where(usable > 0, norms, 1.0))
+            ball.move(adv, gradient, params.step * ball.radius * usable / torch.where(usable > 0, norms, 1.0))
     status = torch.where(norms > 0, int(Status.MAX_ITER), int(Status.ZERO_GRADIENT))
-    return adv, torch.where(finite, status, int(Status.NONFINITE))
+    return best, largest, torch.where(finite, status, int(Status.NONFINITE))
 
 
-class Ball:
-    """The ball around each of the images `x` (n, C, H, W), cut off at the bounds.
-
-    Args:
-        x: (n, C, H, W) centres, inside the bounds.
-        norm: linf or l2.
-        radius: in the units of the pixels.
-        bounds: lowest and highest pixel value.
-    """
-
-    def __init__(self, x: Tensor, norm: str, radius: float, bounds: tuple[float, float]) -> None:
-        self.x, self.norm, self.radius, self.bounds = x, norm, radius, bounds
-        if norm == "linf":
-            self.low, self.high = (x - radius).clamp_(min=bounds[0]), (x + radius).clamp_(max=bounds[1])
-
-    def move(self, adv: Tensor, step: Tensor, scale: Tensor | float) -> None:
-        """Move `adv` in place by `scale` ((n,) or a number) times `step` (n, C, H, W); back into the ball, then the bounds."""
-        factor = scale[:, None, None, None] if isinstance(scale, Tensor) else torch.as_tensor(scale).to(adv)
-        adv.addcmul_(step, factor)
-        if self.norm == "linf":
-            torch.clamp(adv, self.low, self.high, out=adv)
-            return
-        adv.sub_(self.x)
-        shrink = self.radius / norms_of_each(adv, "l2").clamp_(min=self.radius)
-        # clipping towards the image, which is inside the bounds, makes the perturbation no longer
-        adv.mul_(shrink[:, None, None, None]).add_(self.x).clamp_(*self.bounds)
-
-
-def loss_cotangent(logits: Tensor, classes: Tensor, loss: str) -> Tensor:
+def loss_cotangent(
+    logits: Tensor, classes: Tensor, loss: Literal["cross_entropy", "margin"], arithmetic: Arithmetic = "exact"
+) -> Tensor:
     """(n, K) gradient, with respect to the logits (n, K), of the loss of `classes` (n,), up to a positive factor an image.
 
-    The cross-entropy's is (1 - p) (softmax of the other logits - one-hot). A step is normalised, so that the factor
-    1 - p does not matter; without it, the gradient of a confident network neither rounds to zero nor loses the label.
-
-    >>> loss_cotangent(torch.tensor([[9.0, 0.0, 0.0]]), torch.tensor([0]), "cross_entropy").tolist()
-    [[-1.0, 0.5, 0.5]]
     >>> loss_cotangent(torch.tensor([[9.0, 0.0, 1.0]]), torch.tensor([0]), "margin").tolist()
     [[-1.0, 0.0, 1.0]]
     """
+    if loss == "cross_entropy":
+        return cross_entropy_direction(logits, classes, arithmetic)
     own = classes[:, None]
     others = logits.scatter(1, own, -torch.inf)
-    if loss == "margin":
-        cotangent = torch.zeros_like(logits).scatter_(1, others.argmax(1, keepdim=True), 1.0)
-    else:
-        cotangent = torch.softmax(others, 1)
-    return cotangent.scatter_(1, own, -1.0)
-
-
-def random_offsets(problem: Problem, params: PGD, x: Tensor, restart: int) -> Tensor:
-    """(n, C, H, W) uniform draws from the ball around the origin, in the units of the pixels; device and type are those of `x`.
-
-    A draw is made in float32 and is a function of (seed, image, restart).
-    """
-    offsets = np.empty((len(x), x[0].numel()), np.float32)
-    for row, key in zip(offsets, image_keys("pgd", params.seed, x, problem.bounds), strict=True):
-        rng = generator(key, restart)
-        if params.norm == "linf":
-            rng.random(out=row, dtype=np.float32)
-            row *= 2
-            row -= 1
-        else:
-            rng.standard_normal(out=row, dtype=np.float32)
-            # a Gaussian vector has a uniform direction, and u^(1/D) is the radius of a uniform point in D dimensions
-            row *= rng.random() ** (1 / row.size) / max(float(np.linalg.norm(row)), 1e-30)
-    return torch.from_numpy(offsets).view(x.shape).to(x) * (params.epsilon * problem.extent)
+    return torch.zeros_like(logits).scatter_(1, others.argmax(1, keepdim=True), 1.0).scatter_(1, own, -1.0)

@@ -7,12 +7,15 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt
 
-from advlab.attacks.base import Attack, Norm
+from advlab.attacks.base import Arithmetic, Attack, Norm
 
 
 @dataclass(frozen=True, kw_only=True)
 class PGD(Attack):
     """Projected gradient ascent of the loss inside a ball (Madry et al. 2018).
+
+    Of all iterates the one with the largest margin is returned, as Auto-PGD returns its best; published code often returns the
+    last, adversarial or not.
 
     Attributes:
         norm: of the ball.
@@ -22,8 +25,11 @@ class PGD(Attack):
         random_start: begin at a random point of the ball.
         restarts: random starts; the first success is kept.
         loss: cross_entropy, or margin (difference of logits).
+        arithmetic: of the cross-entropy's gradient: exact, without cancellation, or float32, softmax - one-hot, as most code.
         seed: of the random starts, with the image.
     """
+
+    version = 2
 
     targeted = "optional"
     minimal = False
@@ -34,4 +40,5 @@ class PGD(Attack):
     random_start: bool = True
     restarts: Annotated[int, Ge(1)] = 1
     loss: Literal["cross_entropy", "margin"] = "cross_entropy"
+    arithmetic: Arithmetic = "exact"
     seed: int = 0
