@@ -13,7 +13,7 @@ from tests.helpers.import_graph import MODULE_FILES, ROOT
 PUBLIC = {
     "advlab": {"Run", "__version__", "attack", "dataset", "defense", "experiment", "load", "model"},
     "advlab.attacks": {
-        "Attack", "DeepFool", "FGS", "FGV", "Fooling", "HotCold", "LBFGS", "Library", "Noise", "PGD", "Saliency", "UAP",
+        "APGD", "Attack", "DeepFool", "FGS", "FGV", "Fooling", "HotCold", "LBFGS", "Library", "Noise", "PGD", "Saliency", "UAP",
     },
     "advlab.defenses": {"Blur", "Chain", "Defense", "Noise", "Project", "Resample", "Round", "Shift"},
     "advlab.lab": {

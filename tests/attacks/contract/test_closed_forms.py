@@ -30,9 +30,9 @@ def check_length(case: Case, attack: Attack, two_sided: Callable[..., Any]) -> N
     setting, optimum = two_sided(case)
     for share, found in ((1.05, True), (0.95, False)):
         length = share * optimum[case.best or attack.norm_name]
-        at = remake(
-            attack, epsilon=length, **({"loss": "ce"} if isinstance(attack, APGD) else {})
-        )  # there are 2 classes
+        at = remake(attack, epsilon=length)
+        if isinstance(at, APGD):
+            at = remake(at, loss="ce")  # the only one for two classes
         result = setting.run(at)
         if not isinstance(attack, Noise):  # along the normal, just far enough or not quite
             assert bool((result.success == found).all())
