@@ -134,10 +134,14 @@ def test_it_says_how_many_classes_a_loss_needs() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
     x = torch.rand(2, 1, 2, 2)
     labels = model(x).argmax(1)
-    for loss in ("both", "targeted_dlr"):
-        with pytest.raises(ValueError, match="at least 4 classes, the network has 3: set loss=ce"):
-            APGD(loss=loss)(model, x, labels)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="at least 4 classes, the network has 3: set loss=ce"):
+        APGD(loss="targeted_dlr")(model, x, labels)
+    with pytest.raises(ValueError, match="dlr towards targets needs at least 4 classes"):
+        APGD(loss="dlr")(model, x, labels, targets=(labels + 1) % 3)
     assert bool((APGD(loss="dlr", epsilon=0.0001, steps=3)(model, x, labels).steps == 3).all())
+    # both: ce, and dlr as long as there are three classes and no targets
+    assert bool((APGD(epsilon=0.0001, steps=3)(model, x, labels).steps == 6).all())
+    assert bool((APGD(epsilon=0.0001, steps=3)(model, x, labels, targets=(labels + 1) % 3).steps == 3).all())
 
 
 @pytest.mark.parametrize(("norm", "epsilon"), [("linf", 0.11), ("l2", 0.45)])

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from advlab.attacks.ascent.apgd.losses import Loss, ascended
-from advlab.attacks.ascent.apgd.params import APGD
+from advlab.attacks.ascent.apgd.params import APGD, CLASSES_NEEDED
 from advlab.attacks.ascent.ball import Ball, random_offsets
 from advlab.attacks.logits import margin
 from advlab.attacks.norms import norms_of_each
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
+from advlab.errors import ArgumentError
 
 
 def run(problem: Problem, params: APGD) -> AlgorithmResult:
@@ -31,6 +32,10 @@ def run(problem: Problem, params: APGD) -> AlgorithmResult:
     if params.epsilon == 0 or not len(x):
         return AlgorithmResult(adv, status, steps)
     params.check_classes(problem.classes)
+    if problem.targets is not None and params.loss == "dlr" and problem.classes < CLASSES_NEEDED["targeted_dlr"]:
+        raise ArgumentError(
+            f"loss=dlr towards targets needs at least 4 classes, the network has {problem.classes}: set loss=ce"
+        )
     largest_margin = torch.full((len(x),), -torch.inf, dtype=x.dtype, device=x.device)
     left = torch.arange(len(x), device=x.device)
     for number, (loss, targets) in enumerate(ascents(problem, params)):
@@ -50,7 +55,11 @@ def run(problem: Problem, params: APGD) -> AlgorithmResult:
 
 def ascents(problem: Problem, params: APGD) -> Iterator[tuple[Loss, Tensor | None]]:
     """The loss of each ascent, and the classes (N,) that its loss aims at; without targets of the call, success is any class."""
-    losses: list[Loss] = ["ce", "targeted_dlr"] if params.loss == "both" else [params.loss]
+    losses: list[Loss] = ["ce"] if params.loss == "both" else [params.loss]
+    if params.loss == "both" and problem.classes >= CLASSES_NEEDED["targeted_dlr"]:
+        losses.append("targeted_dlr")
+    elif params.loss == "both" and problem.classes >= CLASSES_NEEDED["dlr"] and problem.targets is None:
+        losses.append("dlr")
     runners_up = problem.logits.scatter(1, problem.labels[:, None], -torch.inf).argsort(1, descending=True)[:, :-1]
     for loss in losses:
         aims: list[Tensor | None] = [problem.targets]

@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from advlab.attacks.base import Arithmetic, Attack, Norm
 from advlab.errors import ArgumentError
 
-CLASSES_NEEDED = {"ce": 2, "dlr": 3, "targeted_dlr": 4, "both": 4}  # by the denominators of the losses
+CLASSES_NEEDED = {"dlr": 3, "targeted_dlr": 4}  # by the denominators of the losses
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +26,9 @@ class APGD(Attack):
         steps: gradient steps of each ascent (the paper's N_iter).
         restarts: ascents from random starts, for each loss and class.
         loss: ce, the cross-entropy; dlr, the difference of logits ratio (eq 6); targeted_dlr, eq 7 towards each of the
-            likeliest `target_classes` other classes in turn; both, ce and then targeted_dlr on what is left. With targets, ce
-            descends the target's loss, and the others are eq 7 towards the target.
+            likeliest `target_classes` other classes in turn; both, ce and then targeted_dlr on what is left (of three
+            classes dlr, of two nothing). With targets, ce descends the target's loss, and the others are eq 7 towards the
+            target.
         target_classes: how many other classes targeted_dlr aims at, by their logits at the image (AutoAttack: 9).
         rho: the step is halved where fewer than this share of the steps since the last checkpoint raised the loss (section 3.1).
         momentum: weight of the new step beside that of the last (alpha in the paper, .75).
@@ -54,9 +55,10 @@ class APGD(Attack):
         Raises:
             ArgumentError: names the loss that does not.
         """
-        if classes < CLASSES_NEEDED[self.loss]:
+        needed = CLASSES_NEEDED.get(self.loss, 2)
+        if classes < needed:
             raise ArgumentError(
-                f"loss={self.loss} needs at least {CLASSES_NEEDED[self.loss]} classes, the network has {classes}: set loss=ce"
+                f"loss={self.loss} needs at least {needed} classes, the network has {classes}: set loss=ce"
             )
 
     def estimated_cost(self, classes: int) -> tuple[int, int]:

@@ -33,6 +33,7 @@ class DeepFool(Attack):
         refinements: how many of those, at most.
     """
 
+    version = 2
     targeted = "optional"
     extra_inputs = ("basis",)
     norm: Norm = "l2"

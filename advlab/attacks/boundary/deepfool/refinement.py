@@ -13,7 +13,7 @@ from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
 
-FIRST_PULL = 0.2  # share of the way to its original by which an adversarial image is drawn back at the first step
+FIRST_PULL = 0.5  # share of the way to its original by which an adversarial image is drawn back at the first step
 DECAY = 0.85  # of that share from step to step
 BEYOND = 1.05  # steps to the linearised boundary go 5 % beyond it
 LARGEST_BIAS = 0.1  # largest weight of the step from the original (Croce and Hein 2020, alpha_max)
