@@ -17,6 +17,9 @@ class PGD(Attack):
     Of all iterates the one with the largest margin is returned, as Auto-PGD returns its best; published code often returns the
     last, adversarial or not.
 
+    In float32 a network's sums round otherwise in another batch, and steps of fixed length amplify that: on LeNet and 64 images of
+    MNIST, up to .002 in a pixel of 1 of them (norm=l2; linf: none), and 4e-5 of a length; in float64 1e-14.
+
     Attributes:
         norm: of the ball.
         epsilon: its radius.

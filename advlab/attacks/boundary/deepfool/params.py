@@ -18,6 +18,9 @@ class DeepFool(Attack):
     With targets, the boundary between the current class and the target (jetley2018, algorithm 1); with `basis` (D, d) of
     orthonormal columns in the call, the perturbation stays in its span (jetley2018, figure 5).
 
+    In float32 a network's sums round otherwise in another batch: on LeNet and 64 images of MNIST, up to 1e-5 in a pixel; in float64
+    1e-15, refined or not.
+
     Attributes:
         norm: l2 or linf: in which norm the steps are shortest.
         max_iter: steps.
