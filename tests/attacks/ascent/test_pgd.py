@@ -192,6 +192,22 @@ def test_restarts_are_never_worse(loss: Any) -> None:
         assert results[2].backwards == int(results[2].steps.sum())
 
 
+@NORMS
+def test_the_iterate_of_the_largest_margin_is_returned(norm: Any) -> None:
+    """Steps as long as the ball go past the best point; the last iterate is often another one."""
+    model, x, y = case(30)
+    seen: list[Tensor] = []
+    handle = model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach().clone()))
+    result = PGD(norm=norm, epsilon=0.15, steps=6, step=1.5)(model, x, y)
+    handle.remove()
+    iterates = seen[1:-1]  # without the checks before and after
+    assert len(iterates) == 7
+    with torch.no_grad():
+        margins = torch.stack([margin(model(z), y, None) for z in iterates])
+    torch.testing.assert_close(result.margin, margins.amax(0))
+    assert bool((margins[-1] < margins.amax(0) - 1e-6).any())
+
+
 def test_what_cannot_move_says_why() -> None:
     x = torch.rand(3, 1, 2, 2)
     y = torch.zeros(3, dtype=torch.int64)
