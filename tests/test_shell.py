@@ -122,7 +122,7 @@ def test_runs_in_odd_folders_are_resumed_and_drawn_by_what_is_printed(tmp_path: 
     (run / "manifest.json").unlink()
     with pytest.raises(ResultError, match="is not finished") as caught:
         advlab.load(run)
-    bash(str(caught.value).partition("`")[2].rpartition("`")[0], tmp_path)
+    bash(str(caught.value).partition("go on with `")[2][:-1], tmp_path)
     assert advlab.load(run).manifest["status"] == "complete"
 
 
