@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from types import TracebackType
@@ -25,7 +26,7 @@ class Progress:
         self._bar: Any = None
         self._started = self._last_line = time.perf_counter()
         self._lines = 0
-        if sys.stderr.isatty():
+        if sys.stderr is not None and sys.stderr.isatty():
             from tqdm import tqdm  # slow to import, and needed on a terminal only
 
             self._bar = tqdm(total=total, initial=done, desc=title, leave=False, dynamic_ncols=True)
@@ -47,7 +48,8 @@ class Progress:
             self._lines, self._last_line = line, now
             left = (now - self._started) * (steps_to_make - steps_made) / steps_made
             text = f"{self.title}: {done} of {self.total} ({100 * done // max(1, self.total)} %), {left:.0f} s left"
-            print(text + (f", {note}" if note else ""), file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError, ValueError):  # a closed or full standard error stops no work
+                print(text + (f", {note}" if note else ""), file=sys.stderr, flush=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from advlab.cli.streams import require_printed
 from advlab.config.compose import Composer
 from advlab.config.groups import GROUPS, RUN
 from advlab.config.hydra_main import CommandLine, hydra_main, no_task
@@ -76,6 +77,7 @@ def launch(arguments: Sequence[str]) -> int:
     if any(job.run.dry for job in jobs):
         for job in jobs:
             run_job(job)
+        require_printed()
         return 0
     if not flags.multirun:
         return run_job(jobs[0])
@@ -91,6 +93,7 @@ def show(line: CommandLine) -> int:
         with Composer(flags.config_dir) as composer:
             nodes = composer.jobs(line.overrides, multirun=False)[0].nodes
         print(yaml.safe_dump(part_of(nodes, flags.package), sort_keys=False, allow_unicode=True), end="")
+        require_printed()
         return 0
     if line.overrides or flags.config_dir is not None:
         with Composer(flags.config_dir) as composer:  # nothing that a YAML file names may run here either
@@ -99,6 +102,7 @@ def show(line: CommandLine) -> int:
         code = hydra_main(line, no_task)
     if code and flags.package is not None:
         raise ConfigError(f"--package {flags.package}: there is no such part. {suggest(flags.package, GROUPS)}")
+    require_printed()
     return code
 
 

@@ -9,17 +9,29 @@ import sys
 from collections.abc import Sequence
 
 from advlab import __version__
+from advlab.cli.parser import HelpShown
+from advlab.cli.streams import flush_streams, make_streams_lasting, require_printed, restart_in_utf8, unprinted
 from advlab.config import components
 from advlab.config.groups import GROUPS
+from advlab.engine.interrupts import ignore_signals
 from advlab.errors import AdvlabError, ConfigError, Interrupted, shorten, suggest
 
-VERBS = ("list", "describe", "plot", "resume")
+SHOWS = ("list", "describe")
+VERBS = (*SHOWS, "plot", "resume")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0, 1 (a sweep with failed jobs, a full disk), 2 (bad input), 130 or 143 (signals)."""
+    """Run the command line and exit: 0, 1 (a sweep with failed jobs, a full disk), 2 (bad input), 129, 130 or 143 (signals)."""
+    if arguments is None:
+        restart_in_utf8(sys.orig_argv)
+    make_streams_lasting()
     limit_openmp_spinning()
-    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+    code = run(list(sys.argv[1:] if arguments is None else arguments))
+    ignore_signals()  # all is done: what Python still tidies up must not change how the command has ended
+    if code == 0 and (fault := unprinted()):
+        print(f"warning: {fault}", file=sys.stderr)
+    flush_streams()
+    sys.exit(code)
 
 
 def limit_openmp_spinning() -> None:
@@ -43,19 +55,15 @@ def run(arguments: list[str]) -> int:
         return interrupt.exit_code
     except KeyboardInterrupt:
         return 130
-    except SystemExit as end:  # argparse, after the help of a command
-        if end.code is None or isinstance(end.code, int):
-            return end.code or 0
-        raise
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except HelpShown:
+        return 0
 
 
 def _dispatch(arguments: list[str]) -> int:
     plugins, words = take_plugins(arguments)
     if "--version" in words:
         print(f"advlab {__version__}")
+        require_printed()
         return 0
     from advlab.plugins.loading import load_plugins  # imports Hydra, which takes a tenth of a second, as launch does
 
@@ -64,7 +72,10 @@ def _dispatch(arguments: list[str]) -> int:
         words = ["--help", *words[1:]]
     if words and words[0] in VERBS:
         verb = importlib.import_module(f"advlab.cli.{words[0]}")
-        return verb.run(words[1:]) or 0
+        code: int = verb.run(words[1:]) or 0
+        if words[0] in SHOWS:
+            require_printed()
+        return code
     if words and "=" not in words[0] and not words[0].startswith(("-", "+", "~")):
         raise ConfigError(no_command(words[0]))
     from advlab.cli.launch import launch

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import Any, NoReturn
 
+from advlab.cli.streams import require_printed
 from advlab.errors import ConfigError
+
+
+class HelpShown(SystemExit):
+    """A command's help was printed, which is all that was asked for."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -18,3 +23,12 @@ class Parser(argparse.ArgumentParser):
             ConfigError: always.
         """
         raise ConfigError(f"{self.prog}: {message}. {' '.join(self.format_usage().split())}")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """End the command after its help.
+
+        Raises:
+            HelpShown: always.
+        """
+        require_printed()
+        raise HelpShown(status)

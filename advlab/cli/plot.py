@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from advlab.cli.parser import Parser
+from advlab.engine.interrupts import Interrupts
 from advlab.results.compare import compare_runs
 
 
@@ -17,8 +18,9 @@ def run(arguments: Sequence[str]) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     parser.add_argument("--output", "-o", type=Path, help="file (.png, .pdf, .svg), or a stem for PNG and PDF")
     options = parser.parse_args(list(arguments))
-    compared = compare_runs(options.runs)
-    for path in compared.plot(options.output):
-        print(path)
-    if len(options.runs) > 1:
-        print(compared.text())
+    interrupts = Interrupts()
+    with interrupts.active():
+        compared = compare_runs(options.runs)
+        lines = [*map(str, compared.plot(options.output)), *([compared.text()] if len(options.runs) > 1 else [])]
+        interrupts.complete()
+        interrupts.speak(lambda: print(*lines, sep="\n", flush=True))

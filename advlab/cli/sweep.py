@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -17,6 +18,7 @@ from omegaconf import OmegaConf
 from advlab.config.compose import Composer
 from advlab.config.hydra_main import CommandLine, hydra_main
 from advlab.config.settings import Settings
+from advlab.engine.interrupts import Interrupts
 from advlab.engine.runner import execute
 from advlab.errors import AdvlabError, ConfigError, Interrupted
 from advlab.plugins.loading import load_plugins
@@ -24,6 +26,7 @@ from advlab.results.compare import compare_runs
 from advlab.results.terminal import terminal_width, wrapped, wrapped_command
 from advlab.shell import hydra_text, shell_path
 from advlab.store.atomic import StorageError, write_atomic
+from advlab.store.sealed import json_bytes
 
 DONE = ("complete", "nothing left to do")
 
@@ -52,10 +55,14 @@ def sweep(line: CommandLine, jobs: Sequence[Settings]) -> int:
         signum = 2
     except Exception as error:  # Hydra raises the first failed job's error after all have run; they are listed below
         failure = error
-    outcomes = read_outcomes(folder)
-    failed = print_outcomes(outcomes, len(jobs), folder)
-    compare_finished(outcomes, jobs, folder)
-    if signum:
+    interrupts = Interrupts()
+    with interrupts.active():
+        outcomes = read_outcomes(folder)
+        failed = print_outcomes(outcomes, len(jobs), folder)
+        text = compare_finished(outcomes, jobs, folder)
+        interrupts.complete()
+        interrupts.speak(lambda: print(text, end="\n" if text else "", flush=True))
+    if signum and failed:  # one that arrived when the last job was complete has cut short its last lines alone
         return 128 + signum
     if failed:
         print(f"advlab: {failed} of {counted_jobs(len(jobs))} failed", file=sys.stderr)
@@ -107,24 +114,23 @@ def print_outcomes(outcomes: dict[int, dict[str, Any]], jobs: int, folder: Path)
     return failed
 
 
-def compare_finished(outcomes: dict[int, dict[str, Any]], jobs: Sequence[Settings], folder: Path) -> None:
-    """Compare the finished runs of one experiment: sweep.csv, their numbers and verdicts, and a figure of several.
+def compare_finished(outcomes: dict[int, dict[str, Any]], jobs: Sequence[Settings], folder: Path) -> str:
+    """Compare the finished runs of one experiment: sweep.csv and a figure of several; gives their numbers and verdicts as text.
 
     Runs stand in the order of the jobs: their versions are taken in any order where jobs run at the same time.
     """
     paths = [outcomes[number]["detail"] for number in sorted(outcomes) if outcomes[number]["status"] in DONE]
     if not paths or len({settings.experiment.name for settings in jobs}) > 1:
-        return
+        return ""
     compared = compare_runs([Path(path) for path in paths])
     table = folder / "sweep.csv"
     write_atomic(table, compared.sweep_table().to_csv(index=False, lineterminator="\n").encode())
+    lines = []
     if len(compared.runs) > 1:
-        print(f"\n{compared.text()}\ntogether: {shown_path(compared.plot()[0])}")
-        print(
-            "again:    "
-            + wrapped_command("advlab plot", list(map(shell_path, paths)), terminal_width() - len("again:    "))
-        )
-    print(f"table:    {shown_path(table)}")
+        lines = [f"\n{compared.text()}", f"together: {shown_path(compared.plot()[0])}"]
+        again, width = list(map(shell_path, paths)), terminal_width() - len("again:    ")
+        lines.append("again:    " + wrapped_command("advlab plot", again, width))
+    return "\n".join([*lines, f"table:    {shown_path(table)}"])
 
 
 def shown_path(path: Path) -> Path:
@@ -144,24 +150,28 @@ def run_job(config: Any) -> str:
 
     def write_outcome(status: str, detail: str) -> None:
         content = {"status": status, "detail": detail, "overrides": as_typed}
-        write_atomic(path, json.dumps(content, ensure_ascii=False).encode())
+        write_atomic(path, json_bytes(content))
 
     try:
         load_plugins()
-        print(f"[{number}] {' '.join(as_typed)}", file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError, ValueError):  # a worker's standard error may be closed
+            print(f"[{number}] {' '.join(as_typed)}", file=sys.stderr, flush=True)
         with Composer(
             config_dir(hydra)
         ) as composer:  # composed as the command line was checked, lists of choices included
             settings = composer.settings([*as_typed, *launcher])
         outcome = execute(settings)
         write_outcome(outcome.status, str(outcome.path))
+        if outcome.signum:  # the job is complete, and the sweep is to end
+            raise Interrupted(outcome.signum)
         return str(outcome.path)
     except AdvlabError as error:
         write_outcome("failed", str(error))
         print(f"advlab: {error}", file=sys.stderr)
         raise JobFailed(str(error)) from None
     except Interrupted:
-        write_outcome("interrupted", "")
+        if not path.exists():
+            write_outcome("interrupted", "")
         raise
     except Exception as error:
         write_outcome("failed", f"{type(error).__name__}: {error}")

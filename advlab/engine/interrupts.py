@@ -1,24 +1,42 @@
-"""SIGINT and SIGTERM as one exception, held back while a file is being written."""
+"""SIGINT, SIGTERM and SIGHUP as one exception, held back while a file is being written, and no more once all is written."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 from advlab.errors import Interrupted
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+def handled_signals() -> list[signal.Signals]:
+    """The signals that end a process here; SIGHUP not where it is ignored, as `nohup` does."""
+    return [number for number in SIGNALS if number.name != "SIGHUP" or signal.getsignal(number) != signal.SIG_IGN]
+
+
+def ignore_signals() -> None:
+    """Ignore them from now on, in a process that is about to end."""
+    if threading.current_thread() is threading.main_thread():
+        for number in handled_signals():
+            signal.signal(number, signal.SIG_IGN)
 
 
 class Interrupts:
-    """While active, SIGINT and SIGTERM raise `Interrupted` in the main thread, at once or after the current write."""
+    """While active, these signals raise `Interrupted` in the main thread, at once or after the current write.
+
+    Attributes:
+        after_completion: the number of a signal that arrived when all was written, 0 if none did.
+    """
 
     def __init__(self) -> None:
         self._pending: int | None = None
         self._shielded = 0
+        self._complete = self._speaking = False
+        self.after_completion = 0
 
     @contextlib.contextmanager
     def active(self) -> Iterator[Interrupts]:
@@ -26,7 +44,7 @@ class Interrupts:
         if threading.current_thread() is not threading.main_thread():
             yield self
             return
-        before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+        before = {number: signal.signal(number, self._handle) for number in handled_signals()}
         try:
             yield self
         finally:
@@ -43,10 +61,37 @@ class Interrupts:
             self._shielded -= 1
             if not self._shielded and self._pending is not None:
                 number, self._pending = self._pending, None
-                raise Interrupted(number)
+                self._arrived(number)
+
+    def complete(self) -> None:
+        """Note that all is on disk: from now on a signal cuts short what `speak` prints, and does nothing else."""
+        self._complete = True
+
+    def speak(self, say: Callable[[], None]) -> None:
+        """Call what prints the last lines, after `complete`, until a signal arrives.
+
+        A stream that cannot be written is no failure of what was written before.
+        """
+        if self.after_completion:
+            return
+        try:
+            self._speaking = True
+            with contextlib.suppress(OSError, ValueError):
+                say()
+            self._speaking = False
+        except Interrupted:
+            pass
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._shielded:
             self._pending = number
-            return
+        else:
+            self._arrived(number)
+
+    def _arrived(self, number: int) -> None:
+        speaking, self._speaking = self._speaking, False
+        if self._complete:
+            self.after_completion = number
+            if not speaking:
+                return
         raise Interrupted(number)

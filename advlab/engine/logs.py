@@ -17,7 +17,8 @@ class _Console(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         mark = "warning: " if record.levelno >= logging.WARNING else ""
-        print(f"{mark}{record.getMessage()}", file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError, ValueError):  # closed, full, or of an encoding without these letters
+            print(f"{mark}{record.getMessage()}", file=sys.stderr, flush=True)
 
 
 class _File(logging.FileHandler):
@@ -58,7 +59,7 @@ class RunLog:
     def write_to(self, path: Path) -> None:
         """Append everything said so far, and from now on, to the file `path`."""
         with contextlib.suppress(OSError):  # a log that cannot be written must not end the run
-            self._file = _File(path, encoding="utf-8")
+            self._file = _File(path, encoding="utf-8", errors="backslashreplace")
             self._file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
             self._memory.setTarget(self._file)
             self._memory.flush()

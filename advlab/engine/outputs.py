@@ -66,4 +66,4 @@ def print_outputs(outputs: Outputs, settings: Settings, tally: Tally) -> None:
         print(frame_text(numbers))
     if outputs.claims:
         print(claims_text(outputs.claims))
-    print(f"figure: {outputs.figures[0]}" if outputs.figures else "no figure")
+    print(f"figure: {outputs.figures[0]}" if outputs.figures else "no figure", flush=True)

@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +18,11 @@ from advlab.engine.interrupts import Interrupts
 from advlab.engine.logs import RunLog
 from advlab.engine.manifest import complete_manifest, write_ended_manifest
 from advlab.engine.measuring import Measuring, count_nonfinite
-from advlab.engine.outputs import print_outputs, write_outputs
+from advlab.engine.outputs import Outputs, print_outputs, write_outputs
 from advlab.engine.plan import blaming_the_plan, plan_to_resume, planned_cells, write_plan
 from advlab.engine.resumption import directory_to_resume, nothing_left_to_do, resume_command
 from advlab.engine.setup import build_context
+from advlab.engine.tally import Tally
 from advlab.engine.units import forget_prepared, keep_prepared
 from advlab.errors import AdvlabError, Interrupted
 from advlab.lab.cells import Cell
@@ -41,6 +43,7 @@ class RunOutcome:
     status: str
     path: Path | None
     claims: list[Claim]
+    signum: int = 0  # of a signal that arrived when all was on disk
 
 
 def execute(settings: Settings, *, directory: RunDirectory | None = None, also_read: Path | None = None) -> RunOutcome:
@@ -57,15 +60,36 @@ def execute(settings: Settings, *, directory: RunDirectory | None = None, also_r
         Interrupted: a signal arrived; what was measured is kept and the command that resumes has been printed.
     """
     run_log, interrupts = RunLog(), Interrupts()
-    with run_log.active(), interrupts.active():
+    with interrupts.active(), run_log.active(), ends_of_programs_are_defects():
         if settings.run.dry:
             print(dry_run_text(build_context(settings, None, TaskProgress())))
             return RunOutcome("dry", None, [])
         directory = directory or directory_to_resume(settings)
         if directory is not None and nothing_left_to_do(directory, settings):
-            print(f"{directory.path}: complete, nothing left to do")
-            return RunOutcome("nothing left to do", directory.path, [])
+            interrupts.complete()
+            path = directory.path
+            interrupts.speak(lambda: print(f"{path}: complete, nothing left to do", flush=True))
+            return RunOutcome("nothing left to do", path, [], interrupts.after_completion)
         return Runner(settings, run_log, interrupts, also_read).carry_out(directory)
+
+
+@contextlib.contextmanager
+def ends_of_programs_are_defects() -> Iterator[None]:
+    """Turn what code of a run may raise to end the program (`sys.exit()`, GeneratorExit) into a defect of that code.
+
+    Otherwise a run that is not complete could end with exit code 0 and without a word.
+
+    Raises:
+        RuntimeError: in place of it.
+    """
+    try:
+        yield
+    except (Exception, Interrupted):
+        raise
+    except BaseException as error:
+        if type(error) is KeyboardInterrupt:  # of a program that has handlers of its own
+            raise
+        raise RuntimeError(f"the code of this run raised {type(error).__name__}, which ends programs") from error
 
 
 class Runner:
@@ -91,8 +115,8 @@ class Runner:
                     log.warning("%s is missing or damaged, and is made again", directory.path / name)
                 directory.reopen()
             try:
-                with blaming_the_plan(ctx, directory.plan() if existing else None):
-                    return self._measure_and_write(directory, ctx, cells)
+                with ends_of_programs_are_defects(), blaming_the_plan(ctx, directory.plan() if existing else None):
+                    rows, outputs, tally = self._measure_and_write(directory, ctx, cells)
             except Interrupted as interrupt:
                 self._end(directory, "interrupted", signal.Signals(interrupt.signum).name)
                 print(f"interrupted; go on with: {resume_command(directory)}", file=sys.stderr)
@@ -105,6 +129,9 @@ class Runner:
                 self._end(directory, "failed", repr(error))
                 log.exception("the run failed; what was measured is kept in %s", directory.path)
                 raise
+            log.info("%d rows in %s", rows, directory.table_path)
+            self.interrupts.speak(lambda: print_outputs(outputs, self.settings, tally))
+            return RunOutcome("complete", directory.path, outputs.claims, self.interrupts.after_completion)
 
     def _begin(
         self, existing: RunDirectory | None, locks: contextlib.ExitStack
@@ -141,7 +168,10 @@ class Runner:
             write_plan(directory, ctx, cells)
         return directory
 
-    def _measure_and_write(self, directory: RunDirectory, ctx: RunContext, cells: list[Cell]) -> RunOutcome:
+    def _measure_and_write(
+        self, directory: RunDirectory, ctx: RunContext, cells: list[Cell]
+    ) -> tuple[int, Outputs, Tally]:
+        """Number of rows, what was made of them, and what was computed; all is on disk then."""
         plan = directory.plan()
         keep_prepared(plan, ctx, cells)
         try:
@@ -157,9 +187,8 @@ class Runner:
                 ctx, measuring.tally, rows=len(rows), cells=len(cells), nonfinite=nonfinite, seconds=seconds
             )
             directory.write_manifest(manifest, outputs.files)
-        log.info("%d rows in %s", len(rows), directory.table_path)
-        print_outputs(outputs, self.settings, measuring.tally)
-        return RunOutcome("complete", directory.path, outputs.claims)
+            self.interrupts.complete()
+        return len(rows), outputs, measuring.tally
 
     def _end(self, directory: RunDirectory, status: str, reason: str) -> None:
         """Note that the run is not complete; a full disk or a second signal must not hide the first error."""

@@ -56,6 +56,8 @@ class ComparedRuns:
 
         runs = self.runs
         if output is not None:
+            if not output.name:
+                raise ConfigError("--output names no file: type a file (.png, .pdf, .svg), or a stem for PNG and PDF")
             if output.suffix and output.suffix[1:] not in (*SUFFIXES, "svg"):
                 raise ConfigError(f"--output {output}: the suffix must be .png, .pdf or .svg")
             files = [output] if output.suffix else [output.with_suffix(f".{suffix}") for suffix in SUFFIXES]
