@@ -75,3 +75,16 @@ def suggest(name: str, known: Iterable[str], limit: int = 12) -> str:
 def shorten(text: str, limit: int = 3000) -> str:
     """`text`, or its beginning and its end, which holds the remedy, when it is longer than `limit` characters."""
     return text if len(text) <= limit else f"{text[: limit // 2]} [...] {text[-limit // 2 :]}"
+
+
+def one_line(error: BaseException) -> str:
+    """What an exception says, on one line; of one that says nothing, or whose text cannot be made, its kind.
+
+    >>> one_line(ValueError("a\\n  b")), one_line(GeneratorExit())
+    ('a b', 'GeneratorExit')
+    """
+    try:
+        text = " ".join(str(error).split())
+    except Exception:
+        text = ""
+    return text or type(error).__name__

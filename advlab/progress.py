@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
 PLAIN_LINES = 10  # at most so many for one task, when standard error is no terminal
 SECONDS_BETWEEN_LINES = 5
+SECONDS_BETWEEN_ESTIMATES = 0.1  # on a terminal
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"  # its own estimate knows nothing of stages
 
 
 class Progress:
@@ -29,25 +32,33 @@ class Progress:
         if sys.stderr is not None and sys.stderr.isatty():
             from tqdm import tqdm  # slow to import, and needed on a terminal only
 
-            self._bar = tqdm(total=total, initial=done, desc=title, leave=False, dynamic_ncols=True)
+            self._bar = tqdm(total=total, initial=done, desc=title, leave=False, dynamic_ncols=True, bar_format=BAR)
 
     def __enter__(self) -> Progress:
         return self
 
-    def update(self, done: int, note: str = "") -> None:
-        """Say that `done` steps are done in all."""
-        if self._bar is not None:
-            self._bar.set_postfix_str(note, refresh=False)
-            self._bar.update(done - self._bar.n)
-            return
+    def update(self, done: int, note: str = "", seconds_left: Callable[[], float] | None = None) -> None:
+        """Say that `done` steps are done in all.
+
+        Args:
+            done: steps.
+            note: shown behind.
+            seconds_left: gives what the other steps will take; by default each as long as those that were made here.
+        """
         now = time.perf_counter()
         steps_made, steps_to_make = done - self.first, max(1, self.total - self.first)
+        left = seconds_left or (lambda: (now - self._started) * (steps_to_make - steps_made) / max(1, steps_made))
+        if self._bar is not None:
+            if now - self._last_line >= SECONDS_BETWEEN_ESTIMATES:
+                self._last_line = now
+                self._bar.set_postfix_str(f"{left():.0f} s left" + (f", {note}" if note else ""), refresh=False)
+            self._bar.update(done - self._bar.n)
+            return
         # one line for each tenth of the work, and never two within five seconds
         line = steps_made * PLAIN_LINES // steps_to_make
         if line > self._lines and now - self._last_line >= SECONDS_BETWEEN_LINES and done < self.total:
             self._lines, self._last_line = line, now
-            left = (now - self._started) * (steps_to_make - steps_made) / steps_made
-            text = f"{self.title}: {done} of {self.total} ({100 * done // max(1, self.total)} %), {left:.0f} s left"
+            text = f"{self.title}: {done} of {self.total} ({100 * done // max(1, self.total)} %), {left():.0f} s left"
             with contextlib.suppress(OSError, ValueError):  # a closed or full standard error stops no work
                 print(text + (f", {note}" if note else ""), file=sys.stderr, flush=True)
 

@@ -89,12 +89,19 @@ def launch(arguments: Sequence[str]) -> int:
 def show(line: CommandLine) -> int:
     """Show a job's checked configuration, or let Hydra show its help and its own configuration; gives the exit code."""
     flags = line.flags
-    if flags.cfg == "job":  # with all defaults, which stand in no YAML file: Hydra does not know them
+    if flags.cfg in (
+        "job",
+        "all",
+    ):  # with all defaults and lists, which stand in no YAML file: Hydra does not know them
         with Composer(flags.config_dir) as composer:
             nodes = composer.jobs(line.overrides, multirun=False)[0].nodes
-        print(yaml.safe_dump(part_of(nodes, flags.package), sort_keys=False, allow_unicode=True), end="")
-        require_printed()
-        return 0
+        of_hydra = flags.cfg == "all" and (flags.package or "hydra").split(".")[0] == "hydra"
+        if flags.package is None or not of_hydra:
+            print(yaml.safe_dump(part_of(nodes, flags.package), sort_keys=False, allow_unicode=True), end="")
+        if not of_hydra:
+            require_printed()
+            return 0
+        flags.cfg = "hydra"
     if line.overrides or flags.config_dir is not None:
         with Composer(flags.config_dir) as composer:  # nothing that a YAML file names may run here either
             composer.jobs(line.overrides, multirun=False)

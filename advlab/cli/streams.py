@@ -88,9 +88,10 @@ def unprinted() -> str:
     Who closes a pipe has read what they wanted: that is no fault.
     """
     sys.stdout.flush()
-    error = getattr(sys.stdout, "error", None)
-    known = error is not None and error.errno != errno.EPIPE
-    return f"standard output could not be written ({error.strerror})" if known else ""
+    error: OSError | None = getattr(sys.stdout, "error", None)
+    if error is None or error.errno == errno.EPIPE:
+        return ""
+    return f"standard output could not be written ({error.strerror})"
 
 
 def require_printed() -> None:

@@ -55,6 +55,8 @@ def sweep(line: CommandLine, jobs: Sequence[Settings]) -> int:
         signum = 2
     except Exception as error:  # Hydra raises the first failed job's error after all have run; they are listed below
         failure = error
+    if failure is not None and not any(folder.glob("outcome-*.json")):  # no job has begun
+        raise failure
     interrupts = Interrupts()
     with interrupts.active():
         outcomes = read_outcomes(folder)

@@ -77,6 +77,11 @@ def listed_components(
     lists: dict[str, dict[str, Listed]] = {}
     for parameter, group in list_parameters(params).items():
         key, names = f"experiment.{parameter}", nodes["experiment"][parameter]
+        if not names and default_names(params, parameter):
+            example = ",".join(default_names(params, parameter))
+            raise ConfigError(
+                f"{key}=[] names no {group}, and there would be nothing to measure: type {key}=[{example}]"
+            )
         kept = archived.get(key, {})
         composed = {name: kept[name] for name in names} if set(names) <= set(kept) else None
         composed = composed or composed_list(key, group, names, compose_choice)
@@ -90,6 +95,12 @@ def listed_components(
             lists[parameter][name] = Listed(name, built[group][0], archive)
             nodes.setdefault(LISTS, {}).setdefault(key, {})[name] = archive
     return lists
+
+
+def default_names(params: type, parameter: str) -> list[str]:
+    """What a list of an experiment names by itself; a list that may be empty names nothing."""
+    factory = params.__dataclass_fields__[parameter].default_factory  # type: ignore[attr-defined]  # a dataclass
+    return list(factory()) if callable(factory) else []
 
 
 def add_choices(nodes: Nodes, typed: Mapping[str, str]) -> None:

@@ -25,11 +25,12 @@ from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
 from advlab.config.components import declared_classes
 from advlab.config.config_folder import CheckedLoader, bound_files, check_interpolations, checked_folder
+from advlab.config.defaults_cycle import defaults_cycle
 from advlab.config.defense_lists import chain_node, without_defense_list
 from advlab.config.groups import GROUPS
 from advlab.config.hydra_rules import check_hydra_config, check_hydra_overrides, check_nothing_else
 from advlab.config.identity import Nodes
-from advlab.config.overrides import accept_unknown_keys, explicit_keys, override_hint, text_of
+from advlab.config.overrides import accept_unknown_keys, check_extent, explicit_keys, override_hint, text_of
 from advlab.config.settings import Settings, resolve
 from advlab.errors import ConfigError, suggest
 from advlab.shell import typed_override
@@ -67,6 +68,7 @@ class Composer:
         Raises:
             ConfigError: an override that does not parse, a name, key, type or value that is wrong, or a sweep without -m.
         """
+        check_extent(overrides)
         try:
             parsed = OverridesParser.create(config_loader=self.loader).parse_overrides(list(overrides))
         except OverrideParseException as error:
@@ -134,6 +136,11 @@ class Composer:
         except KeyError as error:  # of hydra.job.env_copy, which Hydra looks up as it is
             raise ConfigError(f"hydra.job.env_copy: the environment has no {error.args[0]}: leave it out") from error
         except RecursionError as error:
+            chosen = [text.lstrip("+~").replace("=", "/", 1) for text in overrides]
+            circle = defaults_cycle(Path(self.config_dir), chosen) if self.config_dir is not None else []
+            if circle:
+                files = f"{self.config_dir}: {' includes '.join(circle)}"
+                raise ConfigError(f"{files} by its defaults list, without an end: take the entry out") from error
             raise ConfigError(
                 "the YAML files or overrides are nested too deeply: write the values themselves"
             ) from error

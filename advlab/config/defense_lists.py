@@ -25,6 +25,8 @@ def without_defense_list(overrides: Sequence[str]) -> tuple[list[str], list[str]
             single.append(text)
             continue
         value = value.strip()
+        if value.startswith("[") and key != "defense":
+            raise ConfigError(f"{text!r}: a group has its choice already: type {text.lstrip('+~')}")
         names = [name.strip().strip("'\"") for name in value[1:-1].split(",")] if value.startswith("[") else []
         if names and (not all(names) or len(set(names)) < len(names)):
             raise ConfigError(f"{text!r} must name defenses, each once: type defense=[blur,noise] or defense=none")

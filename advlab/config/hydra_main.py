@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from hydra.errors import HydraException
 from advlab.config.compose import CONFIGS
 from advlab.config.config_folder import bound_files
 from advlab.config.overrides import accept_unknown_keys
-from advlab.errors import ConfigError
+from advlab.errors import ConfigError, one_line
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,21 @@ def hydra_main(line: CommandLine, task: Callable[[Any], Any]) -> int:
         return int(end.code or 0)
     except Exception as error:
         if isinstance(error, HydraException) or (isinstance(error, ValueError) and not flags.multirun):
-            raise ConfigError(" ".join(str(error).split())) from error
+            raise ConfigError(hydra_fault(one_line(error))) from error
         raise
     finally:
         sys.argv = before
     return 0
+
+
+def hydra_fault(text: str) -> str:
+    """Hydra's message, or which key its launcher or sweeper does not take.
+
+    >>> hydra_fault("Error in call to target 'a.B': TypeError(\"got an unexpected keyword argument 'x'\") full_key: hydra.launcher")
+    'hydra.launcher.x: there is no such key: leave it out'
+    """
+    found = re.search(r"unexpected keyword argument '(\w+)'.*full_key: ([\w.]+)", text)
+    return f"{found[2]}.{found[1]}: there is no such key: leave it out" if found else text
 
 
 def no_task(config: Any) -> None:

@@ -77,6 +77,8 @@ def composed_list(key: str, group: str, names: list[str], compose_choice: Compos
         ConfigError: a name is there twice, or is no choice.
     """
     for name in names:
+        if not name.strip():
+            raise ConfigError(f"{key} names nothing: type {key}=[NAME,...]. {suggest(name, group_choices(group))}")
         if names.count(name) > 1:
             raise ConfigError(f"{key}: {name} is named twice: name each once")
     composed = {}

@@ -9,12 +9,39 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from advlab.config.groups import GROUPS
+from advlab.errors import ConfigError
 from advlab.shell import hydra_text, shell_word, typed_override
 
 #: keys whose value is a text of the user's own: a file, a folder, a name
 OWN_TEXTS = (
     r"model\.checkpoint(?:_key)?|dataset\.(?:root|label|labels)|run\.(?:output|cache|data)_root|defense\.(?:\w+\.)?path"
 )
+MOST_DIGITS, MOST_BRACKETS = 1000, 100  # of a value; Python and Hydra's parser end at some thousand digits, and levels
+
+
+def check_extent(overrides: Sequence[str]) -> None:
+    """Refuse numbers and nested lists that Hydra's parser would fail at.
+
+    Raises:
+        ConfigError: names the override.
+    """
+    for text in overrides:
+        key, _, value = text.partition("=")
+        digits = max(map(len, re.findall(r"[\d_]+", value)), default=0)
+        if digits > MOST_DIGITS and re.search(rf"\d[\d_]{{{MOST_DIGITS - 1}}}", value):
+            raise ConfigError(f"{key}: a number of {digits} digits is out of every range: type a smaller one")
+        if sum(map(value.count, "[{(")) > MOST_BRACKETS and too_deep(value):
+            raise ConfigError(f"{key}: the value is nested too deeply: type GROUP.KEY=VALUE, or a list as KEY=[A,B]")
+
+
+def too_deep(value: str) -> bool:
+    """Whether more brackets are open at one place than any value needs."""
+    depth = 0
+    for sign in value:
+        depth += (sign in "[{(") - (sign in "]})")
+        if depth > MOST_BRACKETS:
+            return True
+    return False
 
 
 def explicit_keys(overrides: Sequence[str]) -> frozenset[str]:
@@ -77,6 +104,8 @@ def override_hint(text: str) -> str:
         return "leave out the spaces around its key"
     # of a group the value is a name, which holds no such characters
     whole = f", or if all of it is the value, {typed_override(key, value)}" if "." in key else ""
+    if indexed := re.match(r"([\w.]+)\[\d*\]$", key):
+        return f"a list is typed whole, as GROUP.KEY=VALUE with VALUE=[A,B]: type {indexed[1]}=[...]"
     if value.startswith("="):
         return f"type one =, as in {shell_word(key + value)}{whole}"
     if value.endswith(",") or value.startswith(","):

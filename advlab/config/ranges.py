@@ -16,6 +16,7 @@ from annotated_types import BaseMetadata, Ge, GroupedMetadata, Gt, Le, Lt
 
 from advlab.errors import ArgumentError
 
+LARGEST_INT64, LARGEST_FLOAT32 = 2**63 - 1, 3.4028234663852886e38
 WORDS = {Gt: "above", Ge: "at least", Lt: "below", Le: "at most"}
 
 
@@ -40,6 +41,7 @@ class InRange:
         cls: Any = type(self)
         for name, hint in checked_fields(cls).items():
             check_value(name, getattr(self, name), hint)
+            check_size(name, getattr(self, name))
 
 
 @functools.cache
@@ -92,6 +94,25 @@ def check_value(name: str, value: Any, hint: Any) -> None:
         number = isinstance(item, Real)
         if (number and not all(_holds(bound, item) for bound in bounds)) or (choices and item not in choices):
             raise ArgumentError(f"{name} must be {range_text(hint)}, got {value!r}")
+
+
+def check_size(name: str, value: Any) -> None:
+    """Refuse numbers, in lists and mappings too, that no tensor holds: beyond float32, or whole numbers beyond 64 bits.
+
+    Raises:
+        ArgumentError: names the field and the limit.
+
+    >>> check_size("initial", [1.0, 1e308])
+    Traceback (most recent call last):
+    advlab.errors.ArgumentError: initial must be at most 3.4e+38 in size, which float32 ends at, got 1e+308
+    """
+    if isinstance(value, Mapping | list | tuple):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            check_size(name, item)
+    elif isinstance(value, int) and abs(value) > LARGEST_INT64:
+        raise ArgumentError(f"{name} must be at most {LARGEST_INT64} in size, which 64 bits end at, got {value}")
+    elif isinstance(value, float) and LARGEST_FLOAT32 < abs(value) < float("inf"):
+        raise ArgumentError(f"{name} must be at most 3.4e+38 in size, which float32 ends at, got {value:g}")
 
 
 def _limit(bound: BaseMetadata) -> Any:

@@ -10,7 +10,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from advlab.config.ranges import check_value
+from advlab.config.ranges import check_size, check_value
 from advlab.errors import ArgumentError, ConfigError, suggest
 
 TYPE_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
@@ -99,6 +99,7 @@ def construct(factory: Callable[..., Any], node: Mapping[str, Any], where: str) 
     try:
         for key, value in arguments.items():
             check_value(key, value, known[key].annotation)
+            check_size(key, value)
         return factory(**arguments)
     except ArgumentError as error:
         raise ConfigError(f"{where}: {error}") from error

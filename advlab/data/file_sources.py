@@ -56,6 +56,10 @@ class FileSource(Source):
             raise DataError("no image folder is named: type dataset.root=/path/to/images (class folders, one a class)")
         return Path(self.root).expanduser()
 
+    def check_files(self, options: LoadOptions) -> None:
+        """See `Source.check_files`."""
+        split_folder(self.folder(options), self.split)
+
     def read(self, split: str, name: str, options: LoadOptions) -> Files:
         """See `Source.read`."""
         root = self.folder(options)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 from advlab.config.schema import describe_factory, keyword_parameters
@@ -59,7 +60,30 @@ class PluginSource(Source):
         if targets.ndim != 1 or not np.issubdtype(targets.dtype, np.integer):
             raise DataError(f"{name}: labels must be (N,) integers, got {targets.dtype} {targets.shape}")
         loaded_shape = (array.shape[3] if array.ndim == 4 else 1, array.shape[1], array.shape[2])
-        return Arrays([str(label) for label in classes], array, targets, self.shape(loaded_shape))
+        return Arrays(class_names(name, classes), array, targets, self.shape(loaded_shape))
+
+
+def class_names(name: str, classes: Any) -> list[str]:
+    """The names of the classes that a loader returned; numbers among them as text.
+
+    Raises:
+        DataError: they are no list of names, or two are alike.
+    """
+    if isinstance(classes, str | bytes | Mapping) or not isinstance(classes, Iterable):
+        raise DataError(
+            f"{name}: class names must be a list with a name for each class, got {classes!r} ({type(classes).__name__})"
+        )
+    every = list(classes)
+    wrong = [label for label in every if isinstance(label, bool) or not isinstance(label, str | Integral)]
+    if wrong:
+        raise DataError(f"{name}: class names must be text, got {wrong[0]!r} ({type(wrong[0]).__name__})")
+    names = [str(label).encode("utf-8", "backslashreplace").decode() for label in every]
+    twice = [label for label in names if names.count(label) > 1]
+    if twice:
+        raise DataError(f"{name}: class names must differ, {twice[0]!r} is there {names.count(twice[0])} times")
+    if not names:
+        raise DataError(f"{name}: class names must be a list with a name for each class, got none")
+    return names
 
 
 def plugin_source(name: str, load: Callable[..., Any]) -> Callable[..., PluginSource]:

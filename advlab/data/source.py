@@ -73,6 +73,13 @@ class Source(InRange, ABC):
         channels, height, width = default or (0, 0, 0)
         return self.channels or channels, self.size or height, self.size or width
 
+    def check_files(self, options: LoadOptions) -> None:
+        """Refuse a dataset of which it is plain without torch that it is not there; by default nothing is known of it.
+
+        Raises:
+            DataError: says how to get it.
+        """
+
     @abstractmethod
     def read(self, split: str, name: str, options: LoadOptions) -> Arrays | Files:
         """One split: its images as arrays, or the files that hold them.

@@ -10,6 +10,8 @@ from advlab.data.content import Arrays, Files, Preprocessing, Shape
 from advlab.data.source import LoadOptions, Source
 from advlab.errors import DataError
 
+REMEDY = "name the folder that holds it by run.data_root=... (or the environment variable ADVLAB_DATA)"
+
 
 @dataclass(frozen=True, kw_only=True)
 class TorchvisionSource(Source):
@@ -17,6 +19,16 @@ class TorchvisionSource(Source):
 
     torchvision_class: ClassVar[str]
     layout: ClassVar[str]  # what lies below run.data_root, for the message
+
+    def check_files(self, options: LoadOptions) -> None:
+        """See `Source.check_files`."""
+        if not options.download and not any(options.root.glob(self.layout)):
+            raise DataError(f"{self.missing(options)}: {REMEDY}, or allow the download with run.download=true")
+
+    def missing(self, options: LoadOptions, damaged: str = "") -> str:
+        """That the dataset is not where it is expected."""
+        expected = f"{options.root / self.layout} is expected"
+        return f"{self.torchvision_class} is not in {options.root}{damaged} ({expected})"
 
     def open(self, split: str, options: LoadOptions) -> Any:
         """The torchvision dataset.
@@ -37,17 +49,14 @@ class TorchvisionSource(Source):
                     "downloaded again"
                 ) from error
             damaged = " or damaged" if "corrupted" in str(error) else ""
-            missing = (
-                f"{self.torchvision_class} is not in {options.root}{damaged} ({options.root / self.layout} is expected)"
-            )
-        remedy = "name the folder that holds it by run.data_root=... (or the environment variable ADVLAB_DATA)"
+            missing = self.missing(options, damaged)
         if not options.download:
-            raise DataError(f"{missing}: {remedy}, or allow the download with run.download=true")
+            raise DataError(f"{missing}: {REMEDY}, or allow the download with run.download=true")
         try:
             options.root.mkdir(parents=True, exist_ok=True)
             return factory(str(options.root), download=True, **choice)
         except Exception as error:  # network, disk, checksum: torchvision raises many classes
-            raise DataError(f"{missing} and could not be downloaded ({error}): {remedy}") from error
+            raise DataError(f"{missing} and could not be downloaded ({error}): {REMEDY}") from error
 
     def read(self, split: str, name: str, options: LoadOptions) -> Arrays | Files:
         """See `Source.read`."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import fields
 
+from advlab.config.choices import read_choice
+from advlab.config.identity import archived_parameters
 from advlab.config.settings import Settings
 from advlab.data.images import ImageData
 from advlab.lab.network_context import NetworkContext
@@ -12,6 +15,7 @@ from advlab.models.classifier import frozen
 from advlab.models.forward import Forward
 from advlab.probes.selection import Predictions, predict
 from advlab.store.artifacts import ArtifactStore
+from advlab.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -51,13 +55,15 @@ def report_accuracy(ctx: NetworkContext) -> None:
     )
     rejected = int(predictions.rejected.sum())
     notes = [f"; {rejected} are rejected" if ctx.classifier.rejects else ""]
-    notes.append(f"; the recipe reaches {100 * expected:.2f} %" if trained_here else "")
+    as_published = trained_here and is_published(ctx.settings)
+    changed = "" if as_published else " unchanged"
+    notes.append(f"; the recipe reaches {100 * expected:.2f} %{changed}" if trained_here else "")
     log.info(
         "clean accuracy of %s on %s: %.2f %% (%d of %d)%s", ctx.classifier.name, ctx.data.name, 100 * correct / images, correct,
         images, "".join(notes),
     )  # fmt: skip
     # three standard errors of a share, and one percent for the seed of training
-    if trained_here and accuracy < expected - 0.01 - 3 * (expected * (1 - expected) / images) ** 0.5:
+    if as_published and accuracy < expected - 0.01 - 3 * (expected * (1 - expected) / images) ** 0.5:
         log.warning("the clean accuracy is well below what the recipe reaches: check data and training")
     ctx.facts["clean_accuracy"] = {
         "accuracy": accuracy,
@@ -66,3 +72,11 @@ def report_accuracy(ctx: NetworkContext) -> None:
         "expected": expected if trained_here else None,
         **({"rejected": rejected} if ctx.classifier.rejects else {}),
     }
+
+
+def is_published(settings: Settings) -> bool:
+    """Whether the recipe is as its YAML file has it, so that its accuracy may be expected: no user or preset changed it."""
+    published = read_choice("recipe", settings.choice_name("recipe"))
+    known = {field.name for field in fields(settings.recipe)}
+    recipe = Recipe(**{key: value for key, value in published.items() if key in known})
+    return archived_parameters(recipe) == archived_parameters(settings.recipe)

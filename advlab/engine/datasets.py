@@ -7,7 +7,7 @@ import logging
 from advlab.config.compatibility import check_compatibility
 from advlab.config.settings import Settings
 from advlab.data.images import ImageData
-from advlab.data.source import LoadOptions
+from advlab.engine.files import load_options
 from advlab.store.artifacts import ArtifactStore
 
 log = logging.getLogger(__name__)
@@ -25,17 +25,7 @@ def load_dataset(settings: Settings, artifacts: ArtifactStore, split: str) -> Im
         ConfigError: the model does not take these images, or has other classes.
         DataError: the data are missing, incomplete or corrupt.
     """
-    source, model, run = settings.dataset, settings.model, settings.run
-    has_model = hasattr(model, "shape")
-    options = LoadOptions(
-        root=run.path("data_root"),
-        download=run.download and not run.dry,
-        artifacts=artifacts,
-        model_shape=model.shape if has_model else None,
-        model_classes=model.class_count if has_model else 0,
-        model_crop=model.crop if has_model else 1.0,
-        model_resample=model.resample if has_model else "bilinear",
-    )
+    source, options = settings.dataset, load_options(settings, artifacts)
     node = settings.nodes["dataset"]
     # what is declared is checked before anything is downloaded, and what was loaded is checked again
     check_compatibility(node["name"], source.shape(options.model_shape), source.class_count, settings)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -41,6 +42,7 @@ class Measuring:
         self.directory, self.ctx, self.plan, self.interrupts = directory, ctx, plan, interrupts
         self.tally = Tally.of(ctx)
         self._ready: set[str] = set()  # stages that are in the cache
+        self._seconds: dict[str, list[float]] = {CELL: [], STAGE: []}  # of the units made in this process
 
     def rows(self, cells: list[Cell]) -> list[Any]:
         """The rows of all cells, in their order; what is measured is on disk before the next unit begins."""
@@ -53,15 +55,25 @@ class Measuring:
         if missing:
             check_versions(self.plan, self.ctx.settings)
         with Progress(experiment.name, len(cells), len(rows_of)) as progress:
-            for cell in missing:
+            for number, cell in enumerate(missing, start=1):
                 for stage_id in cell.stages:
                     self.make_stage(stage_id)
                 result = self._unit(CELL, cell.id)
                 with self.interrupts.shield():
                     self.directory.write_cell(cell.id, result.rows, experiment.Row)
                 rows_of[cell.id] = result.rows
-                progress.update(len(rows_of))
+                progress.update(len(rows_of), seconds_left=partial(self.seconds_left, missing[number:]))
         return [row for cell in cells for row in rows_of[cell.id]]
+
+    def seconds_left(self, cells: Sequence[Cell]) -> float:
+        """What some cells will take, as those that were measured here, and the stages that they need, as those made here.
+
+        As many of these stages are taken to be kept from before as of those that were needed up to now.
+        """
+        made, of_cells = self._seconds[STAGE], self._seconds[CELL]
+        unseen = {stage_id for cell in cells for stage_id in cell.stages} - self._ready
+        stages = len(unseen) * sum(made) / max(1, len(self._ready))
+        return stages + len(cells) * sum(of_cells) / max(1, len(of_cells))
 
     def make_stage(self, stage_id: str) -> None:
         """Make sure that a stage is in the cache, after those that it needs if it must be made.
@@ -85,6 +97,7 @@ class Measuring:
 
     def _unit(self, kind: str, unit_id: str) -> UnitResult:
         """Carry out one unit, and say which one it was if that fails."""
+        started = time.perf_counter()
         try:
             result = work(self.ctx.settings.nodes, self.plan, f"{kind}:{unit_id}")
         except AdvlabError:
@@ -92,6 +105,7 @@ class Measuring:
         except Exception:
             log.error("the %s %s failed", kind, unit_id)
             raise
+        self._seconds[kind].append(time.perf_counter() - started)
         self.tally += result.tally
         return result
 

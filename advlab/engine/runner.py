@@ -31,7 +31,7 @@ from advlab.progress import TaskProgress
 from advlab.statistics.claims import Claim
 from advlab.store.known_folders import remember_folders
 from advlab.store.run_directory import RunDirectory
-from advlab.store.run_versions import versions_folder
+from advlab.store.run_versions import check_place, versions_folder
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +144,8 @@ class Runner:
                 locks.enter_context(existing.lock())  # before the work that another process may be doing
                 with self.interrupts.shield():
                     plan = plan_to_resume(existing, self.settings)
+            if existing is None:
+                check_place(self.settings.run.path("output_root"))  # before what takes seconds or hours
             ctx = build_context(self.settings, plan, report_progress, self.also_read)
             cells = planned_cells(ctx, plan)
             return existing or self._new_directory(ctx, cells, locks), ctx, cells

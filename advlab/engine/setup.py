@@ -9,6 +9,7 @@ from typing import Any
 
 from advlab.config.migrations import key_of_today
 from advlab.config.settings import Settings
+from advlab.engine.files import check_files
 from advlab.lab.data_context import DeviceContext
 from advlab.lab.run_context import RunContext
 from advlab.store.artifacts import ArtifactStore
@@ -35,6 +36,7 @@ def build_context(
     if needs_numpy_alone(settings):
         facts = {"device": "cpu"}
         return RunContext(settings=settings, artifacts=artifacts, report_progress=report_progress, facts=facts)
+    check_files(settings, artifacts)
     from advlab.engine.torch_setup import build_torch_context
 
     return build_torch_context(settings, artifacts, plan, report_progress)

@@ -6,13 +6,14 @@ import os
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Gt
 
 from advlab.config.ranges import InRange
 from advlab.data.content import Shape
-from advlab.errors import ArgumentError
+from advlab.errors import ArgumentError, ModelError
 
 if TYPE_CHECKING:  # loads torch, and models are listed and described without it
     from torch import nn
@@ -54,6 +55,15 @@ class Model(InRange, ABC):
         if self.checkpoint:  # archived whole, so that a run can be resumed from any folder
             object.__setattr__(self, "checkpoint", os.path.abspath(os.path.expanduser(self.checkpoint)))
 
+    def check_files(self) -> None:
+        """Refuse a checkpoint that is not there, before torch is loaded to read it.
+
+        Raises:
+            ModelError: names the file.
+        """
+        if self.checkpoint:
+            existing_file(Path(self.checkpoint))
+
     @property
     @abstractmethod
     def shape(self) -> Shape | None:
@@ -82,3 +92,15 @@ class Model(InRange, ABC):
     def trainable(self) -> bool:
         """Whether a recipe makes its weights when no checkpoint is given."""
         return True
+
+
+def existing_file(path: Path) -> Path:
+    """The path of a file of weights.
+
+    Raises:
+        ModelError: there is none.
+    """
+    if not os.path.isfile(path):
+        fault = "is no file" if os.path.exists(path) else "does not exist"
+        raise ModelError(f"{path} {fault}: model.checkpoint must name a file of weights")
+    return path

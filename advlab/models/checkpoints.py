@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from advlab.errors import ModelError
 from advlab.models import only_tensors
+from advlab.models.base import existing_file
 from advlab.models.checkpoint_content import listed_keys, misfits, state_dicts
 from advlab.models.only_tensors import UNKNOWN, reason
 from advlab.models.torchvision_networks import Torchvision
@@ -32,8 +33,7 @@ def read_state(path: Path, sha256: str = "") -> dict[Any, Any]:
     Raises:
         ModelError: the file is missing, has another digest, is damaged, or holds classes that are not loaded.
     """
-    if not os.path.isfile(path):
-        raise ModelError(f"{path} does not exist: model.checkpoint must name a file of weights")
+    existing_file(path)
     if sha256:
         digest = sha256_file(path)
         if digest != sha256.lower():

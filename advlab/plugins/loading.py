@@ -24,7 +24,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 
 from advlab.config import components
-from advlab.errors import AdvlabError, ConfigError
+from advlab.errors import AdvlabError, ConfigError, Interrupted, one_line
 from advlab.models.torchvision_networks import NAMES
 from advlab.plugins.names import registered_choices
 
@@ -84,14 +84,17 @@ def _errors_of(plugin: str) -> Iterator[None]:
     try:
         yield
     except AdvlabError as error:
-        raise ConfigError(f"{plugin}: {error}") from error
-    except (Exception, SystemExit) as error:
+        raise ConfigError(f"{plugin}: {one_line(error)}") from error
+    except BaseException as error:
+        if type(error) in (KeyboardInterrupt, Interrupted):  # the user's, and not the plug-in's
+            raise
         frame = traceback.extract_tb(error.__traceback__)[-1]
         file, line = frame.filename, frame.lineno
         if isinstance(error, SyntaxError):
             file, line = error.filename or file, error.lineno or line
-        text = error.msg if isinstance(error, SyntaxError) else error
-        raise ConfigError(f"{plugin} failed: {type(error).__name__}: {text} ({file}, line {line}): mend it") from error
+        text = error.msg if isinstance(error, SyntaxError) else one_line(error)
+        text = "" if text == type(error).__name__ else f": {text}"
+        raise ConfigError(f"{plugin} failed: {type(error).__name__}{text} ({file}, line {line}): mend it") from error
 
 
 def _make_choices() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from advlab.errors import ResultError
+from advlab.errors import ConfigError, ResultError
 from advlab.store.atomic import StorageError, sync_folder
 from advlab.store.names import component_label, safe_name
 
@@ -32,6 +35,24 @@ def versions_folder(output_root: Path, nodes: Mapping[str, Mapping[str, Any]]) -
 def former_versions_folder(output_root: Path, nodes: Mapping[str, Mapping[str, Any]]) -> Path:
     """`<output_root>/<experiment>/<dataset>-<model>`, where version 0.1 put the runs of every attack."""
     return versions_folder(output_root, {group: nodes[group] for group in ("experiment", "dataset", "model")})
+
+
+def check_place(root: Path) -> None:
+    """Refuse an output root in which no folder can be made; nothing of it is made, or stays.
+
+    Raises:
+        ConfigError: it is no folder, or not the user's to write to.
+        StorageError: its disk is full or read-only.
+    """
+    place = next(folder for folder in (root, *root.parents) if os.path.lexists(folder))
+    try:
+        os.rmdir(tempfile.mkdtemp(prefix=".advlab-", dir=place))
+    except OSError as error:
+        wrong_place = error.errno in (errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ELOOP)
+        fault = (
+            f"no folder can be made in {place} ({error.strerror or error}): name another place by run.output_root=..."
+        )
+        raise (ConfigError if wrong_place else StorageError)(f"run.output_root={root}: {fault}") from error
 
 
 def existing_versions(folder: Path) -> list[Path]:

@@ -97,12 +97,16 @@ def images_inside(problem: Problem, rows: slice, returned: object, source: str) 
         source: its name in the message.
 
     Raises:
-        ArgumentError: it is not a tensor of the images' shape.
+        ArgumentError: it is not a tensor of the images' shape, or one of whole, complex or logical numbers.
     """
     x = problem.x[rows]
     if not isinstance(returned, Tensor) or returned.shape != x.shape:
         kind = f"a tensor of shape {tuple(returned.shape)}" if isinstance(returned, Tensor) else type(returned).__name__
         raise ArgumentError(f"{source} must return images of shape {tuple(x.shape)}, it returned {kind}")
+    if not returned.is_floating_point():
+        wanted, got = (str(tensor.dtype).removeprefix("torch.") for tensor in (x, returned))
+        low, high = problem.bounds
+        raise ArgumentError(f"{source} must return images of {wanted} in [{low:g}, {high:g}], it returned {got}")
     images = returned.detach().to(x)
     finite = torch.isfinite(images).flatten(1).all(1)
     return torch.where(finite[:, None, None, None], images, x).clamp(*problem.bounds), finite
