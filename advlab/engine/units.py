@@ -77,7 +77,22 @@ def carry_out(prepared: PreparedRun, unit: str) -> UnitResult:
             arrays, facts = ctx.stages[unit_id].make()
             return UnitResult(Tally.of(ctx) - before, arrays=arrays, facts=facts)
         rows = ctx.settings.experiment.measure(ctx, prepared.cells[unit_id])
-        return UnitResult(Tally.of(ctx) - before, rows=rows)
+    check_rows(ctx.settings.experiment, unit_id, rows)
+    return UnitResult(Tally.of(ctx) - before, rows=rows)
+
+
+def check_rows(experiment: Any, cell_id: str, rows: Any) -> None:
+    """Say of an experiment which of its cells gave something else than a list of its rows.
+
+    Raises:
+        TypeError: a defect of the experiment's code.
+    """
+    wrong = [type(row).__name__ for row in rows if not isinstance(row, experiment.Row)] if isinstance(rows, list) else []
+    if wrong or not isinstance(rows, list):
+        got = f"a list with {wrong[0]}" if wrong else type(rows).__name__
+        raise TypeError(
+            f"{experiment.name}.measure must return a list of {experiment.Row.__name__}, the cell {cell_id} gave {got}"
+        )
 
 
 def prepared_run(nodes: Mapping[str, Any], plan: Mapping[str, Any]) -> PreparedRun:
