@@ -97,3 +97,14 @@ def test_closing_takes_the_bar_of_an_unfinished_task_away(monkeypatch: pytest.Mo
     assert closed == ["features"]
     report_progress.close()
     assert closed == ["features", "clean accuracy"]
+
+
+def test_who_knows_better_says_what_is_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(progress_module, "time", clock)
+    progress = Progress("x", 10)
+    clock.now = 100.0
+    progress.update(5, seconds_left=lambda: 2.0)
+    assert capsys.readouterr().err == "x: 5 of 10 (50 %), 2 s left\n"

@@ -57,6 +57,8 @@ def run(arguments: list[str]) -> int:
         return 130
     except HelpShown:
         return 0
+    except SystemExit as end:  # of a plug-in's code: nothing of ours ends a command so
+        raise RuntimeError("the code of this command raised SystemExit, which ends programs") from end
 
 
 def _dispatch(arguments: list[str]) -> int:

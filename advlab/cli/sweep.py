@@ -26,6 +26,7 @@ from advlab.results.compare import compare_runs
 from advlab.results.terminal import terminal_width, wrapped, wrapped_command
 from advlab.shell import hydra_text, shell_path
 from advlab.store.atomic import StorageError, write_atomic
+from advlab.store.run_versions import check_place
 from advlab.store.sealed import json_bytes
 
 DONE = ("complete", "nothing left to do")
@@ -34,6 +35,7 @@ DONE = ("complete", "nothing left to do")
 def sweep(line: CommandLine, jobs: Sequence[Settings]) -> int:
     """Run every job by Hydra's launcher, then list how each ended and compare them; gives the exit code, 1 when any failed."""
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
+    check_place(jobs[0].run.path("output_root"))
     folder = Path(os.path.realpath(jobs[0].run.path("output_root"))) / ".sweeps" / f"{stamp}-{os.getpid()}"
     if "${" in str(folder):  # which Hydra would take for an interpolation, however it is quoted
         raise ConfigError(

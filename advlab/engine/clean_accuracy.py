@@ -56,8 +56,8 @@ def report_accuracy(ctx: NetworkContext) -> None:
     rejected = int(predictions.rejected.sum())
     notes = [f"; {rejected} are rejected" if ctx.classifier.rejects else ""]
     as_published = trained_here and is_published(ctx.settings)
-    changed = "" if as_published else " unchanged"
-    notes.append(f"; the recipe reaches {100 * expected:.2f} %{changed}" if trained_here else "")
+    unchanged = "" if as_published else "unchanged "
+    notes.append(f"; the recipe {unchanged}reaches {100 * expected:.2f} %" if trained_here else "")
     log.info(
         "clean accuracy of %s on %s: %.2f %% (%d of %d)%s", ctx.classifier.name, ctx.data.name, 100 * correct / images, correct,
         images, "".join(notes),

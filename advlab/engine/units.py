@@ -87,7 +87,9 @@ def check_rows(experiment: Any, cell_id: str, rows: Any) -> None:
     Raises:
         TypeError: a defect of the experiment's code.
     """
-    wrong = [type(row).__name__ for row in rows if not isinstance(row, experiment.Row)] if isinstance(rows, list) else []
+    wrong = (
+        [type(row).__name__ for row in rows if not isinstance(row, experiment.Row)] if isinstance(rows, list) else []
+    )
     if wrong or not isinstance(rows, list):
         got = f"a list with {wrong[0]}" if wrong else type(rows).__name__
         raise TypeError(

@@ -33,6 +33,7 @@ MISSING = {
     "--plugin absent.py": "absent.py does not exist",
     "run.output_root=/dev/null/x": "run.output_root=/dev/null/x: no folder can be made in /dev/null (Not a directory)",
     "run.output_root=/proc/x": "run.output_root=/proc/x: no folder can be made in /proc",
+    "-m run.output_root=/proc/x": "run.output_root=/proc/x: no folder can be made in /proc",
     "run.dry=true model.checkpoint=absent.pt": "absent.pt does not exist",
 }
 
@@ -55,7 +56,7 @@ def test_a_place_that_can_be_written_stays_as_it_was(tmp_path: Path) -> None:
     check_place(tmp_path / "not" / "yet")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "dangling").symlink_to(tmp_path / "nothing")
-    with pytest.raises(ConfigError, match="dangling: no folder can be made in .*dangling"):
+    with pytest.raises(ConfigError, match=r"dangling: no folder can be made in .*dangling"):
         check_place(tmp_path / "dangling")
 
 
@@ -64,7 +65,7 @@ def test_a_full_disk_is_no_fault_of_the_line(tmp_path: Path, monkeypatch: pytest
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr("advlab.store.run_versions.tempfile.mkdtemp", full)
-    with pytest.raises(StorageError, match="No space left on device.*run.output_root=") as caught:
+    with pytest.raises(StorageError, match=r"No space left on device.*run.output_root=") as caught:
         check_place(tmp_path)
     assert caught.value.exit_code == 1
 

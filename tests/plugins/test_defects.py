@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from advlab.config import components
+from advlab.store.run_directory import RunDirectory
 from tests.helpers.commands import Ended
+from tests.helpers.late_faults import DEFECTS, measure
 from tests.helpers.plugins import BLOBS, NET, write
+from tests.helpers.plugins import EXPERIMENT as SQUARES
 
 ATTACK = """
 import advlab
@@ -119,3 +123,29 @@ def test_a_range_of_a_plug_ins_own_is_in_force_and_described(cli: Callable[..., 
     assert (refused.code, refused.err) == (2, "advlab: experiment: count must be at least 1, got 0\n")
     described = cli(plugin, "describe", "broken")
     assert "  count = 3  (at least 1)\n      how many\n" in described.out
+
+
+@pytest.mark.parametrize(("body", "fault"), list(DEFECTS.items()), ids=list(DEFECTS))
+def test_what_ends_programs_ends_no_run_in_silence(
+    body: str, fault: str, cli: Callable[..., Ended], tmp_path: Path
+) -> None:
+    """A plug-in that calls `sys.exit()` once left a run that was not complete, with exit code 0 and without a word."""
+    plugin = f"--plugin={write(tmp_path, measure(body))}"
+    with pytest.raises((RuntimeError, ValueError, TypeError)) as caught:
+        cli(plugin, "experiment=squares")
+    told = [caught.value, caught.value.__cause__]
+    assert any(fault in f"{type(error).__name__}: {error}" for error in told)
+    run = RunDirectory(tmp_path / "outputs/squares/v001")
+    assert run.manifest()["status"] == "failed"
+    log = run.log_path.read_text(encoding="utf-8")
+    assert "Traceback (most recent call last)" in log
+    assert fault in log
+
+
+def test_a_plot_that_ends_the_program_is_a_defect(cli: Callable[..., Ended], tmp_path: Path) -> None:
+    plugin = write(tmp_path, SQUARES)
+    assert cli("--plugin", plugin, "experiment=squares").code == 0
+    ending = write(tmp_path, SQUARES.replace("        return figure", "        raise SystemExit(0)"), "ending.py")
+    components.REGISTRIES["experiment"]._targets.pop("squares")
+    with pytest.raises(RuntimeError, match="raised SystemExit, which ends programs"):
+        cli("--plugin", ending, "plot", "outputs/squares/v001")
