@@ -77,7 +77,8 @@ def execute(settings: Settings, *, directory: RunDirectory | None = None, also_r
 def ends_of_programs_are_defects() -> Iterator[None]:
     """Turn what code of a run may raise to end the program (`sys.exit()`, GeneratorExit) into a defect of that code.
 
-    Otherwise a run that is not complete could end with exit code 0 and without a word.
+    Otherwise a run that is not complete could end with exit code 0 and without a word. Ctrl-C is none of these: while a run is
+    carried out it is `Interrupted`.
 
     Raises:
         RuntimeError: in place of it.
@@ -87,8 +88,6 @@ def ends_of_programs_are_defects() -> Iterator[None]:
     except (Exception, Interrupted):
         raise
     except BaseException as error:
-        if type(error) is KeyboardInterrupt:  # of a program that has handlers of its own
-            raise
         raise RuntimeError(f"the code of this run raised {type(error).__name__}, which ends programs") from error
 
 

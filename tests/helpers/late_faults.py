@@ -39,6 +39,7 @@ DEFECTS = {
     "raise SystemExit(0)": "SystemExit",
     "import sys; sys.exit('bye')": "SystemExit",
     "raise GeneratorExit": "GeneratorExit",
+    "raise KeyboardInterrupt": "KeyboardInterrupt",
     "raise type('Stop', (KeyboardInterrupt,), {})()": "Stop",
     "raise type('Odd', (BaseException,), {})('odd')": "Odd",
     "raise ValueError('lone \\udcff surrogate')": "ValueError",
