@@ -12,10 +12,10 @@ from PIL import Image
 from safetensors.torch import save as safetensors
 
 Files = dict[str, str | bytes]
-Line = tuple[tuple[str, ...], tuple[str, ...], Files]
+FileLine = tuple[tuple[str, ...], tuple[str, ...], Files]
 
 
-def config_folder_lines() -> Iterator[Line]:
+def config_folder_lines() -> Iterator[FileLine]:
     """YAML of one's own that is no YAML, no choice, or says what nobody may say."""
     model = {
         "name: lenet\nhiden: 5\n": ("model.hiden: there is no such key", "hidden"),
@@ -49,7 +49,7 @@ def image(text: bool = False, size: int = 8) -> bytes:
     return file.getvalue()
 
 
-def data_lines() -> Iterator[Line]:
+def data_lines() -> Iterator[FileLine]:
     """Datasets that are not there, or are none."""
     folder = ("dataset=folder", "dataset.channels=1", "dataset.size=28")
     two: Files = {"data/a/1.png": image(), "data/b/1.png": image()}
@@ -88,7 +88,7 @@ def saved(value: object) -> bytes:
     return file.getvalue()
 
 
-def checkpoint_lines() -> Iterator[Line]:
+def checkpoint_lines() -> Iterator[FileLine]:
     """Files of weights that are not there, are none, or are another network's."""
     weights = {"x": torch.zeros(2)}
     files: dict[str, tuple[bytes, tuple[str, ...]]] = {

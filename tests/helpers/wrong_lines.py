@@ -48,7 +48,7 @@ def wrong_lines() -> list[WrongLine]:
     return [*lines, *plugins_that_fail_late()]
 
 
-Line = tuple[tuple[str, ...], tuple[str, ...]]
+TextLine = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 def misspelt(name: str) -> str:
@@ -61,7 +61,7 @@ def misspelt(name: str) -> str:
     return name[:middle] + name[middle + 1 : middle + 2] + name[middle] + name[middle + 2 :]
 
 
-def unknown_choices() -> Iterator[Line]:
+def unknown_choices() -> Iterator[TextLine]:
     """Two of each group."""
     for group in ("dataset", "model", "recipe", "defense", "attack", "probe", "experiment"):
         choices = [name for name in group_choices(group) if name != "none" and len(name) > 3]
@@ -69,7 +69,7 @@ def unknown_choices() -> Iterator[Line]:
             yield (f"{group}={misspelt(name)}",), (f"there is no {group} {misspelt(name)!r}", name)
 
 
-def unknown_keys() -> Iterator[Line]:
+def unknown_keys() -> Iterator[TextLine]:
     """The first and the last key of some components, misspelt."""
     for group, choice in (("model", "lenet"), ("probe", "sphere"), ("recipe", "lenet_digits"), ("dataset", "digits")):
         name = "recipe" if group == "recipe" else choice
@@ -80,7 +80,7 @@ def unknown_keys() -> Iterator[Line]:
         yield (f"run.{misspelt(key)}=1",), (f"run.{misspelt(key)}: there is no such key", key)
 
 
-def types() -> Iterator[Line]:
+def types() -> Iterator[TextLine]:
     """A word, a list and a mapping where a number, true or false, or a text belongs."""
     words = {int: "a whole number", bool: "true or false", str: "text"}
     for key, parameter in parameters(RunParams).items():
@@ -90,7 +90,7 @@ def types() -> Iterator[Line]:
             yield (f"run.{key}={value}",), (f"run.{key}: expected {wanted}", shown)
 
 
-def ranges() -> Iterator[Line]:
+def ranges() -> Iterator[TextLine]:
     """Numbers beside the range that an annotation states, and words that are none of its choices."""
     for group, choice in (("probe", "sphere"), ("attack", "pgd"), ("recipe", "recipe"), ("attack", "deepfool")):
         for key, parameter in parameters(components.REGISTRIES[group].load(choice)).items():
@@ -115,7 +115,7 @@ def with_use(group: str, choice: str, override: str) -> tuple[str, ...]:
     return (override,) if group == "recipe" else (f"{group}={choice}", override)
 
 
-def injections() -> Iterator[Line]:
+def injections() -> Iterator[TextLine]:
     """What would run code or write elsewhere, if anything believed it."""
     for target in ("os.system", "builtins.eval", "subprocess.run"):
         yield ("-m", f"hydra.launcher._target_={target}"), (target, "Leave it out")
@@ -151,7 +151,7 @@ def plugins_at_load() -> Iterator[tuple[tuple[str, ...], tuple[str, ...], dict[s
     yield ("--plugin", "absent.py", "list"), ("absent.py does not exist", "takes a Python file"), {}
 
 
-def verbs() -> Iterator[Line]:
+def verbs() -> Iterator[TextLine]:
     """Commands that are none, and commands with arguments that are none."""
     for verb in ("list", "describe", "plot", "resume"):
         yield (misspelt(verb),), (f"there is no command {misspelt(verb)!r}", verb)
@@ -163,7 +163,7 @@ def verbs() -> Iterator[Line]:
     yield ("list", "atacks"), ("there is no family 'atacks'", "attacks")
 
 
-def syntax() -> Iterator[Line]:
+def syntax() -> Iterator[TextLine]:
     """Right overrides with a sign too few or too many."""
     for right in ("probe.radii=[1,2]", "model='lenet'", "defense=[blur,noise]"):
         yield (right[:-1],), (repr(right[:-1])[1:-1].replace("\\'", "'"), "close its brackets and quotation marks")
