@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 
 from advlab.errors import ArgumentError
+from advlab.models.classifier import in_full_precision
 
 ROUNDING = 32.0  # units in the last place by which logits may differ from batch to batch
 
 
 def as_logits(output: object, n: int) -> Tensor:
-    """What a model gives for n images, checked to be logits (n, K) of at least two classes.
+    """What a model gives for n images, checked to be logits (n, K) of at least two classes; half precision as float32.
 
     Raises:
         ArgumentError: says what it gives instead.
@@ -28,7 +29,7 @@ def as_logits(output: object, n: int) -> Tensor:
         raise ArgumentError(
             f"the model must give logits of shape (N, classes), it gives {tuple(output.shape)} for {n} images"
         )
-    return output
+    return in_full_precision(output)
 
 
 def rounding_margin(logits: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from advlab.attacks.defended import Defended, gradient_kind
 from advlab.attacks.logits import as_logits
 from advlab.attacks.rejection import without_reject
 from advlab.errors import ArgumentError
+from advlab.models.input_gradient import input_gradient
 
 LogitsFunction = Callable[[Tensor], Tensor]
 
@@ -165,5 +166,4 @@ class Linearisation:
             last: no further product will be asked for; frees the graph.
         """
         self._network.backwards += len(self._x) * self._network.draws
-        (gradient,) = torch.autograd.grad(self._logits, self._x, cotangent, retain_graph=not last)
-        return gradient
+        return input_gradient(self._logits, self._x, cotangent, retain_graph=not last)

@@ -83,12 +83,11 @@ def key_of_today(kind: str, key: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def weights_parameters(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """A model's parameters as keys of trained weights hold them: those that do not stand at their defaults."""
+    """A model's parameters as keys of trained weights hold them: those not at their defaults; `allow` changes no weights."""
     if name not in components.REGISTRIES["model"]:  # made in Python, under a name of its own
         return dict(parameters)
     essential = essential_parameters("model", renamed_in_node("model", {**parameters, "name": name}))
-    del essential["name"]
-    return essential
+    return {key: value for key, value in essential.items() if key not in ("name", "allow")}
 
 
 def recipe_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:

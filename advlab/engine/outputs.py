@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from advlab.config.settings import Settings
 from advlab.engine.interrupts import Interrupts
 from advlab.engine.tally import Tally
+from advlab.models.base import caution_text
 from advlab.statistics.claims import Claim, claims_text
 from advlab.store.atomic import write_atomic
 from advlab.store.names import run_label
@@ -25,21 +27,35 @@ class Outputs:
         numbers: the experiment's summary, if it has one.
         files: all that was written, the configuration and the plan among them, for the manifest.
         figures: those of them that show the figure.
+        caution: faults with which networks were measured nonetheless, in words; empty where there are none.
     """
 
     claims: list[Claim]
     numbers: Frame | None
     files: list[Path]
     figures: list[Path]
+    caution: str
 
 
-def write_outputs(directory: RunDirectory, settings: Settings, rows: list[Any], interrupts: Interrupts) -> Outputs:
-    """Write table.csv, claims.csv, summary.csv and the figure; claims and figure are made from the table as it is read."""
+def write_outputs(
+    directory: RunDirectory, settings: Settings, rows: list[Any], facts: Mapping[str, Any], interrupts: Interrupts
+) -> Outputs:
+    """Write table.csv, claims.csv, summary.csv and the figure; claims and figure are made from the table as it is read.
+
+    Args:
+        directory: of the run.
+        settings: of the run.
+        rows: of the table.
+        facts: of the manifest: faults with which a network was measured are said beside every claim.
+        interrupts: holds signals back while a file is written.
+    """
     experiment, escape = settings.experiment, settings.run.escape_csv
     with interrupts.shield():
         write_atomic(directory.table_path, to_csv(rows, experiment.Row, escape=escape).encode())
     table = read_frame(directory.table_path, experiment.Row)
-    claims = experiment.claims(table)
+    claims, caution = experiment.claims(table), cautions(facts)
+    if caution:
+        claims = [replace(claim, quantity=f"{claim.quantity} ({caution})") for claim in claims]
     with interrupts.shield():
         write_atomic(directory.claims_path, to_csv(claims, Claim, escape=escape).encode())
     table = table.assign(run=run_label(settings.nodes))
@@ -53,13 +69,22 @@ def write_outputs(directory: RunDirectory, settings: Settings, rows: list[Any], 
     from advlab.plotting.draw import draw_run
 
     figures = draw_run(directory, experiment, table)
-    return Outputs(claims, numbers, [*files, *figures], figures)
+    return Outputs(claims, numbers, [*files, *figures], figures, caution)
+
+
+def cautions(facts: Mapping[str, Any]) -> str:
+    """The faults with which networks of a run were measured nonetheless, by the facts of its manifest."""
+    own, others = facts.get("model", {}), facts.get("other_models", [])
+    texts = [caution_text("the network", own["faults"])] if own.get("faults") else []
+    return "; ".join(texts + [caution_text(other["name"], other["faults"]) for other in others if other.get("faults")])
 
 
 def print_outputs(outputs: Outputs, settings: Settings, tally: Tally) -> None:
     """Print the numbers, the verdicts and where the figure is."""
     experiment, numbers = settings.experiment, outputs.numbers
     print(f"{experiment.title} ({experiment.paper}), {run_label(settings.nodes)}:")
+    if outputs.caution:
+        print(f"caution: {outputs.caution} (model.allow)")
     if numbers is not None:
         if tally.images and numbers["run"].is_unique:  # not in summary.csv, which a resumed run repeats to the byte
             numbers["seconds_per_image"] = tally.seconds / tally.images

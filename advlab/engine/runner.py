@@ -181,7 +181,7 @@ class Runner:
         finally:
             forget_prepared(plan)
         nonfinite = count_nonfinite(rows, self.settings.run.max_nonfinite)
-        outputs = write_outputs(directory, self.settings, rows, self.interrupts)
+        outputs = write_outputs(directory, self.settings, rows, ctx.facts, self.interrupts)
         with self.interrupts.shield():
             seconds = time.perf_counter() - self.started
             manifest = complete_manifest(

@@ -85,7 +85,8 @@ def network_parts(
     Raises:
         AdvlabError: the network cannot be loaded or trained, or its weights are not those of the plan.
     """
-    loaded = load_network(settings, data, artifacts, data.device)
+    allow = getattr(settings.model, "allow", [])
+    loaded = load_network(settings, data, artifacts, data.device, allow)
     classifier = loaded.classifier
     weights = classifier.digest()
     execution = execution_of(settings, artifacts, classifier, weights, plan)
@@ -94,6 +95,8 @@ def network_parts(
         "name": classifier.name, "weights": weights, "origin": loaded.origin, "classes": classifier.classes,
         "head": classifier.head, "parameters": sum(p.numel() for p in classifier.network.parameters()),
     }  # fmt: skip
+    if loaded.faults:
+        facts["model"]["faults"] = loaded.faults
     if isinstance(classifier, DefendedClassifier):
         facts["model"]["defended"] = {
             name: getattr(classifier, name) for name in ("differentiable", "random", "one_draw", "rejects")
@@ -101,7 +104,7 @@ def network_parts(
     return {
         "forward": forward,
         "predictions": NetworkPredictions(settings, artifacts, report_progress, forward, data),
-        "load_network": OtherNetworks(data, artifacts, execution, facts),
+        "load_network": OtherNetworks(data, artifacts, execution, facts, allow),
     }
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from advlab.geometry.jacobian import Call
+from advlab.models.input_gradient import input_gradient
 
 LARGEST = 1 << 28  # entries of a Jacobian that callers should form: 1 GiB in float32
 
@@ -31,6 +32,6 @@ def dense_jacobian(call: Call, x: Tensor, *, batch_size: int = 256) -> Tensor:
         for part in torch.eye(outputs, dtype=x.dtype, device=x.device).split(batch_size):
             copies = x.detach().repeat(len(part), 1, 1, 1).requires_grad_()
             outputs_of_copies = call(copies.clone())  # a copy, for a network may write to its input
-            (gradients,) = torch.autograd.grad(outputs_of_copies, copies, part.clone())
+            gradients = input_gradient(outputs_of_copies, copies, part.clone())
             rows.append(gradients.flatten(1))
     return torch.cat(rows)

@@ -9,6 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from advlab.geometry.second_derivatives import differentiable_twice
+from advlab.models.input_gradient import input_gradient
+
 ImageFunction = Callable[[Tensor], Tensor]  # (n, C, H, W) to (n,), each value a function of its image alone
 
 
@@ -63,6 +66,7 @@ def hessian_spread(function: ImageFunction, x: Tensor, directions: Tensor, *, st
 
     Raises:
         ValueError: the shapes do not fit, or the step is negative.
+        ArgumentError: the function cannot be differentiated twice.
 
     Examples:
         ||x||^2 / 2 has the Hessian I: of D = 4 values, its norm is 2, its trace 4, and its distance from c I is 0.
@@ -80,7 +84,8 @@ def hessian_spread(function: ImageFunction, x: Tensor, directions: Tensor, *, st
             f"at least 2 directions of the images' {size} values are needed, got {tuple(directions.shape)}; "
             f"the step must not be negative, got {step}"
         )
-    with torch.inference_mode(False):
+    remedy = ": a step above 0 takes differences of gradients instead (experiment.step=0.001)"
+    with torch.inference_mode(False), differentiable_twice(remedy):
         gradient, product = _products(function, x.clone(), step)
         h_q = product(torch.full((size,), size**-0.5, dtype=torch.float64))
         terms = torch.empty(3, len(x), len(directions), dtype=torch.float64)  # ||HPz||^2, z'PHPz and ||Pz||^2 of each z
@@ -156,5 +161,7 @@ def _gradient(function: ImageFunction, x: Tensor, twice: bool) -> tuple[Tensor, 
         value = function(leaf.clone())  # a copy, for a network may write to its input
         if value.shape != x.shape[:1]:
             raise ValueError(f"the function must give one value an image, got {tuple(value.shape)} for {len(x)}")
-        (gradient,) = torch.autograd.grad(value.sum(), leaf, create_graph=twice)
+        if not twice:
+            return leaf, input_gradient(value.sum(), leaf)
+        (gradient,) = torch.autograd.grad(value.sum(), leaf, create_graph=True)
     return leaf, gradient

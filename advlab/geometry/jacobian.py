@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from advlab.geometry.second_derivatives import differentiable_twice
 from advlab.geometry.singular import SingularValues, largest_singular_value
 from advlab.models.forward import out_of_memory
 
@@ -29,6 +31,7 @@ class Jacobian:
 
     Raises:
         ValueError: the output of `call` is not (n, R), or has no gradient.
+        ArgumentError: it cannot be differentiated twice, here or in `jvp`.
 
     Attributes:
         value: (n, R) output of `call`, detached.
@@ -43,7 +46,7 @@ class Jacobian:
     """
 
     def __init__(self, call: Call, x: Tensor) -> None:
-        with torch.inference_mode(False), torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad(), differentiable_twice():
             self._x = x.detach().clone(memory_format=torch.preserve_format).requires_grad_()
             # a copy, for a network may write to its input, which autograd forbids for a leaf
             self._y = call(self._x.clone())
@@ -57,7 +60,7 @@ class Jacobian:
 
     def jvp(self, v: Tensor) -> Tensor:
         """(n, R) J v of (n, C, H, W) directions v."""
-        with torch.inference_mode(False):
+        with torch.inference_mode(False), differentiable_twice():
             (product,) = torch.autograd.grad(self._pulled, self._u, v.clone(), retain_graph=True)
         return product
 
@@ -102,7 +105,7 @@ def jvp(call: Call, x: Tensor, v: Tensor, *, batch_size: int = 256) -> Tensor:
 
 def _products_at(call: Call, image: Tensor, v: Tensor) -> Tensor:
     """(T, R) products of (T, C, H, W) directions at one (C, H, W) image."""
-    with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
+    with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
         warnings.filterwarnings("ignore", message=".*torch.jit.script.*")  # torch's forward-mode rules use it
         x, v = image[None].clone(), v.clone()
         try:

@@ -35,7 +35,7 @@ class MarkingTracer(fx.Tracer):
     def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Records the call as fx does, and marks Phi_L before or after it."""
         if m is self.module and self.before:
-            self._set(args[0] if args else None)
+            self._set(next(iter([*args, *kwargs.values()]), None))
         out = super().call_module(m, forward, args, kwargs)
         if m is self.module and not self.before:
             self._set(out)

@@ -163,7 +163,8 @@ class _BoundInterpreter(fx.Interpreter):
             return self._sum(uses)
         (one,) = uses if len(uses) == 1 else (None,)
         value = None if one is None else self.env[one]
-        if one is None or (n.args[0] is not one and (n.op == "call_module" or target not in BILINEAR)):
+        first = next(iter([*n.args, *n.kwargs.values()]), None)
+        if one is None or (first is not one and (n.op == "call_module" or target not in BILINEAR)):
             return None
         if not isinstance(value, Tensor):  # the pieces of a split tensor
             return self.bounds[one] if target is operator.getitem else None

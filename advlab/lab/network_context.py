@@ -226,6 +226,7 @@ class NetworkContext(DataContext):
         weights = self.weights if network is None else network.digest()
         behaviour = (network or self.classifier).behaviour
         own = {"weights": weights, "behaviour": behaviour, "precision": self.settings.run.precision}
+        own |= (network or self.classifier).head_key
         return joined(super().key(images=images, **fields), own)
 
     @cached_property

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from advlab.config.components import NoComponent
 from advlab.config.settings import Settings
@@ -26,10 +26,17 @@ from advlab.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class LoadedNetwork:
-    """A classifier, and where its weights come from in words, for the manifest."""
+    """A classifier, and what the manifest says of it.
+
+    Attributes:
+        classifier: on its device.
+        origin: where its weights come from, in words.
+        faults: name -> fault in words (`advlab.models.loading_check`), with which it is measured nonetheless.
+    """
 
     classifier: Classifier
     origin: str
+    faults: dict[str, str] = field(default_factory=dict)
 
 
 def load_classifier(
@@ -65,7 +72,7 @@ def load_classifier(
     if model.trainable and not model.checkpoint:
         recipe = recipe_to_train(name, recipe, has_constants=mean is not None or std is not None)
         return LoadedNetwork(*trained_classifier(name, model, recipe, train_data(), artifacts, device, seed))
-    network = build_network(name, model)
+    network = build_network(name, model, shape, seed)
     origin, content = "as built by the plug-in", {}
     if model.checkpoint:
         path = Path(model.checkpoint).expanduser()
@@ -85,8 +92,18 @@ def load_classifier(
     if content:
         state = choose_state(content, network.state_dict(), origin, model.checkpoint_key, prepare)
         load_state(network, state, origin)
-    classifier = Classifier(network, name=name, shape=shape, classes=model.class_count, mean=mean, std=std)
-    return LoadedNetwork(classifier.to(device).eval(), origin)
+
+    def wrapped(network: nn.Module) -> Classifier:
+        return Classifier(network, name=name, shape=shape, classes=model.class_count, mean=mean, std=std)
+
+    classifier, faults = wrapped(network), {}
+    # what weights are not given for comes from the factory alone, which must give the same in every process
+    if not content and wrapped(build_network(name, model, shape, seed)).digest() != classifier.digest():
+        faults["unseeded"] = (
+            f"its factory gives other weights when it is called again under run.seed={seed}: let it draw from torch's global "
+            "random numbers, or seed its own generator"
+        )
+    return LoadedNetwork(classifier.to(device).eval(), origin, faults)
 
 
 def trained_variant(

@@ -13,12 +13,15 @@ from torch import Tensor, nn
 
 from advlab.config.identity import archived_parameters
 from advlab.config.migrations import recipe_parameters, weights_parameters
+from advlab.data.content import Shape
 from advlab.data.images import ImageData, eight_bit
 from advlab.errors import ArgumentError, ModelError
 from advlab.models.base import Model
 from advlab.models.checkpoints import load_state
 from advlab.models.classifier import Classifier
 from advlab.models.forward import out_of_memory
+from advlab.models.inspection import materialise
+from advlab.models.seeded import seeded
 from advlab.progress import Progress
 from advlab.store.artifacts import Arrays, ArtifactStore
 from advlab.training.loop import train
@@ -53,7 +56,7 @@ def trained_classifier(
         raise ModelError(f"{data.name} is too large to train on here (it is streamed): give a model.checkpoint")
     pixels = eight_bit(data.pixels)  # recipes train on grey levels
     key = training_key(name, model, recipe, data, seed, initial)
-    network = build_network(name, model)
+    network = build_network(name, model, data.shape, seed)
     if not artifacts.writes and artifacts.find("weights", key) is None:
         mean, std = input_normalisation(recipe, pixels, initial)
         origin = f"not trained yet (recipe {recipe.name})"
@@ -119,9 +122,7 @@ def train_network(
     Raises:
         ModelError: `initial` has other weights than the model, or training diverged.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = build_network(name, model)
+    network = build_network(name, model, data.shape, seed)
     if initial is not None:
         state = {key: value.detach().cpu().clone() for key, value in initial.network.state_dict().items()}
         load_state(network, state, f"the checkpoint of {initial.name}, from which training starts,")
@@ -152,13 +153,22 @@ def train_network(
     return arrays, {"seconds": seconds, "recipe": recipe.name}
 
 
-def build_network(name: str, model: Model) -> nn.Module:
-    """The network without trained weights.
+def build_network(name: str, model: Model, shape: Shape, seed: int) -> nn.Module:
+    """The network without trained weights, made under a seed of all global random numbers; lazy layers have their sizes.
+
+    Args:
+        name: of the model, for messages.
+        model: its parameters.
+        shape: (C, H, W) of the images.
+        seed: of the weights that it draws.
 
     Raises:
         ModelError: its parameters do not make a network; another error of its constructor is a defect of that code.
     """
     try:
-        return model.network()
+        with seeded(seed):
+            network = model.network()
+            materialise(network, name=name, shape=shape)
+        return network
     except ArgumentError as error:
         raise ModelError(f"{name} cannot be built: {error}. `advlab describe {name}` lists its parameters") from error

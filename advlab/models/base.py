@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Gt
 
@@ -17,6 +18,25 @@ from advlab.errors import ArgumentError, ModelError
 
 if TYPE_CHECKING:  # loads torch, and models are listed and described without it
     from torch import nn
+
+#: what is wrong with a network that is no function of the image alone (`loading_check`) -> how it is called beside a claim
+FAULTS = {
+    "training": "in training mode",
+    "noisy": "noisy",
+    "batch": "dependent on the batch",
+    "squashed": "squashed to [0, 1]",
+    "unseeded": "not repeatable",
+}
+Fault = Literal["training", "noisy", "batch", "squashed", "unseeded"]
+
+
+def caution_text(name: str, faults: Iterable[str]) -> str:
+    """What stands beside every claim about a network that is measured in spite of its faults.
+
+    >>> caution_text("mlp", ["noisy", "batch"])
+    'mlp is noisy and dependent on the batch'
+    """
+    return f"{name} is {' and '.join(FAULTS[fault] for fault in faults)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +51,8 @@ class Model(InRange, ABC):
         sha256: the checkpoint's digest, checked when given.
         mean, std: of the input normalisation with a checkpoint, in [0, 1] units, one number or one a channel; empty:
             those in the checkpoint, those of the published weights that the model names, or 0 and 1.
+        allow: faults with which the network is measured nonetheless: modules that stay in training mode, noise, statistics
+            of the batch, outputs squashed to [0, 1], a factory that gives other weights for the same seed.
     """
 
     checkpoint: str = ""
@@ -38,6 +60,7 @@ class Model(InRange, ABC):
     sha256: str = ""
     mean: list[float] = field(default_factory=list)
     std: list[Annotated[float, Gt(0)]] = field(default_factory=list)
+    allow: list[Fault] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Refuse values out of range and what is no digest, and make the checkpoint's path absolute.

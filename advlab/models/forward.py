@@ -7,12 +7,14 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor
 
 from advlab.models.classifier import Classifier
+from advlab.models.full_precision import warned_obstacle
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +78,6 @@ class Forward:
         self.images = 0
         self.halvings: list[int] = []
         self.double_device = torch.device("cpu") if classifier.device.type == "mps" else classifier.device
-        self._double: Classifier | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
         """(N, K) float32 logits of (N, C, H, W) images on the classifier's device.
@@ -167,15 +168,11 @@ class Forward:
         return x.contiguous(memory_format=self.execution.torch_format)
 
     def double(self, x: Tensor) -> Tensor:
-        """(N, K) float64 logits of images, with the same weights in float64, on `double_device`."""
+        """(N, K) float64 logits of images, with the same weights in float64, on `double_device`; see `double_obstacle`."""
         return self.double_layer_features(x, [])[0]
 
     def double_layer_features(self, x: Tensor, layers: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
         """(N, K) logits and (N, R) features of each layer in float64; see `double` and `Classifier.layer_features`."""
-        if self._double is None:
-            with torch.inference_mode(False):  # the copy must allow gradients as well
-                double_copy = self.classifier.double_copy(self.double_device)
-            self._double = double_copy.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         double_classifier, device = self._double, self.double_device
 
         def call(part: Tensor) -> tuple[Tensor, ...]:
@@ -186,6 +183,18 @@ class Forward:
         parts = [self._halving(part, call) for part in x.split(max(1, self.limit // 2))]
         logits, *features = (torch.cat(pieces) for pieces in zip(*parts, strict=True))
         return logits, features
+
+    @cached_property
+    def _double(self) -> Classifier:
+        with torch.inference_mode(False):  # the copy must allow gradients as well
+            double_copy = self.classifier.double_copy(self.double_device)
+        # torch's type stubs, as above
+        return double_copy.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload,no-any-return]
+
+    @cached_property
+    def double_obstacle(self) -> str:
+        """Why the network does not compute in float64; empty where it does (see `warned_obstacle`)."""
+        return warned_obstacle(lambda: self._double, self.classifier.shape, self.double_device, self.classifier.name)
 
 
 class DefendedInPrecision:

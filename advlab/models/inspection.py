@@ -7,9 +7,14 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from advlab.data.content import Shape
 from advlab.errors import ModelError
+from advlab.models.classification_layer import classification_layer, recorded_uses
+
+#: what networks raise for images that they do not take
+REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError, NotImplementedError)
 
 
 class Inspection(NamedTuple):
@@ -17,8 +22,7 @@ class Inspection(NamedTuple):
 
     Attributes:
         classes: number of logits.
-        head: name of the classification layer, the last linear or convolutional module called that gives `classes`
-            channels, or else the last one called; empty when there is none.
+        head: name of the classification layer (see `classification_layer`); empty when there is none.
         writes_to_input: whether the network changes its input in place.
         behaviour: the first logits of one fixed image, rounded: tells networks apart that differ in their code alone.
     """
@@ -46,35 +50,53 @@ def inspect_network(
     """
     x = torch.rand((2, *shape), generator=torch.Generator().manual_seed(0))
     before, writes_before = x.clone(), write_count(x)
-    widths = {
-        layer: module.out_features if isinstance(module, nn.Linear) else module.out_channels
-        for layer, module in network.named_modules()
-        if isinstance(module, nn.Linear | nn.Conv2d)
-    }
-    called: list[str] = []
-    handles = [
-        network.get_submodule(layer).register_forward_hook(lambda _, __, ___, layer=layer: called.append(layer))
-        for layer in widths
-    ]
-    size = "x".join(map(str, shape))
     try:
-        logits = call(x)
-    except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
-        raise ModelError(
-            f"{name} does not take images of {size}: {error}. Give their size by model.input=[C,H,W], "
-            "dataset.size=... and dataset.channels=..., or input_shape where a plug-in registers it"
-        ) from error
-    finally:
-        for handle in handles:
-            handle.remove()
-    logits = _checked_logits(logits, name=name, size=size, classes=classes)
-    heads = [layer for layer in called if widths[layer] == logits.shape[1]] or called
+        with recorded_uses(network) as uses:
+            output = call(x)
+    except REFUSALS as error:
+        raise misfit(name, shape, error) from error
+    logits = _checked_logits(output, name=name, size=size_text(shape), classes=classes)
     return Inspection(
         classes=int(logits.shape[1]),
-        head=heads[-1] if heads else "",
+        head=classification_layer(uses, network, classes=int(logits.shape[1]), image=shape),
         writes_to_input=write_count(x) != writes_before or not torch.equal(x, before),
         behaviour=behaviour_of(logits),
     )
+
+
+def materialise(network: nn.Module, *, name: str, shape: Shape) -> None:
+    """Let lazy layers take their sizes from a forward of two images; they draw their weights now. Others do nothing.
+
+    Raises:
+        ModelError: the network does not take such images.
+    """
+    lazy = (UninitializedParameter, UninitializedBuffer)
+    if not any(isinstance(weights, lazy) for weights in (*network.parameters(), *network.buffers())):
+        return
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        with torch.no_grad():
+            network(torch.rand((2, *shape), generator=torch.Generator().manual_seed(0)))
+    except REFUSALS as error:
+        raise misfit(name, shape, error) from error
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def misfit(name: str, shape: Shape, error: Exception) -> ModelError:
+    """What is said of a network that does not take images of a shape (C, H, W)."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    return ModelError(
+        f"{name} does not take images of {size_text(shape)}: {said}. Give their size by model.input=[C,H,W], "
+        "dataset.size=... and dataset.channels=..., or input_shape where a plug-in registers it"
+    )
+
+
+def size_text(shape: Shape) -> str:
+    """`3x32x32`."""
+    return "x".join(map(str, shape))
 
 
 def behaviour_of(logits: Tensor) -> list[str]:
@@ -89,6 +111,8 @@ def _checked_logits(logits: object, *, name: str, size: str, classes: int) -> Te
         raise ModelError(
             f"{name} must give logits of shape (N, classes), at least 2 classes; it gives {what} for 2 images of {size}"
         )
+    if not logits.is_floating_point():
+        raise ModelError(f"{name} must give logits, floating numbers; it gives {logits.dtype}")
     if classes and logits.shape[1] != classes:
         raise ModelError(f"{name} gives {logits.shape[1]} logits, {classes} are declared")
     sums = logits.double().sum(1)

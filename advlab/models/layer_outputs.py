@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 
-from torch import Tensor, nn
+from torch import Tensor, bfloat16, float16, jit, nn
 
 from advlab.errors import ModelError, suggest
+from advlab.models.classification_layer import first_input
 
 #: modules that pass their input on in evaluation
 PASSING = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.Identity, nn.Flatten)
@@ -32,8 +33,8 @@ def recorded_outputs(
     modules = dict(network.named_modules())
     outputs: dict[str, object] = {}
 
-    def record_input(_: nn.Module, inputs: tuple[object, ...]) -> None:
-        outputs["auto"] = inputs[0]
+    def record_input(_: nn.Module, inputs: tuple[object, ...], keywords: dict[str, object]) -> None:
+        outputs["auto"] = first_input(inputs, keywords)
 
     def recorder(layer: str) -> Callable[[nn.Module, object, object], None]:
         def record_output(_: nn.Module, __: object, output: object) -> None:
@@ -44,9 +45,9 @@ def recorded_outputs(
     with contextlib.ExitStack() as hooks:
         for layer in layers:
             if layer == "auto" and not head:
-                raise ModelError(f"{name} has no linear or convolutional layer: name its feature layer by {option}=...")
+                raise ModelError(f"{name} has no layer that is seen to give its logits: {remedy(network, option)}")
             if layer == "auto":
-                handle = modules[head].register_forward_pre_hook(record_input)
+                handle = modules[head].register_forward_pre_hook(record_input, with_kwargs=True)
             elif layer in modules and layer:
                 handle = modules[layer].register_forward_hook(recorder(layer))
             else:
@@ -55,6 +56,13 @@ def recorded_outputs(
                 )
             hooks.callback(handle.remove)
         yield outputs
+
+
+def remedy(network: nn.Module, option: str) -> str:
+    """What to type where the classification layer is not known."""
+    if any(isinstance(module, jit.ScriptModule) for module in network.modules()):
+        return "layers inside a module of torch.jit cannot be watched; give the torch.nn.Module that it was made from"
+    return f"name the layer whose output is its features by {option}=..."
 
 
 def features(outputs: dict[str, object], layer: str, images: int, *, name: str, option: str) -> Tensor:
@@ -72,7 +80,7 @@ def features(outputs: dict[str, object], layer: str, images: int, *, name: str, 
     """
     output = outputs.get(layer)
     if isinstance(output, Tensor) and output.ndim >= 2 and len(output) == images:
-        return output.flatten(1)
+        return output.flatten(1).float() if output.dtype in (float16, bfloat16) else output.flatten(1)
     unused = layer not in outputs
     what = "is not used by a forward pass" if unused else "does not give one tensor with a row an image"
     raise ModelError(f"the layer {layer!r} of {name} {what}: name another by {option}=...")

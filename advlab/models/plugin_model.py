@@ -27,8 +27,8 @@ class PluginModel(Model):
 
     def archived(self) -> dict[str, Any]:
         """What is archived: the options of the user's factory, and the parameters common to all models."""
-        names = ("checkpoint", "checkpoint_key", "sha256", "mean", "std")
-        return {**self.options, **{name: getattr(self, name) for name in names}}
+        common = ("checkpoint", "checkpoint_key", "sha256", "mean", "std", "allow")
+        return {**self.options, **{name: getattr(self, name) for name in common}}
 
     @property
     def crop(self) -> float:

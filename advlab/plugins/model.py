@@ -11,10 +11,11 @@ from annotated_types import Gt
 
 from advlab.config import components
 from advlab.config.schema import describe_factory, keyword_parameters
+from advlab.models.base import Fault
 from advlab.models.plugin_model import PluginModel
 from advlab.plugins.names import Registered, check_name, registered_choices
 
-COMMON_MODEL_KEYS = ("name", "checkpoint", "checkpoint_key", "sha256", "mean", "std")
+COMMON_MODEL_KEYS = ("name", "checkpoint", "checkpoint_key", "sha256", "mean", "std", "allow")
 
 
 def model(
@@ -48,7 +49,8 @@ def model(
     def decorate(build: Registered) -> Registered:
         check_name("model", name)
         own = keyword_parameters("model", name, build, COMMON_MODEL_KEYS)
-        common = {"checkpoint": "", "checkpoint_key": "", "sha256": "", "mean": list(mean), "std": list(std)}
+        texts = {"checkpoint": "", "checkpoint_key": "", "sha256": ""}
+        common = {**texts, "mean": list(mean), "std": list(std), "allow": []}
 
         def make(**options: Any) -> Any:
             values = {key: options.pop(key, default) for key, default in common.items()}
@@ -59,12 +61,8 @@ def model(
             )  # fmt: skip
 
         kinds = {
-            "checkpoint": str,
-            "checkpoint_key": str,
-            "sha256": str,
-            "mean": list[float],
-            "std": list[Annotated[float, Gt(0)]],
-        }
+            **dict.fromkeys(texts, str), "mean": list[float], "std": list[Annotated[float, Gt(0)]], "allow": list[Fault],
+        }  # fmt: skip
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [
             *own,

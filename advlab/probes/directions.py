@@ -10,6 +10,7 @@ from torch import Tensor
 from advlab.attacks import DeepFool
 from advlab.data.images import ImageData
 from advlab.metrics.loss_gradient import cross_entropy_direction
+from advlab.models.input_gradient import input_gradient
 from advlab.probes.draws import Draws
 from advlab.probes.sphere import Sphere
 
@@ -93,7 +94,7 @@ class AdversarialDirections:
         for part, y in zip(x.split(self._batch_size), labels.split(self._batch_size), strict=True):
             tracked = part.clone().requires_grad_()
             logits = self._network(tracked)
-            gradients.append(torch.autograd.grad(logits, tracked, cross_entropy_direction(logits.detach(), y))[0])
+            gradients.append(input_gradient(logits, tracked, cross_entropy_direction(logits.detach(), y)))
         self._count(forwards=len(x), backwards=len(x))
         return torch.cat(gradients)
 

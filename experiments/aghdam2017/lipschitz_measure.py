@@ -146,7 +146,13 @@ def global_bounds(ctx: NetworkContext, layers: list[str]) -> list[float | None]:
             result = lipschitz_bound(classifier, layer, known=known)
             return {"bound": np.array([result.bound])}, {"reason": result.reason}
 
-        key = {"version": 1, "weights": ctx.weights, "behaviour": classifier.behaviour, "layer": layer}
+        key = {
+            "version": 1,
+            "weights": ctx.weights,
+            "behaviour": classifier.behaviour,
+            "layer": layer,
+            **classifier.head_key,
+        }
         artifact = ctx.artifacts.get("lipschitz_bound", key, make)  # minutes for networks of ImageNet's size
         if artifact.facts["reason"]:
             log.warning("no global Lipschitz bound of the layer %s: %s", layer, artifact.facts["reason"])

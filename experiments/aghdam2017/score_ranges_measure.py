@@ -70,7 +70,7 @@ def scores_of(experiment: ScoreRanges, ctx: NetworkContext, samples: list[int]) 
 def measure_noise_floors(
     experiment: ScoreRanges, ctx: NetworkContext, cell: Cell, x: Tensor, labels: Tensor
 ) -> dict[Place, float]:
-    """Range over T of (s in float32 - s in float64) for the first samples of the run.
+    """Range over T of (s in float32 - s in float64) for the first samples of the run; none without float64.
 
     Args:
         experiment: says at which radii, and in which directions.
@@ -81,6 +81,8 @@ def measure_noise_floors(
     """
     probe = ctx.settings.probe
     chosen = samples_for_float64(probe, cell)
+    if not chosen or ctx.forward.double_obstacle:
+        return {}
     radii = experiment.floor_radii(probe)
     errors: dict[Place, list[Tensor]] = {}
     directions = directions_of(experiment, ctx)

@@ -113,10 +113,12 @@ def measure_rounding(
     """|r in float32 - r in float64| at the smallest radius, for the run's first samples.
 
     Returns:
-        It by the indices of reading, sample and radius (always 0), and of the layer.
+        It by the indices of reading, sample and radius (always 0), and of the layer; nothing without float64.
     """
     probe = ctx.settings.probe
     chosen = samples_for_float64(probe, cell)
+    if not chosen or ctx.forward.double_obstacle:
+        return {}
     x = ctx.images_and_labels(chosen)[0]
     rounding = {}
     for batch in sphere_batches(x, chosen, probe, ctx.draws, one_sphere_a_batch(ctx), radii=[0]):

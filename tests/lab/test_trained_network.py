@@ -71,7 +71,7 @@ def test_only_a_refusal_of_a_network_is_told_without_its_traceback() -> None:
         raise ValueError("a defect")
 
     with pytest.raises(ModelError, match="net cannot be built: width must be even"):
-        build_network("net", PluginModel(build=refuse))
+        build_network("net", PluginModel(build=refuse), (1, 8, 8), 0)
     with pytest.raises(ValueError, match="a defect") as caught:
-        build_network("net", PluginModel(build=fail))
+        build_network("net", PluginModel(build=fail), (1, 8, 8), 0)
     assert not isinstance(caught.value, ModelError)

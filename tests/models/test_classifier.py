@@ -216,7 +216,7 @@ def test_a_network_without_layers() -> None:
 
     network = wrap(Mean())
     assert network.head == ""
-    with pytest.raises(ModelError, match="has no linear or convolutional layer"):
+    with pytest.raises(ModelError, match="has no layer that is seen to give its logits"):
         network.features(torch.rand(2, *network.shape))
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from advlab.models.input_gradient import input_gradient
+
 Objective = Callable[[Tensor], Tensor]  # (N, C, H, W) images to (N,) values, each of its own image alone
 
 
@@ -48,7 +50,7 @@ def normalised_gradient(function: Objective, x: Tensor) -> Tensor:
     """
     with torch.enable_grad():
         leaf = x.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(function(leaf).sum(), leaf)
+        gradient = input_gradient(function(leaf).sum(), leaf)
     return unit(gradient)
 
 

@@ -1,0 +1,38 @@
+"""What holds while a network is differentiated twice, and what is said of one that cannot be."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from advlab.errors import ArgumentError
+from advlab.models.forward import out_of_memory
+
+#: parts of what torch says of operations without a second derivative
+MISSING = (
+    "is not implemented", "once_differentiable", "use_reentrant", "double backward", "does not require grad",
+    "does not have a grad_fn", "differentiable twice", "not have been used in the graph",
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def differentiable_twice(remedy: str = "") -> Iterator[None]:
+    """Attention is computed by its plain formula in the block: torch's fused kernels have no second derivative.
+
+    Args:
+        remedy: ends the message, such as `: ...`.
+
+    Raises:
+        ArgumentError: some operation of the network has none.
+    """
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    except (RuntimeError, NotImplementedError) as error:
+        said = " ".join(str(error).split())
+        if isinstance(error, ArgumentError) or out_of_memory(error) or not any(part in said for part in MISSING):
+            raise
+        reason = said.partition(". ")[0][:200]
+        raise ArgumentError(f"the network cannot be differentiated twice ({reason}){remedy}") from error
