@@ -47,7 +47,7 @@ def flops_and_speed(forward: Forward) -> tuple[float, float]:
 def memory_text(classifier: Classifier, execution: Execution, data: ImageData) -> str:
     """Bytes of the parameters, of the data on the device and of one batch of images, in words."""
     parameters = sum(t.numel() * t.element_size() for t in classifier.state_dict().values())
-    kept = data.pixels.numel() if isinstance(data.pixels, Tensor) else 0
+    kept = data.pixels.nbytes if isinstance(data.pixels, Tensor) else 0
     batch = 2 * 4 * execution.batch_size * math.prod(data.shape)  # noise and images, four bytes a value
     data_text = f"{kept / 1e6:.1f} MB of data" if kept else "data streamed from files"
     return f"{parameters / 1e6:.1f} MB of weights, {data_text}, {batch / 1e6:.1f} MB of noise and images a batch, and activations"

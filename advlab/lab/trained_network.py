@@ -114,7 +114,7 @@ def train_network(
         model: its parameters.
         recipe: how it is trained.
         data: the training split.
-        pixels: its images, (N, C, H, W) uint8.
+        pixels: its images, (N, C, H, W) uint8 or float32.
         device: where it is trained.
         seed: of initialisation and training.
         initial: a network of the same kind to start from; None: random weights.

@@ -87,11 +87,16 @@ def materialise(network: nn.Module, *, name: str, shape: Shape) -> None:
 
 def misfit(name: str, shape: Shape, error: Exception) -> ModelError:
     """What is said of a network that does not take images of a shape (C, H, W)."""
-    said = " ".join(str(error).split()) or type(error).__name__
-    return ModelError(
-        f"{name} does not take images of {size_text(shape)}: {said}. Give their size by model.input=[C,H,W], "
-        "dataset.size=... and dataset.channels=..., or input_shape where a plug-in registers it"
+    said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    remedy = (
+        "Give their size by model.input=[C,H,W], dataset.size=... and dataset.channels=..., or input_shape where a plug-in "
+        "registers it"
     )
+    if "same device" in said:
+        remedy = "Let it hold its tensors as parameters or buffers (register_buffer), which follow it to a device"
+    elif "dtype" in said or "should be the same" in said:
+        remedy = "Let its forward convert what it hands from a layer of one precision to one of another"
+    return ModelError(f"{name} does not take images of {size_text(shape)}: {said}. {remedy}")
 
 
 def size_text(shape: Shape) -> str:

@@ -11,11 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from advlab.data.images import unit_interval
 from advlab.models.classifier import Classifier
 from advlab.training.adversary import Adversary
 from advlab.training.augment import Augmentation, pipeline
 from advlab.training.epochs import EpochLog, EpochMeter, TrainingLog
-from advlab.training.normalisation import check_uint8_images
+from advlab.training.normalisation import check_pixels
 from advlab.training.optimizer import RecipeOptimizer
 from advlab.training.recipe import Recipe
 
@@ -56,7 +57,7 @@ def train(
 
     Args:
         network: is left in evaluation mode on `device` with every `.grad` None, whatever happens.
-        images: (N, C, H, W) uint8.
+        images: (N, C, H, W) uint8, or float32 in [0, 1].
         labels: (N,) int64.
         recipe: how it is trained.
         mean: of images in [0, 1], broadcasts to (C, H, W).
@@ -69,7 +70,7 @@ def train(
         ValueError: the recipe trains nothing, or the data do not fit each other.
         FloatingPointError: the loss is no longer finite.
     """
-    check_uint8_images(images)
+    check_pixels(images)
     if not recipe.trains:
         raise ValueError("recipe 'none' trains nothing: choose a recipe, or load weights")
     if labels.shape != images.shape[:1]:
@@ -121,7 +122,7 @@ class TrainingStep:
     Attributes:
         network: in training mode.
         optimizer: of its parameters.
-        images: (N, C, H, W) uint8, all that are trained on.
+        images: (N, C, H, W) uint8, or float32 in [0, 1], all that are trained on.
         labels: (N,) int64.
         mean: of images in [0, 1], broadcasts to (C, H, W).
         std: likewise.
@@ -148,7 +149,7 @@ class TrainingStep:
         """Step on the images `index` (n,) at the learning rate `lr`; the batch's loss, and how many images were right."""
         device_type, low_precision = self.images.device.type, self.recipe.precision == "bf16"
         y = self.labels[index]
-        x = self.augment(self.images[index].float().div_(255.0), self.generator)
+        x = self.augment(unit_interval(self.images[index]), self.generator)
         with torch.autocast(device_type, torch.bfloat16, enabled=low_precision):
             if self.adversary is not None:
                 x, y = torch.cat([x, self.adversary(x, y, self.generator)]), torch.cat([y, y])

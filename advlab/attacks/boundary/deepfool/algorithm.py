@@ -43,6 +43,8 @@ class BatchedDeepFool:
         image: (n,) which image of the problem each row of the batch is.
         perturbation: (n, C, H, W) the sum of the row's steps, without the overshoot.
         steps_taken: (n,) steps of the row so far.
+        former_logits: (n, K) at the row's step before, NaN at its first.
+        extra_length: (n,) what is added to a step's length.
         adv, status, steps: the results, for all N images.
     """
 
@@ -56,6 +58,7 @@ class BatchedDeepFool:
         most_rivals = int(self.rivals.sum(1).max()) if len(x) and problem.targets is None else 1
         self.search = choose_search(problem, params, projection(problem, params), most_rivals)
         self.image, self.steps_taken, self.perturbation = self.status[:0], self.status[:0], x[:0]
+        self.former_logits, self.extra_length = problem.logits[:0], x.new_empty(0)
         self.next_image = 0
         self.lengthening = 1 + params.overshoot
 
@@ -76,6 +79,9 @@ class BatchedDeepFool:
             self.image = torch.cat([self.image, new])
             self.steps_taken = torch.cat([self.steps_taken, torch.zeros_like(new)])
             self.perturbation = torch.cat([self.perturbation, torch.zeros_like(self.problem.x[new])])
+            unknown = torch.full_like(self.problem.logits[new], torch.nan)
+            self.former_logits = torch.cat([self.former_logits, unknown])
+            self.extra_length = torch.cat([self.extra_length, self.extra_length.new_zeros(len(new))])
         return len(self.image) > 0
 
     def _advance_by_one_forward(self) -> None:
@@ -129,6 +135,7 @@ class BatchedDeepFool:
         if not bool(rows.all()):
             self.image, self.steps_taken = self.image[rows], self.steps_taken[rows]
             self.perturbation = self.perturbation[rows]
+            self.former_logits, self.extra_length = self.former_logits[rows], self.extra_length[rows]
 
     def _step(self, point: Tensor, logits: Tensor, active: Tensor, linearisation: Linearisation | None = None) -> None:
         """One step of the rows `active` (n,) bool; the other rows, and those with no boundary in sight, leave the batch.
@@ -145,7 +152,7 @@ class BatchedDeepFool:
         moving = active & torch.isfinite(boundary.distance)
         status = torch.where(torch.isnan(boundary.distance), int(Status.NONFINITE), int(Status.ZERO_GRADIENT))
         self._write(active & ~moving, point, status)
-        length = boundary.distance + (EXTRA_LENGTH * problem.extent if params.flavour == "python" else 0.0)
+        length = boundary.distance + self._extra_length(logits)
         if params.norm == "linf":
             direction = boundary.gradient.sign()
         else:
@@ -156,6 +163,15 @@ class BatchedDeepFool:
         if params.clip == "each":  # what clipping takes away is no part of the perturbation
             x = problem.x[self.image]
             self.perturbation = (self._lengthened() - x) / self.lengthening
+
+    def _extra_length(self, logits: Tensor) -> Tensor:
+        """(n,) what is added to each row's step; it doubles while steps do not change the logits (n, K), as in half precision."""
+        extent = EXTRA_LENGTH * self.problem.extent
+        stalled = (logits == self.former_logits).all(1)
+        usual = extent if self.params.flavour == "python" else 0.0
+        self.extra_length = torch.where(stalled, (2 * self.extra_length).clamp_min(extent), usual)
+        self.former_logits = logits
+        return self.extra_length
 
     def _reference_and_rivals(self, logits: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
         """(n,) class that each row is to leave, and (n, K) bool the classes that it may go to; none where not `active`."""

@@ -49,6 +49,7 @@ class OneImageDeepFool:
         """
         label, perturbation, point = self._labels[image], torch.zeros_like(x), x
         rivals: Classes = np.zeros(0, dtype=np.int64)
+        former_logits, extra_length = np.zeros(0), self._extra_length
         for step in range(self._max_iter + 1):
             linearisation = linearisation or self._problem.linearise(point, slice(image, image + 1))
             logits = linearisation.logits[0].double().cpu().numpy()
@@ -66,7 +67,10 @@ class OneImageDeepFool:
             )
             if not np.isfinite(distance):
                 break
-            perturbation = torch.add(perturbation, gradient, alpha=(distance + self._extra_length) / norm)
+            # ties of half precision, which a tiny step does not change; as `BatchedDeepFool._extra_length`
+            extra_length = 2 * extra_length if np.array_equal(logits, former_logits) else self._extra_length
+            former_logits = logits
+            perturbation = torch.add(perturbation, gradient, alpha=(distance + extra_length) / norm)
             point, linearisation = torch.add(x, perturbation, alpha=self._lengthening), None
         return point - x, -1
 
