@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from advlab.geometry.second_derivatives import differentiable_twice
-from advlab.models.input_gradient import input_gradient
+from advlab.models.input_gradient import has_operation, input_gradient
 
 ImageFunction = Callable[[Tensor], Tensor]  # (n, C, H, W) to (n,), each value a function of its image alone
 
@@ -163,5 +163,9 @@ def _gradient(function: ImageFunction, x: Tensor, twice: bool) -> tuple[Tensor, 
             raise ValueError(f"the function must give one value an image, got {tuple(value.shape)} for {len(x)}")
         if not twice:
             return leaf, input_gradient(value.sum(), leaf)
-        (gradient,) = torch.autograd.grad(value.sum(), leaf, create_graph=True)
+        # ones that take gradients: only for such does torch mark a custom function without a second derivative
+        ones = torch.ones_like(value).requires_grad_()
+        (gradient,) = torch.autograd.grad(value, leaf, ones, create_graph=True)
+        if has_operation(gradient, "DelayedError"):  # which is never asked, since it hides the way to the images
+            raise RuntimeError("a function that was marked with @once_differentiable")
     return leaf, gradient

@@ -86,7 +86,8 @@ def lipschitz_bound(classifier: Classifier, layer: str = "auto", *, known: Known
             return LipschitzBound(math.nan, f"the layer {name!r} of {classifier.name} does not give one tensor", {})
         normalisation = float(classifier.scale.double().abs().max()) if classifier.normalises else 1.0
         interpreter = _BoundInterpreter(network, graph, normalisation, tracer.mark, {} if known is None else known)
-        interpreter.run(torch.zeros((1, *classifier.shape), device=classifier.device, dtype=classifier.scale.dtype))
+        dtype = classifier.input_dtype or classifier.scale.dtype
+        interpreter.run(torch.zeros((1, *classifier.shape), device=classifier.device, dtype=dtype))
     return LipschitzBound(interpreter.bounds[tracer.mark], interpreter.reasons.get(tracer.mark, ""), interpreter.norms)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from advlab.errors import ArgumentError
@@ -26,6 +27,14 @@ def differentiable_twice(remedy: str = "") -> Iterator[None]:
 
     Raises:
         ArgumentError: some operation of the network has none.
+
+    >>> q = torch.rand(1, 1, 3, 2, requires_grad=True)
+    >>> with differentiable_twice():
+    ...     attended = torch.nn.functional.scaled_dot_product_attention(q, q, q)
+    ...     (gradient,) = torch.autograd.grad(attended.sum(), q, create_graph=True)
+    ...     (product,) = torch.autograd.grad(gradient.square().sum(), q)
+    >>> product.shape
+    torch.Size([1, 1, 3, 2])
     """
     try:
         with sdpa_kernel(SDPBackend.MATH):

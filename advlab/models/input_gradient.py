@@ -28,7 +28,7 @@ def input_gradient(
     >>> input_gradient((3 * x).sum(), x).tolist()
     [3.0, 3.0]
     """
-    if not is_checkpointed(outputs):
+    if not has_operation(outputs, REENTRANT):
         (gradient,) = torch.autograd.grad(outputs, x, cotangent, retain_graph=retain_graph)
         return gradient
     torch.autograd.backward(outputs, cotangent, retain_graph=retain_graph)
@@ -37,8 +37,8 @@ def input_gradient(
     return accumulated
 
 
-def is_checkpointed(outputs: Tensor) -> bool:
-    """Whether the graph of a tensor has a reentrant checkpoint."""
+def has_operation(outputs: Tensor, name: str) -> bool:
+    """Whether the graph of a tensor has a node of a name."""
     waiting: list[Any] = [outputs.grad_fn]
     seen = set()
     while waiting:
@@ -46,7 +46,7 @@ def is_checkpointed(outputs: Tensor) -> bool:
         if node is None or node in seen:
             continue
         seen.add(node)
-        if node.name() == REENTRANT:
+        if node.name() == name:
             return True
         waiting += [following for following, _ in node.next_functions]
     return False

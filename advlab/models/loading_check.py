@@ -54,9 +54,10 @@ def faults_of(classifier: Classifier, logits: Callable[[Tensor], Tensor], images
         except REFUSALS as error:
             if out_of_memory(error):
                 raise
-            said = " ".join(str(error).split())
-            faults["batch"] = f"it takes no image alone ({said}): statistics of the batch are used after eval()"
-            alone = first
+            raise ModelError(
+                f"{classifier.name} takes no image alone ({' '.join(str(error).split())}): statistics of the batch are used after "
+                f"eval(){hidden_cause(classifier.network)}: let it use those of its training"
+            ) from error
         if alone.shape != first.shape:
             raise ModelError(
                 f"{classifier.name} gives {tuple(alone.shape)} logits for {len(x)} images that it is shown one by one, and "
@@ -75,12 +76,11 @@ def faults_of(classifier: Classifier, logits: Callable[[Tensor], Tensor], images
                 f"the same image gives other logits when it comes again, by {noise_share:.2g} of the largest: noise or "
                 f"dropout stays on after eval(){hidden_cause(classifier.network)}"
             )
-        elif batch_share > 0 and "batch" not in faults:
+        elif batch_share > 0:
             faults["batch"] = (
                 "the logits of an image depend on the other images in its batch: statistics of the batch are used after eval()"
+                f"{hidden_cause(classifier.network)}"
             )
-        if "batch" in faults:
-            faults["batch"] += hidden_cause(classifier.network)
         if is_squashed(first, logits, x):
             faults["squashed"] = (
                 "all its outputs lie in [0, 1], as those of a sigmoid or softmax do, and logits are needed: take that layer away"

@@ -40,6 +40,30 @@ def test_loaders_may_return_any_of_these(images: Any) -> None:
     assert torch.equal(turned.bytes(torch.arange(6)), torch.from_numpy(IMAGES).permute(0, 3, 1, 2).flip(1))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_floats_between_grey_levels_are_kept(dtype: Any) -> None:
+    floats = np.random.default_rng(1).random((6, 9, 12, 3)).astype(dtype)
+    data = from_loader(lambda *, split: (floats, [0, 1, 0, 1, 0, 1], ["a", "b"]))
+    wanted = torch.from_numpy(floats.astype(np.float32)).permute(0, 3, 1, 2)
+    images = data.images(torch.arange(6))
+    assert images.dtype == torch.float32
+    assert torch.equal(images, wanted)
+    images.zero_()  # what is handed out is no view of the data
+    assert torch.equal(data.images(torch.tensor([4, 1])), wanted[[4, 1]])
+    torch.testing.assert_close(data.mean_image(batch=4), wanted.double().mean(0))
+    nearly = from_loader(lambda *, split: (floats * dtype(0.999), [0, 1, 0, 1, 0, 1], ["a", "b"]))
+    assert nearly.digest != data.digest
+
+
+def test_floats_are_resized_without_rounding() -> None:
+    floats = np.random.default_rng(1).random((4, 8, 8, 3))
+    data = from_loader(lambda *, split: (floats, [0, 1, 0, 1], ["a", "b"]), size=4, channels=1)
+    images = torch.from_numpy(floats).permute(0, 3, 1, 2).float()
+    small = torch.nn.functional.interpolate(images, (4, 4), mode="bilinear", antialias=True)
+    grey = torch.einsum("nchw,c->nhw", small, torch.tensor([0.299, 0.587, 0.114]))[:, None]
+    torch.testing.assert_close(data.images(torch.arange(4)), grey)
+
+
 @pytest.mark.parametrize(
     ("returned", "message"),
     [

@@ -69,13 +69,11 @@ def test_networks_here_have_no_faults(name: str, precision: str) -> None:
         (lambda: Changed(lambda z: F.dropout(z, 0.2)), "noisy", "by 0.* of the largest: noise or dropout stays on"),
         (lambda: Changed(lambda z: z + 1e-3 * torch.randn_like(z)), "noisy", "the same image gives other logits"),
         (lambda: Changed(lambda z: z - z.mean(0)), "batch", "depend on the other images in its batch"),
-        (lambda: Changed(lambda z: F.batch_norm(z, None, None, training=True)), "batch", "statistics of the batch"),
         (lambda: Changed(lambda z: z / z.abs().max()), "batch", "depend on the other images"),
         (lambda: nn.Sequential(tiny(), nn.Sigmoid()), "squashed", "sigmoid or softmax"),
         (lambda: nn.Sequential(tiny(2), nn.Hardsigmoid()), "squashed", "logits are needed"),
         (lambda: StaysInTraining(*tiny()), "training", r"3 \(Dropout\).*|5 \(Linear\) and 6 more stays in training mode"),
         (lambda: InAList(hidden=[nn.Dropout(0.5)]), "noisy", r"blocks\[0\] is a Dropout in a plain list"),
-        (lambda: InAList(hidden=[nn.BatchNorm1d(144)]), "batch", r"blocks\[0\] is a BatchNorm1d"),
     ],
 )  # fmt: skip
 def test_each_fault_is_named(network: Callable[[], nn.Module], fault: str, said: str) -> None:
@@ -123,6 +121,13 @@ def test_shapes_that_differ_for_one_image_and_nan() -> None:
 class Squeezes(nn.Module):
     def forward(self, x: Tensor) -> Any:
         return x.squeeze(0)
+
+
+def test_a_network_that_takes_no_image_alone() -> None:
+    with pytest.raises(ModelError, match=r"takes no image alone \(Expected more than 1 value.*statistics of the batch"):
+        faults(Changed(lambda z: F.batch_norm(z, None, None, training=True)))
+    with pytest.raises(ModelError, match=r"blocks\[0\] is a BatchNorm1d in a plain list or mapping"):
+        faults(InAList(hidden=[nn.BatchNorm1d(144)]))
 
 
 def test_one_image_of_the_data_is_enough() -> None:

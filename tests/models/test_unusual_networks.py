@@ -192,19 +192,20 @@ class Plain(nn.Module):
         super().__init__()
         torch.manual_seed(0)
         self.matrix = torch.randn(192, 5, requires_grad=True)
-        self.listed = [torch.ones(5), nn.Linear(5, 5)]
+        self.listed: list[Any] = [torch.ones(5), nn.Linear(5, 5)]
         self.mapped = {"shift": torch.zeros(5)}
         self.last = torch.zeros(1)
         self.calls = [torch.zeros(1)]
-        weights: dict[str, Tensor] = {"matrix": self.matrix, "listed": self.listed[0], "mapped": self.mapped["shift"]}
+        ones: Any = self.listed[0]
+        weights: dict[str, Tensor] = {"matrix": self.matrix, "listed": ones, "mapped": self.mapped["shift"]}
         if place:
             weights[place].data[0] = value
 
     def forward(self, x: Tensor) -> Tensor:
         self.last = x.flatten(1) @ self.matrix
         self.calls[0].add_(1)
-        linear: Any = self.listed[1]
-        out: Tensor = linear(self.last * self.listed[0] + self.mapped["shift"])
+        ones, linear = self.listed
+        out: Tensor = linear(self.last * ones + self.mapped["shift"])
         return out
 
 

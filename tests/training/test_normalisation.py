@@ -38,3 +38,15 @@ def test_normalisation_of_a_constant_channel() -> None:
     mean, std = normalisation(RECIPE, torch.full((4, 1, 2, 2), 51, dtype=torch.uint8))
     assert mean.item() == pytest.approx(0.2)
     assert std.item() == 1
+
+
+@pytest.mark.parametrize("normalise", ["standard", "caffe", "mean_image"])
+def test_floats_are_normalised_as_the_grey_levels_that_they_are(normalise: str) -> None:
+    images = torch.randint(0, 256, (50, 3, 6, 5), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    recipe = replace(RECIPE, normalise=normalise)  # type: ignore[arg-type]
+    for of_bytes, of_floats in zip(
+        normalisation(recipe, images), normalisation(recipe, images.float() / 255), strict=True
+    ):
+        torch.testing.assert_close(of_floats, of_bytes)
+    with pytest.raises(ValueError, match=r"float32 in \[0, 1\]"):
+        normalisation(recipe, images.double())
