@@ -166,6 +166,8 @@ def _gradient(function: ImageFunction, x: Tensor, twice: bool) -> tuple[Tensor, 
         # ones that take gradients: only for such does torch mark a custom function without a second derivative
         ones = torch.ones_like(value).requires_grad_()
         (gradient,) = torch.autograd.grad(value, leaf, ones, create_graph=True)
-        if has_operation(gradient, "DelayedError"):  # which is never asked, since it hides the way to the images
+        if has_operation(
+            gradient, "torch::autograd::Error"
+        ):  # which is never asked, since it hides the way to the images
             raise RuntimeError("a function that was marked with @once_differentiable")
     return leaf, gradient

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from advlab.errors import ArgumentError
@@ -28,6 +27,7 @@ def differentiable_twice(remedy: str = "") -> Iterator[None]:
     Raises:
         ArgumentError: some operation of the network has none.
 
+    >>> import torch
     >>> q = torch.rand(1, 1, 3, 2, requires_grad=True)
     >>> with differentiable_twice():
     ...     attended = torch.nn.functional.scaled_dot_product_attention(q, q, q)

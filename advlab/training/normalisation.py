@@ -64,7 +64,8 @@ def check_pixels(images: Tensor) -> None:
     is_float = images.dtype == torch.float32
     if not (is_float or images.dtype == torch.uint8) or images.ndim != 4 or len(images) == 0:
         raise ValueError(
-            f"images must be uint8, or float32 in [0, 1], of shape (N, C, H, W) with N at least 1, got {images.dtype} {tuple(images.shape)}"
+            "images must be uint8, or float32 in [0, 1], of shape (N, C, H, W) with N at least 1, "
+            f"got {images.dtype} {tuple(images.shape)}"
         )
     if is_float and not (float(images.min()) >= 0 and float(images.max()) <= 1):
         raise ValueError("images must be uint8, or float32 in [0, 1]: divide them by 255")

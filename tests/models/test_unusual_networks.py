@@ -1,4 +1,7 @@
-"""Unusual networks as classifiers: half precision, torch.jit, lazy layers, heads of all kinds, weights that torch passes over."""
+"""Unusual networks as classifiers: half precision, torch.jit, lazy layers, heads of all kinds, weights that torch passes over.
+
+Longer than other files: one wrapper takes all of these kinds, and each is a network of a few lines.
+"""
 
 from __future__ import annotations
 
