@@ -24,7 +24,7 @@ def test_model_and_dataset_run_and_are_archived_with_their_options(
     config = yaml.safe_load((tmp_path / RUN_FOLDER / "config.yaml").read_text())
     assert config["model"] == {
         "name": "tiny_net", "width": 3, "depth": 1, "note": "", "checkpoint": "", "checkpoint_key": "", "sha256": "",
-        "mean": [], "std": [],
+        "mean": [], "std": [], "allow": [],
     }  # fmt: skip
     assert config["dataset"] == {"name": "blobs", "count": 24, "size": 0, "channels": 0, "split": "test"}
     manifest = json.loads((tmp_path / RUN_FOLDER / "manifest.json").read_text())
