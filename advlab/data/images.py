@@ -1,4 +1,4 @@
-"""The dataset contract: images as float [0, 1] on request, kept as uint8 on the device or streamed from files."""
+"""The dataset contract: images as float [0, 1] on request, kept as uint8 or float32 on the device, or streamed from files."""
 
 from __future__ import annotations
 
@@ -101,9 +101,9 @@ class ImageData:
 
     def images(self, indices: Tensor) -> Tensor:
         """(n, C, H, W) float32 images in [0, 1] of the given (n,) indices, on the device."""
-        if isinstance(self.pixels, Tensor) and self.pixels.is_floating_point():
-            return self.pixels[indices.to(self.pixels.device)].to(self.device)
-        return self.bytes(indices).float().div_(255)
+        if isinstance(self.pixels, Tensor):
+            return unit_interval(self.pixels[indices.to(self.pixels.device)].to(self.device))
+        return unit_interval(self.bytes(indices))
 
     def images_and_labels(self, samples: Sequence[int]) -> tuple[Tensor, Tensor]:
         """(n, C, H, W) float32 images in [0, 1] and (n,) labels of the given n indices, on the device."""
@@ -125,7 +125,7 @@ class ImageData:
         pixels = self.pixels
         if isinstance(pixels, Tensor) and device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(device)
-            pixels = pixels.to(device) if pixels.numel() <= free // 4 else pixels
+            pixels = pixels.to(device) if pixels.nbytes <= free // 4 else pixels
         elif isinstance(pixels, Tensor) and device.type != "cpu":
             pixels = pixels.to(device)
         return replace(self, labels=self.labels.to(device), pixels=pixels)
@@ -141,6 +141,15 @@ def data_from_arrays(name: str, split: str, arrays: Arrays) -> ImageData:
     labels = torch.from_numpy(np.array(arrays.labels, dtype=np.int64))
     shape = (tensor.shape[1], tensor.shape[2], tensor.shape[3])
     return ImageData(name, split, tuple(arrays.classes), labels, shape, tensor_digest(tensor, labels), tensor)
+
+
+def unit_interval(pixels: Tensor) -> Tensor:
+    """Images as float32 in [0, 1], in a tensor of their own, of images as they are kept (`ImageData.pixels`).
+
+    >>> unit_interval(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist(), unit_interval(torch.tensor([0.3])).dtype
+    ([0.0, 0.20000000298023224, 1.0], torch.float32)
+    """
+    return pixels.clone() if pixels.is_floating_point() else pixels.float().div_(255)
 
 
 def eight_bit(pixels: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from advlab.config.identity import archived_parameters
 from advlab.config.migrations import recipe_parameters, weights_parameters
 from advlab.data.content import Shape
-from advlab.data.images import ImageData, eight_bit
+from advlab.data.images import ImageData
 from advlab.errors import ArgumentError, ModelError
 from advlab.models.base import Model
 from advlab.models.checkpoints import load_state
@@ -54,7 +54,7 @@ def trained_classifier(
     """
     if not isinstance(data.pixels, Tensor):
         raise ModelError(f"{data.name} is too large to train on here (it is streamed): give a model.checkpoint")
-    pixels = eight_bit(data.pixels)  # recipes train on grey levels
+    pixels = data.pixels
     key = training_key(name, model, recipe, data, seed, initial)
     network = build_network(name, model, data.shape, seed)
     if not artifacts.writes and artifacts.find("weights", key) is None:
