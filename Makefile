@@ -39,6 +39,8 @@ $(READY): WHAT = .[dev,cluster,peers]
 $(READY): NEWS = "Installing the extras (tests, clusters, other attack libraries) into $(VENV): half a GB."
 $(READY): $(CORE)
 	$(INSTALL)
+	@# without its dependency visdom, which it draws with and which does not build under Python 3.10 and 3.11
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "adv-lib>=0.2.6"
 
 demo: $(CORE)  ## isotropy of a small network on embedded digits, offline once installed: a figure and a table in outputs/
 	$(ADVLAB) run.preset=laptop $(ARGS)

@@ -47,7 +47,7 @@ class CountedModule(nn.Module):
             yield rows
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, K) logits of (n, C, H, W) images, made from those of the current batch."""
+        """(n, K) logits of (n, C, H, W) images, made from those of the current batch; a plain tensor, of no subclass."""
         problem = self._problem
         x = x.to(problem.x)  # ART works in float32 whatever the images are
         if (self._low, self._extent) != (0.0, 1.0):
@@ -55,7 +55,8 @@ class CountedModule(nn.Module):
         if x.requires_grad:
             x = x.view_as(x)  # the hook is put on this view, so that the caller's tensor gets none
             x.register_hook(self._count)
-        return problem.network.logits(x, None if self._own is None else self._own.expand(len(x)))
+        logits = problem.network.logits(x, None if self._own is None else self._own.expand(len(x)))
+        return logits.as_subclass(Tensor)
 
     def _count(self, gradient: Tensor) -> None:
         self._problem.network.backwards += len(gradient) * self._problem.network.draws

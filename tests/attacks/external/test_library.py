@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from torch import Tensor, nn
 
 from advlab.attacks import Library
 from advlab.attacks.logits import margin
 from advlab.config.identity import archived_parameters
 from advlab.config.schema import construct
+from advlab.errors import ConfigError
 
+CONFIGS = Path(__file__).resolve().parents[3] / "configs" / "attack"
 K = 4
 ROUNDS = [
     ("foolbox", "L2DeepFoolAttack", {"steps": 20}, 0.0, "l2", True),  # it takes targets, though it does not aim
@@ -36,6 +40,9 @@ ROUNDS = [
     ("art", "DeepFool", {"max_iter": 20, "batch_size": 8}, 0.0, "l2", False),
     ("art", "ProjectedGradientDescent", {"eps": 0.3, "eps_step": 0.1, "max_iter": 5}, 0.0, "linf", True),
     ("art", "FastGradientMethod", {"eps": 0.3}, 0.0, "linf", True),
+    ("adv_lib", "ddn", {"steps": 20, "gamma": 0.1}, 0.0, "l2", True),
+    ("adv_lib", "pgd_linf", {"epsilon": 0.3, "steps": 40}, 0.0, "linf", True),
+    ("adv_lib", "apgd", {"eps": 0.3, "norm": float("inf"), "n_iter": 10}, 0.0, "linf", True),
 ]
 IDS = [f"{entry[0]}-{entry[1]}" for entry in ROUNDS]
 
@@ -106,8 +113,9 @@ def test_round_trip(
     assert torch.equal(result.success[clear], reached[clear] > 0)
     if not targeted and "Noise" not in name:
         assert result.success.float().mean() >= 0.5
-    if "eps" in options or epsilon:
-        assert float(result.distance.max()) <= (epsilon or options["eps"]) + 1e-5
+    length = epsilon or options.get("eps") or options.get("epsilon")
+    if length:
+        assert float(result.distance.max()) <= length + 1e-5
         assert float(result.distance.max()) > 0.2  # in units of the bounds' length
 
 
@@ -131,7 +139,10 @@ def test_a_function_in_float64_is_attacked_too(library: Any) -> None:
     [
         ("foolbox", "L2AdditiveUniformNoiseAttack", {}),
         ("torchattacks", "GN", {"std": 0.3}),
+        ("torchattacks", "APGD", {"eps": 0.3, "steps": 2}),
+        ("torchattacks", "Square", {"eps": 0.3, "n_queries": 5}),
         ("art", "ProjectedGradientDescent", {"eps": 0.3, "max_iter": 1, "num_random_init": 1}),
+        ("adv_lib", "pgd_linf", {"epsilon": 0.3, "steps": 1}),
     ],
 )
 def test_draws_are_repeatable_and_leave_no_trace(library: Any, name: str, options: dict[str, Any]) -> None:
@@ -166,6 +177,12 @@ def test_draws_are_repeatable_and_leave_no_trace(library: Any, name: str, option
         ("torchattacks", "PGD", {"steps": "x"}, 0, ["torchattacks's PGD", "TypeError"]),
         ("foolbox", "LinfPGD", {}, 0, ["foolbox's LinfPGD", "give epsilon"]),
         ("torchattacks", "PGD", {}, 0.1, ["epsilon is for foolbox", "eps"]),
+        ("adv_lib", "DDN", {}, 0, ["adv_lib has no attack 'DDN'", "ddn"]),
+        ("adv_lib", "ddn", {"gama": 0.1}, 0, ["has no option 'gama'", "Did you mean gamma"]),
+        ("adv_lib", "ddn", {"targeted": True}, 0, ["give targets to the attack"]),
+        ("adv_lib", "ddn", {"inputs": 1}, 0, ["has no option 'inputs'"]),
+        ("adv_lib", "apgd", {"norm": 2}, 0, ["needs the option eps: type attack.options.eps="]),
+        ("adv_lib", "pgd_linf", {}, 0, ["needs the option epsilon: type attack.options.epsilon="]),
     ],
 )
 def test_what_is_wrong_is_named(
@@ -180,16 +197,73 @@ def test_what_is_wrong_is_named(
         assert word in str(caught.value)
 
 
-@pytest.mark.parametrize("library", ["foolbox", "torchattacks", "art"])
-def test_a_missing_library_names_the_extra(library: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = {"foolbox": "foolbox.attacks", "torchattacks": "torchattacks", "art": "art.attacks.evasion"}[library]
-    monkeypatch.setitem(sys.modules, module, None)
+@pytest.mark.parametrize("library", ["foolbox", "torchattacks", "art", "adv_lib"])
+def test_a_missing_library_says_how_it_is_installed(library: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    modules = {"foolbox": "foolbox.attacks", "art": "art.attacks.evasion", "adv_lib": "adv_lib.attacks"}
+    monkeypatch.setitem(sys.modules, modules.get(library, library), None)
     model = Net()
     x, y, _ = data(model)
-    with pytest.raises(ValueError, match=r'pip install "advlab\[peers\]"'):
+    command = "pip install --no-deps adv-lib" if library == "adv_lib" else r'pip install "advlab\[peers\]"'
+    with pytest.raises(ValueError, match=command):
         Library(library=library, attack="DeepFool")(model, x, y)
 
 
 def test_it_is_archived_with_its_options() -> None:
     node = {"library": "art", "attack": "DeepFool", "options": {"max_iter": 5}, "norm": "linf"}
-    assert archived_parameters(construct(Library, node, "attack")) == {**node, "draws": 10, "epsilon": 0.0, "seed": 0}
+    assert archived_parameters(construct(Library, node, "attack")) == {
+        **node, "draws": 10, "epsilon": 0.0, "options_for": "", "seed": 0,
+    }  # fmt: skip
+
+
+class Labelled(Tensor):
+    """A tensor of a class of its own, as torchvision's and others' are."""
+
+
+@pytest.mark.parametrize(
+    ("library", "name"),
+    [("foolbox", "L2DeepFoolAttack"), ("torchattacks", "DeepFool"), ("art", "DeepFool"), ("adv_lib", "ddn")],
+)
+def test_tensors_of_another_class_are_attacked_as_plain_ones(library: Any, name: str) -> None:
+    needs(library)
+    model = Net().eval()
+    x, y, _ = data(model)
+    model.eval()
+    attack = Library(library=library, attack=name)
+    plain = attack(model, x, y)
+    other = attack(lambda images: model(images).as_subclass(Labelled), x.as_subclass(Labelled), y.as_subclass(Labelled))
+    assert bool(plain.success.any())
+    assert torch.equal(other.adv.as_subclass(Tensor), plain.adv)
+
+
+def test_options_reach_adv_lib_under_either_spelling() -> None:
+    needs("adv_lib")
+    model = Net().eval()
+    x, y, _ = data(model)
+    model.eval()
+    distances = [
+        Library(library="adv_lib", attack="ddn", options=options)(model, x, y).distance
+        for options in ({"gamma": 0.3, "steps": 15}, {"γ": 0.3, "steps": 15}, {"steps": 15})
+    ]
+    assert torch.equal(distances[0], distances[1])
+    assert not torch.equal(distances[0], distances[2])
+
+
+def test_auto_attack_aims_at_the_classes_that_there_are() -> None:
+    needs("torchattacks")
+    model = Net().eval()
+    x, y, _ = data(model)
+    attack = Library(library="torchattacks", attack="AutoAttack", options={"eps": 0.3}, norm="linf")
+    result = attack(model.eval(), x[:3], y[:3])  # its default of ten classes would be out of range
+    assert result.success.all()
+    assert float(result.distance.max()) <= 0.3 + 1e-5
+
+
+def test_options_of_one_attack_are_not_given_to_another() -> None:
+    node = {"library": "art", "attack": "CarliniL2Method", "options": {"max_iter": 50}, "options_for": "DeepFool"}
+    with pytest.raises(
+        ConfigError, match=r"are for DeepFool, .*attack=library attack.library=art attack.attack=CarliniL2Method"
+    ):
+        construct(Library, node, "attack")
+    for name in ("foolbox_deepfool", "torchattacks_deepfool"):
+        text = (CONFIGS / f"{name}.yaml").read_text(encoding="utf-8")
+        assert "options" not in yaml.safe_load(text), "they would be given to another attack of that library, too"

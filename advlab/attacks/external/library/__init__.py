@@ -1,1 +1,1 @@
-"""Attacks of foolbox, torchattacks and ART by name."""
+"""Attacks of foolbox, torchattacks, ART and adv-lib by name."""

@@ -5,6 +5,7 @@ The libraries are optional and heavy, so that each is imported when one of its a
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -12,15 +13,20 @@ import torch
 from torch import Tensor
 
 from advlab.attacks.external.counted_module import CountedModule
+from advlab.attacks.external.library.catalogue import option_names
 from advlab.attacks.external.library.params import Library
 from advlab.attacks.problem import Problem
 from advlab.errors import ArgumentError
+
+AUTO_ATTACK_CLASSES = (
+    10  # AutoAttack aims at nine other classes, however many there are (Croce and Hein 2020, section 5)
+)
 
 #: images (n, C, H, W) in [0, 1], labels (n,) and targets (n,) or None to images in [0, 1]
 LibraryAttack = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 
-def foolbox_attack(model: CountedModule, problem: Problem, params: Library, cls: type) -> LibraryAttack:
+def foolbox_attack(model: CountedModule, problem: Problem, params: Library, cls: Any) -> LibraryAttack:
     """Of foolbox: options go to the constructor, `epsilon` to the call.
 
     Raises:
@@ -49,13 +55,15 @@ def foolbox_attack(model: CountedModule, problem: Problem, params: Library, cls:
     return call
 
 
-def torchattacks_attack(model: CountedModule, problem: Problem, params: Library, cls: type) -> LibraryAttack:
-    """Of torchattacks: options go to the constructor.
+def torchattacks_attack(model: CountedModule, problem: Problem, params: Library, cls: Any) -> LibraryAttack:
+    """Of torchattacks: options go to the constructor; its seed is ours, and the number of classes the network's.
 
     Raises:
         ArgumentError: it takes no targets.
     """
-    attack = cls(model, **params.options)
+    known = {"seed": params.seed, "n_classes": min(AUTO_ATTACK_CLASSES, problem.classes)}
+    taken = inspect.signature(cls).parameters
+    attack = cls(model, **{**{name: value for name, value in known.items() if name in taken}, **params.options})
     attack.set_device(problem.x.device)
     if problem.targets is not None:
         if "targeted" not in attack.supported_mode:
@@ -68,7 +76,7 @@ def torchattacks_attack(model: CountedModule, problem: Problem, params: Library,
     return call
 
 
-def art_attack(model: CountedModule, problem: Problem, params: Library, cls: type) -> LibraryAttack:
+def art_attack(model: CountedModule, problem: Problem, params: Library, cls: Any) -> LibraryAttack:
     """Of ART: options go to the constructor, but `targeted`, which follows from the call.
 
     Raises:
@@ -96,4 +104,27 @@ def art_attack(model: CountedModule, problem: Problem, params: Library, cls: typ
     return call
 
 
-ADAPTERS = {"foolbox": foolbox_attack, "torchattacks": torchattacks_attack, "art": art_attack}
+def adv_lib_attack(model: CountedModule, problem: Problem, params: Library, function: Any) -> LibraryAttack:
+    """Of adv-lib: a function, which takes the options with each call.
+
+    Raises:
+        ArgumentError: it takes no targets.
+    """
+    takes_targets = "targeted" in inspect.signature(function).parameters
+    if problem.targets is not None and not takes_targets:
+        raise ArgumentError("it takes no targets")
+    spelling = option_names(params.library, function)
+    options = {spelling.get(name, name): value for name, value in params.options.items()}
+    if takes_targets:
+        options["targeted"] = problem.targets is not None
+
+    def call(x: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
+        images: Tensor = function(model, x, labels if targets is None else targets, **options)
+        return images
+
+    return call
+
+
+ADAPTERS = {
+    "foolbox": foolbox_attack, "torchattacks": torchattacks_attack, "art": art_attack, "adv_lib": adv_lib_attack,
+}  # fmt: skip

@@ -1,4 +1,4 @@
-"""Attacks of foolbox, torchattacks and ART by name, batch by batch on a counted network with images in [0, 1]."""
+"""Attacks of foolbox, torchattacks, ART and adv-lib by name, batch by batch on a counted network with images in [0, 1]."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from advlab.attacks.external.counted_module import CountedModule, images_inside, seeded
 from advlab.attacks.external.library.adapters import ADAPTERS
-from advlab.attacks.external.library.catalogue import LIBRARIES, attack_class, silenced
+from advlab.attacks.external.library.catalogue import LIBRARIES, attack_called, silenced
 from advlab.attacks.external.library.params import Library
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
@@ -34,7 +34,7 @@ def run(problem: Problem, params: Library) -> AlgorithmResult:
         ArgumentError: the library is missing, it has no such attack, the attack has no such option or takes no targets, or
             it fails, with its own message.
     """
-    cls = attack_class(params)
+    called = attack_called(params)
     status = torch.full_like(problem.labels, int(Status.MAX_ITER))
     adv = problem.x.clone()
     facts = {"library": params.library, "version": importlib.metadata.version(LIBRARIES[params.library].distribution)}
@@ -43,13 +43,15 @@ def run(problem: Problem, params: Library) -> AlgorithmResult:
     low, extent = problem.bounds[0], problem.extent
     with errors_naming(params), silenced(), torch.enable_grad():
         model = CountedModule(problem, unit_interval=True)
-        library_attack = ADAPTERS[params.library](model, problem, params, cls)
+        library_attack = ADAPTERS[params.library](model, problem, params, called)
         for rows in model.batches():
-            targets = None if problem.targets is None else problem.targets[rows]
+            # plain tensors: foolbox refuses those of a subclass
+            labels = problem.labels[rows].clone().as_subclass(Tensor)
+            targets = None if problem.targets is None else problem.targets[rows].as_subclass(Tensor)
             x = problem.x[rows]
             x_unit = ((x - low) / extent).clamp(0, 1)
             with seeded(params.seed, x_unit, (0.0, 1.0)):
-                returned = library_attack(x_unit.clone(), problem.labels[rows].clone(), targets)
+                returned = library_attack(x_unit.clone().as_subclass(Tensor), labels, targets)
             if isinstance(returned, Tensor) and returned.shape == x.shape:
                 returned = returned.detach().to(x)
                 returned = torch.where(returned == x_unit, x, returned * extent + low)
