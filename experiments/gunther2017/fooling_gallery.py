@@ -28,6 +28,10 @@ class FoolingRow:
     prediction_name: str
     steps: int  # of the ascent
     l2: float  # distance to the start, of pixels in [0, 1]
+    start: int  # which random start
+    redrawn: int  # starts before it that were at the lowest level of a class already
+    start_class: int  # class of the start
+    start_probability: float  # probability of the target in the start; in the start's own row: of its class
     channels: int  # shape of the image
     height: int
     width: int
@@ -38,7 +42,9 @@ class FoolingGallery(Experiment[NetworkContext]):
     """Fooling images of several classes and levels of confidence from one random start (gunther2017, figure 2).
 
     The start has independent whole grey levels, uniform on 0..255. From there the probability of each class ascends by
-    gradients; the first points at or above 50, 90 and 99 % are the images F50, F90 and F99 of section 1.1.
+    gradients; its first points at 50, 90 and 99 % (and at most `attack.width` above) are the images F50, F90 and F99 of
+    section 1.1. A start that is at the lowest level of one of the classes already shows nothing: it is drawn again, and
+    counted. Where all draws are such starts, the first is taken, and those classes are said to have no image.
     """
 
     name: ClassVar[str] = "fooling_gallery"
@@ -46,6 +52,7 @@ class FoolingGallery(Experiment[NetworkContext]):
     title: ClassVar[str] = "Fooling images of several classes from one random start"
     uses: ClassVar[tuple[str, ...]] = ("dataset", "model", "attack")
     Row: ClassVar[type] = FoolingRow
+    version: ClassVar[int] = 2
     summary_keys: ClassVar[tuple[str, ...]] = ("level",)
 
     @dataclass(frozen=True, kw_only=True)
@@ -56,7 +63,10 @@ class FoolingGallery(Experiment[NetworkContext]):
         classes: list[Annotated[int, Ge(0)]] = field(default_factory=lambda: [0, 1, 4, 8])
         #: section 1.1: F50, F90 and F99
         levels: list[Annotated[float, Gt(0), Lt(1)]] = field(default_factory=lambda: [0.5, 0.9, 0.99])
-        start: Annotated[int, Ge(0)] = 0  # which random start; another number, another pattern
+        start: Annotated[int, Ge(0)] = (
+            0  # which random start is the first that is drawn; another number, another pattern
+        )
+        draws: Annotated[int, Ge(1)] = 100  # starts that are drawn at most, until none of the classes is there already
 
         def __post_init__(self) -> None:
             """Refuse values out of range, no level, and classes that are named twice.
@@ -101,9 +111,9 @@ class FoolingGallery(Experiment[NetworkContext]):
         return [Cell("start"), *(Cell(f"class-{k}", {"target": k}) for k in self.params.classes)]
 
     def cost(self, ctx: NetworkContext) -> Cost:
-        """At most `attack.max_iter` forwards and backwards a class, and three more forwards a level."""
+        """At most `attack.max_iter` forwards and backwards a class, and a dozen more forwards a level."""
         classes, levels, steps = len(self.params.classes), len(self.params.levels), ctx.settings.attack.max_iter
-        return Cost(forwards=classes * (steps + 1 + 3 * levels) + 1, backwards=classes * steps)
+        return Cost(forwards=classes * (steps + 2 + 12 * levels) + 1, backwards=classes * steps)
 
     def claims(self, table: Frame) -> list[Claim]:
         """None: what the images look like is for the reader to judge."""
@@ -119,7 +129,9 @@ class FoolingGallery(Experiment[NetworkContext]):
                     "run": run, "level": level, "classes": len(rows), "reached": len(successes),
                     "mean_steps": successes["steps"].mean(), "mean_l2": successes["l2"].mean(),
                     "least_probability": successes["reached"].min(),
+                    "largest_probability": successes["reached"].max(),
                     "least_in_grey_levels": successes["probability"].min(),
+                    **({key: rows[key].iloc[0] for key in ("redrawn", "start_class")} if "redrawn" in rows else {}),
                 }
             )  # fmt: skip
         return frame_of(summary)

@@ -46,5 +46,6 @@ def fooling_gallery(table: pd.DataFrame) -> Figure:
                         show(axis, decode(row))
                         axis.set_xlabel(percent(row["probability"]), labelpad=2, **TEXT)
                     else:
-                        empty_tile(axis, f"not reached:\n{percent(row['probability'])}")
+                        cause = "at the start:" if row["status"] == "start_at_level" else "not reached:"
+                        empty_tile(axis, f"{cause}\n{percent(row['probability'])}")
     return canvas.figure

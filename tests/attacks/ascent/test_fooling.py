@@ -163,13 +163,45 @@ def test_a_start_with_logits_that_are_not_finite_is_named_at_every_level() -> No
         assert torch.equal(result.adv[1], x[1])
 
 
-def test_a_leap_over_two_levels_reaches_both() -> None:
+def test_a_step_that_leaps_over_levels_is_shortened_to_each_of_them() -> None:
     model = Sigmoid(bias=-40 - 3.0)
     x = torch.full((1, 1, 4, 4), 0.5, dtype=torch.float64)
-    attack = Fooling(early=0.9, late=0.9)
-    levels = fooling_levels(attack, model, x, torch.tensor([0]), levels=[0.5, 0.9])
-    assert levels[0.5].steps.tolist() == levels[0.9].steps.tolist() == [1]
-    assert torch.equal(levels[0.5].adv, levels[0.9].adv)
+    attack, zero = Fooling(early=0.9, late=0.9), torch.tensor([0])
+    levels = fooling_levels(attack, model, x, zero, levels=[0.5, 0.7, 0.9])
+    whole = fooling_levels(replace(attack, width=1.0), model, x, zero, levels=[0.5])[0.5]
+    assert whole.steps.tolist() == [1]
+    assert float(model(whole.adv).softmax(1)[0, 0]) > 0.95
+    for level, result in levels.items():
+        assert result.steps.tolist() == [1]
+        assert level <= float(model(result.adv).softmax(1)[0, 0]) <= level + 0.02
+        assert len(result.adv.unique()) == 1, "not on the step, whose pixels all move by the same"
+        assert 0.5 < float(result.adv.max()) < float(whole.adv.max())
+    alone = replace(attack, level=0.7)(model, x, zero, targets=zero)
+    torch.testing.assert_close(alone.adv, levels[0.7].adv)
+
+
+@pytest.mark.parametrize("width", [0.02, 0.001])
+def test_a_probability_that_leaps_ends_at_its_level_on_every_image(width: float) -> None:
+    model, (x, _, t) = network(), problems(12)
+    attack = Fooling(early=30.0, late=100.0, max_iter=200, width=width)
+    for level, result in fooling_levels(attack, model, x, (t + 1) % 4, levels=[0.5, 0.9], batch_size=5).items():
+        p = torch.softmax(model(result.adv), 1).gather(1, ((t + 1) % 4)[:, None])[:, 0].detach()
+        moved = result.success & (result.steps > 0)
+        assert int(moved.sum()) >= 8
+        assert bool((p[moved] >= level).all())
+        assert bool((p[moved] <= level + width).all())
+        assert 0 <= float(result.adv.min()) <= float(result.adv.max()) <= 1
+
+
+def test_a_jump_of_the_probability_keeps_the_lowest_point_beyond_it() -> None:
+    def jumping(images: Tensor) -> Tensor:
+        z = Sigmoid(bias=-40 - 3.0)(images)[:, 0]
+        return torch.stack([torch.where(z > -1.0, z + 4.0, z), torch.zeros_like(z)], 1)
+
+    x, zero = torch.full((1, 1, 4, 4), 0.5, dtype=torch.float64), torch.tensor([0])
+    result = Fooling(level=0.5, early=0.9, late=0.9)(jumping, x, zero, targets=zero)
+    assert result.success.tolist() == [True]
+    assert float(result.adv.max()) == pytest.approx(0.5 + 2.0 / 80, abs=1e-9)  # the logit is -1 there: the jump
 
 
 def test_an_image_does_not_depend_on_the_others() -> None:

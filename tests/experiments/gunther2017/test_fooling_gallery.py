@@ -73,12 +73,41 @@ def test_levels_are_reached_and_what_is_drawn_is_classified_again(tmp_path: Path
         assert row.probability == pytest.approx(float(p.max() if row.target < 0 else p[row.target]), abs=1e-5)
         if row.target >= 0:
             assert row.success
-            assert row.reached >= row.level
+            assert row.level <= row.reached <= row.level + 0.02
+            with torch.no_grad():
+                at_start = torch.softmax(double(torch.from_numpy(start.copy()).double()[None] / 255), 1)[0]
+            assert row.start_probability == pytest.approx(float(at_start[row.target]), abs=1e-5)
+            assert row.start_class == int(at_start.argmax())
+            assert row.start_probability < 0.5
             assert row.l2 == pytest.approx(np.linalg.norm((pixels.astype(float) - start) / 255), abs=0.03)
     assert ctx.counts.backwards >= found.groupby("target")["steps"].max().sum()
     steps = found[found["target"] == 3]["steps"]
     assert steps.is_monotonic_increasing
     assert steps.iloc[-1] > 0
+
+
+def test_a_start_that_is_there_already_is_drawn_again_and_counted(tmp_path: Path) -> None:
+    ctx = context(tmp_path)
+    double = ctx.classifier.double_copy()
+    with torch.no_grad():
+        p = torch.softmax(double(random_starts(40, SHAPE, 0).double()), 1)
+    classes = sorted({int(p[n].argmax()) for n in range(40) if float(p[n].max()) >= 0.5})[:1]
+    first = next(n for n in range(40) if int(p[n].argmax()) == classes[0] and float(p[n].max()) >= 0.5)
+    after = next(n for n in range(first, 40) if float(p[n, classes[0]]) < 0.5)
+    found = table(context(tmp_path, classes=classes, start=first))
+    assert set(found["start"]) == {after}
+    assert set(found["redrawn"]) == {after - first}
+    assert (decode(found.iloc[0]) == (random_starts(after + 1, SHAPE, 0)[-1] * 255).round().numpy()).all()
+    assert Gallery(Gallery.Params()).summary(found)["redrawn"].tolist() == [after - first] * 3
+    only = table(context(tmp_path, classes=classes, start=first, draws=1))
+    at_level = only["start_probability"] >= only["level"]
+    assert (only["status"] == "start_at_level").tolist() == (at_level & (only["target"] >= 0)).tolist()
+    assert not only.loc[only["status"] == "start_at_level", "success"].any()
+    assert "start_at_level" in set(only["status"])
+    figure = Gallery(Gallery.Params()).plot(only)
+    assert sum("at the start" in text.get_text() for axis in figure.axes for text in axis.texts) == int(
+        (only["status"] == "start_at_level").sum()
+    )
 
 
 def test_another_start_is_another_pattern_of_the_same_kind(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from advlab.attacks.ascent.fooling.backtracking import log_probability, probability
 from advlab.attacks.ascent.fooling.level_records import LevelRecords
 from advlab.attacks.ascent.fooling.params import Fooling
 from advlab.attacks.examination import examined
 from advlab.attacks.interface import checked_result
 from advlab.attacks.network import LogitsFunction
 from advlab.attacks.problem import Problem
-from advlab.attacks.rejection import rejected
 from advlab.attacks.results import AlgorithmResult, AttackResult
 from advlab.attacks.status import Status
 from advlab.errors import ArgumentError
@@ -71,15 +71,19 @@ def fooling_levels(
 
 
 def ascend_to_levels(problem: Problem, attack: Fooling, levels: Sequence[float]) -> list[AlgorithmResult]:
-    """One ascent of each image, with its first point at or above each of the ascending levels.
+    """One ascent of each image, with its first point at each of the ascending levels.
+
+    A step that leads beyond a level by more than `attack.width` is shortened for the image of that level; the ascent itself
+    goes on from where the whole step leads.
 
     An image leaves when it reaches the last level, when a step no longer changes it (ZERO_GRADIENT: the step vanishes;
     NO_FLIP_AT_SATURATION: every pixel that moves is held by the bounds) or when it is not finite. The result of a level
     that it has not reached then is its point of highest probability.
     """
     assert problem.targets is not None
-    records = LevelRecords(problem, levels)
+    records = LevelRecords(problem, levels, attack.width)
     x, targets = problem.x, problem.targets
+    before = x  # the points of each row before its last step
     image = torch.arange(len(x), device=x.device)  # of the problem, for each row that is still ascending
     likeliest = x  # of the points of each row so far, the one of highest probability
     highest_log_p = torch.full((len(x),), -torch.inf, dtype=torch.float64, device=x.device)
@@ -95,9 +99,7 @@ def ascend_to_levels(problem: Problem, attack: Fooling, levels: Sequence[float])
             log_p = log_probability(logits, targets)
             next_x, ended = x, torch.full_like(image, int(Status.MAX_ITER))
         ended = torch.where(torch.isfinite(logits).all(1), ended, int(Status.NONFINITE))
-        p = log_p.exp()
-        if problem.network.rejects:
-            p = p.where(~rejected(logits), 0.0)
+        p = probability(problem, logits, targets)
         ended = torch.where(p >= records.thresholds[-1], int(Status.SUCCESS), ended)
         higher = log_p > highest_log_p
         likeliest = torch.where(higher[:, None, None, None], x, likeliest)
@@ -105,12 +107,12 @@ def ascend_to_levels(problem: Problem, attack: Fooling, levels: Sequence[float])
         finished = ended != STILL_ASCENDING
         first_reached = records.newly_reached(p, image)
         if bool(first_reached.any() | finished.any()):  # the only time in a step that the host waits for the device
-            records.write_reached(first_reached, image, x, step)
+            records.write_reached(first_reached, p, image, before, x, step)
             records.write_missed(finished, image, likeliest, step, ended)
             ascending = ~finished
-            image, next_x, targets = image[ascending], next_x[ascending], targets[ascending]
+            image, x, next_x, targets = image[ascending], x[ascending], next_x[ascending], targets[ascending]
             likeliest, highest_log_p = likeliest[ascending], highest_log_p[ascending]
-        x = next_x
+        before, x = x, next_x
     return records.results()
 
 
@@ -144,11 +146,6 @@ def step_from(
     ended = torch.where(held, int(Status.NO_FLIP_AT_SATURATION), STILL_ASCENDING)
     ended = torch.where(vanished, int(Status.ZERO_GRADIENT), ended)
     return clipped, torch.where(torch.isfinite(norm), ended, int(Status.NONFINITE))
-
-
-def log_probability(logits: Tensor, targets: Tensor) -> Tensor:
-    """(n,) float64 logarithms of the targets' (n,) probabilities."""
-    return torch.log_softmax(logits.double(), 1).gather(1, targets[:, None])[:, 0]
 
 
 def log_probability_cotangent(targets: Tensor) -> Callable[[Tensor, slice], Tensor]:

@@ -22,6 +22,8 @@ class Fooling(Attack):
 
     Attributes:
         level: probability of the target that counts as success.
+        width: the returned image's probability lies between level and level + width: a step that leaps beyond is shortened.
+            No step leads to a start that is beyond already, which is returned as it is.
         max_iter: steps.
         early, late, max_lr: the step is min(max_lr, min(early, late (1 - p)) / ||g||^2) g, with g the gradient of the
             probability p in grey levels (0..255), as in the code of Nguyen et al. 2015, which the paper builds on. Its
@@ -32,7 +34,9 @@ class Fooling(Attack):
     minimal = False
     needs_correct = False
     sees_rejection = True
+    version = 2
     level: Annotated[float, Gt(0), Lt(1)] = 0.99
+    width: Annotated[float, Gt(0)] = 0.02
     max_iter: Annotated[int, Ge(1)] = 1000
     early: Annotated[float, Gt(0)] = 0.03
     late: Annotated[float, Gt(0)] = 0.1
