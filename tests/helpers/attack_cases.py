@@ -98,6 +98,8 @@ CASES: dict[str, list[Case]] = {
         Case(DeepFool(clip="none", flavour="matlab"), targeted=True, confined=True),
         Case(DeepFool(refine=True), nearest=True),
         Case(DeepFool(refine=True), targeted=True),
+        Case(DeepFool(discrete=True)),
+        Case(DeepFool(discrete=True, refine=True), targeted=True),
     ],
     "uap": [
         Case(UAP(epsilon=0.15, passes=2)),
@@ -109,6 +111,7 @@ CASES: dict[str, list[Case]] = {
         Case(PGD(random_start=False, epsilon=0.1, steps=20)),
         Case(PGD(epsilon=0.1, steps=20, restarts=2)),
         Case(PGD(norm="l2", epsilon=0.5, loss="margin"), targeted=True),
+        Case(PGD(epsilon=0.2, steps=20, discrete=True)),
     ],
     "apgd": [
         Case(APGD(epsilon=0.1, steps=20)),

@@ -7,13 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from advlab.attacks.grey_levels import BELOW_HALF, in_grey_levels
 from advlab.attacks.logits import margin, rounding_margin
 from advlab.attacks.problem import Problem
-
-#: A 4096th of a grey level, by which weights are shorter before images are rounded to grey levels. A search that halves a step
-#: of one level looks at exactly half a level, where float rounding would decide pixel by pixel, and otherwise in [0, 1] than in
-#: 0..255: so a half is rounded to the smaller change.
-BELOW_HALF = 2**-12 / 255
 
 
 @dataclass(frozen=True)
@@ -51,9 +47,7 @@ class Rays:
             w = (w - BELOW_HALF).clamp_min(0)
         weights = (w * extent).to(self.eta)[:, None, None, None]
         x = torch.addcmul(self.problem.x[self.image[rows]], self.eta[rows], weights).clamp_(low, high)
-        if self.discrete:  # multiplied first: k * 255 / 255 is k, and k * 1 / 255 the float nearest to k / 255
-            x = x.sub_(low).mul_(255 / extent).round_().mul_(extent).div_(255).add_(low)
-        return x
+        return in_grey_levels(x, self.problem.bounds) if self.discrete else x
 
     def margins(self, rows: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
         """Margins and flips, as `judge` gives them, at the weights `w` (n,); only a batch of images exists at a time."""

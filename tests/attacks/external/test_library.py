@@ -1,4 +1,7 @@
-"""Attacks of other libraries: what comes back is verified and counted, and what is wrong is named."""
+"""Attacks of other libraries: what comes back is verified and counted, and what is wrong is named.
+
+Longer than other files: one network and one table of attacks serve the tests of four libraries.
+"""
 
 from __future__ import annotations
 

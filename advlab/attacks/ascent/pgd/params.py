@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt
 
 from advlab.attacks.base import Arithmetic, Attack, Norm
+
+if TYPE_CHECKING:  # these load torch, and every attack is declared without it
+    from advlab.attacks.problem import Problem
+    from advlab.attacks.results import AlgorithmResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,7 @@ class PGD(Attack):
         loss: cross_entropy, or margin (difference of logits).
         arithmetic: of the cross-entropy's gradient: exact, without cancellation, or float32, softmax - one-hot, as most code.
         seed: of the random starts, with the image.
+        discrete: the returned image is rounded to whole grey levels inside the ball, and classified so.
     """
 
     version = 2
@@ -45,3 +50,13 @@ class PGD(Attack):
     loss: Literal["cross_entropy", "margin"] = "cross_entropy"
     arithmetic: Arithmetic = "exact"
     seed: int = 0
+    discrete: bool = False
+
+    def run(self, problem: Problem) -> AlgorithmResult:
+        """The algorithm on the eligible images; `discrete` rounds what it returns."""
+        result = super().run(problem)
+        if not self.discrete or not self.epsilon:
+            return result
+        from advlab.attacks.grey_levels import inside_ball  # loads torch
+
+        return replace(result, adv=inside_ball(problem, result.adv, self.norm, self.epsilon))

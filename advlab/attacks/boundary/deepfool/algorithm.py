@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from advlab.attacks.boundary.deepfool.discrete import along_perturbations
 from advlab.attacks.boundary.deepfool.params import DeepFool
 from advlab.attacks.boundary.deepfool.refinement import refine
 from advlab.attacks.boundary.deepfool.rival_search import choose_search
@@ -33,7 +34,8 @@ def run(problem: Problem, params: DeepFool) -> AlgorithmResult:
         ArgumentError: a basis of the wrong shape, that is not orthonormal, or together with clipping or another norm.
     """
     result = BatchedDeepFool(problem, params).run()
-    return refine(problem, params, result) if params.refine else result
+    result = refine(problem, params, result) if params.refine else result
+    return along_perturbations(problem, result) if params.discrete else result
 
 
 class BatchedDeepFool:

@@ -34,6 +34,8 @@ class DeepFool(Attack):
             their logit gaps and the gradients of the step before.
         refine: then steps along the boundary towards its point nearest to the image, inside the bounds.
         refinements: how many of those, at most.
+        discrete: go along the perturbation, in whole grey levels, to the smallest length at which the rounded image is
+            adversarial, as the attacks along one gradient do.
     """
 
     version = 2
@@ -48,9 +50,10 @@ class DeepFool(Attack):
     exact: bool = False
     refine: bool = False
     refinements: Annotated[int, Ge(1)] = 10
+    discrete: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse values out of range, and a refinement in another norm than l2.
+        """Refuse values out of range, a refinement in another norm than l2, and grey levels without clipping.
 
         Raises:
             ArgumentError: names the field.
@@ -58,6 +61,8 @@ class DeepFool(Attack):
         super().__post_init__()
         if self.refine and self.norm != "l2":
             raise ArgumentError("refine=true works in the norm l2: set norm=l2")
+        if self.discrete and self.clip != "each":
+            raise ArgumentError("discrete=true returns images inside the pixel range: set clip=each")
 
     def estimated_cost(self, classes: int) -> tuple[int, int]:
         """As small networks take: some ten steps, and the gradients of all rivals at the first of them."""
