@@ -18,6 +18,7 @@ from advlab.lab.cells import Cell
 from advlab.lab.run_context import RunContext
 from advlab.progress import Progress
 from advlab.store.artifacts import Arrays
+from advlab.store.atomic import write_atomic
 from advlab.store.run_directory import RunDirectory
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,8 @@ class Measuring:
                     self.make_stage(stage_id)
                 result = self._unit(CELL, cell.id)
                 with self.interrupts.shield():
+                    for name, content in result.files.items():  # before the rows, which say that the cell is finished
+                        write_atomic(self.directory.kept_file(name), content)
                     self.directory.write_cell(cell.id, result.rows, experiment.Row)
                 rows_of[cell.id] = result.rows
                 progress.update(len(rows_of), seconds_left=partial(self.seconds_left, missing[number:]))

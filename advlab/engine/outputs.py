@@ -69,7 +69,7 @@ def write_outputs(
     from advlab.plotting.draw import draw_run
 
     figures = draw_run(directory, experiment, table)
-    return Outputs(claims, numbers, [*files, *figures], figures, caution)
+    return Outputs(claims, numbers, [*files, *directory.kept_files(), *figures], figures, caution)
 
 
 def cautions(facts: Mapping[str, Any]) -> str:

@@ -32,12 +32,14 @@ class UnitResult:
         tally: what was computed for it.
         rows: of a cell; empty for a stage.
         arrays, facts: of a stage; empty for a cell.
+        files: name -> content, which a cell keeps in the run directory.
     """
 
     tally: Tally
     rows: list[Any] = field(default_factory=list)
     arrays: Arrays = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,10 @@ def carry_out(prepared: PreparedRun, unit: str) -> UnitResult:
         if kind == STAGE:
             arrays, facts = ctx.stages[unit_id].make()
             return UnitResult(Tally.of(ctx) - before, arrays=arrays, facts=facts)
+        ctx.files = {}
         rows = ctx.settings.experiment.measure(ctx, prepared.cells[unit_id])
     check_rows(ctx.settings.experiment, unit_id, rows)
-    return UnitResult(Tally.of(ctx) - before, rows=rows)
+    return UnitResult(Tally.of(ctx) - before, rows=rows, files=ctx.files)
 
 
 def check_rows(experiment: Any, cell_id: str, rows: Any) -> None:

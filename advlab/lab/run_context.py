@@ -11,6 +11,7 @@ from advlab.config.settings import Settings
 from advlab.errors import ConfigError
 from advlab.lab.cells import Stage
 from advlab.store.artifacts import Artifact, ArtifactStore
+from advlab.store.names import safe_name
 from advlab.store.sealed import canonical
 
 
@@ -47,6 +48,7 @@ class RunContext:
         stages: the experiment's stages by their ids, once they are planned.
         held: artifacts of the stages that the unit under way needs.
         unsaved: artifacts of stages that the cache could not keep.
+        files: name -> content of the files that the unit under way keeps in the run directory.
     """
 
     settings: Settings
@@ -58,6 +60,21 @@ class RunContext:
     stages: dict[str, Stage] = field(default_factory=dict)
     held: dict[str, Artifact] = field(default_factory=dict)
     unsaved: dict[str, Artifact] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def keep_file(self, name: str, content: bytes) -> None:
+        """Keep a file in the folder `files` of the run directory; it is written with the cell's rows, and the manifest lists it.
+
+        Args:
+            name: letters, digits, `.`, `_` and `-` alone; that of another cell's file would overwrite it.
+            content: of the file.
+
+        Raises:
+            ValueError: the name has other characters, or begins with a dot.
+        """
+        if safe_name(name) != name:
+            raise ValueError(f"{name!r} is no name of a kept file: letters, digits, '.', '_' and '-' make one")
+        self.files[name] = content
 
     def count(self, *, forwards: int = 0, backwards: int = 0, images: int = 0, seconds: float = 0.0) -> None:
         """Add to what the manifest says was computed; what goes through the run's own `forward` is counted there."""

@@ -76,7 +76,7 @@ class RunDirectory(RunLayout):
             ResultError: another process works on it.
         """
         with locked(self.lock_path, wait=False, message=f"{self.path} is being worked on by another process"):
-            for folder in (self.path, self.inside("cells"), self.inside("figures")):
+            for folder in (self.path, self.inside("cells"), self.inside("figures"), self.files_path):
                 for leftover in folder.glob(".*.tmp"):
                     if TEMPORARY.match(leftover.name):
                         with contextlib.suppress(OSError):

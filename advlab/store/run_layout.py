@@ -69,6 +69,20 @@ class RunLayout:
         return self.inside("figures", f"{name}.{suffix}")
 
     @property
+    def files_path(self) -> Path:
+        """The folder of what cells keep beside their rows, such as images; there is none where they keep nothing."""
+        return self.inside("files")
+
+    def kept_file(self, name: str) -> Path:
+        """One of them."""
+        return self.inside("files", name)
+
+    def kept_files(self) -> list[Path]:
+        """All of them, in the order of the names."""
+        paths = [self.kept_file(path.name) for path in sorted(self.files_path.glob("[!.]*"))]
+        return [path for path in paths if path.is_file()]
+
+    @property
     def log_path(self) -> Path:
         """What the run said, with times."""
         return self.inside("log.txt")

@@ -40,6 +40,7 @@ class SurveyRow:
     linf: float
     pass_score: float  # perceptual similarity, 1 for equal images (Rozsa et al. 2016); nan where there is no success
     ssim: float  # mean structural similarity; likewise
+    survives_rounding: bool  # a success, and one still as an 8-bit image: rounded to whole grey levels; of self
     epsilon: float  # weight of the direction; nan where the attack has none
     steps: int  # iterations
     forwards: float  # images through the network for each attacked one, mean over the cell; nan for other victims
@@ -71,6 +72,9 @@ class AttackSurvey(Experiment[NetworkContext]):
         targets: Literal["none", "random", "all"] = "none"  # none: any other class; random: one an image; all: each
         #: models, as in model=NAME, that see what succeeds
         transfer: Annotated[list[str], ChoicesOf("model")] = field(default_factory=list)
+        #: what is kept in the run's folder `files`: safetensors (images, adversarial images, labels; one file a cell) and png
+        #: (successes, in whole grey levels)
+        keep: list[Literal["safetensors", "png"]] = field(default_factory=list)
         #: claim "in almost all cases": share of successes above; fixed beforehand
         almost_all: Annotated[float, Gt(0), Lt(1)] = 0.95
 
@@ -117,11 +121,11 @@ class AttackSurvey(Experiment[NetworkContext]):
         return classes - 1 if self.params.targets == "all" else 1
 
     def cost(self, ctx: NetworkContext) -> Cost:
-        """An estimate: what each image's attack takes (`Attack.estimated_cost`), two checks, and two forwards of each victim."""
+        """An estimate: what each image's attack takes (`Attack.estimated_cost`), three checks, and two forwards of each victim."""
         classes = len(ctx.data.classes)
         forwards, backwards = ctx.settings.attack.estimated_cost(classes)
         images = len(ctx.prepared["samples"]) * self.attacks_per_image(classes)
-        return Cost(forwards=images * (forwards + 2 + 2 * len(self.params.transfer)), backwards=images * backwards)
+        return Cost(forwards=images * (forwards + 3 + 2 * len(self.params.transfer)), backwards=images * backwards)
 
     def targets(self, seed: int, sample: int, label: int, classes: int) -> list[int]:
         """The target classes of one image, which depend on the seed and the sample alone; -1 stands for any other class."""

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from advlab.attacks.grey_levels import in_grey_levels
 from advlab.attacks.logits import margin
 from advlab.attacks.norms import norms_of_each
+from advlab.attacks.rejection import rejected
 from advlab.attacks.results import AttackResult
 from advlab.attacks.status import Status
 from advlab.errors import ResultError
@@ -20,6 +22,7 @@ from advlab.metrics.ssim import ssim
 from advlab.models.forward import Forward
 
 from .attack_survey import AttackSurvey, SurveyRow
+from .kept_images import keep_images
 from .survey_summary import SELF, attack_label
 
 
@@ -67,7 +70,12 @@ def measure(experiment: AttackSurvey, ctx: NetworkContext, cell: Cell) -> list[S
         targets=None if experiment.params.targets == "none" else targets,
         **extra_inputs,
     )
-    rows = own_rows(ctx, attacked_images, x, result)
+    rows = own_rows(ctx, attacked_images, x, result, survives_rounding(ctx, result, labels, targets).tolist())
+    if experiment.params.keep:
+        keep_images(
+            ctx, cell.id, list(experiment.params.keep), index=index, labels=labels, targets=targets, x=x, adv=result.adv,
+            success=result.success,
+        )  # fmt: skip
     victims = ctx.listed_networks("transfer") if ctx.prepared["victims"] else {}
     for choice, weights in ctx.prepared["victims"].items():
         rows += transfer_rows(
@@ -77,7 +85,7 @@ def measure(experiment: AttackSurvey, ctx: NetworkContext, cell: Cell) -> list[S
 
 
 def own_rows(
-    ctx: NetworkContext, attacked_images: list[AttackedImage], x: Tensor, result: AttackResult
+    ctx: NetworkContext, attacked_images: list[AttackedImage], x: Tensor, result: AttackResult, survives: list[bool]
 ) -> list[SurveyRow]:
     """A row for each attacked image, as the attacked network itself sees it.
 
@@ -86,6 +94,7 @@ def own_rows(
         attacked_images: sample, label and target of each image.
         x: (N, C, H, W) the images.
         result: of the attack on them.
+        survives: (N,) as `survives_rounding` gives it.
     """
     attack = ctx.settings.attack
     name = attack_label(ctx.settings.nodes["attack"]["name"], attack)
@@ -109,11 +118,36 @@ def own_rows(
                 l2=norms["l2"][i] if eligible else math.nan,
                 linf=norms["linf"][i] if eligible else math.nan,
                 pass_score=likeness["pass_score"][i], ssim=likeness["ssim"][i],
+                survives_rounding=survives[i],
                 epsilon=columns["epsilon"][i], steps=columns["steps"][i],
                 forwards=result.forwards / len(attacked_images), backwards=result.backwards / len(attacked_images),
             )
         )  # fmt: skip
     return rows
+
+
+def survives_rounding(ctx: NetworkContext, result: AttackResult, labels: Tensor, targets: Tensor) -> Tensor:
+    """(N,) bool: successes that the attacked network still takes for what the attack is after when they are 8-bit images.
+
+    Args:
+        ctx: of the run.
+        result: of the attack on N images.
+        labels: (N,) classes to leave.
+        targets: (N,) classes to reach; -1: any other.
+    """
+    survives = result.success.clone()
+    index = result.success.nonzero()[:, 0]
+    if not len(index):
+        return survives
+    rounded = in_grey_levels(result.adv[index], (0.0, 1.0))
+    with torch.inference_mode():
+        logits = torch.cat([ctx.forward(part) for part in rounded.split(ctx.forward.limit)]).clone()
+    goals = targets[index] if bool((targets >= 0).all()) else None
+    achieved = ctx.settings.attack.achieved(logits, labels[index], goals)
+    if ctx.classifier.rejects:
+        achieved = achieved & ~rejected(logits)
+    survives[index] = achieved
+    return survives
 
 
 def similarities(x: Tensor, x_adv: Tensor, success: Tensor) -> dict[str, list[float]]:

@@ -40,6 +40,12 @@ def summarise(rows: Frame) -> dict[str, Any]:
     }  # fmt: skip
     for column in ("l1", "l2", "linf", "pass_score", "ssim"):
         summary |= {f"mean_{column}": successes[column].mean(), f"median_{column}": successes[column].median()}
+    if "survives_rounding" in successes:  # tables of earlier versions do not say
+        survive = share_interval(successes["survives_rounding"])
+        summary |= {
+            "survive_rounding": int(successes["survives_rounding"].sum()), "survival_rate": survive.estimate,
+            "survival_low": survive.low, "survival_high": survive.high,
+        }  # fmt: skip
     summary["mean_steps"] = eligible["steps"].mean()
     summary |= {f"{passes}_per_image": own[passes].mean() for passes in ("forwards", "backwards")}
     if "saturated" in own:  # tables of version 0.1 have no such column
