@@ -9,9 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from advlab.attacks.examination import ExaminedImages, examined
+from advlab.attacks.examination import ExaminedImages, evaluation_mode, examined
 from advlab.attacks.logits import margin
-from advlab.attacks.network import LogitsFunction
+from advlab.attacks.network import CountedNetwork, LogitsFunction
 from advlab.attacks.norms import norms_of_each
 from advlab.attacks.rejection import own_classes, rejected, without_reject
 from advlab.attacks.results import AlgorithmResult, AttackResult
@@ -109,6 +109,36 @@ def checked_result(attack: AttackTraits, images: ExaminedImages, result: Algorit
         universal=result.universal,
         facts={**(result.facts or {}), **network.facts()},
     )
+
+
+def judge_images(
+    attack: AttackTraits,
+    model: LogitsFunction,
+    images: Tensor,
+    labels: Tensor,
+    targets: Tensor | None,
+    *,
+    batch_size: int,
+) -> tuple[Tensor, int]:
+    """Whether images, such as an attack's after rounding, are what the attack is after; judged as `checked_result` does.
+
+    Args:
+        attack: says what it is after, and over how many draws a random network is judged.
+        model: as in `run_attack`.
+        images: (n, C, H, W), at least one.
+        labels: (n,) classes to leave.
+        targets: (n,) classes to reach, or None.
+        batch_size: images a forward, at most.
+
+    Returns:
+        (n,) bool, and the number of forwards.
+    """
+    with evaluation_mode(model), torch.inference_mode(False):
+        network = CountedNetwork(model, batch_size, attack.draws, sees_rejection=attack.sees_rejection)
+        raw = network.raw_forward(images, judging=True)
+    logits = without_reject(raw, own_classes(labels, targets, raw.shape[1] - 1)) if network.folds else raw
+    achieved = attack.achieved(logits, labels, targets)
+    return (achieved & ~rejected(raw) if network.rejects else achieved), network.forwards
 
 
 def checked_status(claimed: Tensor, achieved: Tensor, index: Tensor, finite: Tensor) -> Tensor:

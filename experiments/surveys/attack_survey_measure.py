@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from advlab.attacks.grey_levels import in_grey_levels
+from advlab.attacks.interface import judge_images
 from advlab.attacks.logits import margin
 from advlab.attacks.norms import norms_of_each
-from advlab.attacks.rejection import rejected
 from advlab.attacks.results import AttackResult
 from advlab.attacks.status import Status
 from advlab.errors import ResultError
@@ -137,16 +137,15 @@ def survives_rounding(ctx: NetworkContext, result: AttackResult, labels: Tensor,
     """
     survives = result.success.clone()
     index = result.success.nonzero()[:, 0]
-    if not len(index):
-        return survives
     rounded = in_grey_levels(result.adv[index], (0.0, 1.0))
-    with torch.inference_mode():
-        logits = torch.cat([ctx.forward(part) for part in rounded.split(ctx.forward.limit)]).clone()
-    goals = targets[index] if bool((targets >= 0).all()) else None
-    achieved = ctx.settings.attack.achieved(logits, labels[index], goals)
-    if ctx.classifier.rejects:
-        achieved = achieved & ~rejected(logits)
-    survives[index] = achieved
+    changed = (rounded != result.adv[index]).flatten(1).any(1)  # what is in whole grey levels already is judged already
+    index, rounded = index[changed], rounded[changed]
+    if len(index):
+        goals = targets[index] if bool((targets >= 0).all()) else None
+        survives[index], forwards = judge_images(
+            ctx.settings.attack, ctx.attack_target, rounded, labels[index], goals, batch_size=ctx.forward.limit
+        )
+        ctx.count(forwards=forwards)
     return survives
 
 

@@ -139,3 +139,12 @@ def test_a_kept_file_has_a_plain_name(tmp_path: Path) -> None:
     for name in ("../a", "a/b", ".a", "", "a b"):
         with pytest.raises(ValueError, match="no name of a kept file"):
             ctx.keep_file(name, b"")
+
+
+@pytest.mark.parametrize("defense", ["round", "noise"])
+def test_images_in_grey_levels_survive_behind_a_defense(defense: str, tmp_path: Path) -> None:
+    net, x = network(), images()
+    options = {"attack": "fgs", "defense": defense}
+    found = testing.measured(testing.context("attack_survey", net, x, net(x).argmax(1), options, folder=tmp_path))
+    assert found["success"].any()
+    assert found["survives_rounding"].tolist() == found["success"].tolist()
