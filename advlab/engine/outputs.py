@@ -11,11 +11,13 @@ from advlab.config.settings import Settings
 from advlab.engine.interrupts import Interrupts
 from advlab.engine.tally import Tally
 from advlab.models.base import caution_text
+from advlab.results.report import summary_text
+from advlab.results.terminal import terminal_width, wrapped
 from advlab.statistics.claims import Claim, claims_text
 from advlab.store.atomic import write_atomic
 from advlab.store.names import run_label
 from advlab.store.run_directory import RunDirectory
-from advlab.store.tables import Frame, frame_text, read_frame, to_csv
+from advlab.store.tables import Frame, read_frame, to_csv
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,13 @@ def cautions(facts: Mapping[str, Any]) -> str:
 def print_outputs(outputs: Outputs, settings: Settings, tally: Tally) -> None:
     """Print the numbers, the verdicts and where the figure is."""
     experiment, numbers = settings.experiment, outputs.numbers
-    print(f"{experiment.title} ({experiment.paper}), {run_label(settings.nodes)}:")
+    print(wrapped(f"{experiment.title} ({experiment.paper}), {run_label(settings.nodes)}:", terminal_width()))
     if outputs.caution:
-        print(f"caution: {outputs.caution} (model.allow)")
+        print(wrapped(f"caution: {outputs.caution} (model.allow)", terminal_width()))
     if numbers is not None:
         if tally.images and numbers["run"].is_unique:  # not in summary.csv, which a resumed run repeats to the byte
             numbers["seconds_per_image"] = tally.seconds / tally.images
-        print(frame_text(numbers))
+        print(summary_text(numbers, terminal_width()))
     if outputs.claims:
         print(claims_text(outputs.claims))
     print(f"figure: {outputs.figures[0]}" if outputs.figures else "no figure", flush=True)

@@ -10,7 +10,7 @@ from advlab.config import components
 from advlab.errors import ResultError
 from advlab.shell import command_to_resume
 from advlab.store.run_directory import RunDirectory
-from advlab.store.tables import Frame
+from advlab.store.tables import Frame, later_columns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,13 +47,17 @@ def load(path: str | Path) -> Run:
     manifest = run.manifest()
     if manifest.get("status") != "complete":
         raise ResultError(f"{run.path} is {manifest.get('status')}: go on with `{command_to_resume(run.path)}`")
-    table = run.read_table().rename(columns=former_columns(str(manifest.get("experiment"))))
+    row_type = row_type_of(str(manifest.get("experiment")))
+    table = run.read_table().rename(columns=getattr(row_type, "former_columns", {}))
+    for name, default in (later_columns(row_type) if row_type else {}).items():
+        if name not in table:
+            table[name] = default
     return Run(run.path, table, run.read_claims(Claim), manifest)
 
 
-def former_columns(experiment: str) -> dict[str, str]:
-    """Former name -> name today of the columns that the tables of an experiment had before; none where it is not known."""
+def row_type_of(experiment: str) -> type | None:
+    """The dataclass of an experiment's rows today, which says what columns were called before; None where it is not known."""
     if experiment not in components.REGISTRIES["experiment"]:
-        return {}
-    names: dict[str, str] = getattr(components.REGISTRIES["experiment"].load(experiment).Row, "former_columns", {})
-    return names
+        return None
+    row_type: type = components.REGISTRIES["experiment"].load(experiment).Row
+    return row_type

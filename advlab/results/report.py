@@ -38,6 +38,11 @@ def numbers_text(
     )
 
 
+def summary_text(summary: Frame, width: int) -> str:
+    """The summary of one run, a line for each of its columns, within the width."""
+    return in_blocks([[name, *map(value_text, summary[name])] for name in map(str, summary.columns)], width)
+
+
 def claims_text(groups: Sequence[Group], labels: Sequence[str], claims: Sequence[list[Claim]], width: int) -> str:
     """In how many runs each statement holds, and in which it does not; with several seeds, a line for each group.
 

@@ -34,14 +34,16 @@ def in_blocks(lines: Sequence[Sequence[str]], width: int) -> str:
 
     Args:
         lines: of equal length, the first cell of each the name of the line.
-        width: of the terminal. Where the table is wider, cells of more than 24 signs are wrapped.
+        width: of the terminal. Where the table is wider, cells of more than 24 signs are wrapped; of a single column, those that
+            do not fit.
     """
     columns = [list(column) for column in zip(*lines, strict=True)]
     widths = [max(map(len, column)) for column in columns]
     if sum(widths) + len(GAP) * (len(widths) - 1) > width:
         names = min(widths[0], width // 2)
         room = width - names - len(GAP)
-        widths = [names, *(min(w, CELL, room) for w in widths[1:])]
+        cell = min(room, CELL) if len(widths) > 2 else room
+        widths = [names, *(min(w, cell) for w in widths[1:])]
     blocks: list[list[int]] = [[]]
     for number in range(1, len(columns)):
         block = [*blocks[-1], number]

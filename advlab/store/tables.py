@@ -99,8 +99,14 @@ def current_columns(header: Sequence[str], row_type: type) -> list[str]:
     return [former.get(name, name) for name in header]
 
 
+def later_columns(row_type: type) -> dict[str, Any]:
+    """Name -> default of the fields that have one: columns that tables written before need not have."""
+    fields = dataclasses.fields(row_type)
+    return {field.name: field.default for field in fields if field.default is not dataclasses.MISSING}
+
+
 def from_csv(text: str, row_type: type) -> list[Any]:
-    """The inverse of `to_csv` without `escape`; columns may bear their former names.
+    """The inverse of `to_csv` without `escape`; columns may bear their former names, and those with a default be missing.
 
     Raises:
         ValueError: the columns are not those of `row_type`, or a value is not of its type.
@@ -108,7 +114,9 @@ def from_csv(text: str, row_type: type) -> list[Any]:
     columns = column_types(row_type)
     try:
         header, *lines = csv.reader(io.StringIO(text), strict=True)
-        if current_columns(header, row_type) != list(columns):
+        present, later = current_columns(header, row_type), later_columns(row_type)
+        columns = {name: kind for name, kind in columns.items() if name in present or name not in later}
+        if present != list(columns):
             raise ValueError(f"the columns are not those of {row_type.__name__}")
         return [
             row_type(**{name: PARSE[kind](item) for (name, kind), item in zip(columns.items(), line, strict=True)})
@@ -164,6 +172,9 @@ def read_frame(path: Path, row_type: type | None = None) -> Frame:
             frame[name] = frame[name].astype(known.get(name, float))
         elif known.get(name) is not str and (kind := number_type(values)) is not None:
             frame[name] = list(map(PARSE[kind], values))
+    for name, default in (later_columns(row_type) if row_type is not None else {}).items():
+        if name not in frame:
+            frame[name] = default
     return frame
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
@@ -28,14 +29,14 @@ class FoolingRow:
     prediction_name: str
     steps: int  # of the ascent
     l2: float  # distance to the start, of pixels in [0, 1]
-    start: int  # which random start
-    redrawn: int  # starts before it that were at the lowest level of a class already
-    start_class: int  # class of the start
-    start_probability: float  # probability of the target in the start; in the start's own row: of its class
     channels: int  # shape of the image
     height: int
     width: int
     pixels: str  # uint8 values in the order channel, row, column, as base64
+    start: int = 0  # which random start
+    redrawn: int = 0  # starts before it that were at the lowest level of a class already
+    start_class: int = -1  # class of the start; -1: not known
+    start_probability: float = math.nan  # probability of the target in the start; in the start's own row: of its class
 
 
 class FoolingGallery(Experiment[NetworkContext]):

@@ -40,11 +40,12 @@ class SurveyRow:
     linf: float
     pass_score: float  # perceptual similarity, 1 for equal images (Rozsa et al. 2016); nan where there is no success
     ssim: float  # mean structural similarity; likewise
-    survives_rounding: bool  # a success, and one still as an 8-bit image: rounded to whole grey levels; of self
     epsilon: float  # weight of the direction; nan where the attack has none
     steps: int  # iterations
     forwards: float  # images through the network for each attacked one, mean over the cell; nan for other victims
     backwards: float  # likewise
+    #: whether (1, 0) a success against self is one still as an 8-bit image, in whole grey levels; nan: there is none
+    survives_rounding: float = math.nan
 
 
 class AttackSurvey(Experiment[NetworkContext]):
@@ -62,7 +63,6 @@ class AttackSurvey(Experiment[NetworkContext]):
     title: ClassVar[str] = "Success, size, price and transfer of an attack"
     uses: ClassVar[tuple[str, ...]] = ("dataset", "model", "attack")
     Row: ClassVar[type] = SurveyRow
-    version: ClassVar[int] = 2
 
     @dataclass(frozen=True, kw_only=True)
     class Params(InRange):

@@ -70,7 +70,7 @@ def measure(experiment: AttackSurvey, ctx: NetworkContext, cell: Cell) -> list[S
         targets=None if experiment.params.targets == "none" else targets,
         **extra_inputs,
     )
-    rows = own_rows(ctx, attacked_images, x, result, survives_rounding(ctx, result, labels, targets).tolist())
+    rows = own_rows(ctx, attacked_images, x, result, survives_rounding(ctx, result, labels, targets))
     if experiment.params.keep:
         keep_images(
             ctx, cell.id, list(experiment.params.keep), index=index, labels=labels, targets=targets, x=x, adv=result.adv,
@@ -85,7 +85,7 @@ def measure(experiment: AttackSurvey, ctx: NetworkContext, cell: Cell) -> list[S
 
 
 def own_rows(
-    ctx: NetworkContext, attacked_images: list[AttackedImage], x: Tensor, result: AttackResult, survives: list[bool]
+    ctx: NetworkContext, attacked_images: list[AttackedImage], x: Tensor, result: AttackResult, survives: Tensor
 ) -> list[SurveyRow]:
     """A row for each attacked image, as the attacked network itself sees it.
 
@@ -118,9 +118,9 @@ def own_rows(
                 l2=norms["l2"][i] if eligible else math.nan,
                 linf=norms["linf"][i] if eligible else math.nan,
                 pass_score=likeness["pass_score"][i], ssim=likeness["ssim"][i],
-                survives_rounding=survives[i],
                 epsilon=columns["epsilon"][i], steps=columns["steps"][i],
                 forwards=result.forwards / len(attacked_images), backwards=result.backwards / len(attacked_images),
+                survives_rounding=float(survives[i]) if columns["success"][i] else math.nan,
             )
         )  # fmt: skip
     return rows

@@ -12,14 +12,16 @@ SELF = "self"  # the attacked network among the victims
 
 
 def attack_label(name: str, attack: Any) -> str:
-    """An attack's name with the hyperparameters that are not its defaults."""
+    """An attack's name with the hyperparameters that are not its defaults; options of another library each by its name."""
     changed = []
     for parameter in fields(attack):
         value = getattr(attack, parameter.name)
         default = parameter.default_factory() if callable(parameter.default_factory) else parameter.default
-        if value != default:
-            text = f"{value:.4g}" if isinstance(value, float) else str(value)
-            changed.append(parameter.name if value is True else f"{parameter.name}={text}")
+        if value == default or parameter.name == "options_for":
+            continue
+        for key, part in (value if isinstance(value, dict) else {parameter.name: value}).items():
+            text = f"{part:.4g}" if isinstance(part, float) else str(part)
+            changed.append(key if part is True else f"{key}={text}")
     return f"{name} ({', '.join(changed)})" if changed else name
 
 
@@ -40,10 +42,10 @@ def summarise(rows: Frame) -> dict[str, Any]:
     }  # fmt: skip
     for column in ("l1", "l2", "linf", "pass_score", "ssim"):
         summary |= {f"mean_{column}": successes[column].mean(), f"median_{column}": successes[column].median()}
-    if "survives_rounding" in successes:  # tables of earlier versions do not say
-        survive = share_interval(successes["survives_rounding"])
+    if "survives_rounding" in successes and (known := successes["survives_rounding"].dropna()).size:
+        survive = share_interval(known > 0)  # tables of earlier versions do not say
         summary |= {
-            "survive_rounding": int(successes["survives_rounding"].sum()), "survival_rate": survive.estimate,
+            "survive_rounding": int(known.sum()), "survival_rate": survive.estimate,
             "survival_low": survive.low, "survival_high": survive.high,
         }  # fmt: skip
     summary["mean_steps"] = eligible["steps"].mean()

@@ -140,6 +140,26 @@ def test_a_table_with_former_names_is_read_and_written_by_todays(tmp_path: Path)
             from_csv(text, Renamed)
 
 
+@dataclass(frozen=True)
+class Grown:
+    old: str
+    count: int
+    later: float = 0.25
+    last: int = -1
+
+
+def test_a_column_that_came_later_has_its_default_in_tables_without_it(tmp_path: Path) -> None:
+    assert from_csv("old,count\na,2\n", Grown) == [Grown("a", 2, 0.25, -1)]
+    assert from_csv("old,count,later\na,2,0.5\n", Grown) == [Grown("a", 2, 0.5, -1)]
+    assert from_csv(to_csv([Grown("a", 2, 0.5, 3)], Grown), Grown) == [Grown("a", 2, 0.5, 3)]
+    path = tmp_path / "table.csv"
+    path.write_text("old,count\na,2\n")
+    assert read_frame(path, Grown).to_dict("records") == [{"old": "a", "count": 2, "later": 0.25, "last": -1}]
+    for text in ("old,later\na,2\n", "old,later,count\na,2,2\n", "old,count,later,other\na,2,2,2\n"):
+        with pytest.raises(ValueError, match="columns"):
+            from_csv(text, Grown)
+
+
 def test_names_of_digits_stay_text(tmp_path: Path) -> None:
     rows = [Row(text, 1, 0.5, True) for text in ("00000", "00025", "007")]
     path = tmp_path / "table.csv"

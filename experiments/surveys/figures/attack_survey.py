@@ -16,7 +16,10 @@ PANELS = (
     ("linf", r"$L_\infty$ norm, pixels in [0, 1]"),
     ("pass_score", "1 − PASS"),
 )
-DASHES = ("-", "--", ":", "-.")  # one after the other as the colours are: 28 different lines
+#: one after the other as the seven colours are, and as many as have no divisor in common with seven: 56 different lines
+DASHES: tuple[Any, ...] = (
+    "-", "--", ":", "-.", (0, (8, 2)), (0, (1, 3)), (0, (6, 1, 1, 1, 1, 1)), (0, (4, 1, 4, 3)),
+)  # fmt: skip
 WIDEST, NARROWEST = 2.8, 1.2  # points, of the first and the last curve, so that one below another is seen
 MARKERS = "os^vDP*X"
 COLUMN_WIDTH, LEGEND_WIDTH = 44, 95  # signs of a label where the legend has two columns, and one

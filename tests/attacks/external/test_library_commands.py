@@ -39,7 +39,7 @@ def test_a_line_of_the_readme(line: str, cli: Callable[..., Ended], tmp_path: Pa
     assert options["attack.attack"] in label
     for key, value in options.items():
         if key.startswith("attack.options."):
-            assert f"'{key.removeprefix('attack.options.')}': {value}" in label
+            assert f"{key.removeprefix('attack.options.')}={value}" in label
     eligible = table[table["eligible"]]
     assert len(eligible) > 0
     assert eligible["forwards"].min() >= 3, "two checks, and the attack has not looked at the network"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from typing import Any
 
@@ -9,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from advlab.attacks import Library
 from advlab.config import components
 from advlab.plotting.style import style
 from advlab.statistics.intervals import share_interval
 
+attack_label = importlib.import_module("advlab.experiments.surveys.survey_summary").attack_label
 Survey = components.REGISTRIES["experiment"].load("attack_survey")
 
 
@@ -104,6 +107,21 @@ def test_curves_that_coincide_are_both_seen() -> None:
         sizes = [line.get_markersize() for line in axis.get_lines()]
         assert sizes == sorted(set(sizes), reverse=True)
         assert {line.get_fillstyle() for line in axis.get_lines()} == {"none"}
+
+
+def test_no_two_of_many_curves_share_a_colour_and_dashes_and_no_two_points_a_marker() -> None:
+    names = [f"a{n}" for n in range(50)]
+    curves = Survey(Survey.Params()).plot(pd.concat([made_up(attack=name, run=f"{name}: toy") for name in names]))
+    lines = curves.axes[0].get_lines()
+    assert len({(line.get_color(), str(line._unscaled_dash_pattern)) for line in lines}) == 50  # type: ignore[attr-defined]
+    points = [made_up(attack=name, run=f"{name}: toy", minimal=False) for name in names]
+    lines = Survey(Survey.Params()).plot(pd.concat(points)).axes[0].get_lines()
+    assert len({(line.get_color(), str(line.get_marker())) for line in lines}) == 50
+
+
+def test_an_attack_of_a_library_is_called_by_its_options() -> None:
+    attack = Library(library="art", attack="DeepFool", options={"max_iter": 5, "verbose": True}, options_for="DeepFool")
+    assert attack_label("library", attack) == "library (library=art, attack=DeepFool, max_iter=5, verbose)"
 
 
 def test_long_labels_are_not_cut() -> None:
