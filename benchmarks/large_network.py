@@ -19,7 +19,7 @@ def large(report: Report, device: torch.device, count: int, size: int = 224, bat
     torch.manual_seed(0)
     model = resnet50().to(device).eval().to(memory_format=torch.channels_last)
     x = torch.rand((count, 3, size, size), device=device).contiguous(memory_format=torch.channels_last)
-    attacks = {"DeepFool, 10 candidates": DeepFool(candidates=10, clip="none"), "UAP": UAP(passes=1)}
+    attacks = {"DeepFool, 10 candidates": DeepFool(candidates=10, clip="none"), "UAP": UAP(epsilon=10 / 255, passes=1)}
     with frozen(model):
         with torch.no_grad():
             y = torch.cat([model(part) for part in x.split(batch)]).argmax(1)

@@ -101,7 +101,7 @@ class AdversarialDirections:
     def _deepfool(self, x: Tensor, labels: Tensor) -> Tensor:
         """(n, C, H, W) perturbations by DeepFool; where it fails, the gradient of the cross-entropy."""
         low, high = float(x.min()), float(x.max())
-        attack = DeepFool(clip="none")
+        attack = DeepFool(clip="none", candidates=0)
         result = attack(
             self._network, x, labels, bounds=(min(0.0, low), max(1.0, high)), batch_size=self._batch_size,
         )  # fmt: skip

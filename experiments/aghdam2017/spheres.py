@@ -127,7 +127,7 @@ def direction_cost(ctx: NetworkContext) -> tuple[int, int]:
         return 0, 0
     if probe.direction == "fgv":
         return samples * probe.trials, samples * probe.trials
-    forwards, backwards = DeepFool(clip="none").estimated_cost(ctx.classifier.classes)
+    forwards, backwards = DeepFool(clip="none", candidates=0).estimated_cost(ctx.classifier.classes)
     return samples * probe.trials * forwards, samples * probe.trials * backwards
 
 

@@ -113,6 +113,5 @@ def test_it_is_the_rounding_of_the_attacks_along_one_gradient() -> None:
 
 
 def test_grey_levels_need_the_pixel_range() -> None:
-    for clip in ("none", "end"):
-        with pytest.raises(ArgumentError, match="set clip=each"):
-            DeepFool(discrete=True, clip=clip)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="set clip=each"):
+        DeepFool(discrete=True, clip="none")

@@ -93,7 +93,6 @@ CASES: dict[str, list[Case]] = {
         Case(DeepFool(norm="linf"), nearest=True),
         Case(DeepFool(flavour="matlab"), nearest=True),
         Case(DeepFool(exact=True), nearest=True),
-        Case(DeepFool(clip="end"), nearest=True),
         Case(DeepFool(clip="none"), nearest=True, confined=True),
         Case(DeepFool(clip="none", flavour="matlab"), targeted=True, confined=True),
         Case(DeepFool(refine=True), nearest=True),

@@ -83,17 +83,15 @@ def test_projection_comes_before_the_choice_of_the_rival() -> None:
     assert float(confined.distance) == pytest.approx(1.02 * (0.5 + 1e-4), rel=1e-9)
 
 
-@pytest.mark.parametrize("clip", ["each", "end"])
-def test_clipping_keeps_the_bounds(clip: str) -> None:
+def test_clipping_keeps_the_bounds() -> None:
     network, x = curved_network(), uniform_images(24).round()  # black and white: every step wants to leave
-    result = deepfool_result(network, x, clip=clip)
+    result = deepfool_result(network, x)
     assert float(result.adv.min()) >= 0
     assert float(result.adv.max()) <= 1
     assert bool(
         (predicted_classes(network, result.adv)[result.success] != predicted_classes(network, x)[result.success]).all()
     )
-    if clip == "each":
-        assert bool(result.success.all())
+    assert bool(result.success.all())
 
 
 def test_refilled_places_change_nothing() -> None:
@@ -194,3 +192,22 @@ def test_hyperparameters_are_checked() -> None:
         with pytest.raises(ValueError, match=next(iter(wrong))):
             DeepFool(**wrong)
     assert dataclasses.asdict(DeepFool())["max_iter"] == 50
+
+
+def test_by_default_the_ten_likeliest_rivals_are_looked_at() -> None:
+    torch.manual_seed(0)
+    head = torch.nn.Linear(30, 40)
+    network = torch.nn.Sequential(torch.nn.Flatten(), head).double()
+    with torch.no_grad():
+        head.weight.mul_(0.2 + 3 * torch.rand(40, 1))  # so that the likeliest rival is not the nearest
+    x = torch.rand(20, 1, 5, 6, dtype=torch.float64)
+    y = predicted_classes(network, x)
+    attacks = {count: DeepFool(candidates=count, clip="none")(network, x, y) for count in (0, 3, 10)}
+    default = DeepFool(clip="none")(network, x, y)
+    assert torch.equal(default.adv, attacks[10].adv)
+    assert bool((attacks[0].distance <= default.distance + 1e-9).all())  # a linear network: more rivals, no longer
+    assert bool((default.distance <= attacks[3].distance + 1e-9).all())
+    assert float(attacks[3].distance.mean()) > float(attacks[0].distance.mean())
+    few = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(30, 11)).double()
+    y = predicted_classes(few, x)
+    assert torch.equal(DeepFool()(few, x, y).adv, DeepFool(candidates=0)(few, x, y).adv)

@@ -56,8 +56,8 @@ def test_what_comes_back_is_what_it_says(
     assert torch.equal(result.adv[~result.eligible], s.x[~result.eligible])
     if attack.needs_correct:
         assert int(result.eligible.sum()) == (n if n <= 3 else n - 1)
-    if n == 8 and attack.minimal and not attack.set_level and not fixed_length(attack) and clip != "end":
-        assert int(result.success.sum()) > int(result.eligible.sum()) / 2  # what is clipped at the end is often lost
+    if n == 8 and attack.minimal and not attack.set_level and not fixed_length(attack):
+        assert int(result.success.sum()) > int(result.eligible.sum()) / 2
         assert result.backwards > 0
 
 

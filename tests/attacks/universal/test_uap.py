@@ -131,3 +131,19 @@ def test_the_l2_ball_is_a_ball_not_a_sphere() -> None:
 def test_held_out_images_in_other_units_are_refused(wrong: Tensor) -> None:
     with pytest.raises(ValueError, match="held_out"):
         run(images(), held_out=wrong)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_the_usual_radius_is_four_percent_of_the_images_mean_norm(norm: Any) -> None:
+    x = images(30) * 0.5
+    flat = x.flatten(1)
+    wanted = 0.04 * float((flat.abs().amax(1) if norm == "linf" else flat.norm(dim=1)).mean())
+    result = run(x, norm=norm, passes=1)
+    assert result.facts["epsilon"] == pytest.approx(wanted)
+    v = result.universal
+    assert v is not None
+    assert 0 < float(v.abs().max() if norm == "linf" else v.norm()) <= wanted * (1 + 1e-9)
+    assert torch.equal(result.adv, run(x, norm=norm, passes=1, epsilon=result.facts["epsilon"]).adv)
+    model = network()
+    grey = UAP(norm=norm, passes=1)(lambda z: model(z / 255), 255 * x, result.prediction * 0, bounds=(0.0, 255.0))
+    assert grey.facts["epsilon"] == pytest.approx(wanted)

@@ -17,6 +17,8 @@ from advlab.attacks.status import Status
 from advlab.attacks.universal.uap.params import UAP
 from advlab.errors import ArgumentError
 
+SHARE_OF_NORM = 0.04  # of the images' mean norm: the paper's radii on ImageNet, 2000 / 5e4 in l2 and 10 / 250 in linf
+
 
 def run(problem: Problem, params: UAP) -> AlgorithmResult:
     """Aggregate DeepFool steps over the images (Moosavi-Dezfooli et al. 2017, algorithm 1).
@@ -28,7 +30,7 @@ def run(problem: Problem, params: UAP) -> AlgorithmResult:
 
     After each pass the fooling rate is measured, the share of images whose prediction changes; the v with the highest is
     kept. Within the algorithm x + v may leave the bounds, as in the authors' code; `adv` is clipped. `facts` holds
-    `fooling_rate` and `fooling_rate_clipped`, the same with `held_out_` before, `passes` and `updates`.
+    `epsilon`, `fooling_rate` and `fooling_rate_clipped`, the same with `held_out_` before, `passes` and `updates`.
 
     Raises:
         ArgumentError: `held_out` has another shape than the images, or values outside the bounds.
@@ -39,6 +41,7 @@ def run(problem: Problem, params: UAP) -> AlgorithmResult:
     v = problem.x.new_zeros(problem.x.shape[1:])
     if not len(problem):
         return AlgorithmResult(problem.x.clone(), problem.labels.clone(), problem.labels.clone(), universal=v, facts={})
+    params = dataclasses.replace(params, epsilon=params.epsilon or usual_radius(problem, params.norm))
     generator = torch.Generator().manual_seed(params.seed)
     universal, highest_rate, passes, updates = v, 0.0, 0, 0
     deepfool = OneImageDeepFool(
@@ -56,7 +59,7 @@ def run(problem: Problem, params: UAP) -> AlgorithmResult:
             universal, highest_rate = v, rate
         if not updates_of_pass:
             break
-    facts = {"fooling_rate": highest_rate, "passes": passes, "updates": updates}
+    facts = {"epsilon": params.epsilon, "fooling_rate": highest_rate, "passes": passes, "updates": updates}
     facts["fooling_rate_clipped"] = fooling_rate(problem, problem.x, problem.labels, universal, clip=True)
     if held_out is not None:
         x = held_out.to(problem.x)
@@ -67,6 +70,12 @@ def run(problem: Problem, params: UAP) -> AlgorithmResult:
     # `interface.checked_result` sees which images are fooled, and calls these a SUCCESS
     status = torch.full_like(problem.labels, int(Status.MAX_ITER))
     return AlgorithmResult(adv, status, torch.full_like(status, passes), universal=universal, facts=facts)
+
+
+def usual_radius(problem: Problem, norm: str) -> float:
+    """4 % of the images' mean norm, measured from the lowest pixel value, in units of the bounds' length."""
+    from_lowest = (problem.x - problem.bounds[0]) / problem.extent
+    return SHARE_OF_NORM * float(norms_of_each(from_lowest, norm).double().mean())
 
 
 def check_held_out(problem: Problem, held_out: Tensor) -> None:

@@ -19,7 +19,8 @@ class UAP(Attack):
 
     Attributes:
         norm: of the ball that the perturbation stays in.
-        epsilon: its radius; 10/255 in linf by default.
+        epsilon: its radius; 0: 4 % of the mean norm of the images, which is what the paper's radii are on ImageNet, 2000 of about
+            50,000 in l2 and 10 of about 250 in linf, of pixels in [0, 255] (section 4.1).
         fooling: share of the images that ends the passes.
         passes: over the images, at most.
         max_iter: steps of the inner DeepFool.
@@ -36,8 +37,9 @@ class UAP(Attack):
     set_level = True
     needs_correct = False
     extra_inputs = ("held_out",)
+    version = 2
     norm: Norm = "linf"
-    epsilon: Annotated[float, Gt(0)] = 10 / 255
+    epsilon: Annotated[float, Ge(0)] = 0.0
     fooling: Annotated[float, Gt(0), Le(1)] = 0.8
     passes: Annotated[int, Ge(1)] = 10
     max_iter: Annotated[int, Ge(1)] = 10
