@@ -70,7 +70,7 @@ class CountedNetwork:
         if self.random:
             return self._mean_logits(x, self.draws if judging else 0)
         self.forwards += len(x)
-        return as_logits(self.model(x.contiguous(memory_format=self._format)), len(x))
+        return as_logits(self.model(x.contiguous(memory_format=self._format)), len(x)).to(x.dtype)
 
     def _mean_logits(self, x: Tensor, first: int) -> Tensor:
         """(n, K) mean of the logits over the trials `first` to `first` + `draws` - 1 of each image.

@@ -94,13 +94,16 @@ class Classifier(nn.Module):
             return inspect_network(self, self.network, name=self.name, shape=self.shape, classes=classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, classes) logits of (N, C, H, W) images in [0, 1]; float32 where the network computes them in less."""
+        """(N, classes) logits of (N, C, H, W) images in [0, 1], float32 or float64 as they are, whatever is computed inside."""
+        given = x.dtype
         if self.normalises:
             x = torch.addcmul(self.shift, x, self.scale)
         elif self.writes_to_input:
             x = x.clone()
         logits: Tensor = self.network(x if self.input_dtype is None else x.to(self.input_dtype))
-        return in_full_precision(logits) if isinstance(logits, Tensor) else logits
+        if not isinstance(logits, Tensor) or not logits.is_floating_point():
+            return logits  # which is refused
+        return logits.to(given) if given in (torch.float32, torch.float64) else in_full_precision(logits)
 
     def features(self, x: Tensor, layer: str = "auto") -> tuple[Tensor, Tensor]:
         """Logits (N, classes) and features (N, R) of one layer; see `layer_features`."""

@@ -96,8 +96,11 @@ def test_weights_of_another_precision(dtype: torch.dtype) -> None:
     classifier = wrap(tiny().to(dtype))
     assert classifier.input_dtype == dtype
     logits, features = classifier.features(X)
-    if dtype != torch.float64:
-        assert logits.dtype == features.dtype == torch.float32
+    assert logits.dtype == torch.float32
+    assert features.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+    result = DeepFool()(classifier, X, logits.argmax(1))
+    assert result.success.all()
+    torch.testing.assert_close(result.adv, DeepFool()(plain, X, plain(X).argmax(1)).adv, rtol=0, atol=0.05)
     torch.testing.assert_close(logits.float(), plain(X), rtol=0.05, atol=0.05)
     double = classifier.double_copy()(X.double())
     assert double.dtype == torch.float64
