@@ -59,9 +59,9 @@ def test_seed_precision_and_versions_are(monkeypatch: pytest.MonkeyPatch) -> Non
     digests = {
         resolve(nodes()).digest, resolve(nodes(run={"seed": 1})).digest, resolve(nodes(run={"precision": "tf32"})).digest
     }  # fmt: skip
-    monkeypatch.setattr(DeepFool, "version", 2)
+    monkeypatch.setattr(DeepFool, "version", 9)
     settings = resolve(nodes())
-    assert settings.versions == {"attack": 2}
+    assert settings.versions == {"attack": 9, "experiment": 2}
     assert len({*digests, settings.digest}) == 4
 
 
@@ -70,7 +70,7 @@ def test_essential_parameters_are_those_not_at_their_defaults() -> None:
     assert len(full) > 5
     assert essential_parameters("attack", full) == {"name": "deepfool", "max_iter": 7}
     assert essential_parameters("attack", {"name": "deepfool", "max_iter": 50.0}) == {"name": "deepfool"}  # 50 is 50.0
-    assert component_key(DeepFool(overshoot=0.5)) == {"class": "DeepFool", "overshoot": 0.5}
+    assert component_key(DeepFool(overshoot=0.5)) == {"class": "DeepFool", "version": 2, "overshoot": 0.5}
 
 
 def test_a_renamed_key_is_read_under_its_former_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,8 +131,8 @@ def test_what_a_list_holds_is_in_the_digest(monkeypatch: pytest.MonkeyPatch) -> 
         "lists": {"experiment.attacks": {"deepfool": {"attack": {"name": "deepfool", "max_iter": 3}}}},
     }
     assert resolve(other).digest != one.digest
-    monkeypatch.setattr(DeepFool, "version", 2)
-    assert resolve(one.nodes).versions == {"experiment.attacks.deepfool.attack": 2}
+    monkeypatch.setattr(DeepFool, "version", 9)
+    assert resolve(one.nodes).versions == {"experiment.attacks.deepfool.attack": 9}
     assert resolve(one.nodes).digest != one.digest
 
 
