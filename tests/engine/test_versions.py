@@ -33,17 +33,19 @@ def test_a_plan_has_the_digest_of_its_settings_and_versions(monkeypatch: pytest.
     chosen = settings("deepfool")
     assert planned_digest(plan(chosen)) == chosen.digest
     check_versions(plan(chosen), chosen)
-    monkeypatch.setattr(DeepFool, "version", 2)
+    monkeypatch.setattr(DeepFool, "version", 9)
     raised = settings("deepfool")
     assert planned_digest(plan(chosen)) == chosen.digest != raised.digest
-    with pytest.raises(ResultError, match=r"another version of the attack deepfool \(1, it is 2 now\).*new run"):
+    with pytest.raises(ResultError, match=r"another version of the attack deepfool \(2, it is 9 now\).*new run"):
         check_versions(plan(chosen), raised)
-    with pytest.raises(ResultError, match=r"deepfool \(2, it is 1 now\)"):
+    with pytest.raises(ResultError, match=r"deepfool \(9, it is 2 now\)"):
         check_versions(plan(raised), chosen)
 
 
 @pytest.mark.parametrize("name", ["fgs", "fgv", "hot_cold", "saliency"])
-def test_a_plan_of_version_0_1_had_the_first_version_of_the_search(name: str) -> None:
+def test_a_plan_of_version_0_1_had_the_first_version_of_the_search(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(settings(name).attack), "version", 2)  # as they were when plans changed
+    monkeypatch.setattr(type(settings(name).experiment), "version", 1)
     chosen = settings(name)
     old = {"config": chosen.nodes, "prepared": {"samples": []}}
     assert planned_digest(old) != chosen.digest
@@ -59,8 +61,8 @@ def test_the_version_of_an_experiment_counts(monkeypatch: pytest.MonkeyPatch) ->
     begun = plan(chosen)
     monkeypatch.setattr(type(chosen.experiment), "version", 3)
     raised = settings("deepfool")
-    assert raised.versions == {"experiment": 3}
-    with pytest.raises(ResultError, match=r"another version of the experiment attack_survey \(1, it is 3 now\)"):
+    assert raised.versions == {"attack": 2, "experiment": 3}
+    with pytest.raises(ResultError, match=r"another version of the experiment attack_survey \(2, it is 3 now\)"):
         check_versions(begun, raised)
 
 
