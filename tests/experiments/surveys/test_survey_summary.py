@@ -37,6 +37,10 @@ def made_up(**changes: Any) -> pd.DataFrame:
 def test_the_summary_gives_rates_with_both_denominators() -> None:
     (line,) = Survey(Survey.Params()).summary(made_up()).to_dict("records")
     assert (line["images"], line["eligible"], line["successes"]) == (8, 6, 4)
+    assert "saturated_share" not in line  # a table of version 0.1
+    frame = made_up()
+    frame["saturated"] = frame["sample"] < 3
+    assert Survey(Survey.Params()).summary(frame)["saturated_share"].tolist() == [0.5]  # of the eligible
     wilson = share_interval([True] * 4 + [False] * 2)
     assert [line["success_rate"], line["success_low"], line["success_high"]] == list(wilson[:3])
     assert line["success_of_all"] == 0.5
