@@ -30,7 +30,6 @@ class SurveyRow:
     label: int  # true class
     minimal: bool  # whether the attack looks for the smallest perturbation; otherwise its length is given
     eligible: bool  # the victim classifies the clean image as its label (uap, fooling: any finite scores)
-    saturated: bool  # the attacked network's probability of the label is 1 in float32 at the clean image
     status: str  # success, or why there is none; of another victim: success or kept
     success: bool  # eligible, and the victim's prediction is what the attack is after
     prediction: int  # the victim's class of the returned image
@@ -46,6 +45,9 @@ class SurveyRow:
     backwards: float  # likewise
     #: whether (1, 0) a success against self is one still as an 8-bit image, in whole grey levels; nan: there is none
     survives_rounding: float = math.nan
+    saturated: float = (
+        math.nan
+    )  # whether the attacked network's probability of the label is 1 in float32 at the clean image
 
 
 class AttackSurvey(Experiment[NetworkContext]):

@@ -112,7 +112,7 @@ def own_rows(
         rows.append(
             SurveyRow(
                 sample=image.sample, attack=name, target=image.target, victim=SELF, label=image.label, minimal=minimal,
-                eligible=eligible, saturated=columns["saturated"][i], status=Status(columns["status"][i]).name.lower(),
+                eligible=eligible, saturated=float(columns["saturated"][i]), status=Status(columns["status"][i]).name.lower(),
                 success=columns["success"][i], prediction=columns["prediction"][i], margin=columns["margin"][i],
                 l1=norms["l1"][i] if eligible else math.nan,
                 l2=norms["l2"][i] if eligible else math.nan,

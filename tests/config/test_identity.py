@@ -61,7 +61,7 @@ def test_seed_precision_and_versions_are(monkeypatch: pytest.MonkeyPatch) -> Non
     }  # fmt: skip
     monkeypatch.setattr(DeepFool, "version", 9)
     settings = resolve(nodes())
-    assert settings.versions == {"attack": 9, "experiment": 2}
+    assert settings.versions == {"attack": 9}
     assert len({*digests, settings.digest}) == 4
 
 

@@ -62,7 +62,7 @@ def test_the_version_of_an_experiment_counts(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(type(chosen.experiment), "version", 3)
     raised = settings("deepfool")
     assert raised.versions == {"attack": 2, "experiment": 3}
-    with pytest.raises(ResultError, match=r"another version of the experiment attack_survey \(2, it is 3 now\)"):
+    with pytest.raises(ResultError, match=r"another version of the experiment attack_survey \(1, it is 3 now\)"):
         check_versions(begun, raised)
 
 

@@ -38,7 +38,6 @@ class DeepFool(Attack):
             adversarial, as the attacks along one gradient do.
     """
 
-    version = 2
     targeted = "optional"
     extra_inputs = ("basis",)
     version = 2
