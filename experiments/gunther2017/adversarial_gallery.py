@@ -82,8 +82,6 @@ class AdversarialGallery(Experiment[NetworkContext]):
         Raises:
             ConfigError: otherwise.
         """
-        if not self.params.attacks:
-            raise ConfigError("experiment.attacks=[]: name at least one attack: type experiment.attacks=[fgs,fgv,hc1]")
         for name, listed in settings.lists["attacks"].items():
             attack = listed.component
             if not isinstance(attack, Attack) or attack.targeted == "always" or attack.set_level:
