@@ -40,7 +40,6 @@ class DeepFool(Attack):
 
     targeted = "optional"
     extra_inputs = ("basis",)
-    version = 2
     norm: Norm = "l2"
     max_iter: Annotated[int, Ge(1)] = 50
     overshoot: Annotated[float, Ge(0)] = 0.02
