@@ -9,7 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from advlab.geometry.second_derivatives import differentiable_twice
+from advlab.errors import ArgumentError
+from advlab.geometry.second_derivatives import NO_GRADIENT, differentiable_twice
 from advlab.models.input_gradient import has_operation, input_gradient
 
 ImageFunction = Callable[[Tensor], Tensor]  # (n, C, H, W) to (n,), each value a function of its image alone
@@ -66,7 +67,7 @@ def hessian_spread(function: ImageFunction, x: Tensor, directions: Tensor, *, st
 
     Raises:
         ValueError: the shapes do not fit, or the step is negative.
-        ArgumentError: the function cannot be differentiated twice.
+        ArgumentError: the function cannot be differentiated, or not twice.
 
     Examples:
         ||x||^2 / 2 has the Hessian I: of D = 4 values, its norm is 2, its trace 4, and its distance from c I is 0.
@@ -161,6 +162,8 @@ def _gradient(function: ImageFunction, x: Tensor, twice: bool) -> tuple[Tensor, 
         value = function(leaf.clone())  # a copy, for a network may write to its input
         if value.shape != x.shape[:1]:
             raise ValueError(f"the function must give one value an image, got {tuple(value.shape)} for {len(x)}")
+        if not value.requires_grad:
+            raise ArgumentError(NO_GRADIENT)
         if not twice:
             return leaf, input_gradient(value.sum(), leaf)
         # ones that take gradients: only for such does torch mark a custom function without a second derivative

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from advlab.geometry.second_derivatives import differentiable_twice
+from advlab.errors import ArgumentError
+from advlab.geometry.second_derivatives import NO_GRADIENT, differentiable_twice
 from advlab.geometry.singular import SingularValues, largest_singular_value
 from advlab.models.forward import out_of_memory
 
@@ -30,8 +31,8 @@ class Jacobian:
         x: (n, C, H, W) images.
 
     Raises:
-        ValueError: the output of `call` is not (n, R), or has no gradient.
-        ArgumentError: it cannot be differentiated twice, here or in `jvp`.
+        ValueError: the output of `call` is not (n, R).
+        ArgumentError: it cannot be differentiated, or not twice, here or in `jvp`.
 
     Attributes:
         value: (n, R) output of `call`, detached.
@@ -53,7 +54,7 @@ class Jacobian:
             if self._y.ndim != 2 or len(self._y) != len(x):
                 raise ValueError(f"{len(x)} images must give ({len(x)}, R) features, got {tuple(self._y.shape)}")
             if not self._y.requires_grad:
-                raise ValueError("the features have no gradient with respect to the images")
+                raise ArgumentError(NO_GRADIENT)
             self._u = torch.zeros_like(self._y, requires_grad=True)
             (self._pulled,) = torch.autograd.grad(self._y, self._x, self._u, create_graph=True)
         self.value = self._y.detach()
@@ -66,7 +67,8 @@ class Jacobian:
 
     def vjp(self, u: Tensor) -> Tensor:
         """(n, C, H, W) J'u of (n, R) cotangents u."""
-        with torch.inference_mode(False):
+        # checkpoints compute their part of the network again now, by the same kernels as before
+        with torch.inference_mode(False), differentiable_twice():
             (product,) = torch.autograd.grad(self._y, self._x, u.clone(), retain_graph=True)
         return product
 

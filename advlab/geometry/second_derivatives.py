@@ -10,6 +10,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from advlab.errors import ArgumentError
 from advlab.models.forward import out_of_memory
 
+NO_GRADIENT = (
+    "the network's outputs have no gradient with respect to the images: it must be differentiable, and call neither detach nor "
+    "torch.no_grad"
+)
 #: parts of what torch says of operations without a second derivative
 MISSING = (
     "is not implemented", "once_differentiable", "use_reentrant", "double backward", "does not require grad",

@@ -20,7 +20,7 @@ from advlab.models.base import Model
 from advlab.models.checkpoints import load_state
 from advlab.models.classifier import Classifier
 from advlab.models.forward import out_of_memory
-from advlab.models.inspection import materialise
+from advlab.models.inspection import materialise, uncompiled
 from advlab.models.seeded import seeded
 from advlab.progress import Progress
 from advlab.store.artifacts import Arrays, ArtifactStore
@@ -167,7 +167,7 @@ def build_network(name: str, model: Model, shape: Shape, seed: int) -> nn.Module
     """
     try:
         with seeded(seed):
-            network = model.network()
+            network = uncompiled(model.network())
             materialise(network, name=name, shape=shape)
         return network
     except ArgumentError as error:

@@ -68,7 +68,7 @@ def unread(path: Path, error: Exception) -> str:
     load = typed_override("model.checkpoint", str(only_tensors.output_path(path)))
     return (
         f"{path} holds {name}, and files that hold more than tensors are not loaded. A file of its tensors alone, made "
-        f"without running anything of it: {python} -m {only_tensors.__name__} {shell_path(path)} && advlab {load} (else "
+        f"without running anything of it: {python} -m {only_tensors.__name__} {shell_path(path)}; then type {load} instead (else "
         f"{wanted})"
     )
 

@@ -1,4 +1,4 @@
-"""Whether a network truly computes in float64 when it is asked to: what float32 loses is measured against that."""
+"""In which precision a network truly computes: in float64 when it is asked to, against which what float32 loses is measured."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from advlab.data.content import Shape
 from advlab.models.inspection import REFUSALS
 
 log = logging.getLogger(__name__)
+
+HALF = (torch.float16, torch.bfloat16)
 
 
 class _Narrowings(TorchDispatchMode):
@@ -32,6 +34,31 @@ class _Narrowings(TorchDispatchMode):
         ]
         if any(value.dtype == torch.float64 for value in given) and any(_is_less(value) for value in made):
             self.operations.append(str(func))
+        return output
+
+
+class HalfPrecision(TorchDispatchMode):
+    """Sees whether anything is computed in half precision in the block, by autocast or otherwise.
+
+    Attributes:
+        seen: whether something was.
+
+    >>> with HalfPrecision() as half:
+    ...     torch.ones(2).bfloat16().float()
+    tensor([1., 1.])
+    >>> half.seen
+    True
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Carry an operation out and look at what it gives."""
+        output = func(*args, **(kwargs or {}))
+        made = output if isinstance(output, tuple | list) else [output]
+        self.seen |= any(isinstance(value, Tensor) and value.dtype in HALF for value in made)
         return output
 
 
@@ -89,4 +116,4 @@ def warned_obstacle(copy: Callable[[], nn.Module], shape: Shape, device: torch.d
 
 
 def _is_less(value: Tensor) -> bool:
-    return value.dtype in (torch.float32, torch.float16, torch.bfloat16) and value.numel() > 0
+    return value.dtype in (torch.float32, *HALF) and value.numel() > 0

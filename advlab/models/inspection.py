@@ -85,8 +85,35 @@ def materialise(network: nn.Module, *, name: str, shape: Shape) -> None:
             module.training = mode
 
 
-def misfit(name: str, shape: Shape, error: Exception) -> ModelError:
-    """What is said of a network that does not take images of a shape (C, H, W)."""
+def uncompiled(network: nn.Module) -> nn.Module:
+    """The network without torch.compile, whose finished graphs pass over what watches a layer later on.
+
+    >>> net = nn.Sequential(torch.compile(nn.ReLU()), nn.Flatten())
+    >>> uncompiled(net)
+    Sequential(
+      (0): ReLU()
+      (1): Flatten(start_dim=1, end_dim=-1)
+    )
+    """
+    network = getattr(network, "_orig_mod", network)
+    for module in list(network.modules()):
+        module._compiled_call_impl = None  # of nn.Module.compile()
+        for name, child in module.named_children():
+            original = getattr(child, "_orig_mod", child)
+            if original is not child:
+                module._modules[name] = original
+    return network
+
+
+def misfit(name: str, shape: Shape, error: Exception, count: str = "") -> ModelError:
+    """What is said of a network that does not take images of a shape (C, H, W).
+
+    Args:
+        name: of the network.
+        shape: of the images.
+        error: that it raised.
+        count: of the images, where it has taken two of them before.
+    """
     said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     remedy = (
         "Give their size by model.input=[C,H,W], dataset.size=... and dataset.channels=..., or input_shape where a plug-in "
@@ -96,7 +123,9 @@ def misfit(name: str, shape: Shape, error: Exception) -> ModelError:
         remedy = "Let it hold its tensors as parameters or buffers (register_buffer), which follow it to a device"
     elif "dtype" in said or "should be the same" in said:
         remedy = "Let its forward convert what it hands from a layer of one precision to one of another"
-    return ModelError(f"{name} does not take images of {size_text(shape)}: {said}. {remedy}")
+    elif count:
+        remedy = "It takes two of them: let it take any number of images, of any values in [0, 1]"
+    return ModelError(f"{name} does not take {count}images of {size_text(shape)}: {said}. {remedy}")
 
 
 def size_text(shape: Shape) -> str:

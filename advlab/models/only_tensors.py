@@ -97,10 +97,11 @@ def reason(path: Path, error: Exception) -> str:
     """Why a file was not read, in one line; torch's own first line recommends unsafe loading."""
     if not path.stat().st_size:
         return "it is empty"
+    if isinstance(error, KeyError):  # the first byte of what is no pickle
+        return "it is no file of torch.save"
     telling = str(error).rpartition("WeightsUnpickler error:")[2]
-    return next((line.strip() for line in telling.splitlines() if line.strip()), type(error).__name__).split(
-        ". Please use"
-    )[0]
+    lines = [line.strip() for line in telling.splitlines() if line.strip() and "`weights_only`" not in line]
+    return (lines[0] if lines else type(error).__name__).split(". Please use")[0].rstrip(".")
 
 
 def output_path(path: Path) -> Path:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.utils.checkpoint
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -94,6 +95,36 @@ def test_what_has_no_second_derivative_is_said(network: Any) -> None:
         hessian_spread(lambda x: network(x).sum(1), X, random_signs(4, 16))
     spread = hessian_spread(lambda x: network(x).sum(1), X.double(), random_signs(4, 16), step=0.001)
     torch.testing.assert_close(spread.trace, torch.full((2,), 32.0, dtype=torch.float64), rtol=1e-6, atol=0)
+
+
+def test_what_has_no_gradient_at_all_is_said_so() -> None:
+    def detached(x: Tensor) -> Tensor:
+        return x.detach().square().flatten(1)
+
+    with pytest.raises(ArgumentError, match="no gradient with respect to the images"):
+        spectral_norm(detached, X)
+    for step in (0.0, 0.001):
+        with pytest.raises(ArgumentError, match="no gradient with respect to the images"):
+            hessian_spread(lambda x: detached(x).sum(1), X, random_signs(4, 16), step=step)
+
+
+class Recomputed(nn.Module):
+    """A network that is computed again on the way back."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = torch.utils.checkpoint.checkpoint(self.network, x, use_reentrant=False)
+        return out
+
+
+def test_attention_that_is_computed_again_has_the_same_jacobian() -> None:
+    plain = Attends("plain").eval().requires_grad_(False)
+    recomputed = Recomputed(Attends("torch")).eval().requires_grad_(False)
+    norms = [spectral_norm(model, X, tol=1e-5).value for model in (recomputed, plain)]
+    torch.testing.assert_close(*norms, rtol=1e-5, atol=0)
 
 
 def test_a_defect_of_the_network_keeps_its_own_error() -> None:

@@ -176,7 +176,7 @@ def test_the_line_that_is_said_makes_a_file_that_loads(name: str, tmp_path: Path
     with pytest.raises(ModelError, match="more than tensors are not loaded") as caught:
         read(path)
     command, _, load = (
-        str(caught.value).partition("anything of it: ")[2].rpartition(" (else")[0].partition(" && advlab ")
+        str(caught.value).partition("anything of it: ")[2].rpartition(" instead (else")[0].partition("; then type ")
     )
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -210,6 +210,9 @@ def test_nothing_is_run_on_the_way(legacy: bool, tmp_path: Path) -> None:
             assert same_weights(read(only_tensors.output_path(path)), lenet(1))
         else:  # a module that torch blocks
             assert code == 2
+            with pytest.raises(ModelError, match=r"read as weights \([^)]*is blocked\)") as caught:
+                read(path)
+            assert "weights_only" not in str(caught.value)  # torch recommends to load it unsafely
     assert only_tensors.main([]) == 2
     assert only_tensors.main([str(tmp_path / "nowhere.pt")]) == 2
     assert only_tensors.main([str(saved({"a": 1}, path))]) == 2

@@ -6,6 +6,7 @@ Longer than other files: one wrapper takes all of these kinds, and each is a net
 from __future__ import annotations
 
 import copy
+import functools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +22,8 @@ from advlab.models.classifier import frozen
 from advlab.models.forward import Execution, Forward
 from advlab.models.full_precision import float64_obstacle
 from advlab.models.input_gradient import input_gradient
-from tests.helpers.classifiers import images, tiny, wrap
+from advlab.models.plugin_model import PluginModel
+from tests.helpers.classifiers import images, loaded, tiny, wrap
 
 X = images((3, 8, 8), 6)
 
@@ -174,6 +176,23 @@ def test_modules_of_torch_jit_are_attacked_and_told_apart(kind: str) -> None:
     with pytest.raises(ModelError, match=r"layers inside a module of torch.jit cannot be watched"):
         wrap(network).features(X)
     assert bool(Forward(wrap(network), Execution(4, "contiguous", "float32")).double_obstacle) == (kind == "frozen")
+
+
+@pytest.mark.parametrize("place", ["whole", "layer", "in place"])
+def test_torch_compile_is_taken_back(place: str) -> None:
+    def build() -> Any:
+        network: Any = Split()
+        compiled = functools.partial(torch.compile, backend="eager")
+        if place == "layer":
+            network.body[3] = compiled(network.body[3])
+        elif place == "in place":
+            network.compile(backend="eager")
+        return compiled(network) if place == "whole" else network
+
+    classifier = loaded(PluginModel(build=build), shape=(3, 8, 8)).classifier
+    assert [*classifier.network.state_dict()] == [*Split().state_dict()]
+    classifier(X)  # a graph that was finished now would know no hooks
+    assert torch.equal(classifier.features(X)[1], Split().eval().body(X))
 
 
 # layers and weights that are not where they are expected
