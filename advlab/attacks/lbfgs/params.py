@@ -16,9 +16,10 @@ class LBFGS(Attack):
 
     With targets J is -log p of the target; `away` says what it is without.
 
-    Every image has a line search, a history and an end of its own. But in float32 a network's sums round otherwise in another
-    batch, and the search over c amplifies that: up to .1 in a pixel, while lengths agree within 1 %. In float64 images agree
-    to 1e-5.
+    Every image has a line search, a history and an end of its own. But a network's sums round otherwise in another batch, and
+    fifty iterations and the search over c amplify that: up to .1 in a pixel, while lengths agree within 1 %. Of 80 images of
+    digits on two small networks, together and each alone, 30 differed by more than .001 in float32 (at most .05), and in
+    float64 2 (at most .07) and 13 by more than 1e-5.
 
     Attributes:
         norm: of `distance`; the objective is L2.
