@@ -165,7 +165,8 @@ def read_frame(path: Path, row_type: type | None = None) -> Frame:
     if row_type is not None:
         known = column_types(row_type)
         frame.columns = current_columns(frame.columns, row_type)
-        check_frame(path, frame, known)
+        later = later_columns(row_type).keys() - set(frame.columns)
+        check_frame(path, frame, {name: kind for name, kind in known.items() if name not in later})
     for name in frame.columns:
         values = list(frame[name])
         if not values:

@@ -45,9 +45,9 @@ class SurveyRow:
     backwards: float  # likewise
     #: whether (1, 0) a success against self is one still as an 8-bit image, in whole grey levels; nan: there is none
     survives_rounding: float = math.nan
-    saturated: float = (
-        math.nan
-    )  # whether the attacked network's probability of the label is 1 in float32 at the clean image
+    #: whether (1, 0) the attacked network's probability of the label is 1 in float32 at the clean image; nan: a table of version
+    #: 0.1, which does not say
+    saturated: float = math.nan
 
 
 class AttackSurvey(Experiment[NetworkContext]):

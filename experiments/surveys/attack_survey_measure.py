@@ -112,7 +112,7 @@ def own_rows(
         rows.append(
             SurveyRow(
                 sample=image.sample, attack=name, target=image.target, victim=SELF, label=image.label, minimal=minimal,
-                eligible=eligible, saturated=float(columns["saturated"][i]), status=Status(columns["status"][i]).name.lower(),
+                eligible=eligible, status=Status(columns["status"][i]).name.lower(),
                 success=columns["success"][i], prediction=columns["prediction"][i], margin=columns["margin"][i],
                 l1=norms["l1"][i] if eligible else math.nan,
                 l2=norms["l2"][i] if eligible else math.nan,
@@ -121,6 +121,7 @@ def own_rows(
                 epsilon=columns["epsilon"][i], steps=columns["steps"][i],
                 forwards=result.forwards / len(attacked_images), backwards=result.backwards / len(attacked_images),
                 survives_rounding=float(survives[i]) if columns["success"][i] else math.nan,
+                saturated=float(columns["saturated"][i]),
             )
         )  # fmt: skip
     return rows

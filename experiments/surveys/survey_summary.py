@@ -50,7 +50,7 @@ def summarise(rows: Frame) -> dict[str, Any]:
         }  # fmt: skip
     summary["mean_steps"] = eligible["steps"].mean()
     summary |= {f"{passes}_per_image": own[passes].mean() for passes in ("forwards", "backwards")}
-    if "saturated" in own and own["saturated"].notna().any():  # tables of version 0.1 do not say
+    if "saturated" in own and own["saturated"].notna().any():
         summary["saturated_share"] = eligible["saturated"].mean()
     failures = eligible.loc[~eligible["success"], "status"].value_counts().sort_index()
     summary["failures"] = ", ".join(f"{images} {cause}" for cause, images in failures.items()) or "none"
