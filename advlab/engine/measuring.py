@@ -18,7 +18,6 @@ from advlab.lab.cells import Cell
 from advlab.lab.run_context import RunContext
 from advlab.progress import Progress
 from advlab.store.artifacts import Arrays
-from advlab.store.atomic import write_atomic
 from advlab.store.run_directory import RunDirectory
 
 log = logging.getLogger(__name__)
@@ -61,9 +60,7 @@ class Measuring:
                     self.make_stage(stage_id)
                 result = self._unit(CELL, cell.id)
                 with self.interrupts.shield():
-                    for name, content in result.files.items():  # before the rows, which say that the cell is finished
-                        write_atomic(self.directory.kept_file(name), content)
-                    self.directory.write_cell(cell.id, result.rows, experiment.Row)
+                    self.directory.write_cell(cell.id, result.rows, experiment.Row, result.files)
                 rows_of[cell.id] = result.rows
                 progress.update(len(rows_of), seconds_left=partial(self.seconds_left, missing[number:]))
         return [row for cell in cells for row in rows_of[cell.id]]
@@ -114,7 +111,7 @@ class Measuring:
 
 
 def finished_cells(directory: RunDirectory, cells: list[Cell], row_type: type) -> dict[str, list[Any]]:
-    """Id -> rows of the cells that are on disk; one that does not match its digest is measured again."""
+    """Id -> rows of the cells that are on disk; one that is damaged, or has lost a file that it keeps, is measured again."""
     rows_of = {}
     for cell in cells:
         try:

@@ -73,7 +73,7 @@ def nothing_left_to_do(directory: RunDirectory, settings: Settings) -> bool:
 
 
 def bad_cells(directory: RunDirectory, settings: Settings) -> list[str]:
-    """Ids of the planned cells that are missing or do not match their digest (those are moved aside, with a warning)."""
+    """Ids of the planned cells that are missing or damaged, as a file that they keep may be (each with a warning)."""
     bad = []
     for cell_id in directory.plan()["cells"]:
         try:

@@ -63,7 +63,7 @@ class RunContext:
     files: dict[str, bytes] = field(default_factory=dict)
 
     def keep_file(self, name: str, content: bytes) -> None:
-        """Keep a file in the folder `files` of the run directory; it is written with the cell's rows, and the manifest lists it.
+        """Keep a file in the folder `files` of the run directory; it is written with the cell's rows, and checked with them.
 
         Args:
             name: letters, digits, `.`, `_` and `-` alone; that of another cell's file would overwrite it.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from advlab.errors import ResultError
 from advlab.shell import command_to_resume
 from advlab.store.atomic import StorageError
-from advlab.store.cell_files import read_cell_file, write_cell_file
+from advlab.store.cell_files import read_cell, write_cell
 from advlab.store.locks import locked
 from advlab.store.plan_shape import PLAN_KEYS, has_manifest_shape, has_plan_shape
 from advlab.store.run_configuration import Nodes, archived_nodes, nodes_to_read, nodes_to_resume, read_plan
@@ -112,13 +112,15 @@ class RunDirectory(RunLayout):
 
     # cells and tables
 
-    def write_cell(self, cell_id: str, rows: Sequence[Any], row_type: type) -> None:
-        """Write the rows of one cell; see `write_cell_file`."""
-        write_cell_file(self.cell_path(cell_id), rows, row_type)
+    def write_cell(
+        self, cell_id: str, rows: Sequence[Any], row_type: type, files: Mapping[str, bytes] | None = None
+    ) -> None:
+        """Write the rows of one cell, after the files that it keeps; see `cell_files.write_cell`."""
+        write_cell(self, cell_id, rows, row_type, files or {})
 
     def read_cell(self, cell_id: str, row_type: type) -> list[Any] | None:
-        """The rows of a finished cell, None when it was not measured; see `read_cell_file` for what it raises."""
-        return read_cell_file(self.cell_path(cell_id), row_type)
+        """The rows of a finished cell, None when it was not measured; see `cell_files.read_cell` for what it raises."""
+        return read_cell(self, cell_id, row_type)
 
     def read_table(self, row_type: type | None = None) -> Frame:
         """The table, checked against the manifest where there is one.

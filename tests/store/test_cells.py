@@ -9,6 +9,7 @@ import pytest
 from advlab.errors import ResultError
 from advlab.statistics.claims import Claim
 from advlab.store.run_directory import RunDirectory
+from advlab.store.sealed import sha256
 from tests.helpers.rows import ROWS, Row, same_rows
 
 
@@ -55,3 +56,43 @@ def test_a_cell_of_other_columns_is_refused(run: RunDirectory) -> None:
     run.write_cell("a", [], Row)
     with pytest.raises(ResultError, match="moved"):
         run.read_cell("a", Claim)
+
+
+FILES = {"a.png": b"a picture\n", "b.safetensors": b""}
+
+
+@pytest.mark.parametrize(
+    "rows", [ROWS, [], [Row("x\n#file=a.png sha256=" + "0" * 64, 1, 0.5, True)]], ids=["", "empty", "odd"]
+)
+def test_a_cell_with_files_round_trip(rows: list[Row], run: RunDirectory) -> None:
+    run.write_cell("a", rows, Row, FILES)
+    again = run.read_cell("a", Row)
+    assert again is not None
+    same_rows(rows, again)
+    assert {path.name: path.read_bytes() for path in run.kept_files()} == FILES
+
+
+@pytest.mark.parametrize("how", ["flipped", "cut", "gone", "a folder"])
+def test_a_damaged_file_of_a_cell_is_told(how: str, run: RunDirectory) -> None:
+    run.write_cell("a", ROWS, Row, FILES)
+    run.write_cell("b", ROWS, Row)
+    path = run.kept_file("a.png")
+    path.unlink()
+    if how == "a folder":
+        path.mkdir()
+    elif how != "gone":
+        path.write_bytes(b"A picture\n" if how == "flipped" else b"a pict")
+    with pytest.raises(ResultError, match=r"a\.png, which the cell a keeps, is missing or damaged"):
+        run.read_cell("a", Row)
+    assert run.read_cell("b", Row) is not None
+    assert run.cell_path("a").exists()
+
+
+def test_a_file_of_a_cell_elsewhere_is_refused(run: RunDirectory) -> None:
+    (run.path.parent / "secret").write_bytes(b"x")
+    run.write_cell("a", [], Row, {"b": b"x"})
+    lines = run.cell_path("a").read_bytes().splitlines(keepends=True)
+    table = b"".join(lines[:-1]).replace(b"#file=b ", b"#file=../../secret ")
+    run.cell_path("a").write_bytes(table + f"#sha256={sha256(table)} rows=0 files=1\n".encode())
+    with pytest.raises(ResultError, match="which no run has"):
+        run.read_cell("a", Row)

@@ -113,6 +113,27 @@ def test_a_killed_run_keeps_the_same_files(
     assert before == {path.name: path.read_bytes() for path in (run / "files").iterdir()}
 
 
+@pytest.mark.parametrize("how", ["flipped", "gone"])
+def test_a_kept_file_that_is_damaged_is_made_again(
+    how: str, cli: Callable[..., Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("advlab.experiments.surveys.attack_survey.CELL_IMAGES", 3)
+    line = ["experiment=attack_survey", "attack=fgs", "recipe.epochs=1", "run.preset=tiny", "experiment.keep=[png]"]
+    assert cli(*line).code == 0
+    (run,) = (tmp_path / "outputs/attack_survey").glob("*/v001")
+    before = {path.name: path.read_bytes() for path in (run / "files").iterdir()}
+    cells = {path.name: path.stat().st_mtime_ns for path in (run / "cells").iterdir()}
+    path = run / "files" / min(before)
+    path.unlink() if how == "gone" else path.write_bytes(path.read_bytes()[:-1] + b"!")
+    ended = cli("resume", str(run))
+    assert ended.code == 0, ended.err
+    assert f"{path.name} is missing or damaged, and is made again" in ended.err
+    assert before == {path.name: path.read_bytes() for path in (run / "files").iterdir()}
+    again = {path.name for path in (run / "cells").iterdir() if path.stat().st_mtime_ns != cells[path.name]}
+    assert len(again) == 1, "the cell that keeps it was not measured again, or others were"
+    assert "nothing left to do" in cli("resume", str(run)).out
+
+
 def test_nothing_is_kept_unless_it_is_asked_for(tmp_path: Path) -> None:
     net, x = network(), images()
     ctx = testing.context("attack_survey", net, x, net(x).argmax(1), {"attack": "fgs"}, folder=tmp_path)
