@@ -13,11 +13,13 @@ import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.file_config_source import FileConfigSource as HydraFileSource
 from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.config_store import ConfigStore
 from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from advlab.errors import ConfigError
+from advlab.errors import ConfigError, one_line
 from advlab.store.bounded import LARGEST_YAML, check_yaml, read_bounded
 
 PROVIDER = "command-line"  # what Hydra calls the source of `--config-dir`
@@ -43,9 +45,12 @@ class FileConfigSource(HydraFileSource):
         """See Hydra's.
 
         Raises:
-            ConfigError: the file cannot be read, is no YAML, or is too large.
+            ConfigError: the file cannot be read, is no YAML, is too large, or would stand for one of Hydra's own.
         """
-        path = Path(self.path) / self._normalize_file_name(config_path)
+        name = self._normalize_file_name(config_path)
+        path = Path(self.path) / name
+        if ConfigStore.instance().get_type(name) is not ObjectType.NOT_FOUND:
+            raise ConfigError(f"{path} has the name of a file of Hydra's own: give it another, or leave it out")
         try:
             text = read_bounded(path, LARGEST_YAML).decode("utf-8")
             check_yaml(text)
@@ -54,10 +59,19 @@ class FileConfigSource(HydraFileSource):
                 f"{path}: {getattr(error, 'strerror', None) or error}: mend it, or leave it out"
             ) from error
         except yaml.YAMLError as error:
-            raise ConfigError(f"{path} does not parse: {' '.join(str(error).split())}: mend it") from error
+            raise ConfigError(f"{path} does not parse: {one_line(error)}: mend it") from error
         if text.count("${") > MOST_INTERPOLATIONS:
             raise ConfigError(f"{path}: more than {MOST_INTERPOLATIONS} ${{...}}: write the values themselves")
-        return super().load_config(config_path)
+        try:
+            result: ConfigResult = super().load_config(config_path)
+        except (OmegaConfBaseException, ValueError, yaml.YAMLError) as error:  # duplicate keys, dates, tags, odd ${...}
+            raise ConfigError(f"{path} does not parse: {one_line(error)}: mend it") from error
+        content = OmegaConf.to_container(result.config, resolve=False)
+        if isinstance(
+            content, dict
+        ):  # here as it stands, which Hydra may stumble over; below where its package puts it
+            check_content(str(path), content)
+        return result
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
         """See Hydra's.
@@ -114,13 +128,26 @@ def check_content(file: str, content: Mapping[Any, Any]) -> None:
         for keys, value in leaves(content["hydra"]):
             check_hydra_value(file, keys, value)
     run = content.get("run")
-    for key, variable in ROOTS.items():
-        if isinstance(run, Mapping) and key in run:
-            elsewhere = f" or set {variable} in your environment" if variable else ""
-            raise ConfigError(
-                f"{file} sets run.{key}: a YAML file must not say where files are written: type run.{key}=...{elsewhere}, "
-                "and leave it out there"
-            )
+    if isinstance(run, Mapping):
+        check_places(f"{file} sets", run)
+
+
+def check_places(fault: str, run: Mapping[Any, Any]) -> None:
+    """Refuse options of a run that say where files are written.
+
+    Args:
+        fault: what is said before the key.
+        run: what YAML files set of the group.
+
+    Raises:
+        ConfigError: names the key.
+    """
+    for key in ROOTS.keys() & run.keys():
+        elsewhere = f" or set {ROOTS[key]} in your environment" if ROOTS[key] else ""
+        raise ConfigError(
+            f"{fault} run.{key}: a YAML file must not say where files are written: type run.{key}=...{elsewhere}, "
+            "and leave it out there"
+        )
 
 
 def leaves(value: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -11,12 +11,13 @@ from hydra.errors import HydraException
 from advlab.config.groups import GROUPS
 from advlab.errors import ConfigError
 from advlab.shell import hydra_text, shell_word, typed_override
+from advlab.store.bounded import MOST_DIGITS
 
 #: keys whose value is a text of the user's own: a file, a folder, a name
 OWN_TEXTS = (
     r"model\.checkpoint(?:_key)?|dataset\.(?:root|label|labels)|run\.(?:output|cache|data)_root|defense\.(?:\w+\.)?path"
 )
-MOST_DIGITS, MOST_BRACKETS = 1000, 100  # of a value; Python and Hydra's parser end at some thousand digits, and levels
+MOST_BRACKETS = 100  # of a value; Hydra's parser ends at some hundred levels
 
 
 def check_extent(overrides: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ LARGEST_JSON = 1 << 26  # a plan lists its samples and cells
 LARGEST_TABLE = 1 << 31
 MOST_NODES = 50_000  # values of a YAML file, those that aliases repeat among them
 DEEPEST = 40  # mappings and lists in each other
+MOST_DIGITS = 1000  # of a number; from 4300 on Python writes none
+NUMBER = re.compile(r"[-+]?[0-9][0-9a-fA-Fxo_:]*")  # whole, of any base that YAML knows
 
 
 class TooLarge(ValueError):
@@ -89,7 +92,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def check_yaml(text: str) -> None:
-    """Refuse YAML that is nested too deeply, or is too much once its aliases are expanded; expands nothing.
+    """Refuse YAML that is nested too deeply, is too much once its aliases are expanded, or holds endless numbers; expands nothing.
 
     Raises:
         TooLarge: says which of it.
@@ -108,6 +111,8 @@ def check_yaml(text: str) -> None:
         if isinstance(event, yaml.CollectionEndEvent):
             anchor, size = open_nodes.pop()
         elif isinstance(event, yaml.ScalarEvent):
+            if len(event.value) > MOST_DIGITS and NUMBER.fullmatch(event.value):
+                raise TooLarge(f"it holds a number of {len(event.value):,} digits, at most {MOST_DIGITS:,} are read")
             anchor, size = event.anchor, 1
         elif isinstance(event, yaml.AliasEvent):
             if any(event.anchor == anchor for anchor, _ in open_nodes):

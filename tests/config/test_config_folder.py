@@ -25,7 +25,12 @@ BOMBS = {
     "values": ("name: sphere\nradii: [" + "1," * 200_000 + "1]\n", "more than 50,000 values"),
     "interpolations": (f"# @package _global_\nprobe:\n  name: sphere\n  a0: xxxxxxxx\n{DOUBLED}", "${...}"),
     "nested interpolations": ("name: sphere\nnoise: " + "${" * 3000 + "}" * 3000, "${...}"),
-    "a number": ("name: sphere\ntrials: " + "9" * 6000, "digits"),
+    "a number": ("name: sphere\ntrials: " + "9" * 6000, "a number of 6,000 digits"),
+    "a hexadecimal number": ("name: sphere\ntrials: 0x" + "f" * 5000, "a number of 5,002 digits"),
+    "a binary number": ("name: sphere\ntrials: -0b" + "1_" * 9000 + "1", "a number of 18,004 digits"),
+    "an octal number": ("name: sphere\ntrials: 0" + "7" * 6000, "a number of 6,001 digits"),
+    "a sexagesimal number": ("name: sphere\ntrials: " + ":".join(["59"] * 3000), "a number of 8,999 digits"),
+    "a tagged number": ("name: sphere\ntrials: !!int '0x" + "f" * 5000 + "'", "a number of 5,002 digits"),
     "bytes": ("name: sphere\nnoise: \udcff\n", "decode"),
     "defaults that double": (
         "defaults:\n  - p1@x\n  - p1@y\nname: sphere\n",

@@ -87,10 +87,7 @@ def test_every_key_of_hydra_is_allowed_or_refused(launcher: str, tmp_path: Path)
             continue
         with pytest.raises(ConfigError) as caught:
             composed(tmp_path, *typed)
-        by = (
-            "In 'probe/evil': Overriding" if path == ("searchpath",) else "probe/evil.yaml sets"
-        )  # Hydra is earlier there
-        assert f"{by} hydra.{'.'.join(path)}" in str(caught.value)
+        assert f"probe/evil.yaml sets hydra.{'.'.join(path)}" in str(caught.value)
     assert seen == ALLOWED & {path[-1] for path in keys if path[0] == "launcher"}
     assert len(seen) == {"basic": 0, "joblib": 1, "submitit_local": 7, "submitit_slurm": 13}[launcher]
 
@@ -131,9 +128,13 @@ WAYS = {
     "a group beside Hydra's": (
         {"probe/evil": (GLOBAL, "defaults:\n  - /hydra/mine@hydra.job: x"), "hydra/mine/x": ("", "id: y")}, "hydra.job.id",
     ),
-    "in place of a launcher": ({"hydra/launcher/basic": ("", "_target_: builtins.exec")}, "hydra.launcher._target_"),
-    "in place of the sweeper": ({"hydra/sweeper/basic": ("", "_target_: os.system")}, "hydra.sweeper._target_"),
-    "in place of the schema": ({"hydra/config": ("", "job: {env_set: {A: b}}")}, "hydra/job_logging"),
+    "in place of a launcher": ({"hydra/launcher/basic": ("", "_target_: builtins.exec")}, "the name of a file of Hydra's own"),
+    "in place of the sweeper": ({"hydra/sweeper/basic": ("", "_target_: os.system")}, "the name of a file of Hydra's own"),
+    "with a key that the launcher has not": ({"hydra/launcher/basic": ("", "command: a")}, "the name of a file of Hydra's own"),
+    "in place of the schema": ({"hydra/config": ("", "job: {env_set: {A: b}}")}, "the name of a file of Hydra's own"),
+    "a list": ({"probe/evil": (GLOBAL, "hydra: [1, 2]")}, "evil.yaml sets hydra:"),
+    "keys that are no texts": ({"probe/evil": (GLOBAL, "hydra: {1: 2}")}, "evil.yaml sets hydra.1:"),
+    "a key that is nothing": ({"probe/evil": (GLOBAL, "hydra: {null: 3}")}, "evil.yaml does not parse"),
     "a search path": ({"probe/evil": (GLOBAL, "hydra: {searchpath: ['pkg://evil']}")}, "hydra.searchpath"),
     "a line of a job's script": (
         {"probe/evil": (GLOBAL, 'hydra: {launcher: {partition: "gpu\\ntouch ran"}}')}, "hydra.launcher.partition",
@@ -144,6 +145,12 @@ WAYS = {
     ),
     "a text for a number": ({"probe/evil": (GLOBAL, "hydra: {launcher: {nodes: '1; x'}}")}, "hydra.launcher.nodes"),
     "where runs are written": ({"probe/evil": (GLOBAL, "run: {output_root: /elsewhere}")}, "run.output_root"),
+    "where runs are written, by a resolver": (
+        {"probe/evil": (GLOBAL, "run: '${oc.create:{output_root: /elsewhere}}'")}, "run.output_root",
+    ),
+    "where data are, by another node": (
+        {"probe/evil": (GLOBAL, "probe: {name: sphere, x: {data_root: /elsewhere}}\nrun: ${probe.x}")}, "run.data_root",
+    ),
     "where the cache is": ({"probe/evil": ("# @package run", "cache_root: /elsewhere")}, "run.cache_root"),
 }  # fmt: skip
 
