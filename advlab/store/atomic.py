@@ -10,7 +10,9 @@ from pathlib import Path
 from advlab.errors import ResultError
 
 #: a place that cannot be written to, however much room there is: another user's, or a name that cannot be
-BAD_PLACES = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP, errno.EEXIST)
+BAD_PLACES = (
+    errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EEXIST,
+)  # fmt: skip
 
 
 class StorageError(ResultError):
@@ -45,9 +47,12 @@ def write_atomic(path: Path, data: bytes) -> None:
             temporary.unlink()
         if not isinstance(error, OSError):
             raise
+        remedy = "make room or choose another place (run.output_root=..., run.cache_root=...)"
+        if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST):
+            remedy = "move away what stands in its place"
         raise StorageError(
-            f"{path} could not be written ({error.strerror or error}): what is finished is kept; "
-            "make room or choose another place (run.output_root=..., run.cache_root=...), then go on with run.resume=true",
+            f"{path} could not be written ({error.strerror or error}): what is finished is kept; {remedy}, then go on with "
+            "run.resume=true",
             error,
         ) from error
 

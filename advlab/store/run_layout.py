@@ -35,6 +35,17 @@ class RunLayout:
                 raise ResultError(f"{path} is a link that leads out of its run's directory: put a copy in its place")
         return path
 
+    def opened(self, name: str) -> Path:
+        """The path of a file that is opened to be written to where it stands, not replaced: a pipe would wait for a reader.
+
+        Raises:
+            ResultError: as `inside`; or it is a pipe.
+        """
+        path = self.inside(name)
+        if path.is_fifo():
+            raise ResultError(f"{path} is a pipe, which would wait for a reader: remove it")
+        return path
+
     @property
     def config_path(self) -> Path:
         """The resolved configuration."""
@@ -85,12 +96,12 @@ class RunLayout:
     @property
     def log_path(self) -> Path:
         """What the run said, with times."""
-        return self.inside("log.txt")
+        return self.opened("log.txt")
 
     @property
     def lock_path(self) -> Path:
         """Locked by the process that works on the run."""
-        return self.inside(".lock")
+        return self.opened(".lock")
 
     @property
     def manifest_path(self) -> Path:

@@ -77,3 +77,21 @@ def test_a_link_inside_the_run_is_taken(stranger: Path, cli: Callable[..., Ended
     (stranger / "cells").rename(stranger / "measured")
     (stranger / "cells").symlink_to("measured")
     assert cli("resume", "run").out.endswith("complete, nothing left to do\n")
+
+
+@pytest.mark.parametrize("name", ["log.txt", ".lock"])
+def test_a_pipe_in_place_of_what_is_opened_is_refused(name: str, stranger: Path, cli: Callable[..., Ended]) -> None:
+    unfinished(stranger)
+    (stranger / name).unlink(missing_ok=True)
+    os.mkfifo(stranger / name)
+    ended = cli("resume", "run")
+    one_line(ended, 2)
+    assert f"{name} is a pipe" in ended.err
+
+
+def test_a_folder_in_place_of_a_table_is_told(stranger: Path, cli: Callable[..., Ended]) -> None:
+    (stranger / "table.csv").unlink()
+    (stranger / "table.csv").mkdir()
+    ended = cli("resume", "run")
+    one_line(ended, 2)
+    assert "move away what stands in its place" in ended.err
