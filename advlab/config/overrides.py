@@ -103,6 +103,8 @@ def override_hint(text: str) -> str:
         )
     if key != key.strip():
         return "leave out the spaces around its key"
+    if not re.fullmatch(r"[+~]{0,2}\w[\w/]*(\.\w+)*(\[\d*\])?", key):
+        return f"{key!r} is no key: type GROUP=NAME or GROUP.KEY=VALUE"
     # of a group the value is a name, which holds no such characters
     whole = f", or if all of it is the value, {typed_override(key, value)}" if "." in key else ""
     if indexed := re.match(r"([\w.]+)\[\d*\]$", key):

@@ -171,6 +171,8 @@ def syntax() -> Iterator[TextLine]:
         yield (f"{key}==1",), (f"'{key}==1'", f"type one =, as in {key}=1")
         yield (f"{key} =1",), (f"'{key} =1'", "leave out the spaces")
         yield (key,), (f"'{key}' has no value" if key == "model" or "." in key else key, f"type {key}=")
+    for key in ("model.", ".model", "model..hidden", "a b"):
+        yield (f"{key}=1",), (f"'{key}=1' is no override", f"{key!r} is no key: type GROUP=NAME or GROUP.KEY=VALUE")
     yield ("probe.radii[0]=1",), ("'probe.radii[0]=1'", "type probe.radii=[...]")
     yield ("+defense=[blur,noise]",), ("'+defense=[blur,noise]'", "type defense=[blur,noise]")
     yield (
