@@ -30,7 +30,7 @@ class RunParams(InRange):
     resume: bool = False  # go on with the newest unfinished version of this configuration
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
     precision: Literal["float32", "tf32", "bf16"] = "float32"
-    batch_size: Annotated[int, Ge(0)] = 0  # images a forward; 0: measured once per model and device
+    batch_size: Annotated[int, Interval(ge=0, le=2**31)] = 0  # images a forward; 0: measured once per model and device
     download: bool = True  # fetch missing datasets and weights
     #: at most so many images measure the clean accuracy; preset tiny: 200, laptop: 2000
     accuracy_images: Annotated[int, Ge(1)] = 10_000

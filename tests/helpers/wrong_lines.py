@@ -105,6 +105,7 @@ def ranges() -> Iterator[TextLine]:
     )
     yield ("experiment=isotropy", "experiment.floor_factor=1e300"), ("floor_factor must be at most 3.4e+38", "1e+300")
     yield ("run.accuracy_images=9223372036854775808",), ("accuracy_images must be at most 9223372036854775807",)
+    yield ("run.batch_size=99999999999",), ("batch_size must be from 0 to 2147483648, got 99999999999",)
     yield (f"run.seed={'9' * 5000}",), ("run.seed: a number of 5000 digits is out of every range",)
 
 
