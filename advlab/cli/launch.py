@@ -69,7 +69,7 @@ def launch(arguments: Sequence[str]) -> int:
         return complete(line)
     if flags.help or flags.hydra_help or flags.cfg or flags.info:
         return show(line)
-    launcher = [text for text in line.overrides if text.startswith(("hydra/launcher", "hydra.launcher"))]
+    launcher = [text for text in line.overrides if text.lstrip("+~").startswith(("hydra/launcher", "hydra.launcher"))]
     with Composer(flags.config_dir) as composer:
         jobs = composer.jobs(line.overrides, multirun=flags.multirun)
     if launcher and not flags.multirun:

@@ -36,7 +36,7 @@ from advlab.config.defense_lists import chain_node, without_defense_list
 from advlab.config.groups import GROUPS, RUN
 from advlab.config.hydra_rules import check_hydra_config, check_hydra_overrides, check_nothing_else
 from advlab.config.identity import Nodes
-from advlab.config.overrides import accept_unknown_keys, check_extent, explicit_keys, override_hint, text_of
+from advlab.config.overrides import accept_unknown_keys, check_extent, check_jobs, explicit_keys, override_hint, text_of
 from advlab.config.settings import Settings, resolve
 from advlab.errors import ConfigError, suggest
 from advlab.shell import typed_override
@@ -89,12 +89,15 @@ class Composer:
                 f"{sweeping[0]!r} names several values: a sweep needs -m (for a list of values type KEY=[A,B]{one_value})"
             )
         check_hydra_overrides(parsed)
+        check_jobs(parsed)
         own = [override for override in parsed if not override.is_hydra_override()]
         of_hydra = [str(override.input_line) for override in parsed if override.is_hydra_override()]
         try:
             combinations: list[list[str]] = BasicSweeper.split_arguments(own, max_batch_size=None)[0]
         except HydraException as error:
             raise ConfigError(f"{error}: type the values, as in run.seed=0,1,2 or run.seed=range(0,3)") from error
+        if not combinations:
+            raise ConfigError(f"{' '.join(map(str, sweeping))} names no value: type the values, as in run.seed=0,1,2")
         return [self.settings([*combination, *of_hydra]) for combination in combinations]
 
     def settings(self, overrides: Sequence[str]) -> Settings:

@@ -85,6 +85,8 @@ def check_hydra_config(hydra: Any, loader: ConfigLoaderImpl) -> None:
             )
     if hydra.sweeper.get("params"):
         raise ConfigError(f"hydra.sweeper.params: {NO_SWEEPER_PARAMS}")
+    if (size := hydra.sweeper.get("max_batch_size")) is not None and size < 1:
+        raise ConfigError(f"hydra.sweeper.max_batch_size must be at least 1, got {size}")
 
 
 def check_nothing_else(hydra: Any, overrides: Sequence[str], loader: ConfigLoaderImpl) -> None:

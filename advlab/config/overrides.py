@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, RangeSweep
 from hydra.errors import HydraException
 
 from advlab.config.groups import GROUPS
@@ -17,6 +20,7 @@ from advlab.store.bounded import MOST_DIGITS
 OWN_TEXTS = (
     r"model\.checkpoint(?:_key)?|dataset\.(?:root|label|labels)|run\.(?:output|cache|data)_root|defense\.(?:\w+\.)?path"
 )
+MOST_JOBS = 10_000  # of a sweep
 MOST_BRACKETS = 100  # of a value; Hydra's parser ends at some hundred levels
 
 
@@ -33,6 +37,36 @@ def check_extent(overrides: Sequence[str]) -> None:
             raise ConfigError(f"{key}: a number of {digits} digits is out of every range: type a smaller one")
         if sum(map(value.count, "[{(")) > MOST_BRACKETS and too_deep(value):
             raise ConfigError(f"{key}: the value is nested too deeply: type GROUP.KEY=VALUE, or a list as KEY=[A,B]")
+
+
+def check_jobs(parsed: Sequence[Any]) -> None:
+    """Refuse a sweep of more jobs than anyone wants, before they are listed.
+
+    Args:
+        parsed: Hydra's `Override` objects.
+
+    Raises:
+        ConfigError: names the overrides that sweep.
+    """
+    sweeping = [override for override in parsed if override.is_sweep_override()]
+    if math.prod(sweep_size(override.value()) for override in sweeping) > MOST_JOBS:
+        texts = " ".join(override.input_line for override in sweeping)
+        raise ConfigError(f"{texts[:200]}: a sweep has at most {MOST_JOBS:,} jobs: type fewer values")
+
+
+def sweep_size(sweep: Any) -> float:
+    """How many values a parsed sweep has, at least; infinite where a range does not end.
+
+    >>> parse = OverridesParser.create().parse_override
+    >>> [sweep_size(parse(f"run.seed={text}").value()) for text in ("1,2", "range(0,7,2)", "range(3,0)", "range(0,1,0)")]
+    [2, 4, 0, inf]
+    """
+    if not isinstance(sweep, RangeSweep):
+        return len(sweep.list) if isinstance(sweep, ChoiceSweep) else 1
+    try:
+        return max(0, math.ceil((sweep.stop - sweep.start) / sweep.step))
+    except (ArithmeticError, ValueError):  # ends, or steps, that are infinite, nan or 0
+        return math.inf
 
 
 def too_deep(value: str) -> bool:

@@ -89,9 +89,9 @@ class RunLayout:
         return self.inside("files", name)
 
     def kept_files(self) -> list[Path]:
-        """All of them, in the order of the names."""
-        paths = [self.kept_file(path.name) for path in sorted(self.files_path.glob("[!.]*"))]
-        return [path for path in paths if path.is_file()]
+        """All of them, in the order of the names; what no cell has put there (links, names of another kind) is passed over."""
+        paths = sorted(path for path in self.files_path.glob("[!.]*") if is_plain_name(path.name))
+        return [path for path in paths if path.is_file() and not path.is_symlink()]
 
     @property
     def log_path(self) -> Path:

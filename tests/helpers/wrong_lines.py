@@ -184,6 +184,18 @@ def syntax() -> Iterator[TextLine]:
         ("experiment=adversarial_gallery", "experiment.attacks="),
         ("experiment.attacks names nothing", "[NAME,...]", "fgs"),
     )
+    points = ("-m", "experiment=hard_points")
+    for empty in ("run.seed=range(0,0)", "run.seed=range(3,0)", "experiment=glob(zzz*)"):
+        yield (*points[:1], empty), (f"{empty} names no value: type the values",)
+    for endless in ("range(0,1e9)", "range(0,1000000000)", "range(0,1,0)", "range(0.0,1.0,0)", "range(0,inf)"):
+        yield (*points, f"run.seed={endless}"), (f"run.seed={endless}: a sweep has at most 10,000 jobs",)
+    yield (
+        (*points, "run.seed=range(0,200)", "run.preset=" + "tiny," * 99 + "tiny"),
+        ("a sweep has at most 10,000 jobs",),
+    )
+    yield (*points, "hydra.sweeper.max_batch_size=-1"), ("hydra.sweeper.max_batch_size must be at least 1, got -1",)
+    for text in ("+hydra.launcher.x=1", "++hydra.launcher.x=1", "hydra/launcher=basic"):
+        yield ("experiment=hard_points", text), (f"{text}: a launcher carries out sweeps: add -m, or leave it out",)
     yield ("run.seed=" + "[" * 200 + "1" + "]" * 200,), ("run.seed: the value is nested too deeply",)
 
 

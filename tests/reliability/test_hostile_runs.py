@@ -95,3 +95,15 @@ def test_a_folder_in_place_of_a_table_is_told(stranger: Path, cli: Callable[...,
     ended = cli("resume", "run")
     one_line(ended, 2)
     assert "move away what stands in its place" in ended.err
+
+
+def test_what_no_cell_keeps_is_passed_over(stranger: Path, cli: Callable[..., Ended]) -> None:
+    unfinished(stranger)
+    (stranger / "files").mkdir()
+    for name in ("a (copy).png", "x" * 250, "two\nlines"):
+        (stranger / "files" / name).touch()
+    (stranger / "files/link.csv").symlink_to("../../victim/data.csv")
+    os.mkfifo(stranger / "files/pipe")
+    ended = cli("resume", "run")
+    assert ended.code == 0, ended.err
+    assert not any(name.startswith("files") for name in read_sealed(stranger / "manifest.json")["files"])
