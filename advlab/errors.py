@@ -77,6 +77,15 @@ def shorten(text: str, limit: int = 3000) -> str:
     return text if len(text) <= limit else f"{text[: limit // 2]} [...] {text[-limit // 2 :]}"
 
 
+def printable(text: str) -> str:
+    """`text` on one line: signs that move the cursor or end a line, as names of files may hold, are spelt out.
+
+    >>> print(printable("two\\nlines \\x1b[2J"), printable("é"))
+    two\\nlines \\x1b[2J é
+    """
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
 def one_line(error: BaseException) -> str:
     """What an exception says, on one line; of one that says nothing, or whose text cannot be made, its kind.
 

@@ -66,7 +66,9 @@ def launch(arguments: Sequence[str]) -> int:
     line = parse(arguments)
     flags = line.flags
     if flags.shell_completion:
-        return complete(line)
+        code = complete(line)
+        require_printed()
+        return code
     if flags.help or flags.hydra_help or flags.cfg or flags.info:
         return show(line)
     launcher = [text for text in line.overrides if text.lstrip("+~").startswith(("hydra/launcher", "hydra.launcher"))]

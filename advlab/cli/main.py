@@ -12,9 +12,9 @@ from advlab import __version__
 from advlab.cli.parser import HelpShown
 from advlab.cli.streams import flush_streams, make_streams_lasting, require_printed, restart_in_utf8, unprinted
 from advlab.config import components
-from advlab.config.groups import GROUPS
+from advlab.config.groups import GROUPS, RUN
 from advlab.engine.interrupts import ignore_signals
-from advlab.errors import AdvlabError, ConfigError, Interrupted, shorten, suggest
+from advlab.errors import AdvlabError, ConfigError, Interrupted, printable, shorten, suggest
 
 SHOWS = ("list", "describe")
 VERBS = (*SHOWS, "plot", "resume")
@@ -49,7 +49,7 @@ def run(arguments: list[str]) -> int:
     try:
         return _dispatch(arguments)
     except AdvlabError as error:
-        print(f"advlab: {shorten(str(error))}", file=sys.stderr)
+        print(f"advlab: {shorten(printable(str(error)))}", file=sys.stderr)
         return error.exit_code
     except Interrupted as interrupt:
         return interrupt.exit_code
@@ -91,7 +91,8 @@ def no_command(word: str) -> str:
         return "an argument is empty: type GROUP=NAME or GROUP.KEY=VALUE, or leave it out"
     group = re.split(r"\W", word)[0]
     if group in GROUPS:
-        wanted = f"{word}=VALUE" if re.fullmatch(r"\w+\.\w+", word) else f"{group}=NAME or {group}.KEY=VALUE"
+        choice = "" if group == RUN else f"{group}=NAME or "
+        wanted = f"{word}=VALUE" if re.fullmatch(r"\w+\.\w+", word) else f"{choice}{group}.KEY=VALUE"
         return f"{word!r} has no value: type {wanted}"
     meant = [f"{group}={word}" for group, registry in components.REGISTRIES.items() if word in registry]
     hint = f"Did you mean {meant[0]}? There are: {', '.join(VERBS)}." if meant else suggest(word, VERBS)

@@ -57,6 +57,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         settings = resolve(nodes, explicit=every_key(nodes))
     except ConfigError as error:
+        if not str(error).startswith("there is no "):
+            raise
         raise ConfigError(
             f"{str(error).rstrip('.')}. If a plug-in brings it: {command_to_resume(directory.path, '--plugin', 'FILE')}"
         ) from error

@@ -65,7 +65,7 @@ def hydra_main(line: CommandLine, task: Callable[[Any], Any]) -> int:
 
 
 def hydra_fault(text: str) -> str:
-    """Hydra's message, or which key its launcher or sweeper does not take.
+    r"""Hydra's message, or which key its launcher or sweeper does not take.
 
     >>> hydra_fault("Error in call to target 'a.B': TypeError(\"got an unexpected keyword argument 'x'\") full_key: hydra.launcher")
     'hydra.launcher.x: there is no such key: leave it out'

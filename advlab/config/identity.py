@@ -118,7 +118,7 @@ def component_key(component: Any) -> dict[str, Any]:
 
     >>> from advlab.attacks import DeepFool
     >>> component_key(DeepFool(max_iter=7))
-    {'class': 'DeepFool', 'max_iter': 7}
+    {'class': 'DeepFool', 'version': 2, 'max_iter': 7}
     """
     members = getattr(component, "of", None)
     if isinstance(members, tuple) and members and all(map(is_component, members)):  # a chain

@@ -61,8 +61,10 @@ def sweep_size(sweep: Any) -> float:
     >>> [sweep_size(parse(f"run.seed={text}").value()) for text in ("1,2", "range(0,7,2)", "range(3,0)", "range(0,1,0)")]
     [2, 4, 0, inf]
     """
-    if not isinstance(sweep, RangeSweep):
-        return len(sweep.list) if isinstance(sweep, ChoiceSweep) else 1
+    if isinstance(sweep, ChoiceSweep):
+        return len(sweep.list)
+    if not isinstance(sweep, RangeSweep) or sweep.start is None or sweep.stop is None:
+        return 1
     try:
         return max(0, math.ceil((sweep.stop - sweep.start) / sweep.step))
     except (ArithmeticError, ValueError):  # ends, or steps, that are infinite, nan or 0
@@ -96,11 +98,11 @@ def accept_unknown_keys(overrides: Sequence[str]) -> list[str]:
 def with_texts_as_typed(overrides: Sequence[str]) -> list[str]:
     """The overrides; a path or name of the user's own that Hydra would not take for the text that it is in quotation marks.
 
-    So `model.checkpoint=epoch=3.ckpt` and `dataset.root=0010` need no more than the shell asks for. Values for a sweep, those
+    So `model.checkpoint=epoch=3.ckpt` and `dataset.root=2012` need no more than the shell asks for. Values for a sweep, those
     in quotation marks, interpolations and null stay, and a value with an equals sign or a comma too many is left to be refused.
 
-    >>> with_texts_as_typed(["model.checkpoint=epoch=3.ckpt", "dataset.root=0010", "dataset.root=a,b", "run.seed=007"])
-    ["model.checkpoint='epoch=3.ckpt'", "dataset.root='0010'", 'dataset.root=a,b', 'run.seed=007']
+    >>> with_texts_as_typed(["model.checkpoint=epoch=3.ckpt", "dataset.root=2012", "dataset.root=a,b", "run.seed=007"])
+    ["model.checkpoint='epoch=3.ckpt'", "dataset.root='2012'", 'dataset.root=a,b', 'run.seed=007']
     """
     return [_with_text_as_typed(text) for text in overrides]
 

@@ -16,6 +16,7 @@ from advlab.results.over_seeds import Group, claim_quantities, seed_groups, summ
 from advlab.results.report import claims_text, numbers_text
 from advlab.results.terminal import terminal_width
 from advlab.statistics.claims import Claim
+from advlab.store.atomic import StorageError
 from advlab.store.names import safe_name
 from advlab.store.run_directory import RunDirectory
 from advlab.store.sealed import sha256
@@ -56,7 +57,7 @@ class ComparedRuns:
 
         runs = self.runs
         if output is not None:
-            if not output.name:
+            if output.name in ("", ".."):
                 raise ConfigError("--output names no file: type a file (.png, .pdf, .svg), or a stem for PNG and PDF")
             if output.suffix and output.suffix[1:] not in (*SUFFIXES, "svg"):
                 raise ConfigError(f"--output {output}: the suffix must be .png, .pdf or .svg")
@@ -67,7 +68,16 @@ class ComparedRuns:
             stem = joint_name(runs)
             folder = runs[0].path.resolve().parent.parent / "figures"
             files = [folder / f"{stem}.{suffix}" for suffix in SUFFIXES]
-        draw(self.experiment, self.table, files)
+        try:
+            draw(self.experiment, self.table, files)
+        except StorageError as error:
+            cause = error.__cause__
+            if output is None or not isinstance(cause, OSError):
+                raise
+            reason = cause.strerror or cause
+            raise StorageError(
+                f"--output {output}: it could not be written ({reason}): name another file", cause
+            ) from cause
         if len(runs) == 1 and output is None:
             runs[0].renew_digests(files)
         return files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from advlab.store.sealed import canonical, read_sealed
 from advlab.store.tables import REMEDY
 
 log = logging.getLogger(__name__)
+
+NO_MORE = "No more can be measured of this run"
 
 Nodes = dict[str, dict[str, Any]]
 
@@ -64,7 +67,8 @@ def nodes_to_read(run: RunLayout) -> Nodes:
         except ResultError:
             continue
         if nodes is not None:
-            log.warning("%s: what %s says is taken", str(fault).partition(f". {REMEDY}")[0], file)
+            said = re.split(rf"\. (?:{REMEDY}|{NO_MORE})", str(fault))[0]  # what is being done is the remedy
+            log.warning("%s: what %s says is taken", said, file)
             return nodes
     raise fault
 
@@ -133,8 +137,7 @@ def read_plan(run: RunLayout) -> dict[str, Any]:
         return read_sealed(run.plan_path)
     except ResultError as error:
         raise ResultError(
-            f"{error}. No more can be measured of this run: start a new one. `advlab plot {run.path}` draws its table, if it "
-            "has one"
+            f"{error}. {NO_MORE}: start a new one. `advlab plot {run.path}` draws its table, if it has one"
         ) from error
 
 

@@ -43,6 +43,6 @@ def test_a_run_whose_file_changed_is_not_resumed(tmp_path: Path, cli: Callable[.
     save_file({"basis": torch.eye(784)[:, :500].contiguous()}, file)
     ended = cli("resume", run)
     assert ended.code == 2
-    assert "put back the content that it had, or for a new run leave sha256 out. If a plug-in brings it:" in ended.err
+    assert "put back the content that it had, or for a new run leave sha256 out\n" in ended.err
     file.write_bytes(content)
     assert cli("resume", run).code == 0

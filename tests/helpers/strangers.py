@@ -14,7 +14,7 @@ import yaml
 from tests.helpers.commands import Ended
 
 POINTS = ("experiment=hard_points", "experiment.resolution=60")
-NETWORK = (
+ISOTROPY = (
     "run.preset=tiny",
     "probe.trials=4",
     "probe.radii=[1]",
@@ -22,7 +22,7 @@ NETWORK = (
     "probe.confidence=0",
     "run.batch_size=8",
 )
-RUNS = {"points": (POINTS, "hard_points"), "network": (NETWORK, "isotropy/digits-lenet")}
+RUNS = {"points": (POINTS, "hard_points"), "network": (ISOTROPY, "isotropy/digits-lenet")}
 
 
 def deep(levels: int) -> Any:
@@ -71,7 +71,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from places(part, (*path, key))
 
 
-def mutated(content: dict[str, Any], draw: random.Random) -> dict[str, Any]:
+def altered(content: dict[str, Any], draw: random.Random) -> dict[str, Any]:
     """A copy with one to three values replaced, left out, wrapped or renamed."""
     changed = copy.deepcopy(content)
     for _ in range(draw.randint(1, 3)):

@@ -160,6 +160,8 @@ def verbs() -> Iterator[TextLine]:
     for verb in ("plot", "resume"):
         yield (verb, "outputs/nothing"), ("outputs/nothing is no run directory",)
         yield (verb, "/dev/null"), ("/dev/null is no run directory",)
+    yield ("resume", "a\nb \x1b[2J"), ("a\\nb \\x1b[2J is no run directory",)
+    yield ("run",), ("'run' has no value: type run.KEY=VALUE",)
     yield ("describe", "leent"), ("nothing is called 'leent'", "lenet")
     yield ("list", "atacks"), ("there is no family 'atacks'", "attacks")
 

@@ -11,7 +11,7 @@ import pytest
 
 from advlab.store.sealed import read_sealed, write_sealed
 from tests.helpers.commands import Ended
-from tests.helpers.strangers import mutated, one_line, unfinished, write_yaml
+from tests.helpers.strangers import altered, one_line, unfinished, write_yaml
 
 
 @pytest.mark.parametrize(
@@ -27,14 +27,14 @@ def test_any_change_is_harmless(seeds: range, stranger: Path, cli: Callable[...,
         plan = read_sealed(stranger / "plan.json")
         what = draw.choice(["plan", "plan", "config", "config", "manifest"])
         if what == "plan":
-            write_sealed(stranger / "plan.json", mutated(plan, draw))
+            write_sealed(stranger / "plan.json", altered(plan, draw))
         elif what == "config":  # the same in the plan, mostly
-            config = mutated(plan["config"], draw)
+            config = altered(plan["config"], draw)
             write_yaml(stranger / "config.yaml", config)
             if draw.random() < 0.8:
                 write_sealed(stranger / "plan.json", {**plan, "config": config})
         else:
-            write_sealed(stranger / "manifest.json", mutated(read_sealed(stranger / "manifest.json"), draw))
+            write_sealed(stranger / "manifest.json", altered(read_sealed(stranger / "manifest.json"), draw))
         if what != "manifest" and draw.random() < 0.8:
             unfinished(stranger, keep=draw.randint(0, 1))
         print(f"seed {seed}")  # which pytest shows of the one that fails

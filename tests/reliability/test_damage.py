@@ -98,6 +98,8 @@ def test_a_figure_is_drawn_without_an_intact_configuration_elsewhere(workshop: W
     drawn = workshop.run("plot", str(copied.path))
     assert drawn.code == 0, drawn.err
     assert "what manifest.json says is taken" in drawn.err
+    assert "No more can be measured" not in drawn.err
+    assert "run.resume=true" not in drawn.err
     copied.manifest_path.unlink()
     refused = workshop.run("plot", str(copied.path))
     assert refused.code == 2

@@ -100,6 +100,10 @@ def test_another_users_run_that_may_be_read(
     assert cli(*POINTS).code == 0
     run = shared / "outputs/hard_points/v001"
     assert cli("plot", str(run), "-o", "drawn.png").code == 0
+    refused(cli("plot", str(run), "-o", ".."), "--output names no file")
+    refused(
+        cli("plot", str(run), "-o", f"{LONG}.png"), "it could not be written (File name too long): name another file"
+    )
     for path in [run, *run.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     with as_another_user():
