@@ -127,8 +127,7 @@ def check_content(file: str, content: Mapping[Any, Any]) -> None:
     if "hydra" in content:
         for keys, value in leaves(content["hydra"]):
             check_hydra_value(file, keys, value)
-    run = content.get("run")
-    if isinstance(run, Mapping):
+    if isinstance(run := content.get("run"), Mapping):
         check_places(f"{file} sets", run)
 
 

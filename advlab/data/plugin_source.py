@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
@@ -50,6 +50,8 @@ class PluginSource(Source):
             )
         if not array.size:
             raise DataError(f"{name}: the split {split!r} holds no images")
+        if array.dtype.kind not in "buif":  # texts and complex numbers would become others
+            raise DataError(f"{name}: images must be uint8, or floats in [0, 1], got {array.dtype}")
         if array.dtype != np.uint8:
             values = array.astype(np.float64)
             if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
@@ -69,7 +71,7 @@ def class_names(name: str, classes: Any) -> list[str]:
     Raises:
         DataError: they are no list of names, or two are alike.
     """
-    if isinstance(classes, str | bytes | Mapping) or not isinstance(classes, Iterable):
+    if isinstance(classes, str | bytes | Mapping | Set) or not isinstance(classes, Iterable):
         raise DataError(
             f"{name}: class names must be a list with a name for each class, got {classes!r} ({type(classes).__name__})"
         )

@@ -172,3 +172,9 @@ def build_network(name: str, model: Model, shape: Shape, seed: int) -> nn.Module
         return network
     except ArgumentError as error:
         raise ModelError(f"{name} cannot be built: {error}. `advlab describe {name}` lists its parameters") from error
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        raise ModelError(
+            f"{name} does not fit into memory: choose smaller parameters (`advlab describe {name}` lists them)"
+        ) from error

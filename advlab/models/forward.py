@@ -43,15 +43,17 @@ def set_precision(precision: str) -> None:
     torch.backends.cudnn.allow_tf32 = allowed
 
 
+#: what torch says; the last is cuBLAS's and cuDNN's, as in CUBLAS_STATUS_ALLOC_FAILED
+NO_MEMORY = (
+    "out of memory", "can't allocate memory", "not enough memory", "size calculation overflowed", "status_alloc_failed",
+)  # fmt: skip
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that the device or the host ran out of memory."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(
-        text in str(error).lower()
-        # the last is cuBLAS's and cuDNN's, as in CUBLAS_STATUS_ALLOC_FAILED
-        for text in ("out of memory", "can't allocate memory", "not enough memory", "status_alloc_failed")
-    )
+    return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in NO_MEMORY)
 
 
 class Forward:

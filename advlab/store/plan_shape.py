@@ -29,6 +29,7 @@ def has_plan_shape(plan: Mapping[str, Any]) -> bool:
         and all(isinstance(digest, str) for digest in plan.get("stages", {}).values())
         and all(map(is_plain_name, plan["cells"]))
         and is_execution(plan["execution"])
+        and bool(plan["execution"] or not plan["weights"])  # a network has both
         and all(map(is_count, dict_of(plan["prepared"].get("attack_versions")).values()))
         and re.fullmatch(r"cpu|mps|cuda(:[0-9]{1,3})?|", plan["device"]) is not None
     )

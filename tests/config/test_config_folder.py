@@ -56,6 +56,27 @@ def test_a_bomb_is_one_line(what: str, cli: Callable[..., Ended], tmp_path: Path
     assert len(ended.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("run", "key"),
+    [
+        ("'${oc.create:{output_root: /elsewhere}}'", "output_root"),
+        ("${oc.select:probe.x}", "data_root"),
+        ("${probe.x}", "data_root"),
+    ],
+)
+def test_no_interpolation_says_where_files_are_written(run: str, key: str, tmp_path: Path) -> None:
+    (tmp_path / "probe").mkdir()
+    text = "# @package _global_\nprobe: {name: sphere, x: {data_root: /elsewhere}}\n"
+    (tmp_path / "probe/evil.yaml").write_text(f"{text}run: {run}\n")
+    with (
+        Composer(str(tmp_path)) as composer,
+        pytest.raises(ConfigError, match=rf"run\.{key}: a YAML file must not say where"),
+    ):
+        composer.jobs(["probe=evil"], multirun=False)
+    with Composer(str(tmp_path)) as composer:  # what is typed is the user's own
+        assert composer.compose(["probe=evil", f"run.{key}=mine"])[0]["run"][key] == "mine"
+
+
 def test_what_is_no_folder_or_cannot_be_read_is_one_line(cli: Callable[..., Ended], tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to("nowhere")
     (tmp_path / "file").touch()

@@ -130,7 +130,6 @@ WAYS = {
     ),
     "in place of a launcher": ({"hydra/launcher/basic": ("", "_target_: builtins.exec")}, "the name of a file of Hydra's own"),
     "in place of the sweeper": ({"hydra/sweeper/basic": ("", "_target_: os.system")}, "the name of a file of Hydra's own"),
-    "with a key that the launcher has not": ({"hydra/launcher/basic": ("", "command: a")}, "the name of a file of Hydra's own"),
     "in place of the schema": ({"hydra/config": ("", "job: {env_set: {A: b}}")}, "the name of a file of Hydra's own"),
     "a list": ({"probe/evil": (GLOBAL, "hydra: [1, 2]")}, "evil.yaml sets hydra:"),
     "keys that are no texts": ({"probe/evil": (GLOBAL, "hydra: {1: 2}")}, "evil.yaml sets hydra.1:"),
@@ -145,12 +144,6 @@ WAYS = {
     ),
     "a text for a number": ({"probe/evil": (GLOBAL, "hydra: {launcher: {nodes: '1; x'}}")}, "hydra.launcher.nodes"),
     "where runs are written": ({"probe/evil": (GLOBAL, "run: {output_root: /elsewhere}")}, "run.output_root"),
-    "where runs are written, by a resolver": (
-        {"probe/evil": (GLOBAL, "run: '${oc.create:{output_root: /elsewhere}}'")}, "run.output_root",
-    ),
-    "where data are, by another node": (
-        {"probe/evil": (GLOBAL, "probe: {name: sphere, x: {data_root: /elsewhere}}\nrun: ${probe.x}")}, "run.data_root",
-    ),
     "where the cache is": ({"probe/evil": ("# @package run", "cache_root: /elsewhere")}, "run.cache_root"),
 }  # fmt: skip
 

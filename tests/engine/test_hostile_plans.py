@@ -15,6 +15,7 @@ from advlab.store.sealed import read_sealed, write_sealed
 from tests.helpers.commands import Ended
 
 CHANGES: list[tuple[tuple[str, ...], Any]] = [
+    (("execution",), {}),
     (("versions",), 5), (("versions",), {"attack": "x"}), (("versions",), {"bogus": 2}), (("prepared",), 5), (("cells",), "x"),
     (("execution",), 5), (("execution",), {"a": 1}), (("device",), "../../x"), (("device",), "tpu"), (("data",), {}),
     (("weights",), None), (("stages",), [1]), (("config", "lists"), 5), (("config", "choices"), 5),

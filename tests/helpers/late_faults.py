@@ -8,7 +8,7 @@ from tests.helpers.plugins import BLOBS, EXPERIMENT, NET
 ATTACK_RETURNS = {
     "None": "NoneType", "'an image'": "str", "3": "int", "[x]": "list", "x[0]": "(1, 8, 8)", "x[:, :, :4]": "(1, 1, 4, 8)",
     "x.numpy()": "ndarray", "x.flatten(1)": "(1, 64)", "(x * 255).round().int()": "int32", "x > 0.5": "bool",
-    "x.to(torch.complex64)": "complex64", "(x, y)": "tuple",
+    "x.to(torch.complex64)": "complex64", "(x, y)": "tuple", "x.to_sparse()": "sparse", "x.to('meta')": "has no values",
 }  # fmt: skip
 # what a plug-in's loader returns -> words of the message
 LOADER_RETURNS = {
@@ -24,6 +24,9 @@ LOADER_RETURNS = {
     "x, y + 5, ['a', 'b']": ["label", "blobs"],
     "x * 300, y, ['a', 'b']": ["floats in [0, 1]"],
     "'images', y, ['a', 'b']": ["images must be"],
+    "x, y, {'a', 'b'}": ["class names must be a list", "(set)"],
+    "(x > 0).astype(str), y, ['a', 'b']": ["images must be uint8, or floats in [0, 1], got <U"],
+    "x.astype(complex), y, ['a', 'b']": ["images must be uint8, or floats in [0, 1], got complex128"],
 }
 # the body of a plug-in's measure -> words of the message, for what is a fault of what the user typed
 REFUSALS = {

@@ -75,3 +75,10 @@ def test_only_a_refusal_of_a_network_is_told_without_its_traceback() -> None:
     with pytest.raises(ValueError, match="a defect") as caught:
         build_network("net", PluginModel(build=fail), (1, 8, 8), 0)
     assert not isinstance(caught.value, ModelError)
+
+
+@pytest.mark.parametrize("hidden", [10**12, 2**62])
+def test_a_network_that_fits_no_memory_is_told(hidden: int) -> None:
+    model = components.REGISTRIES["model"].load("lenet")(hidden=hidden)
+    with pytest.raises(ModelError, match="lenet does not fit into memory: choose smaller parameters"):
+        build_network("lenet", model, (1, 28, 28), 0)

@@ -98,11 +98,13 @@ def images_inside(problem: Problem, rows: slice, returned: object, source: str) 
         source: its name in the message.
 
     Raises:
-        ArgumentError: it is not a tensor of the images' shape, or one of whole, complex or logical numbers.
+        ArgumentError: it is not a dense tensor of the images' shape, or one of whole, complex or logical numbers.
     """
     x = problem.x[rows]
-    if not isinstance(returned, Tensor) or returned.shape != x.shape:
-        kind = f"a tensor of shape {tuple(returned.shape)}" if isinstance(returned, Tensor) else type(returned).__name__
+    has_values = isinstance(returned, Tensor) and returned.layout is torch.strided and not returned.is_meta
+    if not isinstance(returned, Tensor) or not has_values or returned.shape != x.shape:
+        tensor = "a tensor" if has_values else "a tensor that is sparse or has no values"
+        kind = f"{tensor} of shape {tuple(returned.shape)}" if isinstance(returned, Tensor) else type(returned).__name__
         raise ArgumentError(f"{source} must return images of shape {tuple(x.shape)}, it returned {kind}")
     if not returned.is_floating_point():
         wanted, got = (str(tensor.dtype).removeprefix("torch.") for tensor in (x, returned))
