@@ -54,11 +54,15 @@ class Measuring:
         self.ctx.facts["cells_resumed"] = len(rows_of)
         if missing:
             check_versions(self.plan, self.ctx.settings)
+        keeper: dict[str, str] = {}  # name of a kept file -> the cell that was measured here and keeps it
         with Progress(experiment.name, len(cells), len(rows_of)) as progress:
             for number, cell in enumerate(missing, start=1):
                 for stage_id in cell.stages:
                     self.make_stage(stage_id)
                 result = self._unit(CELL, cell.id)
+                for name in result.files:
+                    if keeper.setdefault(name, cell.id) != cell.id:
+                        raise ValueError(f"the cells {keeper[name]} and {cell.id} both keep a file {name}")
                 with self.interrupts.shield():
                     self.directory.write_cell(cell.id, result.rows, experiment.Row, result.files)
                 rows_of[cell.id] = result.rows

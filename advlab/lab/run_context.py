@@ -66,7 +66,7 @@ class RunContext:
         """Keep a file in the folder `files` of the run directory; it is written with the cell's rows, and checked with them.
 
         Args:
-            name: letters, digits, `.`, `_` and `-` alone; that of another cell's file would overwrite it.
+            name: letters, digits, `.`, `_` and `-` alone; no other cell's file may bear it.
             content: of the file.
 
         Raises:

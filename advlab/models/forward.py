@@ -43,8 +43,7 @@ def set_precision(precision: str) -> None:
     torch.backends.cudnn.allow_tf32 = allowed
 
 
-#: what torch says; the last is cuBLAS's and cuDNN's, as in CUBLAS_STATUS_ALLOC_FAILED
-NO_MEMORY = (
+NO_MEMORY = (  # what torch says, and last what cuBLAS and cuDNN do, as in CUBLAS_STATUS_ALLOC_FAILED
     "out of memory", "can't allocate memory", "not enough memory", "size calculation overflowed", "status_alloc_failed",
 )  # fmt: skip
 

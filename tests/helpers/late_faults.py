@@ -46,6 +46,8 @@ DEFECTS = {
     "raise type('Stop', (KeyboardInterrupt,), {})()": "Stop",
     "raise type('Odd', (BaseException,), {})('odd')": "Odd",
     "raise ValueError('lone \\udcff surrogate')": "ValueError",
+    "ctx.keep_file('a.png', b'x'); return []": "ValueError: the cells n-0 and n-1 both keep a file a.png",
+    "ctx.keep_file('../a.png', b'x')": "ValueError: '../a.png' is no name of a kept file",
     "return None": "TypeError: squares.measure must return a list of Line, the cell n-0 gave NoneType",
     "return [3]": "TypeError: squares.measure must return a list of Line, the cell n-0 gave a list with int",
     "return Line(3, 9.0)": "TypeError: squares.measure must return a list of Line, the cell n-0 gave Line",
