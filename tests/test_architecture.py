@@ -145,10 +145,13 @@ def test_what_is_installed_imports_neither_tests_nor_benchmarks(path: Path) -> N
 
 
 @pytest.mark.parametrize("path", BENCHMARKS, ids=path_label)
-def test_of_tests_the_snapshot_imports_helpers_and_no_other_benchmark_anything(path: Path) -> None:
-    """The snapshot makes every attack of the tests' cases, and tests/benchmarks tests the snapshot: helpers lie below both."""
+def test_of_tests_two_benchmarks_import_helpers_and_no_other_anything(path: Path) -> None:
+    """The snapshot makes every attack of the tests' cases, and the script for a GPU is tried on the tests' pretended device.
+
+    tests/benchmarks tests both: helpers lie below all.
+    """
     names = {name for name in names_imported(ast.walk(tree_of(path)), "") if name.startswith("tests")}
-    if path.is_relative_to(ROOT / "benchmarks/snapshot"):
+    if path.is_relative_to(ROOT / "benchmarks/snapshot") or path == ROOT / "benchmarks/gpu/setting.py":
         names = {name for name in names if not name.startswith("tests.helpers.")}
     assert not names
 

@@ -102,7 +102,7 @@ MUTANTS: dict[str, tuple[Check, Callable[..., Any], str, str]] = {
     ),
     "an index of the device into a table of the CPU": (
         pixels_in_memory,
-        ImageData.bytes,
+        ImageData.images,
         "indices.to(self.pixels.device)",
         "indices",
     ),

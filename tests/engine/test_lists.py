@@ -43,7 +43,10 @@ def test_a_list_with_a_variant_of_ones_own_is_resumed_without_it(cli: Callable[.
         (["experiment.attacks=[fgs,fgsm]"], "experiment.attacks=fgsm: there is no attack 'fgsm'. Did you mean"),
         (["experiment.attacks=[fgs,fgs]"], "experiment.attacks: fgs is named twice"),
         (["experiment.attacks=[fgs,none]"], "experiment.attacks=none: the gallery needs attacks"),
-        (["experiment.attacks=[]"], "experiment.attacks=[] names no attack, and there would be nothing to measure: type"),
+        (
+            ["experiment.attacks=[]"],
+            "experiment.attacks=[] names no attack, and there would be nothing to measure: type",
+        ),
         (["defense=[blur,noise]", "defense.name=blur"], "defense.name: several defenses are named by defense=[...]"),
         (["defense=[blur,noise]", "defense.blur=3"], "defense.blur: type defense.blur.KEY=VALUE"),
         (["defense.name=chain", "defense.of=3"], "defense.of: expected a list of 1 to 32 defenses"),

@@ -46,6 +46,10 @@ class PretendedTensor(Tensor):
 
     __module__ = "torch"  # libraries that know a tensor by its class's module take it for torch's own
 
+    def as_subclass(self, cls: Any) -> Any:
+        """A plain tensor of the device is one of this class."""
+        return self if cls is Tensor else Tensor.as_subclass(self, cls)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> PretendedTensor:
         copied: Any = self.detach().clone().requires_grad_(self.requires_grad)
         if getattr(self, "_is_param", False):
@@ -63,7 +67,7 @@ def placed(value: Any, to_cuda: bool) -> Any:
     """A tensor, seen as one of the pretended device or of the CPU over the same memory; anything else as it is."""
     if not isinstance(value, Tensor) or isinstance(value, PretendedTensor) == to_cuda:
         return value
-    return value.as_subclass(PretendedTensor if to_cuda else Tensor)  # type: ignore[arg-type]
+    return Tensor.as_subclass(value, PretendedTensor if to_cuda else Tensor)
 
 
 def copied(value: Tensor, to_cuda: bool) -> Any:

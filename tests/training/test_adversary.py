@@ -204,5 +204,5 @@ def test_a_network_without_a_feature_layer() -> None:
             return x.flatten(1) @ self.weight
 
     images, labels = some_data()
-    with pytest.raises(ModelError, match="no linear or convolutional layer"):
+    with pytest.raises(ModelError, match="no layer that is seen to give its logits"):
         train(Odd(), images, labels, replace(RECIPE, augment=["hard:1,0.1"]), mean=ZERO, std=ONE, device="cpu", seed=0)
