@@ -143,7 +143,7 @@ def test_jobs_side_by_side_give_the_same_table_and_labels(cli: Callable[..., End
 
 
 def test_runs_stand_in_the_order_of_the_jobs(
-    cli: Callable[..., Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    cli: Callable[..., Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twelve jobs whose versions were taken backwards, and that ended in any order."""
     line = (*POINTS, "experiment.degree=2", "experiment.draws=0")
@@ -167,9 +167,7 @@ def test_runs_stand_in_the_order_of_the_jobs(
     monkeypatch.setattr("advlab.results.compare.ComparedRuns.plot", plot)
     with Composer(None) as composer:
         jobs = composer.jobs([*line, "run.seed=range(0,12)"], multirun=True)
-    capfd.readouterr()
-    sweep.compare_finished(outcomes, jobs, tmp_path)
+    out = sweep.compare_finished(outcomes, jobs, tmp_path)
     assert drawn == [[f"seed={job}" for job in range(12)]]
-    out = capfd.readouterr().out
     assert [word for word in out.split() if "/v" in word] == [str(folder / f"v{100 - job}") for job in range(12)]
     assert (tmp_path / "sweep.csv").is_file()
