@@ -81,11 +81,11 @@ def unknown_keys() -> Iterator[TextLine]:
 
 
 def types() -> Iterator[TextLine]:
-    """A word, a list and a mapping where a number, true or false, or a text belongs; folders are texts of any signs."""
+    """A word, a list and a mapping where a number, true or false, or a text belongs."""
     words = {int: "a whole number", bool: "true or false", str: "text"}
     for key, parameter in parameters(RunParams).items():
         wanted = words.get(getattr(parameter.annotation, "__origin__", parameter.annotation))
-        if wanted is not None and not key.endswith("_root"):
+        if wanted is not None and not key.endswith("_root"):  # whose values are taken as they stand
             value, shown = ("{a:1}", "{'a': 1}") if wanted == "text" else ("[several]", "['several']")
             yield (f"run.{key}={value}",), (f"run.{key}: expected {wanted}", shown)
 
