@@ -88,6 +88,10 @@ def types() -> Iterator[TextLine]:
         if wanted is not None and not key.endswith("_root"):  # whose values are taken as they stand
             value, shown = ("{a:1}", "{'a': 1}") if wanted == "text" else ("[several]", "['several']")
             yield (f"run.{key}={value}",), (f"run.{key}: expected {wanted}", shown)
+    yield ("probe.trials=several",), ("probe.trials: expected a whole number", "'several'")
+    yield ("probe.clip=several",), ("probe.clip: expected true or false", "'several'")
+    yield ("recipe.epochs=[1]",), ("recipe.epochs: expected a whole number", "[1]")
+    yield ("experiment.floor_factor=several",), ("experiment.floor_factor: expected a number", "'several'")
 
 
 def ranges() -> Iterator[TextLine]:
