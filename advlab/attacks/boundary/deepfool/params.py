@@ -38,6 +38,7 @@ class DeepFool(Attack):
             adversarial, as the attacks along one gradient do.
     """
 
+    version = 2
     targeted = "optional"
     extra_inputs = ("basis",)
     norm: Norm = "l2"
