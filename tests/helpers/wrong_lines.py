@@ -1,6 +1,6 @@
 """Generates wrong command lines of twelve kinds: what is typed, the files that it needs, and what its message must say.
 
-Above 220 lines, since all kinds that need no files stand side by side.
+Longer than other files: the kinds that need no files of their own stand side by side.
 """
 
 from __future__ import annotations
