@@ -18,6 +18,11 @@ from benchmarks.report import Ratio, Report
 PATHS = ("tests/device",)
 TRIAL = ("tests/test_progress.py",)  # in a trial, where only this step itself is tried
 SECONDS = 140  # after which they are interrupted, and what ran until then counts
+#: pytest, which hears of SIGINT also where it was started in the background, whose processes ignore it
+PYTEST = (
+    "import pytest, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "sys.exit(pytest.main(sys.argv[1:]))"
+)
 GRACE = 20  # seconds in which pytest then writes what it has
 
 
@@ -30,7 +35,7 @@ def run(report: Report, setting: Setting) -> None:
     paths = [path for path in (TRIAL if setting.trial else PATHS) if (CHECKOUT / path).exists()]
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "tests.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={written}", *paths]
+        command = [sys.executable, "-c", PYTEST, "-q", "-p", "no:cacheprovider", f"--junitxml={written}", *paths]
         said, late = ended(command, SECONDS)
         if not written.is_file():
             raise RuntimeError(f"pytest cannot run {' '.join(paths)}: {said.strip()[-2000:]}")
