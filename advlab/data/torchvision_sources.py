@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,7 +24,8 @@ class TorchvisionSource(Source):
 
     def check_files(self, options: LoadOptions) -> None:
         """See `Source.check_files`."""
-        if not options.download and not any(options.root.glob(self.layout)):
+        # not Path.glob, which raises where a folder's name is too long or its rights are missing
+        if not options.download and not glob.glob(os.path.join(glob.escape(str(options.root)), self.layout)):
             raise DataError(f"{self.missing(options)}: {REMEDY}, or allow the download with run.download=true")
 
     def missing(self, options: LoadOptions, damaged: str = "") -> str:
