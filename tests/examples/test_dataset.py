@@ -43,9 +43,9 @@ def test_the_strongest_frequency_is_that_of_the_class(side: int, cycles: int, lo
 def test_amplitude_noise_and_seeds(loaded: Callable[[str], None]) -> None:
     loaded("dataset")
     clean, noisy = arrays("test", noise=0), arrays("test", noise=0.05)
-    assert clean.pixels.std() / 255 == pytest.approx(0.4 / np.sqrt(2), rel=0.01)
+    assert clean.pixels.std() == pytest.approx(0.4 / np.sqrt(2), rel=0.01)
     assert np.array_equal(clean.labels, noisy.labels)
-    assert (noisy.pixels / 255.0 - clean.pixels / 255.0).std() == pytest.approx(0.05, rel=0.03)
+    assert (noisy.pixels - clean.pixels).std() == pytest.approx(0.05, rel=0.03)
     assert np.array_equal(arrays("test").pixels, arrays("test").pixels)
     for other in (arrays("train"), arrays("test", seed=1)):
         assert not np.array_equal(other.labels, arrays("test").labels)
