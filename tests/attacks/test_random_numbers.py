@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import torch
 
-from advlab.attacks.external.counted_module import seeded
+from advlab.attacks.external.counted_module import seeded_by_images
 from advlab.attacks.random_numbers import generator, image_keys
 
 X = torch.randint(0, 256, (4, 2, 3, 3), generator=torch.Generator().manual_seed(0)).double() / 255
@@ -46,7 +46,7 @@ def test_each_trial_has_numbers_of_its_own() -> None:
 
 def test_foreign_code_draws_the_same_in_any_unit_and_precision() -> None:
     def draws(seed: int, x: torch.Tensor, bounds: tuple[float, float]) -> list[float]:
-        with seeded(seed, x, bounds):
+        with seeded_by_images(seed, x, bounds):
             return [float(torch.rand(1)), float(np.random.rand())]  # noqa: NPY002 - what other libraries draw from
 
     first = draws(0, X, (0.0, 1.0))

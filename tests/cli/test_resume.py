@@ -16,15 +16,8 @@ from advlab.config.run_options import RunParams
 from advlab.store.known_folders import remember_folders
 from advlab.store.sealed import read_sealed, write_sealed
 from tests.helpers.commands import Ended
+from tests.helpers.strangers import ISOTROPY
 
-LINE = (
-    "run.preset=tiny",
-    "probe.trials=4",
-    "probe.radii=[1]",
-    "recipe.epochs=1",
-    "probe.confidence=0",
-    "run.batch_size=8",
-)
 RUN = Path("outputs/isotropy/digits-lenet/v001")
 
 
@@ -50,7 +43,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_strangers_cache_is_read_and_not_written_to(own: Path, cli: Callable[..., Ended], tmp_path: Path) -> None:
-    assert cli(*LINE).code == 0
+    assert cli(*ISOTROPY).code == 0
     table = (RUN / "table.csv").read_bytes()
     shutil.move(own, tmp_path / "theirs")
     begun(RUN, cache_root=str(tmp_path / "theirs"), output_root=str(tmp_path / "elsewhere"))
@@ -69,7 +62,7 @@ def test_a_strangers_cache_is_read_and_not_written_to(own: Path, cli: Callable[.
 def test_a_damaged_artifact_in_a_strangers_cache_stays_there(
     own: Path, cli: Callable[..., Ended], tmp_path: Path
 ) -> None:
-    assert cli(*LINE).code == 0
+    assert cli(*ISOTROPY).code == 0
     table = (RUN / "table.csv").read_bytes()
     shutil.move(own, tmp_path / "theirs")
     begun(RUN, cache_root=str(tmp_path / "theirs"))
@@ -85,7 +78,7 @@ def test_a_damaged_artifact_in_a_strangers_cache_stays_there(
 def test_the_users_other_cache_is_gone_on_with(
     words: list[str], own: Path, cli: Callable[..., Ended], tmp_path: Path
 ) -> None:
-    assert cli(*LINE, "run.cache_root=mine").code == 0
+    assert cli(*ISOTROPY, "run.cache_root=mine").code == 0
     begun(RUN)
     if words:
         shutil.rmtree(own)  # which remembers the folder

@@ -12,16 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.commands import Ended
+from tests.helpers.strangers import ISOTROPY, POINTS
 
-POINTS = ("experiment=hard_points", "experiment.resolution=60")
-NETWORK = (
-    "run.preset=tiny",
-    "probe.trials=4",
-    "probe.radii=[1]",
-    "recipe.epochs=1",
-    "probe.confidence=0",
-    "run.batch_size=8",
-)
 NOBODY = 65534
 LONG, DEEP = "x" * 300, "/".join(["x" * 200] * 30)
 
@@ -67,7 +59,7 @@ LOCKED: list[tuple[list[str], list[str]]] = [
     ([*POINTS, "run.output_root=outputs", "run.resume=true"], ["run.output_root="]),
     ([*POINTS, "run.output_root=outputs/deeper"], ["run.output_root="]),
     (["-m", *POINTS, "run.seed=0,1", "run.output_root=outputs"], ["run.output_root="]),
-    ([*NETWORK, "run.cache_root=cache", "run.output_root=mine"], ["run.cache_root="]),
+    ([*ISOTROPY, "run.cache_root=cache", "run.output_root=mine"], ["run.cache_root="]),
     (["dataset=folder", "dataset.root=outputs/images", "run.output_root=mine"], ["outputs/images"]),
     (["model.checkpoint=outputs/net.safetensors", "run.output_root=mine"], ["outputs/net.safetensors"]),
     (["--config-dir", "outputs", "run.dry=true"], ["outputs"]),
@@ -76,7 +68,7 @@ LOCKED: list[tuple[list[str], list[str]]] = [
 
 
 def test_another_users_places(shared: Path, cli: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cli(*NETWORK).code == 0  # whatever is imported late has been imported
+    assert cli(*ISOTROPY).code == 0  # whatever is imported late has been imported
     monkeypatch.chdir(shared)
     assert cli(*POINTS).code == 0
     assert cli("plot", "outputs/hard_points/v001").code == 0
@@ -129,9 +121,9 @@ UNUSABLE: list[tuple[list[str], list[str]]] = [
     ([*POINTS, "run.output_root=loop"], ["run.output_root="]),
     ([*POINTS, "run.output_root=file"], ["run.output_root="]),
     (["-m", *POINTS, "run.seed=0,1", f"run.output_root={LONG}"], ["run.output_root="]),
-    ([*NETWORK, f"run.cache_root={LONG}"], ["run.cache_root="]),
-    ([*NETWORK, "run.cache_root=dangling"], ["run.cache_root="]),
-    ([*NETWORK, "run.cache_root=loop"], ["run.cache_root="]),
+    ([*ISOTROPY, f"run.cache_root={LONG}"], ["run.cache_root="]),
+    ([*ISOTROPY, "run.cache_root=dangling"], ["run.cache_root="]),
+    ([*ISOTROPY, "run.cache_root=loop"], ["run.cache_root="]),
     (["dataset=mnist", f"run.data_root={LONG}", "run.download=false"], ["run.data_root="]),
     (["dataset=folder", f"dataset.root={LONG}"], ["dataset.root"]),
     (["dataset=folder", "dataset.root=dangling"], ["dataset.root"]),

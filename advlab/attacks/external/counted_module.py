@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import random
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from advlab.attacks.problem import Problem
 from advlab.attacks.random_numbers import image_keys
 from advlab.errors import ArgumentError
+from advlab.models.seeded import seeded
 
 
 class CountedModule(nn.Module):
@@ -62,8 +61,7 @@ class CountedModule(nn.Module):
         self._problem.network.backwards += len(gradient) * self._problem.network.draws
 
 
-@contextlib.contextmanager
-def seeded(seed: int, x: Tensor, bounds: tuple[float, float]) -> Iterator[None]:
+def seeded_by_images(seed: int, x: Tensor, bounds: tuple[float, float]) -> contextlib.AbstractContextManager[None]:
     """Set the global random numbers (torch, numpy, random) by `seed` and the images `x`; afterwards they are as before.
 
     Args:
@@ -72,18 +70,7 @@ def seeded(seed: int, x: Tensor, bounds: tuple[float, float]) -> Iterator[None]:
         bounds: lowest and highest pixel value.
     """
     keys = image_keys("elsewhere", seed, x, bounds)
-    seed_of_batch = int.from_bytes(hashlib.sha256(b"".join(keys)).digest()[:4], "big")
-    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002 - what other libraries draw from
-    devices = [x.device] if x.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed_of_batch)
-        np.random.seed(seed_of_batch)  # noqa: NPY002 - likewise
-        random.seed(seed_of_batch)
-        try:
-            yield
-        finally:
-            np.random.set_state(numpy_state)  # noqa: NPY002 - likewise
-            random.setstate(python_state)
+    return seeded(int.from_bytes(hashlib.sha256(b"".join(keys)).digest()[:4], "big"), x.device)
 
 
 def images_inside(problem: Problem, rows: slice, returned: object, source: str) -> tuple[Tensor, Tensor]:

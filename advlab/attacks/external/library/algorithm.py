@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from advlab.attacks.external.counted_module import CountedModule, images_inside, seeded
+from advlab.attacks.external.counted_module import CountedModule, images_inside, seeded_by_images
 from advlab.attacks.external.library.adapters import ADAPTERS
 from advlab.attacks.external.library.catalogue import LIBRARIES, attack_called, silenced
 from advlab.attacks.external.library.params import Library
@@ -50,7 +50,7 @@ def run(problem: Problem, params: Library) -> AlgorithmResult:
             targets = None if problem.targets is None else problem.targets[rows].as_subclass(Tensor)
             x = problem.x[rows]
             x_unit = ((x - low) / extent).clamp(0, 1)
-            with seeded(params.seed, x_unit, (0.0, 1.0)):
+            with seeded_by_images(params.seed, x_unit, (0.0, 1.0)):
                 returned = library_attack(x_unit.clone().as_subclass(Tensor), labels, targets)
             if isinstance(returned, Tensor) and returned.shape == x.shape:
                 returned = returned.detach().to(x)

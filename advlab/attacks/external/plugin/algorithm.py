@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from advlab.attacks.external.counted_module import CountedModule, images_inside, seeded
+from advlab.attacks.external.counted_module import CountedModule, images_inside, seeded_by_images
 from advlab.attacks.external.plugin.params import PluginAttack
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
@@ -33,7 +33,7 @@ def run(problem: Problem, params: PluginAttack) -> AlgorithmResult:
             arguments["bounds"] = problem.bounds
         if "targets" in params.passes:
             arguments["targets"] = None if problem.targets is None else problem.targets[rows].clone()
-        with seeded(seed if isinstance(seed, int) else 0, x, problem.bounds), torch.enable_grad():
+        with seeded_by_images(seed if isinstance(seed, int) else 0, x, problem.bounds), torch.enable_grad():
             returned = params.function(model, x, problem.labels[rows].clone(), **arguments)
         adv[rows], finite = images_inside(problem, rows, returned, f"the attack {params.label}")
         status[rows] = torch.where(finite, int(Status.MAX_ITER), int(Status.NONFINITE))
