@@ -22,8 +22,8 @@ PUBLIC = {
     },
     "advlab.testing": {"context", "measured", "settings_of"},
     "advlab.statistics": {
-        "Claim", "Interval", "NOT_MEASURED", "Verdict", "exact", "judge", "mean_interval", "median_interval",
-        "rank_correlation", "share_interval",
+        "Claim", "Interval", "NOT_MEASURED", "Verdict", "exact", "judge", "judge_networks", "lower_bound", "mean_interval",
+        "median_interval", "rank_correlation", "share_interval", "simultaneous", "upper_bound",
     },
 }  # fmt: skip
 

@@ -14,6 +14,7 @@ from advlab.models.base import caution_text
 from advlab.results.report import summary_text
 from advlab.results.terminal import terminal_width, wrapped
 from advlab.statistics.claims import Claim, claims_text
+from advlab.statistics.families import simultaneous
 from advlab.store.atomic import write_atomic
 from advlab.store.names import run_label
 from advlab.store.run_directory import RunDirectory
@@ -55,7 +56,7 @@ def write_outputs(
     with interrupts.shield():
         write_atomic(directory.table_path, to_csv(rows, experiment.Row, escape=escape).encode())
     table = read_frame(directory.table_path, experiment.Row)
-    claims, caution = experiment.claims(table), cautions(facts)
+    claims, caution = simultaneous(experiment.claims(table)), cautions(facts)
     if caution:
         claims = [replace(claim, quantity=f"{claim.quantity} ({caution})") for claim in claims]
     with interrupts.shield():

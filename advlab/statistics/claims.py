@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
-from advlab.statistics.intervals import Interval, exact
+from advlab.statistics.intervals import NOT_MEASURED, Interval
 
 Verdict = Literal["holds", "does not hold", "undecided", "not measured"]
+Relation = Literal[">", "<"]
+
+#: Of networks, those that a statement is about beyond the one that was measured: "" says nothing of others.
+Networks = Literal["", "all", "most"]
 
 #: With fewer samples the verdict is `undecided`: not even the interval from the smallest to the largest of n samples covers the
-#: median with 95 %, but with 1 - 2 / 2^n. The bootstrap's percentiles cover it with about 94 % at six samples, 89 % at seven, and
-#: 92 to 96 % from eight on (simulated, normal samples).
+#: median with 95 %, but with 1 - 2 / 2^n.
 MIN_SAMPLES = 6
 
 #: how the last line about a subset words the verdicts other than `holds`: "3 of 5 statements hold, 2 do not"
@@ -29,7 +33,12 @@ class Claim:
 
     The verdict is `holds` when the whole interval lies on the claimed side of the threshold, `does not hold` when it
     lies wholly on the other side, `undecided` when it straddles it or there are fewer than six samples, `not measured`
-    when there is nothing to judge by. Numbers that are computed and not sampled (`exact`) have 0 samples and no width.
+    when there is nothing to judge by. Numbers that are computed and not sampled have 0 samples: their interval has no width
+    (`exact`), or is open on one side (`lower_bound`, `upper_bound`) and decides in one direction alone.
+
+    Where a run judges one statement several times, in claims of one name, `verdict` is by the intervals that cover together
+    (`simultaneous`), and `low` and `high` are those of the claim alone. Tables that versions before wrote lack the columns
+    from `family` on: their verdicts are those of each claim alone.
     """
 
     claim: str  # short name
@@ -43,31 +52,56 @@ class Claim:
     high: float
     samples: int  # 0: computed, not sampled
     verdict: Verdict
+    family: int = 1  # claims of this name whose intervals cover together with 95 %
+    family_low: float = math.nan  # bounds of that interval
+    family_high: float = math.nan
+    verdict_alone: str = ""  # by low and high, as if this claim were the only one
+    networks: str = ""  # of how many networks the paper says it: all or most; of more runs, see `judge_networks`
+
+    def __post_init__(self) -> None:
+        """A claim that is alone has its own interval and verdict as those of its family."""
+        if self.family == 1:
+            own = {"family_low": self.low, "family_high": self.high, "verdict_alone": self.verdict}
+            for name, value in own.items():
+                object.__setattr__(self, name, value)
+
+    @property
+    def bound(self) -> str:
+        """`>=` or `<=` where the estimate only bounds the quantity, from below or from above; otherwise empty."""
+        if not Interval(self.estimate, self.low, self.high, self.samples).computed or self.low == self.high:
+            return ""
+        return ">=" if self.low == self.estimate else "<="
+
+
+@dataclass(frozen=True)
+class JudgedClaim(Claim):
+    """A claim as `judge` makes it: with its interval, of which its family's is asked."""
+
+    interval: Interval = field(default=NOT_MEASURED, compare=False, repr=False)
 
 
 def judge(
     claim: str,
     interval: Interval,
-    relation: Literal[">", "<"],
+    relation: Relation,
     threshold: float,
     *,
     subset: str,
     statement: str,
     quantity: str,
-    of_samples: bool = False,
+    networks: Networks = "",
 ) -> Claim:
     """The claim that the quantity behind `interval` is above (">") or below ("<") `threshold`.
 
     Args:
-        claim: short name.
+        claim: short name; claims of one name in one run are one statement judged several times, see `simultaneous`.
         interval: what was measured.
         relation: the claimed side.
         threshold: fixed beforehand.
         subset: the part of the table it is about.
         statement: what the paper says, and where.
         quantity: what is measured.
-        of_samples: the statement is about the samples at hand ("in at least 95 % of the samples"): it holds when the
-            estimate itself reaches the threshold, which an interval's bound could not with fewer than 73 samples.
+        networks: whether the paper says it of `all` or of `most` networks; this run's is one of them.
 
     Examples:
         >>> interval = Interval(estimate=0.9, low=0.8, high=1.0, samples=30)
@@ -75,26 +109,34 @@ def judge(
         >>> [judge("", interval, ">", threshold, **words).verdict for threshold in (0.7, 0.85, 1.0)]
         ['holds', 'undecided', 'does not hold']
     """
+    numbers = (interval.estimate, interval.low, interval.high, interval.samples)
+    verdict = verdict_of(interval, relation, threshold)
+    return JudgedClaim(
+        claim, subset, statement, quantity, relation, threshold, *numbers, verdict, networks=networks, interval=interval
+    )
+
+
+def verdict_of(interval: Interval, relation: str, threshold: float) -> Verdict:
+    """Whether the quantity behind `interval` is above (">") or below ("<") `threshold`.
+
+    Examples:
+        A lower bound decides in its direction only.
+
+        >>> from advlab.statistics import lower_bound
+        >>> [verdict_of(lower_bound(value), ">", 1.0) for value in (1.1, 0.9)]
+        ['holds', 'undecided']
+    """
     if relation == ">":  # a claim of "<" is judged as one of ">" about the negative numbers
         low, high, limit = interval.low, interval.high, threshold
     else:
         low, high, limit = -interval.high, -interval.low, -threshold
-    reached = of_samples and (interval.estimate >= threshold if relation == ">" else interval.estimate <= threshold)
-    verdict: Verdict
     if math.isnan(interval.estimate):
-        verdict = "not measured"
-    elif interval.samples < MIN_SAMPLES and interval != exact(interval.estimate):
-        verdict = "undecided"
-    elif reached or limit < low <= high:  # false when a bound is NaN
-        verdict = "holds"
-    elif low <= high <= limit:
-        verdict = "does not hold"
-    else:
-        verdict = "undecided"
-    return Claim(
-        claim, subset, statement, quantity, relation, threshold, interval.estimate, interval.low, interval.high,
-        interval.samples, verdict,
-    )  # fmt: skip
+        return "not measured"
+    if interval.samples < MIN_SAMPLES and not interval.computed:
+        return "undecided"
+    if limit < low <= high:  # false when a bound is NaN
+        return "holds"
+    return "does not hold" if low <= high <= limit else "undecided"
 
 
 def claims_across_runs(claims_of_runs: dict[str, list[Claim]]) -> str:
@@ -120,17 +162,14 @@ def claims_across_runs(claims_of_runs: dict[str, list[Claim]]) -> str:
     return "\n".join(lines)
 
 
-def claims_text(claims: list[Claim]) -> str:
-    """The claims as lines for the end of a run: verdict, numbers, and for each subset how many hold."""
+def claims_text(claims: Sequence[Claim]) -> str:
+    """The claims as lines for the end of a run: verdict, numbers, and for each subset how many hold.
+
+    The interval is the one that decides: of a claim in a family, the family's; "alone" says what its own would have.
+    """
     subsets = list(dict.fromkeys(c.subset for c in claims))
     width = max(map(len, subsets), default=0)
-    lines = []
-    for c in claims:
-        bounds, source = f" [{c.low:.3g}, {c.high:.3g}]", f"n = {c.samples}"
-        if not c.samples and not math.isnan(c.estimate):
-            bounds, source = "", "exact"
-        numbers = f"{c.estimate:.3g}{bounds}, claimed {c.relation} {c.threshold:g}, {source}"
-        lines.append(f"{c.verdict:>13}  {c.subset:<{width}}  {c.quantity}: {numbers}")
+    lines = [f"{c.verdict:>13}  {c.subset:<{width}}  {c.quantity}: {_numbers_text(c)}" for c in claims]
     for subset in subsets:
         verdicts = [c.verdict for c in claims if c.subset == subset]
         holding = f"{verdicts.count('holds')} of {len(verdicts)} statements hold"
@@ -139,3 +178,15 @@ def claims_text(claims: list[Claim]) -> str:
         ]
         lines.append(f"{subset}: {', '.join([holding, *others])}")
     return "\n".join(lines)
+
+
+def _numbers_text(claim: Claim) -> str:
+    """`0.5 [0.4, 0.6], claimed > 0.1, n = 12, family of 2`; of what is computed: `>= 0.9, claimed > 1, lower bound`."""
+    claimed = f"claimed {claim.relation} {claim.threshold:g}"
+    if not claim.samples and not math.isnan(claim.estimate):
+        kinds = {">=": "lower bound", "<=": "upper bound", "": "exact"}
+        return f"{claim.bound} {claim.estimate:.3g}, {claimed}, {kinds[claim.bound]}".lstrip()
+    text = f"{claim.estimate:.3g} [{claim.family_low:.3g}, {claim.family_high:.3g}], {claimed}, n = {claim.samples}"
+    if claim.family > 1:
+        text += f", family of {claim.family}"
+    return text if claim.verdict == claim.verdict_alone else f"{text} (alone: {claim.verdict_alone})"

@@ -1,21 +1,70 @@
-"""Confidence intervals over samples: bootstrap for medians, Wilson for shares; none for what is computed exactly."""
+"""Confidence intervals over samples that may be asked again at another confidence, and numbers that are computed or bounded."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
 
 
-class Interval(NamedTuple):
-    """An estimate with the bounds of its confidence interval and the number of samples behind it, 0 if computed."""
-
+class _Numbers(NamedTuple):
     estimate: float
     low: float
     high: float
     samples: int
+
+
+class Interval(_Numbers):
+    """An estimate with the bounds of its confidence interval and the number of samples behind it, 0 if computed.
+
+    Attributes:
+        recompute: gives the interval at another confidence; None where the numbers are all that is known. It is no part of
+            the tuple: intervals with the same numbers are equal.
+    """
+
+    recompute: Callable[[float], Interval] | None = None
+
+    @property
+    def computed(self) -> bool:
+        """Whether it is a number, or a bound of one, that follows from a formula: without samples and sampling errors."""
+        open_or_exact = self.low in (self.estimate, -math.inf) and self.high in (self.estimate, math.inf)
+        return self.samples == 0 and open_or_exact
+
+    def at(self, confidence: float) -> Interval:
+        """The interval at another confidence.
+
+        A computed number has no sampling error and stays as it is. Bounds that were given by hand are those of one
+        confidence: at another they are unknown, and the interval is open on both sides.
+
+        Examples:
+            >>> share_interval([True] * 100).at(0.9) == share_interval([True] * 100, confidence=0.9)
+            True
+            >>> Interval(0.5, 0.4, 0.6, samples=30).at(0.99)
+            Interval(estimate=0.5, low=-inf, high=inf, samples=30)
+        """
+        if self.recompute is not None:
+            return at_any_confidence(self.recompute, confidence)
+        return self if self.computed or math.isnan(self.estimate) else self._replace(low=-math.inf, high=math.inf)
+
+
+def at_any_confidence(compute: Callable[[float], Interval], confidence: float) -> Interval:
+    """The interval at one confidence, which remembers how it is computed at others.
+
+    Args:
+        compute: from confidence to interval.
+        confidence: of the interval that is returned.
+
+    Examples:
+        >>> interval = at_any_confidence(lambda confidence: Interval(0.0, -confidence, confidence, 9), 0.5)
+        >>> interval.high, interval.at(0.75).high
+        (0.5, 0.75)
+    """
+    interval = compute(confidence)
+    interval.recompute = compute
+    return interval
 
 
 #: the interval of a quantity for which there are no samples
@@ -32,74 +81,129 @@ def exact(value: float) -> Interval:
     return Interval(value, value, value, 0)
 
 
-def median_interval(values: Any, *, confidence: float = 0.95, resamples: int = 4000, seed: int = 0) -> Interval:
-    """Median with its percentile-bootstrap interval (Efron 1979) over samples.
+def lower_bound(value: float) -> Interval:
+    """A number that the quantity is not below, such as the largest of some values for a supremum: open above.
+
+    Whatever the number of values, it can show that the quantity is above a threshold, and never that it is not.
+
+    Examples:
+        >>> lower_bound(0.87)
+        Interval(estimate=0.87, low=0.87, high=inf, samples=0)
+    """
+    return Interval(value, value, math.inf if value == value else math.nan, 0)
+
+
+def upper_bound(value: float) -> Interval:
+    """A number that the quantity is not above; see `lower_bound`.
+
+    Examples:
+        >>> upper_bound(3.0)
+        Interval(estimate=3.0, low=-inf, high=3.0, samples=0)
+    """
+    return Interval(value, -math.inf if value == value else math.nan, value, 0)
+
+
+def median_interval(values: Any, *, confidence: float = 0.95) -> Interval:
+    """Median with its distribution-free interval: the k-th smallest to the k-th largest of the values.
+
+    The number of values below the median is binomial, so that the interval misses with at most 2 P(B(n, 1/2) < k)
+    (Thompson 1936); k is the largest for which that is not more than 1 - confidence. It is conservative, for ties as well.
+    With few samples, up to 5 for 95 %, there is no such k, and the interval is open on both sides.
 
     Args:
-        values: (N,) numbers, one a sample; NaN are left out.
-        confidence: coverage of the interval.
-        resamples: bootstrap draws.
-        seed: of the draws; the same values give the same interval.
+        values: (N,) numbers, one a sample; NaN are left out. Infinite ones are larger, or smaller, than all others: those
+            that are known to be beyond what was measured (censored).
+        confidence: coverage of the interval, at least.
 
     Examples:
-        >>> interval = median_interval([1.0, 2.0, 3.0, 4.0, 100.0, float("nan")])
-        >>> interval.estimate, interval.samples, interval.low <= 3.0 <= interval.high
-        (3.0, 5, True)
+        Of six values the smallest to the largest, 96.9 %; of five there is none of 95 %.
+
+        >>> median_interval([1.0, 2.0, 3.0, 4.0, 5.0, 100.0])
+        Interval(estimate=3.5, low=1.0, high=100.0, samples=6)
+        >>> median_interval([1.0, 2.0, 3.0, 4.0, 100.0, float("nan")])
+        Interval(estimate=3.0, low=-inf, high=inf, samples=5)
     """
-    return _bootstrap(values, np.median, confidence, resamples, seed)
-
-
-def mean_interval(values: Any, *, confidence: float = 0.95, resamples: int = 4000, seed: int = 0) -> Interval:
-    """Mean with its percentile-bootstrap interval over samples; see `median_interval`.
-
-    For shares within a sample, such as the share of its directions: whole samples are drawn, so that what one sample
-    gives many times does not count as many samples.
-
-    Examples:
-        >>> interval = mean_interval([0.0, 1.0] * 5)
-        >>> interval.estimate, interval.samples, interval.low < 0.4 < 0.6 < interval.high
-        (0.5, 10, True)
-    """
-    return _bootstrap(values, np.mean, confidence, resamples, seed)
-
-
-def _bootstrap(values: Any, statistic: Any, confidence: float, resamples: int, seed: int) -> Interval:
-    kept = np.asarray(values, dtype=float)
-    kept = kept[~np.isnan(kept)]
-    if kept.size == 0:
+    ordered = np.sort(np.asarray(values, dtype=float))
+    ordered = ordered[~np.isnan(ordered)]
+    n = int(ordered.size)
+    if n == 0:
         return NOT_MEASURED
-    generator = np.random.default_rng(seed)
-    chunk = max(1, (1 << 22) // kept.size)  # resamples at a time: memory stays flat in the number of samples
-    sizes = [min(chunk, resamples - start) for start in range(0, resamples, chunk)]
-    draws = (generator.integers(kept.size, size=(count, kept.size)) for count in sizes)
-    replicates = np.concatenate([statistic(kept[drawn], axis=1) for drawn in draws])
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(replicates, [tail, 1 - tail])
-    return Interval(float(statistic(kept)), float(low), float(high), int(kept.size))
+    estimate = float(ordered[n // 2]) if n % 2 or ordered[n // 2] == ordered[n // 2 - 1] else float(np.median(ordered))
+
+    def compute(confidence: float) -> Interval:
+        k = rank_of_median(n, (1 - confidence) / 2)
+        if k == 0:
+            return Interval(estimate, -math.inf, math.inf, n)
+        return Interval(estimate, float(ordered[k - 1]), float(ordered[n - k]), n)
+
+    return at_any_confidence(compute, confidence)
 
 
-def share_interval(hits: Any, *, confidence: float = 0.95) -> Interval:
+def rank_of_median(n: int, tail: float) -> int:
+    """The largest k with P(B(n, 1/2) < k) <= `tail`: the k-th smallest of n values is above the median as rarely.
+
+    Examples:
+        Of a hundred values the 40th and the 61st make the 95 % interval.
+
+        >>> rank_of_median(100, 0.025), rank_of_median(5, 0.025)
+        (40, 0)
+    """
+    k, term, below, total = 0, 1, 0, 1 << n  # exact integers: term is n over k, below the sum of those before
+    while (below := below + term) / total <= tail:
+        term = term * (n - k) // (k + 1)
+        k += 1
+    return k
+
+
+def share_interval(hits: Any, *, unknown: int = 0, confidence: float = 0.95) -> Interval:
     """Share of true entries with its Wilson score interval (1927).
 
     The bootstrap of a share that is 0 or 1 in the sample has width zero, whatever the sample size; Wilson's has not.
 
+    Each sample may also give a share, such as that of its directions. The sample is then the unit, however many directions
+    it has, and the interval is that of as many samples with and without at the same mean: conservative, since no numbers in
+    [0, 1] with this mean vary more.
+
     Args:
-        hits: (N,) booleans, one a sample.
+        hits: (N,) booleans, or shares in [0, 1], one a sample; NaN are left out.
+        unknown: further samples, of which the measurement does not tell. The estimate is that of the others; the lower bound
+            is that if none of these were a hit, the upper bound that if all were.
         confidence: coverage of the interval.
 
+    Raises:
+        ValueError: a share is not in [0, 1].
+
     Examples:
-        Ten of ten: the lower bound is 1 / (1 + z^2 / 10) with z = 1.96.
+        Ten of ten: the lower bound is 1 / (1 + z^2 / 10) with z = 1.96. Shares of a half each are as five of ten.
 
         >>> interval = share_interval([True] * 10)
         >>> interval.estimate, round(interval.low, 4), interval.high
         (1.0, 0.7225, 1.0)
+        >>> share_interval([0.5] * 10) == share_interval([True, False] * 5)
+        True
+        >>> share_interval([True] * 5, unknown=5).low == share_interval([True, False] * 5).low
+        True
     """
-    array = np.asarray(hits, dtype=bool)
-    n = int(array.size)
+    shares = np.asarray(hits, dtype=float)
+    shares = shares[~np.isnan(shares)]
+    n = int(shares.size) + unknown
     if n == 0:
         return NOT_MEASURED
+    if ((shares < 0) | (shares > 1)).any():
+        raise ValueError(f"shares must be in [0, 1], got {shares.min():g} to {shares.max():g}")
+    share = float(shares.mean()) if shares.size else math.nan
+    lowest, highest = shares.sum() / n, (shares.sum() + unknown) / n
+
+    def compute(confidence: float) -> Interval:
+        (low, _), (_, high) = (wilson_bounds(float(end), n, confidence) for end in (lowest, highest))
+        return Interval(share, low, high, n)
+
+    return at_any_confidence(compute, confidence)
+
+
+def wilson_bounds(share: float, n: int, confidence: float) -> tuple[float, float]:
+    """The shares p that the score test, (share - p)^2 <= z^2 p (1 - p) / n, does not refuse: the smallest and the largest."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)
-    share = float(array.mean())
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return Interval(share, min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)), n)
+    return min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half))

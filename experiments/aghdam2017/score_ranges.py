@@ -122,7 +122,7 @@ class ReadingRanges:
         ratios = floors["range"] / floors["noise_floor"].clip(lower=1e-12)
         return judge(
             claim, median_interval(ratios), ">", self.params.floor_factor, subset=self.subset, statement=statement,
-            quantity=f"median of range(r = {radius:g}) / the sample's noise floor",
+            quantity=f"median of range(r = {radius:g}) / the sample's noise floor", networks="all",
         )  # fmt: skip
 
     def small_at_epsilon(self, claim: str, statement: str) -> Claim:
@@ -132,7 +132,7 @@ class ReadingRanges:
             smallest = smallest.iloc[:0]
         return judge(
             claim, median_interval(smallest), "<", self.params.small, subset=self.subset, statement=statement,
-            quantity=f"median range(r = {self.epsilon:g})",
+            quantity=f"median range(r = {self.epsilon:g})", networks="all",
         )  # fmt: skip
 
     def more_at_1(self, statement: str) -> Claim:
@@ -141,7 +141,7 @@ class ReadingRanges:
         samples = at_epsilon.index.intersection(at_1.index)
         rises = share_interval(at_1[samples] > at_epsilon[samples]) if self.epsilon < 1 else NOT_MEASURED
         return judge(
-            "more-at-1", rises, ">", self.params.more, subset=self.subset, statement=statement, of_samples=True,
+            "more-at-1", rises, ">", self.params.more, subset=self.subset, statement=statement, networks="all",
             quantity=f"share of samples with range(1) > range({self.epsilon:g})",
         )  # fmt: skip
 
@@ -151,12 +151,12 @@ class ReadingRanges:
         return [
             judge(
                 "very-at-10", median_interval(at_10), ">", large, subset=self.subset, statement=statement,
-                quantity="median range(10)",
+                quantity="median range(10)", networks="most",
             ),
             judge(
                 "most-samples-at-10", share_interval(at_10 > large), ">", 0.5, subset=self.subset,
                 statement=statement + ', of the samples: "most" is more than half',
-                quantity=f"share of samples with range(10) > {large:g}",
+                quantity=f"share of samples with range(10) > {large:g}", networks="most",
             ),
         ]  # fmt: skip
 

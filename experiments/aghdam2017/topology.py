@@ -12,7 +12,7 @@ from advlab.errors import ConfigError
 from advlab.lab import Cost, Figure, Frame, InRange, NetworkContext, Settings, frame_of
 from advlab.lab.layers import probed_layers
 from advlab.metrics.expected_mantel_r import expected_r
-from advlab.statistics import Claim, judge, mean_interval, median_interval
+from advlab.statistics import Claim, judge, median_interval, share_interval
 
 from .spheres import (
     SphereExperiment,
@@ -73,7 +73,7 @@ class Topology(SphereExperiment):
         permutations: Annotated[int, Interval(ge=1, le=1_000_000)] = 999  # P; p = (1 + #{|r_perm| >= |r|}) / (1 + P)
         linearisation: bool = True  # measure this control: at most two forwards more a direction
         band: Annotated[float, Gt(0), Lt(1)] = 0.1  # "-0.1 < rho < 0.1"
-        share: Annotated[float, Gt(0), Lt(1)] = 0.95  # "for all": at least so many of the (sample, radius)
+        share: Annotated[float, Gt(0), Lt(1)] = 0.95  # "for all": more of the (sample, radius)
 
     def check(self, settings: Settings) -> None:
         """Four directions at least, which have six distances, and float32.
@@ -157,7 +157,7 @@ class Topology(SphereExperiment):
 
         return [
             judge(
-                "uncorrelated", mean_interval(share_in_band("network")), ">", params.share, subset=subset, of_samples=True,
+                "uncorrelated", share_interval(share_in_band("network")), ">", params.share, subset=subset, networks="all",
                 statement=section + '"the Mantel score for all of ConvNets is -0.1 < rho < 0.1"',
                 quantity=f"share of (sample, radius) with |r| < {params.band:g}",
             ),
@@ -167,7 +167,7 @@ class Topology(SphereExperiment):
                 quantity=f"median |r| at radius {epsilon:g}",
             ),
             judge(
-                "affine-suffices", mean_interval(share_in_band("linearisation")), ">", params.share, subset=subset, of_samples=True,
+                "affine-suffices", share_interval(share_in_band("linearisation")), ">", params.share, subset=subset,
                 statement=section + 'control: "a simple linear transformation ... changes the topology": the '
                 "linearisation's r is in the same band",
                 quantity=f"share of (sample, radius) with |r| of J(x) v < {params.band:g}",

@@ -149,7 +149,7 @@ class AttackSurvey(Experiment[NetworkContext]):
                 "almost-all", share_interval(own["success"]), ">", self.params.almost_all,
                 subset=attack,
                 statement='section 2.1: "HC adversarial images could be generated in almost all cases"',
-                quantity="share of the eligible images with an adversarial image", of_samples=True,
+                quantity="share of the eligible images with an adversarial image",
             )
         ]  # fmt: skip
 

@@ -1,21 +1,15 @@
-"""Verdicts against a table of cases, and intervals against known values and brute force.
-
-Longer than other files: verdicts rest on intervals, and both are held against tables and brute force.
-"""
+"""Verdicts against a table of cases, and how they are said."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import pytest
-from scipy.stats import norm
 
 from advlab.statistics.claims import Claim, claims_text, judge
-from advlab.statistics.intervals import Interval, exact, median_interval, share_interval
+from advlab.statistics.intervals import Interval, exact, lower_bound, upper_bound
 
 NAN = math.nan
 Relation = Literal[">", "<"]
@@ -90,6 +84,34 @@ def test_an_interval_without_width_is_exact_only_where_nothing_was_sampled(inter
     assert judge("c", interval, ">", 1, subset="s", statement="said", quantity="q").verdict == "undecided"
 
 
+@pytest.mark.parametrize(
+    ("interval", "above", "below"),
+    [
+        (lower_bound(2.0), "holds", "does not hold"),
+        (lower_bound(0.5), "undecided", "undecided"),
+        (lower_bound(1.0), "undecided", "does not hold"),  # it is 1 or more
+        (upper_bound(2.0), "undecided", "undecided"),
+        (upper_bound(0.5), "does not hold", "holds"),
+        (upper_bound(1.0), "does not hold", "undecided"),  # it is 1 or less, and on the threshold is not above it
+        (lower_bound(NAN), "not measured", "not measured"),
+        (upper_bound(NAN), "not measured", "not measured"),
+    ],
+)
+def test_a_bound_decides_in_its_direction_only(interval: Interval, above: str, below: str) -> None:
+    for relation, expected in ((">", above), ("<", below)):
+        claim = judge("c", interval, relation, 1, subset="s", statement="said", quantity="q")  # type: ignore[arg-type]
+        assert claim.verdict == claim.verdict_alone == expected
+
+
+def test_claims_text_says_that_a_number_is_a_bound() -> None:
+    for interval, said in ((lower_bound(1.07), ">= 1.07, claimed > 1, lower bound"),
+                           (upper_bound(0.5), "<= 0.5, claimed > 1, upper bound")):  # fmt: skip
+        claim = judge("c", interval, ">", 1, subset="s", statement="said", quantity="norm")
+        assert claims_text([claim]).splitlines()[0].endswith(f"norm: {said}")
+        assert claim.bound == said[:2]
+    assert judge("c", exact(1.0), ">", 1, subset="s", statement="said", quantity="norm").bound == ""
+
+
 def test_claims_text_says_that_a_number_is_exact() -> None:
     line = claims_text([judge("c", exact(0.5), "<", 1, subset="s", statement="said", quantity="share")]).splitlines()[0]
     assert line.endswith("share: 0.5, claimed < 1, exact")
@@ -108,120 +130,3 @@ def test_claims_text_names_verdict_and_numbers() -> None:
     assert lines[2:] == ["l2, 0..1: 1 of 1 statements hold", "x: 0 of 1 statements hold, 1 not measured"]
     assert claims_text([]) == ""
     assert isinstance(claims[0], Claim)
-
-
-# shares
-
-
-def wilson_by_search(hits: int, n: int, confidence: float) -> tuple[float, float]:
-    """The interval's definition: the shares p whose score test (hits/n - p)^2 <= z^2 p (1 - p) / n accepts."""
-    z = norm.ppf((1 + confidence) / 2)
-    p = np.linspace(0, 1, 2_000_001)
-    accepted = p[(hits / n - p) ** 2 <= z**2 * p * (1 - p) / n]
-    return float(accepted[0]), float(accepted[-1])
-
-
-@pytest.mark.parametrize(("hits", "n"), [(0, 10), (10, 10), (1, 3), (7, 20), (299, 300), (0, 1), (1, 1)])
-@pytest.mark.parametrize("confidence", [0.95, 0.5])
-def test_share_interval_against_its_definition(hits: int, n: int, confidence: float) -> None:
-    interval = share_interval([True] * hits + [False] * (n - hits), confidence=confidence)
-    assert interval.estimate == hits / n
-    assert interval.samples == n
-    assert (interval.low, interval.high) == pytest.approx(wilson_by_search(hits, n, confidence), abs=2e-6)
-    assert 0 <= interval.low <= interval.estimate <= interval.high <= 1
-
-
-def test_share_interval_known_values() -> None:
-    """Newcombe (1998), table I, method 3 (score without correction)."""
-    for hits, n, low, high in (
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-    ):
-        interval = share_interval(np.arange(n) < hits)
-        assert (interval.low, interval.high) == pytest.approx((low, high), abs=5e-5)
-
-
-def test_share_interval_covers() -> None:
-    random = np.random.default_rng(1)
-    for share in (0.1, 0.5, 0.95):
-        covered = [
-            low <= share <= high for _, low, high, _ in (share_interval(random.random(60) < share) for _ in range(1500))
-        ]
-        assert np.mean(covered) > 0.92
-
-
-# medians
-
-
-def test_median_interval_against_every_resample() -> None:
-    """Five values have 5^5 resamples: the percentiles over all of them are the bootstrap's limit."""
-    values = [0.1, 0.4, 1.0, 3.0, 7.0]
-    medians = [float(np.median(draw)) for draw in itertools.product(values, repeat=5)]
-    exact = np.quantile(medians, [0.025, 0.975])
-    interval = median_interval(values, resamples=50_000)
-    assert interval.estimate == 1.0
-    assert (interval.low, interval.high) == tuple(exact)
-
-
-def test_median_interval_covers() -> None:
-    random = np.random.default_rng(2)
-    covered = []
-    for number in range(400):
-        interval = median_interval(random.exponential(size=31), resamples=400, seed=number)
-        covered.append(interval.low <= math.log(2) <= interval.high)
-    assert 0.90 < np.mean(covered) < 0.995
-
-
-def test_median_interval_is_near_the_order_statistics() -> None:
-    """The distribution-free interval of the median of n = 100 are the 40th and 61st of the ordered values."""
-    interval = median_interval(np.arange(1.0, 101.0))
-    assert interval.estimate == 50.5
-    assert interval.low == pytest.approx(40, abs=1.5)
-    assert interval.high == pytest.approx(61, abs=1.5)
-
-
-def test_median_interval_is_the_same_each_time_and_in_any_order() -> None:
-    values = np.random.default_rng(3).random(30)
-    assert median_interval(values) == median_interval(values.copy())
-    wide = median_interval(values, confidence=0.99)
-    narrow = median_interval(values, confidence=0.5)
-    assert wide.low <= narrow.low <= narrow.estimate <= narrow.high <= wide.high
-
-
-def test_missing_values_are_left_out_and_counted() -> None:
-    whole = median_interval([1.0, 2.0, 5.0])
-    assert median_interval([1.0, NAN, 2.0, 5.0, NAN]) == whole
-    assert whole.samples == 3
-    for nothing in (median_interval([]), median_interval([NAN, NAN]), share_interval([])):
-        assert nothing.samples == 0
-        assert math.isnan(nothing.estimate)
-        assert math.isnan(nothing.low)
-    assert median_interval([4.0]) == Interval(4.0, 4.0, 4.0, 1)
-
-
-WRONG: dict[str, Callable[[Any], Interval]] = {
-    "mean": lambda v: Interval(float(np.mean(v)), float(np.min(v)), float(np.max(v)), len(v)),
-    "no width": lambda v: Interval(float(np.median(v)), float(np.median(v)), float(np.median(v)), len(v)),
-    "whole range": lambda v: Interval(float(np.median(v)), float(np.min(v)), float(np.max(v)), len(v)),
-    "normal": lambda v: Interval(
-        float(np.median(v)), float(np.median(v) - np.std(v) / len(v)), float(np.median(v) + np.std(v) / len(v)), len(v)
-    ),
-}
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_the_checks_above_refuse_wrong_intervals(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = WRONG[name]
-    monkeypatch.setitem(globals(), "median_interval", lambda values, **_: wrong(np.asarray(values)))
-    checks = (
-        test_median_interval_against_every_resample, test_median_interval_covers, test_median_interval_is_near_the_order_statistics,
-    )  # fmt: skip
-    failed = 0
-    for check in checks:
-        try:
-            check()
-        except AssertionError:
-            failed += 1
-    assert failed >= 2

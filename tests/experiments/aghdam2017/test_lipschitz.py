@@ -18,6 +18,7 @@ from advlab.config import components
 from advlab.config.settings import resolve
 from advlab.errors import ConfigError
 from advlab.probes.draws import Draws
+from advlab.statistics import share_interval
 from tests.helpers.networks import LinearFeatures
 
 Lipschitz = components.REGISTRIES["experiment"].load("lipschitz")
@@ -153,7 +154,7 @@ def verdicts(frame: pd.DataFrame) -> dict[str, str]:
 def test_claims_hold_on_the_papers_picture_and_fail_on_its_opposite() -> None:
     paper = verdicts(made_up(0.1, 0.4))
     assert {v for name, v in paper.items() if not name.startswith("global")} == {"holds"}
-    assert paper["global-above-1-raw"] == "does not hold"  # 0.4 is all that was seen of the global constant
+    assert paper["global-above-1-raw"] == "undecided"  # 0.4 is all that was seen of the global constant
     opposite = verdicts(made_up(2, 5))
     assert {v for name, v in opposite.items() if not name.startswith("global")} == {"does not hold"}
     assert opposite["global-above-1-raw"] == opposite["global-above-1-normalised"] == "holds"
@@ -162,6 +163,25 @@ def test_claims_hold_on_the_papers_picture_and_fail_on_its_opposite() -> None:
 def test_a_singular_value_that_has_not_converged_shows_no_contraction() -> None:
     assert verdicts(made_up(0.1, 0.4, converged=False))["contraction-at-x-raw"] == "not measured"
     assert verdicts(made_up(0.1, 1.4, converged=False))["contraction-at-x-raw"] == "does not hold"
+    frame = made_up(0.1, 0.4)
+    frame.loc[frame["sample"] < 25, "jacobian_converged"] = False  # of 25 of 40 nobody knows, 15 are below 1
+    assert verdicts(frame)["contraction-at-x-raw"] == "undecided"
+
+
+@pytest.mark.parametrize(("seen", "verdict"), [(0.87, "undecided"), (1.07, "holds")])
+def test_the_largest_of_the_samples_bounds_the_global_constant_from_below(seen: float, verdict: str) -> None:
+    frame = made_up(0.1, 0.4, n=2)
+    frame.loc[0, "jacobian_norm"] = seen
+    (claim,) = [c for c in Lipschitz(Lipschitz.Params()).claims(frame) if c.claim == "global-above-1-raw"]
+    assert (claim.verdict, claim.bound, claim.estimate, claim.samples) == (verdict, ">=", seen, 0)
+
+
+def test_directions_of_a_sample_are_no_samples() -> None:
+    """Six samples with all of 200 directions contracted: the share of samples has Wilson's interval of six."""
+    claims = {c.claim: c for c in Lipschitz(Lipschitz.Params()).claims(made_up(0.1, 0.4, n=6))}
+    claim = claims["contraction-raw"]
+    assert (claim.estimate, claim.samples) == (1, 6)
+    assert (claim.low, claim.high) == share_interval([True] * 6)[1:3]
 
 
 def test_offsets_of_the_features_cancel(around: Any, measured: Any) -> None:
