@@ -46,6 +46,8 @@ class Quantity:
         name: the column of the summary, or the claim's short name.
         values: of the runs, in their order; NaN where one has none. Texts where the column holds text.
         verdicts: of the runs, where it is a claim.
+        bound: `>=` or `<=` where the values only bound the quantity of a claim, from below or from above.
+        family: claims of one name that the verdicts are simultaneous over; the most of any run.
     """
 
     group: Group
@@ -53,6 +55,8 @@ class Quantity:
     name: str
     values: list[Any]
     verdicts: list[str] | None = None
+    bound: str = ""
+    family: int = 1
 
     @property
     def numbers(self) -> list[float]:
@@ -71,14 +75,20 @@ class Quantity:
             deviation = float(np.std(numbers, ddof=1)) if len(numbers) > 1 else math.nan
         return {
             "mean": mean, "deviation": deviation,
-            "n": len(numbers) or len(texts), **counts, "text": "; ".join(dict.fromkeys(texts)),
+            "n": len(numbers) or len(texts), **counts,
+            "bound": self.bound, "family": "" if self.verdicts is None else self.family,
+            "text": "; ".join(dict.fromkeys(texts)),
         }  # fmt: skip
 
     def text(self) -> str:
         """`0.36 ± 0.02`, or the value alone where the runs have the same; with n where some runs have none.
 
-        Where one is infinite or a text, the different values.
+        Where one is infinite or a text, the different values. Behind `>=` or `<=` where they only bound the quantity.
         """
+        text = self._values_text()
+        return f"{self.bound} {text}" if self.bound and text else text
+
+    def _values_text(self) -> str:
         distinct = list(dict.fromkeys(v for v in self.values if isinstance(v, str) or not math.isnan(v)))
         said = self.statistics()
         missing = f" (n = {said['n']})" if 0 < said["n"] < len(self.group.runs) else ""
@@ -153,9 +163,12 @@ def claim_quantities(group: Group, claims: Sequence[Sequence[Claim]]) -> list[Qu
         for claim in claims[run]:
             found.setdefault((claim.subset, claim.claim), []).append(claim)
     return [
-        Quantity(group, {"subset": subset}, name, [c.estimate for c in of_runs], [c.verdict for c in of_runs])
+        Quantity(
+            group, {"subset": subset}, name, [c.estimate for c in of_runs], [c.verdict for c in of_runs],
+            bound=max(c.bound for c in of_runs), family=max(c.family for c in of_runs),
+        )
         for (subset, name), of_runs in found.items()
-    ]
+    ]  # fmt: skip
 
 
 def tidy_table(quantities: Sequence[Quantity]) -> Frame:
@@ -170,7 +183,10 @@ def tidy_table(quantities: Sequence[Quantity]) -> Frame:
         quantity: column of the summary, or short name of the claim.
         mean, deviation, n: mean and standard deviation (with n - 1) over the runs of the group, NaN left out, and how many
             those are; of claims, of their estimates. Where a value is infinite there is no deviation.
-        holds, does_not_hold, undecided, not_measured: in how many runs a claim is so; empty for numbers.
+        holds, does_not_hold, undecided, not_measured: in how many runs a claim is so, by the intervals that cover together
+            where it is judged several times; empty for numbers.
+        bound: `>=` or `<=` where the mean of a claim's estimates only bounds the quantity.
+        family: of how many claims of its name a claim's interval is simultaneous; empty for numbers.
         text: the different texts, where the column holds no numbers.
     """
     identities = dict.fromkeys(key for quantity in quantities for key in quantity.identity)

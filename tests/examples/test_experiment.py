@@ -15,6 +15,7 @@ from torch import nn
 import advlab
 from advlab import testing
 from advlab.config import components
+from advlab.statistics import simultaneous
 from tests.helpers.commands import Ended
 
 RUN = "outputs/defended_accuracy/digits-lenet/v001"
@@ -66,12 +67,13 @@ def test_verdicts_and_simultaneous_intervals(loaded: Callable[[str], None]) -> N
     cls = components.REGISTRIES["experiment"].load("defended_accuracy")
     experiment = cls(cls.Params(defenses=["none", "blur", "noise"]))
     table = made_up({"none": 100, "blur": 92, "noise": 60})
-    claims = experiment.claims(table)
+    claims = simultaneous(experiment.claims(table))
     assert [claim.verdict for claim in claims] == ["holds", "undecided", "does not hold"]
     z = NormalDist().inv_cdf(1 - 0.05 / 3 / 2)
-    assert claims[0].low == pytest.approx(1 / (1 + z**2 / 100))  # Wilson's bound of 100 of 100
+    assert claims[0].family == 3
+    assert claims[0].family_low == pytest.approx(1 / (1 + z**2 / 100))  # Wilson's bound of 100 of 100
     single = experiment.summary(table)
-    assert single["low"].iloc[0] == pytest.approx(1 / (1 + 1.959964**2 / 100))
+    assert claims[0].low == single["low"].iloc[0] == pytest.approx(1 / (1 + 1.959964**2 / 100))
     assert len(experiment.plot(table).axes[0].containers) == 1
 
 
@@ -84,6 +86,8 @@ def test_a_run_from_the_command_line(plugin: Callable[..., list[str]], cli: Call
     assert len(run.table) == 3 * 300
     assert accuracy["none"] > 0.95  # the recipe reaches .9889 on 360 images
     assert accuracy["blur"] < 1
+    assert run.claims["family"].tolist() == [3, 3, 3]  # corrected by the run
+    assert (run.claims["family_low"] < run.claims["low"]).all()
     estimates = dict(zip(run.claims["subset"], run.claims["estimate"], strict=True))
     assert estimates == pytest.approx(accuracy.to_dict())
     ended = cli(*plugin("experiment"), "experiment=defended_accuracy", "experiment.defenses=[bluer]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 from pathlib import Path
@@ -66,7 +67,7 @@ def test_mean_deviation_and_n_against_plain_sums() -> None:
     frame = table()
     assert list(frame.columns) == [
         "run", "model", "norm", "subset", "kind", "quantity", "mean", "deviation", "n",
-        "holds", "does_not_hold", "undecided", "not_measured", "text",
+        "holds", "does_not_hold", "undecided", "not_measured", "bound", "family", "text",
     ]  # fmt: skip
     for model, values in (("lenet", [0.1, 0.7, 1 / 3]), ("mlp", [5.0, 6.0])):
         mean = sum(values) / len(values)
@@ -89,6 +90,22 @@ def test_verdicts_are_counted_and_texts_are_kept() -> None:
     assert line(frame, model="mlp", norm="linf", quantity="value")[counted].tolist() == [""] * 4
     assert line(frame, model="mlp", norm="linf", quantity="cause")["text"] == "b0; b1; b2"
     assert line(frame, model="mlp", norm="l2", quantity="cause")["text"] == "a"
+
+
+def test_bounds_and_families_are_named() -> None:
+    bounded = [
+        dataclasses.replace(claim(value, "undecided"), low=value, high=math.inf, samples=0) for value in (0.8, 0.9)
+    ]
+    missing = dataclasses.replace(claim(math.nan, "not measured"), low=math.nan, high=math.nan, samples=0)
+    groups = seed_groups([nodes("lenet", seed) for seed in SEEDS], PATHS[:3])
+    (quantity,) = claim_quantities(groups[0], [[c] for c in (*bounded, missing)])
+    assert quantity.text() == ">= 0.85 ± 0.071 (n = 2)"
+    assert ">= 0.85" in claims_text(groups, ["a", "b", "c"], [[c] for c in (*bounded, missing)], 80)
+    (row,) = tidy_table([quantity]).to_dict("records")
+    assert (row["bound"], row["family"], row["undecided"]) == (">=", 1, 2)
+    (quantity,) = claim_quantities(groups[0], [[dataclasses.replace(claim(0.5, "holds"), family=4)]] * 3)
+    assert (quantity.text(), quantity.bound, quantity.family) == ("0.5", "", 4)
+    assert set(table().loc[table()["kind"] == "number", "family"]) == {""}
 
 
 def test_csv_gives_the_same_bits() -> None:

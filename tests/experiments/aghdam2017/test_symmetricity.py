@@ -87,8 +87,12 @@ def made_up(ranges: dict[float, float], floor: float, n: int = 50) -> pd.DataFra
 
 def test_claims_hold_on_the_papers_picture_and_fail_on_its_opposite() -> None:
     claims = Symmetricity(Symmetricity.Params()).claims
-    paper = claims(made_up({0.1: 1e-5, 1.0: 1e-2, 10.0: 0.8}, 1e-9))
+    paper = claims(made_up({0.1: 1e-5, 1.0: 1e-2, 10.0: 0.8}, 1e-9, n=80))
     assert {c.verdict for c in paper} == {"holds"}
+    assert [c.networks for c in paper] == ["all"] * 3 + ["most"] * 2
+    few = {c.claim: c.verdict for c in claims(made_up({0.1: 1e-5, 1.0: 1e-2, 10.0: 0.8}, 1e-9, n=50))}
+    assert few.pop("more-at-1") == "undecided"  # 50 of 50 leave a share of .93 possible
+    assert set(few.values()) == {"holds"}
     opposite = claims(made_up({0.1: 0.5, 1.0: 0.1, 10.0: 1e-3}, 0.1))
     assert {c.verdict for c in opposite} == {"does not hold"}
 

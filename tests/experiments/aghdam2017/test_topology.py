@@ -16,6 +16,7 @@ from torch import nn
 
 from advlab.config import components
 from advlab.probes.draws import Draws
+from advlab.statistics import share_interval
 from tests.helpers.networks import LinearFeatures
 
 Topology = components.REGISTRIES["experiment"].load("topology")
@@ -144,10 +145,17 @@ def verdicts(frame: pd.DataFrame) -> dict[str, str]:
 
 
 def test_claims_hold_on_the_papers_picture_and_fail_on_its_opposite() -> None:
-    assert set(verdicts(made_up(0.01, 0.05, 0.4)).values()) == {"holds"}
+    assert set(verdicts(made_up(0.01, 0.05, 0.4, n=80)).values()) == {"holds"}
     assert set(verdicts(made_up(0.9, 0.8, 0.2)).values()) == {"does not hold"}
     found = verdicts(made_up(-0.9, -0.8, 0.2))  # far below the band is outside it as well
     assert found["uncorrelated"] == found["uncorrelated-at-epsilon"] == "does not hold"
+
+
+def test_so_few_samples_do_not_show_95_percent() -> None:
+    """40 of 40 samples, each in the band at every radius, leave a share of .92 possible."""
+    (claim,) = [c for c in Topology(Topology.Params()).claims(made_up(0.01, 0.05, 0.4)) if c.claim == "uncorrelated"]
+    assert (claim.estimate, claim.samples, claim.verdict, claim.networks) == (1, 40, "undecided", "all")
+    assert (claim.low, claim.high) == share_interval([True] * 40)[1:3]
 
 
 def test_claims_without_a_control_are_not_measured() -> None:
