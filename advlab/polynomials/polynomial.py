@@ -63,12 +63,21 @@ def extreme_scores(coefficients: ArrayLike) -> Values:
     """The scores y f(x) of a polynomial f = sum of c_i T*_i at all points of [0, 1] where they may be extreme.
 
     The label y is the sign of x - 1/2; at 1/2, which has none, both are taken. The least score is below 0 where a sign is
-    wrong, the largest |score| is the largest |f|, and the largest |score - 1| is the uniform distance between f and the
-    nearest-neighbour classifier y.
+    wrong, and the largest |score| is the largest |f|.
     """
     points = critical_points(coefficients)
     at_centre = evaluate(coefficients, [0.5])
     return np.concatenate([np.sign(points - 0.5) * evaluate(coefficients, points), at_centre, -at_centre])
+
+
+def distance_from_labels(coefficients: ArrayLike, *, apart: float) -> float:
+    """The largest |f(x) - y| of a polynomial f = sum of c_i T*_i where |x - 1/2| >= `apart`; y is the sign of x - 1/2.
+
+    The labels jump at 1/2: with `apart` 0 no continuous function comes nearer than 1.
+    """
+    points = critical_points(coefficients)
+    sides = np.clip(points, 0.0, 0.5 - apart), np.clip(points, 0.5 + apart, 1.0)  # the nearer end may be extreme
+    return max(float(np.abs(evaluate(coefficients, x) - y).max()) for x, y in zip(sides, (-1.0, 1.0), strict=True))
 
 
 def largest_value(function: RealFunction, degree: int, *, low: float = 0.0, high: float = 1.0) -> float:
