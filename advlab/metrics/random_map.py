@@ -38,11 +38,11 @@ def mapped_points(inner: Tensor, lengths: Tensor, outputs: int, seeds: list[int]
     trials = lengths.shape[-1]
     squares = lengths.double() ** 2
     gram = squareform(inner.double() ** 2).neg_().add_(squares[:, None]).add_(squares[:, :, None]).div_(2)
-    root = _square_root(gram)
+    root = square_root(gram)
     return root @ torch.from_numpy(np.stack([_factor(trials, outputs, seed) for seed in seeds])).to(root)
 
 
-def _square_root(gram: Tensor) -> Tensor:
+def square_root(gram: Tensor) -> Tensor:
     """(B, T, T) L with L L' = gram; where T > D rounding makes eigenvalues negative, which are taken for zero."""
     finite = torch.isfinite(gram).all(-1).all(-1)[:, None, None]
     gram = torch.where(finite, gram, torch.eye(gram.shape[-1]).to(gram))

@@ -14,6 +14,7 @@ from advlab.lab.layers import probed_layers
 from advlab.metrics.expected_mantel_r import expected_r
 from advlab.statistics import Claim, judge, median_interval, share_interval
 
+from .distance_claims import alpha_claims, depth_claims, neighbour_claims
 from .spheres import (
     SphereExperiment,
     direction_cost,
@@ -39,7 +40,7 @@ class TopologyRow:
     direction: str  # of the perturbations: random, fgv or deepfool
     radius: float  # r, in those units
     trials: int  # T
-    source: str  # network; linearisation: J(x) v; random map: a Gaussian linear map from D to R numbers
+    source: str  # network; linearisation: J(x) v; random map: a Gaussian linear map from D to R numbers; random layers (, relu)
     mantel_r: float  # Pearson r of the distances before and after; nan where they are not finite or all equal
     p_value: float  # of the permutation test, two-sided; of the network alone, else nan
     scale: float  # c = tr(alpha) / T, alpha = D_in^-1 D_out (eq 7)
@@ -47,6 +48,7 @@ class TopologyRow:
     residual: float  # min_c ||D_out - c D_in|| / ||D_out||
     rounding: float = math.nan  # |r in float32 - r in float64|, at the smallest radius of the first samples; else nan
     nonfinite: int = 0  # perturbed images without finite features
+    nearest_kept: float = math.nan  # share of T whose nearest neighbour stays the nearest; by chance 1 / (T - 1)
 
 
 class Topology(SphereExperiment):
@@ -55,7 +57,9 @@ class Topology(SphereExperiment):
     Two controls stand beside the network. Its linearisation at x, J(x) v of the same v, says whether non-linearity
     matters at all. A random Gaussian linear map of the same dimensions says what a map that knows nothing keeps:
     sqrt(R / (R + 2 D)) in expectation. Low values of all three say that the dimensions are far apart, not that the
-    network has done something to the topology.
+    network has done something to the topology. Where several layers are measured, a stack of random maps of their
+    dimensions, one after the other, says what depth alone does: `random layers`, and with a ReLU after each map
+    `random layers, relu`.
     """
 
     name: ClassVar[str] = "topology"
@@ -74,6 +78,13 @@ class Topology(SphereExperiment):
         linearisation: bool = True  # measure this control: at most two forwards more a direction
         band: Annotated[float, Gt(0), Lt(1)] = 0.1  # "-0.1 < rho < 0.1"
         share: Annotated[float, Gt(0), Lt(1)] = 0.95  # "for all": more of the (sample, radius)
+        random_layers: bool = True  # measure the stacks of random layers, if there are several layers
+        #: "the closest point to A might be" another: share of nearest neighbours that stay nearest, below
+        survivors: Annotated[float, Gt(0), Lt(1)] = 0.5
+        #: alpha of eq 7 is not "diagonal with identical values": ||alpha - c I|| / ||alpha|| above
+        off_diagonal: Annotated[float, Gt(0), Lt(1)] = 0.1
+        #: "multiple affine transformations": rank correlation of depth and |r|, below
+        falling: Annotated[float, Gt(-1), Lt(0)] = -0.5
 
     def check(self, settings: Settings) -> None:
         """Four directions at least, which have six distances, and float32.
@@ -121,13 +132,22 @@ class Topology(SphereExperiment):
                     "expected_r": expected_r(pixels, features) if has_formula else math.nan,
                     "largest_rounding": rows["rounding"].max(),
                     "median_deviation": rows["deviation"].median(), "median_residual": rows["residual"].median(),
+                    "nearest_kept": rows["nearest_kept"].mean(),
                 }
             )  # fmt: skip
         return frame_of(lines)
 
     def claims(self, table: Frame) -> list[Claim]:
         """The statements of section 2.3, and what the controls say of them, for each layer, reading and direction."""
-        return [claim for name, rows in rows_by_reading(table) for claim in self._statements(rows, name)]
+        return [
+            claim
+            for name, rows in rows_by_reading(table)
+            for claim in (
+                *self._statements(rows, name),
+                *neighbour_claims(rows, name, below=self.params.survivors),
+                *alpha_claims(rows, name, above=self.params.off_diagonal),
+            )
+        ] + depth_claims(table, below=self.params.falling)
 
     def _statements(self, rows: Frame, subset: str) -> list[Claim]:
         params = self.params

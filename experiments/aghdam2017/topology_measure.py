@@ -14,12 +14,14 @@ from advlab.lab.layers import probed_layers
 from advlab.metrics.distances import norms_and_distances, pairwise_distances
 from advlab.metrics.mantel import mantel_r, mantel_test
 from advlab.metrics.mantel_moments import mantel_normal
+from advlab.metrics.nearest_neighbours import nearest_kept
 from advlab.metrics.random_map import mapped_points
 from advlab.metrics.topology import AlphaSolver
 from advlab.probes.neighbourhood import Neighbourhood
 from advlab.probes.sweep import sphere_batches
 
 from .linearised_measure import linearised_distances, one_sphere_a_batch
+from .random_layers_measure import map_seeds, random_layer_distances
 from .spheres import probed_spheres, samples_for_float64
 from .topology import Topology, TopologyRow
 
@@ -40,19 +42,23 @@ def measure(experiment: Topology, ctx: NetworkContext, cell: Cell) -> list[Topol
     image_distances = neighbourhood.image_distances.flatten(0, 2)
     alpha = AlphaSolver(image_distances, squared=params.squared)
     linearised = linearised_distances(ctx, samples, layers, neighbourhood) if params.linearisation else []
+    several = params.random_layers and len(layers) > 1
+    stacks = random_layer_distances(ctx, samples, layers, neighbourhood) if several else {}
     rows = []
     for depth, layer in enumerate(layers):
         distances = {"network": neighbourhood.feature_distances[depth]}
         if params.linearisation:
             distances["linearisation"] = linearised[depth]
         distances["random map"] = randomly_mapped_distances(ctx, samples, neighbourhood, depth)
+        distances |= {source: of_layers[depth] for source, of_layers in stacks.items()}
         numbers = {}
         for source, of_source in distances.items():
             flat = of_source.flatten(0, 2)
             r, p_value = correlate(experiment, image_distances, flat, source)
             kept = alpha(flat)
             columns = {
-                "mantel_r": r, "p_value": p_value, "scale": kept.c, "deviation": kept.deviation, "residual": kept.residual
+                "mantel_r": r, "p_value": p_value, "scale": kept.c, "deviation": kept.deviation, "residual": kept.residual,
+                "nearest_kept": nearest_kept(image_distances, flat),
             }  # fmt: skip
             shape = neighbourhood.image_distances.shape[:3]
             numbers[source] = {name: values.view(shape).tolist() for name, values in columns.items()}
@@ -95,11 +101,7 @@ def randomly_mapped_distances(
     Each (sample, radius) has a map of its own, which all readings share.
     """
     readings, count, radii, _ = neighbourhood.image_distances.shape
-    seeds = [
-        int.from_bytes(ctx.draws.digest(sample, k, depth, "/map")[:7], "little")
-        for sample in samples
-        for k in range(radii)
-    ]
+    seeds = map_seeds(ctx, samples, radii, depth, "/map")
     points = mapped_points(
         neighbourhood.image_distances.flatten(0, 2), neighbourhood.lengths.flatten(0, 2),
         int(neighbourhood.widths[depth]), seeds * readings,

@@ -1,0 +1,49 @@
+"""Nearest neighbours that stay: scipy's trees, similarities, chance, ties and distances that are not finite."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial import KDTree
+from scipy.spatial.distance import pdist
+
+from advlab.metrics import nearest_neighbours
+from advlab.metrics.nearest_neighbours import nearest_kept
+
+
+def condensed(points: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(pdist(points))[None]
+
+
+def test_shares_are_those_of_search_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    before, after, expected = [], [], []
+    for noise in (0.05, 0.3, 1.0):
+        points = random.standard_normal((40, 3))
+        moved = points + noise * random.standard_normal((40, 3))
+        neighbours = [KDTree(p).query(p, k=2)[1][:, 1] for p in (points, moved)]
+        expected.append(float((neighbours[0] == neighbours[1]).mean()))
+        before.append(condensed(points))
+        after.append(condensed(moved))
+    assert nearest_kept(torch.cat(before), torch.cat(after)).tolist() == pytest.approx(expected)
+    assert 0 < expected[2] < expected[0] < 1
+    monkeypatch.setattr(nearest_neighbours, "SETS_AT_ONCE", 1)
+    assert nearest_kept(torch.cat(before), torch.cat(after)).tolist() == pytest.approx(expected)
+
+
+def test_a_similarity_keeps_all_and_independent_points_keep_what_chance_does() -> None:
+    random = np.random.default_rng(1)
+    points = random.standard_normal((200, 30, 5))
+    before = torch.cat([condensed(p) for p in points])
+    other = torch.cat([condensed(p) for p in random.standard_normal((200, 30, 5))])
+    assert (nearest_kept(before, 3 * before) == 1).all()
+    assert nearest_kept(before, other).mean().item() == pytest.approx(1 / 29, abs=0.006)
+    assert nearest_kept(before, 0 * before).tolist() == pytest.approx([1 / 29] * 200)
+
+
+def test_distances_that_are_not_finite_give_nothing() -> None:
+    distances = torch.tensor([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
+    broken = distances.clone()
+    broken[1] = torch.nan
+    assert nearest_kept(distances, broken).isnan().tolist() == [False, True]
