@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Lt
 
-from advlab.lab import Cost, Figure, Frame, InRange, NetworkContext, Settings, frame_of
+from advlab.lab import Cell, Cost, Figure, Frame, InRange, NetworkContext, Settings, Stage, frame_of
 from advlab.lab.layers import probed_layers
 from advlab.statistics import Claim, judge, lower_bound, share_interval
 
+from .lipschitz_claims import elementwise_claims, score_claims
 from .lipschitz_fits import fits, normalised_lengths
 from .spheres import SphereExperiment, direction_cost, refuse_low_precision, rows_by_reading, sweep_forwards
 
@@ -41,6 +43,18 @@ class LipschitzRow:
     jacobian_converged: bool  # whether its iteration ended; a lower bound of it when not
     global_bound: float  # product of the layers' operator norms: no ratio anywhere is above it; nan where unknown
     nonfinite: int  # perturbed images without finite features, left out of the numbers above
+    clean_error_probability: float = math.nan  # 1 - score of the true class of the image itself
+    score_moved: float = math.nan  # mean |s(x + v) - s(x)| over T, s the score of the true class
+    score_follows: float = math.nan  # rank correlation over T of ||Phi_L(x + v) - Phi_L(x)|| and |s(x + v) - s(x)|
+    ascended_norm: float = (
+        math.nan
+    )  # largest Jacobian norm that ascent reached in the box: the global constant is no less
+    elementwise_length: float = math.nan  # mean ||h(x + v) - h(x)|| over T, h with a normaliser for each pixel
+    elementwise_moved: float = math.nan  # mean ||g(Phi_L(x + v)) - g(Phi_L(x))|| over T, g with one for each feature
+    elementwise_largest_ratio: float = math.nan  # largest of T of the second over the first
+    contracted_elementwise: float = math.nan  # of T whose ratio of these is below 1
+    constant_pixels: float = math.nan  # of D that have one value in all images of the normalisers, left out of h
+    constant_features: float = math.nan  # likewise of R, left out of g
 
 
 class Lipschitz(SphereExperiment):
@@ -50,7 +64,9 @@ class Lipschitz(SphereExperiment):
     their offsets cancel: L = (||dPhi|| / range of Phi) / (||v|| / range of x). Its size depends on the ranges and on
     the dimensions of image and features, so the raw ratio ||dPhi|| / ||v|| is reported with it. What sampling shows is a
     lower bound: the largest singular value of the Jacobian at x is what the worst direction reaches as r -> 0, and the
-    product of the layers' norms is above every ratio anywhere.
+    product of the layers' norms is above every ratio anywhere. Between these two lies the global constant, which is no less
+    than what ascent of the singular value over the box of images reaches. g and h with a normaliser for each feature and
+    each pixel are a second reading, which leaves out those that never change.
     """
 
     name: ClassVar[str] = "lipschitz"
@@ -68,11 +84,18 @@ class Lipschitz(SphereExperiment):
         #: relative residual at which the singular value counts as found
         tolerance: Annotated[float, Gt(0), Lt(1)] = 1e-3
         iterations: Annotated[int, Ge(1)] = 200  # at most
+        elementwise: bool = True  # measure the reading with a normaliser for each element: a second sweep
+        #: ascents of the Jacobian's norm from so many samples, where it is largest, and from as many random images; 0: none
+        starts: Annotated[int, Ge(0)] = 8
+        steps: Annotated[int, Ge(1)] = 60  # of each ascent
+        #: "more likely that they have classification scores close": rank correlation above
+        correlation: Annotated[float, Ge(0), Lt(1)] = 0.0
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:
-        """As the other spheres; `tiny` and `laptop` take fewer images for the normalisers."""
-        more = {"tiny": {"experiment.images": 100}, "laptop": {"experiment.images": 1000}}.get(preset, {})
+        """As the other spheres; `tiny` and `laptop` take fewer images for the normalisers and shorter ascents."""
+        images, starts, steps = {"tiny": (100, 1, 3), "laptop": (1000, 4, 30)}.get(preset, (0, 0, 0))
+        more = {"experiment.images": images, "experiment.starts": starts, "experiment.steps": steps} if images else {}
         return {**super().presets(preset, dataset, model), **more}
 
     def check(self, settings: Settings) -> None:
@@ -88,12 +111,25 @@ class Lipschitz(SphereExperiment):
         """The samples that qualify, and for each layer the normalisers and the global bound."""
         return self.measurement().prepare(self, ctx)
 
+    def stages(self, ctx: NetworkContext) -> list[Stage]:
+        """The ranges of all elements, and the ascents of each layer's Jacobian."""
+        from .lipschitz_stages_measure import lipschitz_stages  # loads torch
+
+        of = self.params
+        return lipschitz_stages(ctx, elementwise=of.elementwise, images=of.images, starts=of.starts, steps=of.steps)
+
+    def cells(self, ctx: NetworkContext) -> list[Cell]:
+        """Those of all spheres, each of which needs all stages."""
+        needed = tuple(stage.id for stage in self.stages(ctx))
+        return [replace(cell, stages=needed) for cell in super().cells(ctx)]
+
     def cost(self, ctx: NetworkContext) -> Cost:
-        """The sweep, the normalisers, and some twenty products with each layer's Jacobian and its transpose."""
+        """The sweeps, the normalisers, and some twenty products with each layer's Jacobian and its transpose."""
         forwards, backwards = direction_cost(ctx)
         products = 20 * len(ctx.prepared["samples"]) * len(probed_layers(ctx))
         normalisers = min(self.params.images, len(ctx.data))
-        return Cost(forwards=sweep_forwards(ctx) + normalisers + products + forwards, backwards=products + backwards)
+        sweeps = sweep_forwards(ctx) * (2 if self.params.elementwise else 1)
+        return Cost(forwards=sweeps + normalisers + products + forwards, backwards=products + backwards)
 
     def summary(self, table: Frame) -> Frame:
         """The ratios, raw and normalised, the first- and second-order fits of the figure, and both bounds."""
@@ -113,8 +149,11 @@ class Lipschitz(SphereExperiment):
                     "normalised_mean_ratio": (rows["moved"] / rows["length"]).mean() * normaliser,
                     "normalised_largest_ratio": rows["largest_ratio"].max() * normaliser,
                     "normalised_share_below_1": rows["contracted_normalised"].sum() / counted,
+                    "elementwise_share_below_1": rows["contracted_elementwise"].sum(min_count=1) / counted,
                     "slope": line[0], "intercept": line[1], "curvature": parabola[0],
                     "median_jacobian_norm": norms.median(), "normalised_median_jacobian_norm": norms.median() * normaliser,
+                    "ascended_norm": rows["ascended_norm"].iloc[0],
+                    "normalised_ascended_norm": rows["ascended_norm"].iloc[0] * normaliser,
                     "global_bound": rows["global_bound"].iloc[0],
                     "normalised_global_bound": rows["global_bound"].iloc[0] * normaliser,
                 }
@@ -122,12 +161,16 @@ class Lipschitz(SphereExperiment):
         return frame_of(lines)
 
     def claims(self, table: Frame) -> list[Claim]:
-        """The statements of section 2.4, normalised and raw, and what the Jacobian says of them."""
+        """The statements of section 2.4, normalised and raw, what the Jacobian says of them, and those about scores."""
         return [
             claim
             for name, rows in rows_by_reading(table)
-            for kind, factor in (("normalised", rows["normaliser"]), ("raw", 1.0))
-            for claim in self._statements(rows, name, kind, factor)
+            for claim in (
+                *self._statements(rows, name, "normalised", rows["normaliser"]),
+                *self._statements(rows, name, "raw", 1.0),
+                *elementwise_claims(rows, name, most=self.params.most),
+                *score_claims(rows, name, above=self.params.correlation),
+            )
         ]
 
     def _statements(self, rows: Frame, subset: str, kind: str, factor: Any) -> list[Claim]:
@@ -139,7 +182,9 @@ class Lipschitz(SphereExperiment):
         if kind == "normalised" and rows["normaliser"].isna().any():  # features that never change have none
             below = below.iloc[:0]
         largest = (rows["largest_ratio"] * factor).groupby(rows["sample"]).max().dropna()
-        norms = rows.assign(norm_at_x=rows["jacobian_norm"] * factor).groupby("sample").first()
+        norms = rows.assign(norm_at_x=rows["jacobian_norm"] * factor, ascended=rows["ascended_norm"] * factor)
+        norms = norms.groupby("sample").first()
+        largest_norm = float(norms[["norm_at_x", "ascended"]].max().max())
         steepest = norms["norm_at_x"].dropna()
         # a value that has not converged is a lower bound: below 1 it does not tell
         unknown = (steepest < 1) & ~norms.loc[steepest.index, "jacobian_converged"].astype(bool)
@@ -162,10 +207,10 @@ class Lipschitz(SphereExperiment):
                 quantity=f"share of samples whose Jacobian's largest singular value, {kind}, is < 1",
             ),
             judge(
-                f"global-above-1-{kind}", lower_bound(float(steepest.max())), ">", 1, subset=subset,
+                f"global-above-1-{kind}", lower_bound(largest_norm), ">", 1, subset=subset,
                 statement=section + '"the global Lipschitz constant of a ConvNet might be greater than 1": it is no less than '
-                "the Jacobian's norm anywhere, so that samples can show it and never refute it",
-                quantity=f"largest singular value of the Jacobian at any sample, {kind}",
+                "the Jacobian's norm anywhere, so that images can show it and never refute it",
+                quantity=f"largest singular value of the Jacobian at any sample or image that ascent reached, {kind}",
             ),
         ]  # fmt: skip
 

@@ -19,8 +19,10 @@ from advlab.lab.layers import probed_layers
 from advlab.models.classifier import frozen
 from advlab.probes.selection import order
 
+from .elementwise_measure import elementwise_lengths
 from .layer_features import features_of
 from .lipschitz import Lipschitz, LipschitzRow
+from .lipschitz_score_measure import score_movements
 from .spheres import probed_spheres
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,8 @@ def measure(experiment: Lipschitz, ctx: NetworkContext, cell: Cell) -> list[Lips
     neighbourhood, layers = neighbourhood_of(ctx, samples), probed_layers(ctx)
     x, labels = ctx.images_and_labels(samples)
     pixel_range, *feature_ranges = ctx.prepared["ranges"]
+    clean_error = neighbourhood.clean_error_probability.tolist()
+    elementwise = elementwise_statistics(ctx, samples, layers) if experiment.params.elementwise else [{}] * len(layers)
     rows = []
     for depth, layer in enumerate(layers):
         singular = jacobian_norms(experiment, ctx, layer, x)
@@ -57,6 +61,11 @@ def measure(experiment: Lipschitz, ctx: NetworkContext, cell: Cell) -> list[Lips
         bound = ctx.prepared["bounds"][depth]
         statistics = over_trials(
             neighbourhood.lengths.double(), neighbourhood.feature_shifts[depth].double(), normaliser
+        )
+        statistics |= score_movements(neighbourhood, depth) | elementwise[depth]
+        constant = constant_elements(ctx, depth) if experiment.params.elementwise else {}
+        ascended = (
+            float(np.nanmax(ctx.stage(f"ascent-{depth}").arrays["norms"])) if experiment.params.starts else math.nan
         )
         norms, converged = singular.value.tolist(), singular.converged.tolist()
         for sphere in probed_spheres(probe, samples, labels.tolist()):
@@ -66,7 +75,8 @@ def measure(experiment: Lipschitz, ctx: NetworkContext, cell: Cell) -> list[Lips
                     **sphere.columns, layer=layer, depth=depth, features=int(neighbourhood.widths[depth]),
                     **sphere.numbers(statistics), normaliser=normaliser, pixel_range=pixel_range,
                     jacobian_norm=norms[sample], jacobian_converged=converged[sample],
-                    global_bound=math.nan if bound is None else bound,
+                    global_bound=math.nan if bound is None else bound, ascended_norm=ascended,
+                    clean_error_probability=clean_error[sample], **constant,
                 )
             )  # fmt: skip
     return rows
@@ -97,6 +107,27 @@ def over_trials(length: Tensor, moved: Tensor, normaliser: float) -> dict[str, A
         "nonfinite": (~finite).sum(-1),
     }
     return {name: values.tolist() for name, values in statistics.items()}
+
+
+def elementwise_statistics(ctx: NetworkContext, samples: list[int], layers: list[str]) -> list[dict[str, Any]]:
+    """Statistics of each layer as `over_trials` gives them, with a normaliser for each element, by their columns."""
+    length, *moved = elementwise_lengths(ctx, samples, layers, ctx.stage("element-ranges").arrays).double()
+    columns = {
+        "elementwise_length": "length", "elementwise_moved": "moved", "elementwise_largest_ratio": "largest_ratio",
+        "contracted_elementwise": "contracted",
+    }  # fmt: skip
+    of_layers = [over_trials(length, of_layer, 1.0) for of_layer in moved]
+    for statistics in of_layers:  # features without any range are not contracted
+        unknown = np.isnan(statistics["largest_ratio"])
+        statistics["contracted"] = np.where(unknown, np.nan, statistics["contracted"]).tolist()
+    return [{column: statistics[name] for column, name in columns.items()} for statistics in of_layers]
+
+
+def constant_elements(ctx: NetworkContext, depth: int) -> dict[str, Any]:
+    """How many pixels, and features of a layer, have no range."""
+    ranges = ctx.stage("element-ranges").arrays
+    names = {"constant_pixels": "space-0", "constant_features": f"space-{1 + depth}"}
+    return {column: int((ranges[name] == 0).sum()) for column, name in names.items()}
 
 
 def jacobian_norms(experiment: Lipschitz, ctx: NetworkContext, layer: str, x: Tensor) -> Any:

@@ -40,10 +40,11 @@ def test_the_bounds_are_those_given() -> None:
 @pytest.mark.parametrize("activation", [nn.Tanh(), nn.ReLU()])
 def test_values_are_norms_of_the_jacobian_and_near_the_largest_of_a_grid(activation: nn.Module) -> None:
     torch.manual_seed(3)
-    network = nn.Sequential(nn.Flatten(), nn.Linear(2, 24), activation, nn.Linear(24, 5)).double()
+    first = nn.Linear(2, 24)
     with torch.no_grad():
-        network[1].weight.mul_(6)
-        network[1].bias.uniform_(-3, 3)
+        first.weight.mul_(6)
+        first.bias.uniform_(-3, 3)
+    network = nn.Sequential(nn.Flatten(), first, activation, nn.Linear(24, 5)).double()
 
     def jacobian_norms(x: Tensor) -> Tensor:
         jacobians = torch.func.vmap(torch.func.jacrev(lambda z: network(z[None])[0]))(x)

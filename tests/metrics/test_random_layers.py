@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -61,6 +63,11 @@ def test_a_set_does_not_depend_on_the_others_and_memory_is_bounded(monkeypatch: 
     assert rectified_layer(points, 100, seed=1).isnan().all(-1).all(-1).tolist() == [False, True, False]
     widths: list[int] = []
     real = torch.randn
-    monkeypatch.setattr(torch, "randn", lambda *size, **keywords: widths.append(size[0]) or real(*size, **keywords))
+
+    def counted(*size: int, **keywords: Any) -> Tensor:
+        widths.append(size[0])
+        return real(*size, **keywords)
+
+    monkeypatch.setattr(torch, "randn", counted)
     rectified_layer(points, 2 * random_layers.UNITS_AT_ONCE + 1, seed=1)
     assert widths == [random_layers.UNITS_AT_ONCE, random_layers.UNITS_AT_ONCE, 1]
