@@ -21,7 +21,8 @@ from advlab.probes.selection import order
 
 from .elementwise_measure import elementwise_lengths
 from .layer_features import features_of
-from .lipschitz import Lipschitz, LipschitzRow
+from .lipschitz import Lipschitz
+from .lipschitz_row import LipschitzRow
 from .lipschitz_score_measure import score_movements
 from .spheres import probed_spheres
 
