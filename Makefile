@@ -77,7 +77,7 @@ snapshot: $(READY)  ## what a user sees, kept and compared: ARGS="keep FOLDER [N
 NETWORKS ?= lenet_mnist,ciresan,aghdam
 
 aghdam2017: aghdam2017-fig1 aghdam2017-fig2 aghdam2017-fig3 aghdam2017-fig4 aghdam2017-depth aghdam2017-fig5 \
-	aghdam2017-fig6 aghdam2017-directions aghdam2017-gradient aghdam2017-frequency  ## every figure of Aghdam et al. 2017
+	aghdam2017-fig6 aghdam2017-directions aghdam2017-gradient aghdam2017-frequency aghdam2017-separability  ## every figure of Aghdam et al. 2017
 
 aghdam2017-fig1: $(CORE)  ## isotropy
 	$(ADVLAB) -m experiment=isotropy model=$(NETWORKS) $(ARGS)
@@ -108,6 +108,10 @@ aghdam2017-gradient: $(CORE)  ## section 2.1: gradient and Hessian as measures o
 
 aghdam2017-frequency: $(CORE)  ## section 2.2: convolutions of permuted inputs
 	$(ADVLAB) experiment=frequency $(filter run.% experiment.%,$(ARGS))
+
+.PHONY: aghdam2017-separability
+aghdam2017-separability: $(CORE)  ## section 2.3: linear probe and nearest neighbour in pixels and in features
+	$(ADVLAB) -m experiment=separability model=$(NETWORKS) $(ARGS)
 
 .PHONY: barati2021 barati2021-fig1 barati2021-fig2 barati2021-fig3
 barati2021: barati2021-fig1 barati2021-fig2 barati2021-fig3 barati2021-fig4 barati2021-prediction \

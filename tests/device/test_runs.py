@@ -42,6 +42,7 @@ OPTIONS = {
     "lipschitz_toy": [],
     "mlp_objectives": ["experiment.networks=1"],
     "sample_complexity": ["experiment.teachers=1", "experiment.sizes=[50]", "experiment.steps=20", "experiment.pool=1024"],
+    "separability": [*DIGITS],
     "symmetricity": SPHERE,
     "symmetry_map": [*NOISE, "probe.samples=1", "experiment.grid=11", "recipe.epochs=1"],
     "topology": SPHERE,
