@@ -25,7 +25,7 @@ class HessianSpread(NamedTuple):
         trace: (n,) tr H.
         isotropic: (n,) min_c ||H - c I||_F / ||H||_F; NaN where H is 0.
         symmetric: (n,) min_{a, b} ||H - a I - b 11'||_F / ||H||_F; NaN where H is 0.
-        errors: (n, 4) standard errors of the four above, by the jackknife over the directions.
+        errors: (n, 4) standard errors of the four above, by the jackknife over the directions; 0 of all unit vectors.
     """
 
     gradient: Tensor
@@ -50,18 +50,29 @@ def random_signs(count: int, size: int, *, seed: int = 0) -> Tensor:
     return torch.randint(0, 2, (count, size), generator=generator, dtype=torch.int8) * 2 - 1
 
 
+def hessian_directions(count: int, size: int, *, seed: int = 0) -> Tensor:
+    """(m, size) int8: `count` random signs, or where that is no fewer, all `size` unit vectors, which make norms exact.
+
+    Examples:
+        >>> hessian_directions(2, 4).shape, hessian_directions(9, 2).tolist()
+        (torch.Size([2, 4]), [[1, 0], [0, 1]])
+    """
+    return random_signs(count, size, seed=seed) if count < size else torch.eye(size, dtype=torch.int8)
+
+
 def hessian_spread(function: ImageFunction, x: Tensor, directions: Tensor, *, step: float = 0.0) -> HessianSpread:
     """Gradient and norms of the Hessian H at each image, from products H z with m directions and H 1; H is not formed.
 
     With q = 1 / sqrt(D), the unit vector along 11', and P = I - qq', ||H||_F^2 = ||Hq||^2 + E ||HPz||^2 and
     tr H = q'Hq + E z'PHPz over Rademacher z (Hutchinson 1990). HPz = Hz - Hq (q'z) needs no product of its own. The squared
     distance to c I is ||Hq - c q||^2, which is exact, plus E ||HPz - c Pz||^2; that to a I + b 11' likewise. So Hessians
-    c I and a I + b 11' give the distance 0 whichever directions are drawn.
+    c I and a I + b 11' give the distance 0 whichever directions are drawn. All D unit vectors give the sums themselves, since
+    ||HP||_F^2 is the sum of ||HPe_i||^2, and tr PHP that of e_i'PHPe_i.
 
     Args:
         function: (n, C, H, W) to (n,), each value a function of its image alone.
         x: (n, C, H, W), all evaluated in one batch; a result does not depend on the other images.
-        directions: (m, D) entries +1 and -1, m at least 2.
+        directions: (m, D) entries +1 and -1, m at least 2; or all unit vectors, (D, D), in their order.
         step: 0: exact products, by differentiating twice. Above 0: the length in x of a central difference of gradients,
             for piecewise linear functions, whose exact Hessian is 0 almost everywhere.
 
@@ -102,6 +113,8 @@ def hessian_spread(function: ImageFunction, x: Tensor, directions: Tensor, *, st
     jackknife = _statistics(exact, terms.sum(2, keepdim=True) - terms, size)  # each direction left out in turn
     squared_deviations = (jackknife - jackknife.mean(-1, keepdim=True)).square().sum(-1)
     errors = (squared_deviations * ((count - 1) / count)).sqrt().T
+    if torch.equal(directions.cpu(), torch.eye(size, dtype=directions.dtype)):  # nothing was drawn
+        errors = torch.zeros_like(errors)
     return HessianSpread(gradient.cpu(), norm, trace, isotropic, symmetric, errors)
 
 
@@ -115,7 +128,7 @@ def _statistics(exact: Tensor, sums: Tensor, size: int) -> Tensor:
     """
     hq_squared, q_hq = exact
     hpz_squared, z_phpz, pz_squared = sums
-    scale = (size - 1) / pz_squared.clamp_min(1e-300)  # E ||Pz||^2 = D - 1
+    scale = (size - 1) / pz_squared.clamp_min(1e-300)  # E ||Pz||^2 = D - 1, which is also the sum over unit vectors
     hp_squared, trace_php = hpz_squared * scale, z_phpz * scale  # ||HP||_F^2 and tr PHP
     h_squared, trace = (hq_squared + hp_squared).clamp_min(0), q_hq + trace_php
     c = trace / size

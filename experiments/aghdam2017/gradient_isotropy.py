@@ -12,39 +12,13 @@ from advlab.errors import ConfigError
 from advlab.lab import Cost, Figure, Frame, InRange, NetworkContext, Settings, frame_of
 from advlab.statistics import NOT_MEASURED, Claim, Interval, judge, rank_correlation
 
+from .gradient_isotropy_row import GradientIsotropyRow
+from .hessian_claims import judge_condition, widened_by_noise
 from .spheres import SphereExperiment, refuse_layers, rows_by_reading, sweep_forwards
 
 MEASURES = (  # columns of the table; the first is the paper's
     "dispersion", "relative_dispersion", "gradient_norm", "hessian_norm", "isotropic", "symmetric", "predicted",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class GradientIsotropyRow:
-    """One (sample, reading, radius); s is the score or its logit. Of the measures, only `predicted` depends on the radius."""
-
-    sample: int  # index in the split
-    label: int  # true class
-    norm: str  # l2 or linf
-    pixel_scale: float  # pixel value of white in the radius's units
-    radius: float  # r, in those units
-    trials: int  # T
-    of: str  # s: score (softmax probability of the true class) or logit (log(score / (1 - score)))
-    range: float  # max - min of s over T
-    clean_error_probability: float  # 1 - score of the clean image
-    dispersion: float  # mean |g_i - g_j| over the pairs of elements of the gradient of s; pixels in [0, 1]
-    relative_dispersion: float  # that divided by the mean |g_i|; nan where the gradient is 0
-    gradient_norm: float  # ||g||
-    hessian_norm: float  # ||H||_F
-    hessian_norm_error: float  # standard error of the estimate
-    isotropic: float  # min_c ||H - c I||_F / ||H||_F; nan where H is 0
-    isotropic_error: float  # standard error
-    symmetric: float  # min_{a, b} ||H - a I - b 11'||_F / ||H||_F; nan where H is 0
-    symmetric_error: float  # standard error
-    predicted: float  # the range over T that eq 3 predicts
-    nonfinite: int  # of T, left out of the range
-
-    former_columns: ClassVar[dict[str, str]] = {"clean_deficit": "clean_error_probability"}
 
 
 class GradientIsotropy(SphereExperiment):
@@ -65,6 +39,7 @@ class GradientIsotropy(SphereExperiment):
     name: ClassVar[str] = "gradient_isotropy"
     paper: ClassVar[str] = "aghdam2017, section 2.1"
     title: ClassVar[str] = "Whether gradient and Hessian at an image tell the range of its score around it"
+    version: ClassVar[int] = 2  # 128 directions instead of 32
     Row: ClassVar[type] = GradientIsotropyRow
     summary_keys: ClassVar[tuple[str, ...]] = ("norm", "pixel_scale", "measure")
 
@@ -73,11 +48,13 @@ class GradientIsotropy(SphereExperiment):
         """How the Hessian is estimated, and the claims' threshold, which was fixed before anything was measured."""
 
         of: Literal["score", "logit"] = "score"  # s: the softmax score, as in the paper, or log(score / (1 - score))
-        directions: Annotated[int, Ge(2)] = 32  # random signs z, for the products H z; two for a standard error
+        #: random signs z, for the products H z; two for a standard error. From D on, all unit vectors: norms are exact
+        directions: Annotated[int, Ge(2)] = 128
         #: of central differences of the gradient, L2, pixels in [0, 1]; 0: exact products
         step: Annotated[float, Ge(0), Lt(math.inf)] = 0.0
         #: "can be measured": rank correlation of measure and range, over samples, above
         correlation: Annotated[float, Gt(0), Lt(1)] = 0.5
+        identical: Annotated[float, Gt(0), Lt(1)] = 0.1  # relative distances below: elements are identical, H is c I
 
     def check(self, settings: Settings) -> None:
         """Ranges must be those of scores over random directions.
@@ -94,15 +71,15 @@ class GradientIsotropy(SphereExperiment):
 
     def cost(self, ctx: NetworkContext) -> Cost:
         """The sweep, and the gradient and the products H z of each sample."""
-        forwards, backwards = self.derivative_cost(len(ctx.prepared["samples"]))
+        forwards, backwards = self.derivative_cost(len(ctx.prepared["samples"]), ctx.values_per_image)
         return Cost(forwards=sweep_forwards(ctx) + forwards, backwards=backwards)
 
-    def derivative_cost(self, samples: int) -> tuple[int, int]:
-        """Forwards and backwards of the gradient, the products H z and the scale of the score, of so many samples.
+    def derivative_cost(self, samples: int, pixels: int) -> tuple[int, int]:
+        """Forwards and backwards of the gradient, the products H z and the scale of the score, of so many samples of D values.
 
         A central difference takes two gradients; an exact product, a second derivative, counts as two backwards.
         """
-        products = 2 * (self.params.directions + 1)
+        products = 2 * (min(self.params.directions, pixels) + 1)
         return samples * (2 + (products if self.params.step else 0)), samples * (1 + products)
 
     def correlations(self, table: Frame, radii: list[float] | None = None, resamples: int = 400) -> Frame:
@@ -135,6 +112,7 @@ class GradientIsotropy(SphereExperiment):
                     **dict(zip(keys, values, strict=True)),
                     "measure": measure,
                     "median": at_epsilon[measure].median(),
+                    "median_error": at_epsilon.get(f"{measure}_error", at_epsilon[measure] * math.nan).median(),
                 }
                 for radius in radii:
                     rho = correlations.loc[(measure, radius)]
@@ -150,7 +128,13 @@ class GradientIsotropy(SphereExperiment):
 
     def claims(self, table: Frame) -> list[Claim]:
         """What section 2.1 says of gradient and Hessian, for each reading of the radius."""
-        return [claim for name, rows in rows_by_reading(table) for claim in self._statements(rows, name)]
+        return [
+            claim
+            for name, rows in rows_by_reading(table)
+            for claim in (
+                *self._statements(rows, name), *judge_condition(rows, identical=self.params.identical, subset=name)
+            )
+        ]  # fmt: skip
 
     def _statements(self, rows: Frame, subset: str) -> list[Claim]:
         threshold, epsilon = self.params.correlation, float(rows["radius"].min())
@@ -158,7 +142,12 @@ class GradientIsotropy(SphereExperiment):
         def rho(measure: str, radius: float) -> Interval:
             """Rank correlation of a measure with the range at a radius."""
             at_radius = rows[rows["radius"] == radius]
-            return rank_correlation(at_radius[measure], at_radius["range"]) if len(at_radius) else NOT_MEASURED
+            if not len(at_radius):
+                return NOT_MEASURED
+            correlation = rank_correlation(at_radius[measure], at_radius["range"])
+            if f"{measure}_error" not in at_radius:
+                return correlation
+            return widened_by_noise(correlation, at_radius[measure], at_radius[f"{measure}_error"])
 
         def rho_at_epsilon(measure: str) -> Interval:
             """The same at the smallest radius; from 1 on that is no epsilon."""

@@ -6,16 +6,18 @@ import math
 from collections.abc import Callable
 
 import torch
+from scipy.stats import t as student
 from torch import Tensor
 
 from advlab.geometry.dispersion import mean_pairwise_difference
-from advlab.geometry.hessian import HessianSpread, hessian_spread, random_signs
+from advlab.geometry.hessian import HessianSpread, hessian_directions, hessian_spread
 from advlab.geometry.scaled_score import scaled_score
 from advlab.geometry.taylor import deviation_on_sphere, euclidean, normal_range
 from advlab.lab import Cell, NetworkContext
 from advlab.lab.kept_neighbourhood import scores_around
 
-from .gradient_isotropy import GradientIsotropy, GradientIsotropyRow
+from .gradient_isotropy import GradientIsotropy
+from .gradient_isotropy_row import GradientIsotropyRow
 from .spheres import probed_spheres
 
 IMAGES_WITH_GRAPHS = 64  # images at most whose graphs for second derivatives are in memory at once
@@ -78,6 +80,10 @@ def measures_at_images(
     spread, scale = spreads_at_images(experiment, ctx, x, labels)
     pixels = math.prod(x.shape[1:])
     norm, dispersion = spread.gradient.norm(dim=1), mean_pairwise_difference(spread.gradient)
+    quantile = float(student.ppf(0.975, min(experiment.params.directions, pixels) - 1))
+    hessian_norm, isotropic = scale * spread.norm, spread.isotropic
+    relative = torch.where(spread.norm > 0, spread.errors[:, 0] / spread.norm, 0.0)  # the error of log ||H||
+    margin = quantile * spread.errors[:, 2]
     anisotropic_part = torch.where(spread.norm > 0, spread.isotropic * spread.norm, 0.0)  # ||H - c I||_F
 
     def deviation(length: float) -> Tensor:
@@ -85,9 +91,13 @@ def measures_at_images(
 
     return {
         "dispersion": scale * dispersion, "relative_dispersion": dispersion / spread.gradient.abs().mean(1),
-        "gradient_norm": scale * norm, "hessian_norm": scale * spread.norm,
+        "gradient_norm": scale * norm, "hessian_norm": hessian_norm,
         "hessian_norm_error": scale * spread.errors[:, 0], "isotropic": spread.isotropic,
         "isotropic_error": spread.errors[:, 2], "symmetric": spread.symmetric, "symmetric_error": spread.errors[:, 3],
+        "hessian_norm_low": hessian_norm * (-quantile * relative).exp(),
+        "hessian_norm_high": hessian_norm * (quantile * relative).exp(),
+        "isotropic_low": (isotropic - margin).clamp_min(0), "isotropic_high": (isotropic + margin).clamp_max(1),
+        "trace": scale * spread.trace, "trace_error": scale * spread.errors[:, 1],
     }, deviation  # fmt: skip
 
 
@@ -96,18 +106,19 @@ def spreads_at_images(
 ) -> tuple[HessianSpread, Tensor]:
     """Gradient and Hessian of the scaled score at (n, C, H, W) images, and the (n,) scales that make them those of s."""
     params = experiment.params
-    signs = random_signs(params.directions, math.prod(x.shape[1:]), seed=ctx.settings.run.seed)
+    pixels = math.prod(x.shape[1:])
+    directions = hessian_directions(params.directions, pixels, seed=ctx.settings.run.seed)
 
     def in_batches(limit: int) -> list[tuple[HessianSpread, Tensor]]:
         spreads, size = [], min(limit, IMAGES_WITH_GRAPHS)
         with torch.inference_mode(False):  # tensors made under inference_mode serve no gradients
             for images, y in zip(x.clone().split(size), labels.clone().split(size), strict=True):
                 function, scale = scaled_score(ctx.attack_target, images, y, params.of)
-                spreads.append((hessian_spread(function, images, signs, step=params.step), scale))
+                spreads.append((hessian_spread(function, images, directions, step=params.step), scale))
         return spreads
 
     batches = ctx.in_batches(in_batches, images=0)
-    forwards, backwards = experiment.derivative_cost(len(x))
+    forwards, backwards = experiment.derivative_cost(len(x), pixels)
     ctx.count(forwards=forwards, backwards=backwards)
     spread = HessianSpread(*(torch.cat(field) for field in zip(*(of_batch for of_batch, _ in batches), strict=True)))
     return spread, torch.cat([scale for _, scale in batches]).cpu()

@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Lt
 
 from advlab.errors import ArgumentError
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, InRange, NetworkContext, frame_of
-from advlab.statistics import Claim, Interval, judge, share_interval
+from advlab.statistics import NOT_MEASURED, Claim, Interval, judge, share_interval
 
 from .paired_shares import paired_difference
 
@@ -169,7 +169,7 @@ class Separability(Experiment[NetworkContext]):
         lines = []
         for row in table.to_dict("records"):
             accuracy = share_interval([True] * row["correct"] + [False] * (row["test_images"] - row["correct"]))
-            more = against_network(row)
+            more = against_network(row) if row["space"] != "network" else NOT_MEASURED
             lines.append(
                 {key: row[key] for key in ("run", "layer", "space", "classifier", "dimensions")}
                 | {"train_accuracy": row["train_correct"] / row["train_images"]}

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from advlab.geometry.hessian import hessian_spread, random_signs
+from advlab.geometry.hessian import hessian_directions, hessian_spread, random_signs
 
 SHAPE = (1, 2, 4)
 D = 8
@@ -52,9 +52,10 @@ def distances(hessian: Tensor) -> tuple[float, float]:
     return distances[0], distances[1]
 
 
-def test_all_directions_give_the_dense_hessian_of_a_network() -> None:
+@pytest.mark.parametrize("directions", [EVERY, hessian_directions(D, D)], ids=["all signs", "unit vectors"])
+def test_all_directions_give_the_dense_hessian_of_a_network(directions: Tensor) -> None:
     function, x = network(), images()
-    spread = hessian_spread(function, x, EVERY)
+    spread = hessian_spread(function, x, directions)
     for i, hessian in enumerate(dense(function, x)):
         isotropic, symmetric = distances(hessian)
         assert float(spread.norm[i]) == pytest.approx(float(hessian.norm()), rel=1e-10)
@@ -106,6 +107,13 @@ def test_closed_forms_hold_whatever_the_directions(
     every = hessian_spread(quadratic(hessian), images(), EVERY, step=step)
     assert every.isotropic.tolist() == pytest.approx([isotropic] * 3, abs=1e-6)
     assert every.symmetric.tolist() == pytest.approx([symmetric] * 3, abs=1e-6)
+
+
+def test_unit_vectors_are_exact_and_fewer_directions_are_random_signs() -> None:
+    function, x = network(), images()
+    assert hessian_spread(function, x, hessian_directions(100, D)).errors.tolist() == [[0.0] * 4] * 3
+    assert hessian_directions(D - 1, D, seed=4).equal(random_signs(D - 1, D, seed=4))
+    assert (hessian_spread(function, x, hessian_directions(D - 1, D)).errors > 0).all()
 
 
 def test_a_product_of_two_pixels() -> None:

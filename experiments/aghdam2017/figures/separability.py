@@ -41,7 +41,7 @@ def accuracies(summary: pd.DataFrame) -> Figure:
         low = float(summary["accuracy_low"].min())
         axis.set_xlim(max(-0.02, low - 0.1 * (1 - low)), 1 + 0.04 * (1 - low))
     names = [_name(run, layer, runs, several) for run, layer in lines]
-    axes[0].set_yticks(range(len(lines)), names)
+    axes[0].set_yticks(range(len(lines)) if several else [], names if several else [])
     axes[0].set_ylim(len(lines) - 0.5, -0.5)
     if runs == 1:
         figure.suptitle(literal(str(lines[0][0]), 48), fontsize=8)

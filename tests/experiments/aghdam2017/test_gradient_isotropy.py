@@ -103,7 +103,10 @@ def test_a_radial_score_has_nothing_to_measure(around: Around, measured: Measure
 
 @pytest.mark.parametrize("of", ["score", "logit"])
 @pytest.mark.parametrize("sharpness", [1.0, 40.0])
-def test_measures_are_those_of_the_dense_hessian(around: Around, measured: Measured, of: str, sharpness: float) -> None:
+@pytest.mark.parametrize("directions", [D - 1, D])  # random signs, and all unit vectors
+def test_measures_are_those_of_the_dense_hessian(
+    around: Around, measured: Measured, of: str, sharpness: float, directions: int
+) -> None:
     """Also where 1 - score is 1e-20: nothing is lost to it."""
     torch.manual_seed(0)
     last = nn.Linear(12, 3)
@@ -111,7 +114,7 @@ def test_measures_are_those_of_the_dense_hessian(around: Around, measured: Measu
     with torch.no_grad():
         last.weight.mul_(sharpness)
         last.bias.copy_(torch.tensor([0.6, 0.2, 0.1]) * sharpness * 2)
-    ctx = around("gradient_isotropy", network, count=3, params={"of": of, "directions": 400})
+    ctx = around("gradient_isotropy", network, count=3, params={"of": of, "directions": directions})
     found = measured(ctx).query("norm == 'l2' and radius == 1").set_index("sample")
     assert ctx.data is not None
     network = network.double().requires_grad_(False)
@@ -141,6 +144,11 @@ def test_measures_are_those_of_the_dense_hessian(around: Around, measured: Measu
         rest = float((h - h.trace() / D * torch.eye(D, dtype=h.dtype)).norm() / h.norm())
         assert row["isotropic"] == pytest.approx(rest, abs=4 * row["isotropic_error"] + 1e-3)
         assert row["symmetric"] <= row["isotropic"] + 1e-9
+        assert row["trace"] == pytest.approx(float(h.trace()), abs=4 * row["trace_error"] + 1e-3 * float(h.norm()))
+        assert row["hessian_norm_low"] <= row["hessian_norm"] <= row["hessian_norm_high"]
+        assert row["isotropic_low"] <= row["isotropic"] <= row["isotropic_high"] <= 1
+        assert (row["hessian_norm_error"] == row["isotropic_error"] == row["trace_error"] == 0) == (directions == D)
+        assert (row["hessian_norm_low"] == row["hessian_norm_high"]) == (directions == D)
 
 
 @pytest.mark.parametrize(
@@ -207,8 +215,15 @@ def test_scores_that_are_not_finite_are_counted(around: Around, measured: Measur
     assert found["range"].notna().all()
 
 
-def made_up(rho: dict[float, float], count: int = 60, hessian: float = 1.0) -> pd.DataFrame:
-    """A table whose ranges follow the gradient with given strengths a radius."""
+def made_up(rho: dict[float, float], count: int = 60, hessian: float = 1.0, apart: float = 0.5) -> pd.DataFrame:
+    """A table whose ranges follow the gradient with given strengths a radius.
+
+    Args:
+        rho: radius -> strength.
+        count: of samples.
+        hessian: how its norm follows the gradient.
+        apart: relative distance of gradient and Hessian from what isotropy asks, by the paper.
+    """
     generator = np.random.default_rng(0)
     g = generator.normal(size=count)
     rows = []
@@ -220,9 +235,14 @@ def made_up(rho: dict[float, float], count: int = 60, hessian: float = 1.0) -> p
             rows.append(
                 {"sample": i, "norm": "l2", "pixel_scale": 1.0, "radius": radius, "range": ranges[i], "of": "score"}
                 | {"dispersion": math.exp(g[i]), "gradient_norm": 30 * math.exp(g[i]), "hessian_norm": h}
-                | dict.fromkeys(("relative_dispersion", "isotropic", "symmetric", "predicted"), 0.5 + 1e-3 * i)
+                | {"hessian_norm_error": 0.02 * h, "isotropic_low": apart}
+                | dict.fromkeys(("relative_dispersion", "isotropic", "symmetric", "predicted"), apart + 1e-4 * i)
             )
     return pd.DataFrame(rows).assign(run="toy")
+
+
+#: claims about the image alone, and not about any radius
+ALWAYS = {"elements-differ", "hessian-not-cI"}
 
 
 def verdicts(frame: pd.DataFrame) -> dict[str, str]:
@@ -231,15 +251,20 @@ def verdicts(frame: pd.DataFrame) -> dict[str, str]:
 
 def test_claims_hold_on_the_papers_picture_and_fail_on_its_opposite() -> None:
     assert set(verdicts(made_up({0.1: 0.95, 1.0: 0.8, 10.0: 0.0})).values()) == {"holds"}
-    assert set(verdicts(made_up({0.1: 0.0, 1.0: 0.5, 10.0: 0.95})).values()) == {"does not hold"}
+    assert set(verdicts(made_up({0.1: 0.0, 1.0: 0.5, 10.0: 0.95}, apart=0.01)).values()) == {"does not hold"}
     assert verdicts(made_up({0.1: 0.95, 10.0: 0.0}, hessian=-1.0))["flat-hessian"] == "does not hold"
 
 
 def test_claims_without_their_radius_or_samples_are_not_judged() -> None:
-    assert set(verdicts(made_up({2.0: 0.9, 3.0: 0.9})).values()) == {"not measured"}
+    about_radii = {
+        name: verdict for name, verdict in verdicts(made_up({2.0: 0.9, 3.0: 0.9})).items() if name not in ALWAYS
+    }
+    assert set(about_radii.values()) == {"not measured"}
     assert set(verdicts(made_up({0.1: 0.9, 10.0: 0.1}, count=4)).values()) == {"undecided"}
     flat = made_up({0.1: 0.9, 10.0: 0.1}).assign(range=0.0)  # a constant has no rank
-    assert set(verdicts(flat).values()) == {"not measured"}
+    assert {verdict for name, verdict in verdicts(flat).items() if name not in ALWAYS} == {"not measured"}
+    former = made_up({0.1: 0.9, 10.0: 0.1}).drop(columns="isotropic_low")
+    assert verdicts(former)["hessian-not-cI"] == "not measured"
 
 
 def test_the_summary_sets_the_measures_side_by_side() -> None:
