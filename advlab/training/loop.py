@@ -18,6 +18,7 @@ from advlab.training.augment import Augmentation, pipeline
 from advlab.training.epochs import EpochLog, EpochMeter, TrainingLog
 from advlab.training.normalisation import check_pixels
 from advlab.training.optimizer import RecipeOptimizer
+from advlab.training.penalty import Penalty
 from advlab.training.recipe import Recipe
 
 #: called with (steps done, total steps, loss); an exception it raises ends the training
@@ -105,6 +106,7 @@ def train(
                 memory_format=memory_format,
                 augment=pipeline(recipe.transforms),
                 adversary=adversary,
+                penalty=Penalty(recipe.penalty) if recipe.penalty else None,
                 generator=torch.Generator(device=device).manual_seed(seed),
             )
             return _train_epochs(training_step, seed, on_step)
@@ -130,7 +132,8 @@ class TrainingStep:
         memory_format: of the network and its inputs.
         augment: changes the images of a batch at random.
         adversary: gives points that are added to each batch; None: plain training.
-        generator: of augmentation and adversary.
+        penalty: is added to the loss; None: the cross-entropy alone.
+        generator: of augmentation, adversary and penalty.
     """
 
     network: nn.Module
@@ -143,6 +146,7 @@ class TrainingStep:
     memory_format: torch.memory_format
     augment: Augmentation
     adversary: Adversary | None
+    penalty: Penalty | None
     generator: torch.Generator
 
     def __call__(self, index: Tensor, lr: float) -> tuple[Tensor, Tensor]:
@@ -157,6 +161,8 @@ class TrainingStep:
             logits = self.network(x)
         logits = logits.float()
         loss = F.cross_entropy(logits, y, label_smoothing=self.recipe.label_smoothing)
+        if self.penalty is not None:
+            loss = loss + self.penalty(self.network, x, y, self.std, self.generator)
         self.optimizer.step(loss, lr)
         correct = (logits.detach()[: len(index)].argmax(dim=1) == y[: len(index)]).sum()
         return loss.detach(), correct

@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Interval, Lt
 
 from advlab.config.ranges import InRange
 from advlab.errors import ArgumentError
-from advlab.training.recipe_text import ADVERSARIES, parse_augmentation, parse_lr_step
+from advlab.training.recipe_text import ADVERSARIES, parse_augmentation, parse_lr_step, parse_penalty
 
 Multiple = Annotated[float, Ge(0), Lt(math.inf)]
 Share = Annotated[float, Ge(0), Lt(1)]
@@ -58,6 +58,9 @@ class Recipe(InRange):
     #: adversarial training, which adds points to each batch: "hard:5,0.5" (barati2021), "pgd:5,0.5", "noise:2.5",
     #: "hard_noise:5,0.5" (noise as far from each image as its hard point, where no pixel moves by more than 1/2)
     augment: list[str] = field(default_factory=list)
+    #: terms beside the cross-entropy: "gradient:strength" on the squared norm of its gradient with respect to the image,
+    #: "hessian:strength,length" on that of its Hessian (aghdam2017, section 2.2)
+    penalty: list[str] = field(default_factory=list)
     precision: Literal["float32", "bf16"] = "float32"
     #: caffe: pixel / 256; mean_image: pixel - mean training image, in 0..255; standard: mean and deviation per channel
     normalise: Literal["caffe", "mean_image", "standard"] = "standard"
@@ -87,6 +90,8 @@ class Recipe(InRange):
                 f"recipe field augment: {', '.join(ADVERSARIES)} move the images of the finished batch: one of them, as the "
                 f"last entry, got {self.augment}"
             )
+
+        self._check_penalty()
 
     @property
     def trains(self) -> bool:
@@ -137,6 +142,16 @@ class Recipe(InRange):
             if epoch < phase_end - 1e-9:
                 return factor
         return phases[-1][1]
+
+    def _check_penalty(self) -> None:
+        """Each is named once, and computed in float32: bfloat16 has no digits for differences of gradients."""
+        penalties = [parse_penalty(text)[0] for text in self.penalty]
+        if len(set(penalties)) < len(penalties):
+            raise ArgumentError(f"recipe field penalty must name each penalty once, got {self.penalty}")
+        if penalties and self.precision == "bf16":
+            raise ArgumentError(
+                "recipe field penalty needs second derivatives, which bfloat16 rounds away: set recipe.precision=float32"
+            )
 
     def _check_lr_steps(self) -> None:
         """They are there for the schedule `steps` alone, and cover all epochs."""

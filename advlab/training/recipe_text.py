@@ -21,6 +21,30 @@ ADVERSARIES: dict[str, tuple[str, ...]] = {
     "noise": ("length",),
     "hard_noise": ("steps", "length of a step"),
 }
+#: what a recipe adds to the loss (`advlab.training.penalty`) -> its parameters; derivatives with respect to images in [0, 1]
+PENALTIES: dict[str, tuple[str, ...]] = {
+    "gradient": ("strength",),
+    "hessian": ("strength", "length of the difference"),
+}
+
+
+def parse_penalty(text: str) -> tuple[str, tuple[float, ...]]:
+    """("hessian", (0.1, 0.5)) of "hessian:0.1,0.5".
+
+    Raises:
+        ArgumentError: names what the penalty takes.
+    """
+    name, _, numbers = text.partition(":")
+    if name not in PENALTIES:
+        raise ArgumentError(f"recipe field penalty must hold {', '.join(PENALTIES)}, got {text!r}")
+    try:
+        values = tuple(float(number) for number in numbers.split(","))
+    except ValueError:
+        values = ()  # is refused below, as a number out of range is
+    if len(values) != len(PENALTIES[name]) or not all(0 < value < math.inf for value in values):
+        form = f"{name}:{','.join('number' for _ in PENALTIES[name])} ({', '.join(PENALTIES[name])})"
+        raise ArgumentError(f"recipe field penalty: write {form}, numbers above 0, got {text!r}")
+    return name, values
 
 
 def parse_lr_step(text: str) -> tuple[float, float]:
