@@ -77,7 +77,8 @@ snapshot: $(READY)  ## what a user sees, kept and compared: ARGS="keep FOLDER [N
 NETWORKS ?= lenet_mnist,ciresan,aghdam
 
 aghdam2017: aghdam2017-fig1 aghdam2017-fig2 aghdam2017-fig3 aghdam2017-fig4 aghdam2017-depth aghdam2017-fig5 \
-	aghdam2017-fig6 aghdam2017-directions aghdam2017-gradient aghdam2017-frequency aghdam2017-separability  ## every figure of Aghdam et al. 2017
+	aghdam2017-fig6 aghdam2017-directions aghdam2017-gradient aghdam2017-frequency aghdam2017-layer aghdam2017-penalty \
+	aghdam2017-separability  ## every figure of Aghdam et al. 2017
 
 aghdam2017-fig1: $(CORE)  ## isotropy
 	$(ADVLAB) -m experiment=isotropy model=$(NETWORKS) $(ARGS)
@@ -109,7 +110,13 @@ aghdam2017-gradient: $(CORE)  ## section 2.1: gradient and Hessian as measures o
 aghdam2017-frequency: $(CORE)  ## section 2.2: convolutions of permuted inputs
 	$(ADVLAB) experiment=frequency $(filter run.% experiment.%,$(ARGS))
 
-.PHONY: aghdam2017-separability
+.PHONY: aghdam2017-separability aghdam2017-penalty aghdam2017-layer
+aghdam2017-layer: $(CORE)  ## section 2.2: the first convolution and the pooling of networks on permuted inputs
+	$(ADVLAB) -m experiment=first_layer model=$(NETWORKS) $(ARGS)
+
+aghdam2017-penalty: $(CORE)  ## section 2.2: networks trained with penalties on gradient and Hessian
+	$(ADVLAB) experiment=gradient_penalty model=lenet_mnist $(ARGS)
+
 aghdam2017-separability: $(CORE)  ## section 2.3: linear probe and nearest neighbour in pixels and in features
 	$(ADVLAB) -m experiment=separability model=$(NETWORKS) $(ARGS)
 

@@ -32,6 +32,10 @@ OPTIONS = {
     "fooling_gallery": [*DIGITS, "experiment.classes=[0,1]", "experiment.levels=[.5]"],
     "frequency": ["experiment.samples=2", "experiment.size=8"],
     "gradient_isotropy": [*SPHERE, "experiment.directions=2"],
+    "gradient_penalty": [
+        *DIGITS, "experiment.penalties=[gradient:0.1]", "experiment.noise=portable", "experiment.seeds=1",
+        "experiment.trials=12",
+    ],
     "hard_point_training": [
         *DIGITS, "experiment.networks=[reference,noise,hard]", "experiment.train_images=200", "experiment.seeds=1",
         "experiment.images=20", "experiment.pgd_images=10", "experiment.pgd_steps=2", "experiment.epsilons=[0,1]",

@@ -70,6 +70,7 @@ def test_its_gradient_is_that_of_differences_and_modes_are_restored() -> None:
     network = smooth_network(nn.Dropout(0.5))
     network[1].eval()
     weight = network[1].weight
+    assert isinstance(weight, Tensor)
     (gradient,) = torch.autograd.grad(penalty(network, "gradient:1", "hessian:0.1,0.01"), weight)
     assert [module.training for module in network] == [True, False, True, True, True]
     step = 1e-6
