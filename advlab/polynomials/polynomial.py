@@ -59,6 +59,14 @@ def critical_points(coefficients: ArrayLike) -> Values:
     return np.concatenate([[0.0], real_roots(derivative), [1.0]])
 
 
+def inner_extrema(coefficients: ArrayLike) -> Values:
+    """Points of (0, 1), ascending, where the polynomial sum of c_i T*_i has a local maximum or minimum: its slope changes sign."""
+    slope, points = chebyshev.chebder(np.asarray(coefficients, dtype=np.float64)), critical_points(coefficients)
+    points = points[np.concatenate([[True], np.diff(points) > ROUNDING])]  # a pair of complex roots is one point
+    signs = np.sign(chebyshev.chebval(points[1:] + points[:-1] - 1, slope))  # in the middle of each interval
+    return points[1:-1][signs[1:] != signs[:-1]]
+
+
 def extreme_scores(coefficients: ArrayLike) -> Values:
     """The scores y f(x) of a polynomial f = sum of c_i T*_i at all points of [0, 1] where they may be extreme.
 

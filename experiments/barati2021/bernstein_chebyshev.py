@@ -17,6 +17,8 @@ from advlab.polynomials.polynomial import largest_value, longest_interval, wrong
 from advlab.polynomials.two_points import bernstein_classifier, chebyshev_classifier, chebyshev_classifier_roots
 from advlab.statistics import NOT_MEASURED, Claim, exact, judge
 
+from .critical_points import NODES, critical_point_claims, critical_point_numbers
+
 LARGEST_DEGREE = 1000
 NONE_WRONG = 1e-9  # shares of [0, 1] below are zero up to rounding
 
@@ -25,11 +27,12 @@ NONE_WRONG = 1e-9  # shares of [0, 1] below are zero up to rounding
 class TwoPointRow:
     """One number of a classifier: its value at one point, or one about all of [0, 1]."""
 
-    basis: str  # bernstein: f_n; chebyshev: g_n
+    basis: str  # bernstein: f_n; chebyshev: g_n; difference: g_n - f_n
     degree: int  # n
     #: curve: the classifier at x; wrong_share: of [0, 1], where its sign is not that of x - 1/2, which is f_n's;
     #: sign_changes; longest_piece: without one; sup: largest |value|; sup_inside: likewise on [inside, 1 - inside];
-    #: at_point: |value| at experiment.point
+    #: at_point: |value| at experiment.point; critical: the difference at an extremum inside (0, 1); from_roots,
+    #: from_next_roots, from_lobatto, from_equispaced: largest distance from such an extremum to that grid
     quantity: str
     x: float  # in [0, 1]; nan for numbers about all of it
     value: float
@@ -48,6 +51,7 @@ class BernsteinChebyshev(Experiment[RunContext]):
     uses: ClassVar[tuple[str, ...]] = ()
     Row: ClassVar[type] = TwoPointRow
     summary_keys: ClassVar[tuple[str, ...]] = ("degree",)
+    version: ClassVar[int] = 2
 
     @dataclass(frozen=True, kw_only=True)
     class Params(InRange):
@@ -67,6 +71,8 @@ class BernsteinChebyshev(Experiment[RunContext]):
         dense: Annotated[float, Gt(0)] = 0.1  # "become dense": longest interval without a change of sign below
         #: "uniform convergence": largest distance from the limit, at the largest n, below
         uniform: Annotated[float, Gt(0)] = 0.1
+        #: "reflecting the position of the critical points": largest distance from one to a grid, in half largest gaps, below
+        reflect: Annotated[float, Gt(0), Lt(1)] = 0.5
 
         def __post_init__(self) -> None:
             """Refuse values out of range, degrees that are named twice, and a curve of a single point.
@@ -94,7 +100,7 @@ class BernsteinChebyshev(Experiment[RunContext]):
         return Cost()
 
     def measure(self, ctx: RunContext, cell: Cell) -> list[TwoPointRow]:
-        """Curve and exact numbers of f_n and g_n."""
+        """Curve and exact numbers of f_n and g_n, and where their difference is critical."""
         n, params = cell.payload["degree"], self.params
         x = lobatto(params.resolution or max(401, 12 * n + 1))
         rows = []
@@ -118,10 +124,13 @@ class BernsteinChebyshev(Experiment[RunContext]):
                 TwoPointRow(basis=basis, degree=n, quantity=quantity, x=math.nan, value=value)
                 for quantity, value in numbers.items()
             ]
-        return rows
+        return rows + [
+            TwoPointRow(basis="difference", degree=n, quantity=quantity, x=x, value=value)
+            for quantity, x, value in critical_point_numbers(n)
+        ]
 
     def claims(self, table: Frame) -> list[Claim]:
-        """What section III.A says of the two sequences."""
+        """What sections III.A and III.B say of the two sequences."""
         params = self.params
         numbers = numbers_of(table)
         degrees = list(dict.fromkeys(table["degree"]))
@@ -158,7 +167,7 @@ class BernsteinChebyshev(Experiment[RunContext]):
                 statement=section + '"f_n is robust and does not show any adversarial regions"',
             ),
         ]  # fmt: skip
-        return claims
+        return claims + critical_point_claims(numbers, last, params.reflect)
 
     def summary(self, table: Frame) -> Frame:
         """For each degree: agreement, changes of sign, and how large both classifiers are away from the ends."""
@@ -177,6 +186,10 @@ class BernsteinChebyshev(Experiment[RunContext]):
                     f"max |f| on {inside}": f["sup_inside"], f"max |g| on {inside}": g["sup_inside"],
                     f"|f({params.point:g})|": f["at_point"], f"|g({params.point:g})|": g["at_point"],
                 }
+                | {
+                    f"extremum of g - f to {name}": numbers.get(("difference", n, f"from_{name}"), math.nan)
+                    for name in NODES
+                }
             )  # fmt: skip
         return frame_of(rows)
 
@@ -188,6 +201,6 @@ class BernsteinChebyshev(Experiment[RunContext]):
 
 
 def numbers_of(table: Frame) -> dict[tuple[str, int, str], float]:
-    """(basis, degree, quantity) -> value, of all rows but those of the curves."""
-    rows = table[table["quantity"] != "curve"]
+    """(basis, degree, quantity) -> value, of all rows but those of points."""
+    rows = table[~table["quantity"].isin(["curve", "critical"])]
     return dict(zip(zip(rows["basis"], rows["degree"], rows["quantity"], strict=True), rows["value"], strict=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
@@ -17,7 +16,10 @@ from advlab.polynomials import polynomial
 from advlab.polynomials.bases import BASES
 from advlab.polynomials.grids import GRIDS, lobatto, nearest_label
 from advlab.polynomials.max_margin import max_margin
-from advlab.statistics import Claim, Interval, exact, judge
+from advlab.statistics import Claim, exact, judge
+
+from .delta_and_epsilon import delta_epsilon_claims
+from .grid_numbers import largest_of, numbers_of
 
 Grid = Literal["equispaced", "roots", "roots+boundary", "lobatto", "lobatto_interior"]
 CHEBYSHEV: tuple[Grid, ...] = ("roots", "roots+boundary", "lobatto")
@@ -78,6 +80,12 @@ class TrainingGrids(Experiment[RunContext]):
         apart: Annotated[float, Gt(0), Lt(0.5)] = 0.1  # from 1/2, where labels jump and no polynomial follows
         #: "considerable negative effect": fall of the least y f, whose margin is 1, above
         considerable: Annotated[float, Gt(0)] = 0.1
+        few: Size = (
+            10  # m of the grids between which delta, the share of wrong signs, and epsilon, their depth, are compared
+        )
+        many: Size = 80
+        vanishes: Annotated[float, Gt(0), Lt(1)] = 0.1  # "approaches zero": delta at `many` / delta at `few` below
+        stays: Annotated[float, Gt(0), Lt(1)] = 0.5  # "does not vanish as fast": the same of epsilon above
 
         def __post_init__(self) -> None:
             """Refuse values out of range, odd sizes, grids and sizes that are named twice, and a curve of a single point.
@@ -96,6 +104,8 @@ class TrainingGrids(Experiment[RunContext]):
                 raise ArgumentError("lobatto_interior has no points for m = 2: name a size of 4 or more")
             if self.resolution == 1:
                 raise ArgumentError("resolution must be 0 (chosen) or from 2 to 100001 points, got 1")
+            if self.few >= self.many:
+                raise ArgumentError(f"few must be below many, got few={self.few} and many={self.many}")
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:
@@ -189,7 +199,9 @@ class TrainingGrids(Experiment[RunContext]):
                     ("boundary-many", [m for m in common_sizes if m > params.degree], large_range),
                 )
             ]  # fmt: skip
-        return claims
+        return claims + delta_epsilon_claims(
+            wrong, worst, few=params.few, many=params.many, vanishes=params.vanishes, stays=params.stays
+        )
 
     def summary(self, table: Frame) -> Frame:
         """For each grid the share of wrong signs and the largest |f| at every m."""
@@ -202,18 +214,7 @@ class TrainingGrids(Experiment[RunContext]):
         return frame_of(rows)
 
     def plot(self, table: Frame) -> Figure:
-        """Classifiers on Chebyshev grids above those on equispaced ones; wrong signs and largest values below."""
+        """Classifiers on Chebyshev grids above those on equispaced ones; delta, epsilon and largest values below."""
         from .figures.training_grids import trained_curves
 
         return trained_curves(table, self.params.drawn_grids, self.params.drawn_sizes)
-
-
-def largest_of(values: Iterable[float]) -> Interval:
-    """The largest of exact numbers, as an interval of no width; NaN where there are none."""
-    return exact(max(values, default=math.nan))
-
-
-def numbers_of(table: Frame, quantity: str) -> dict[tuple[str, int], float]:
-    """(grid, m) -> value of one quantity."""
-    rows = table[table["quantity"] == quantity]
-    return dict(zip(zip(rows["grid"], rows["m"], strict=True), rows["value"], strict=True))

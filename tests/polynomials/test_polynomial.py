@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.polynomial.chebyshev import chebder
 
 from advlab.polynomials.bases import Values, bernstein_basis
 from advlab.polynomials.polynomial import (  # fmt: skip
@@ -11,6 +12,7 @@ from advlab.polynomials.polynomial import (  # fmt: skip
     critical_points,
     evaluate,
     extreme_scores,
+    inner_extrema,
     largest_value,
     longest_interval,
     real_roots,
@@ -50,6 +52,17 @@ def test_the_centre_counts_with_both_labels() -> None:
     """f = 1/2 everywhere: wrong on the left half, by 1/2 less than nothing."""
     assert sorted(set(extreme_scores([0.5, 0.0, 0.0]).tolist())) == [-0.5, 0.5]
     assert wrong_share(lambda x: evaluate([0.5], x), []) == 0.5
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_extrema_are_those_of_a_dense_grid_and_complex_roots_of_the_slope_are_none(seed: int) -> None:
+    f = evaluate(random_polynomial(seed), DENSE)
+    turns = np.flatnonzero(np.diff(np.sign(np.diff(f)))) + 1
+    assert inner_extrema(random_polynomial(seed)) == pytest.approx(DENSE[turns], abs=1e-5)
+    rising = chebyshev_coefficients(lambda x: (x - 0.3) ** 3 + 0.01 * x, 3)  # its slope has the roots .3 ± .058i
+    assert len(real_roots(chebder(rising)))
+    assert inner_extrema(rising).size == 0
+    assert inner_extrema([0, 0, 0, 1.0]) == pytest.approx([0.25, 0.75])
 
 
 def test_roots_and_critical_points_by_hand() -> None:

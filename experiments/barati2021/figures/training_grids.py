@@ -21,7 +21,7 @@ GRID_NAMES = {
 
 
 def trained_curves(table: pd.DataFrame, grids: Iterable[str], sizes: Iterable[int]) -> Figure:
-    """A row of classifiers for each of some grids, a panel for each of some m; below, wrong signs and |f| over all m.
+    """A row of classifiers for each of some grids, a panel for each of some m; below, δ, ε and |f| over all m.
 
     Args:
         table: rows of `training_grids` with a `run` column; the rows of each run follow those of the one before.
@@ -85,16 +85,18 @@ def trained_panel(axis: Any, rows: pd.DataFrame, m: int) -> None:
 
 
 def size_panels(figure: Any, table: pd.DataFrame, runs: list[str]) -> None:
-    """Share of wrong signs and largest |f| against m, a colour for each grid and a line style for each run."""
-    axes = figure.subplots(1, 2)
+    """Share of wrong signs, depth of the worst and largest |f| against m; a colour for each grid, a line style for each run."""
+    axes = figure.subplots(1, 3)
     grids = list(dict.fromkeys(table["grid"]))
     looks: list[dict[str, Any]] = [
         {"color": LINES[n], "marker": "os^vD"[n], "markersize": 6.5 - n, "markerfacecolor": "none", "linewidth": 1}
         for n in range(len(grids))
     ]
     styles = dict(zip(runs, ["-", "--", ":", "-."] * len(runs), strict=False))
-    for axis, quantity in zip(axes, ("wrong_share", "sup"), strict=True):
+    for axis, quantity in zip(axes, ("wrong_share", "worst", "sup"), strict=True):
         rows = table[table["quantity"] == quantity].sort_values("m")
+        if quantity == "worst":  # the least y f; the depth of an error is how far it lies below 0
+            rows = rows.assign(value=(-rows["value"]).clip(lower=0))
         for (grid, run), values in rows.groupby(["grid", "run"], sort=False):
             axis.plot(values["m"], values["value"], linestyle=styles[run], **looks[grids.index(grid)])
         axis.set_xscale("log")
@@ -102,13 +104,14 @@ def size_panels(figure: Any, table: pd.DataFrame, runs: list[str]) -> None:
         axis.xaxis.set_minor_locator(NullLocator())
         axis.xaxis.set_major_formatter(lambda m, _: f"{m:g}")
         axis.set_xlabel("$m$")
-    axes[0].set_ylabel("share of wrong signs")
-    axes[0].set_yscale("symlog", linthresh=1e-3, linscale=0.5)
-    axes[0].set_ylim(-2e-4, 1)
-    axes[1].set_ylabel("largest $|f|$ on [0, 1]")
-    axes[1].set_yscale("log")
-    axes[1].yaxis.set_major_formatter(LogFormatter())
-    axes[1].yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
+    for axis, label in zip(axes, (r"$\delta$: share of wrong signs", r"$\epsilon$: largest $-y f$"), strict=False):
+        axis.set_ylabel(label)
+        axis.set_yscale("symlog", linthresh=1e-3, linscale=0.5)
+        axis.set_ylim(-2e-4, 1.2)
+    axes[2].set_ylabel("largest $|f|$ on [0, 1]")
+    axes[2].set_yscale("log")
+    axes[2].yaxis.set_major_formatter(LogFormatter())
+    axes[2].yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
     names = [GRID_NAMES.get(grid, grid) for grid in grids]
     handles = [Line2D([], [], label=name, **look) for name, look in zip(names, looks, strict=True)]
     if len(runs) > 1:
@@ -120,6 +123,6 @@ def spaced_sizes(sizes: list[int]) -> list[int]:
     """Some of the sizes, far enough from each other that their labels do not touch on a logarithmic axis."""
     chosen = sizes[-1:]
     for m in reversed(sizes):
-        if chosen[0] / m > (sizes[-1] / sizes[0]) ** 0.09 * 1.02:
+        if chosen[0] / m > (sizes[-1] / sizes[0]) ** 0.14 * 1.02:
             chosen = [m, *chosen]
     return chosen

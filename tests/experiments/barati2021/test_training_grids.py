@@ -155,6 +155,7 @@ def test_what_was_not_measured_is_not_judged() -> None:
         ({"resolution": -1}, "resolution"),
         ({"converged": 0}, "above 0"),
         ({"drawn_grids": ["E"]}, "roots"),
+        ({"few": 80}, "below many"),
     ],
 )
 def test_wrong_values_are_refused(options: dict[str, Any], fault: str) -> None:
@@ -177,7 +178,7 @@ def test_the_figure_has_the_papers_rows_and_the_summary_all_sizes(table: pd.Data
     figure = experiment.plot(several)
     figure.canvas.draw()
     titles = [axis.get_title() for axis in figure.axes]
-    assert len(titles) == runs * 2 * 4 + 2
+    assert len(titles) == runs * 2 * 4 + 3
     assert "$m = 30$: 0 % wrong" in titles[1]  # roots above
     assert "$m = 30$: 2.1 % wrong" in titles[5]  # equispaced below
     summary = experiment.summary(several)
@@ -189,4 +190,4 @@ def test_what_is_not_measured_is_not_drawn() -> None:
     options = {"sizes": [4, 8], "grids": ["lobatto", "lobatto_interior"], "degree": 3}
     figure = TrainingGrids(TrainingGrids.Params(**options)).plot(measured(**options))
     figure.canvas.draw()
-    assert len(figure.axes) == 2 * 2 + 2
+    assert len(figure.axes) == 2 * 2 + 3
