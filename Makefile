@@ -141,8 +141,9 @@ barati2021-fig5: $(CORE)  ## training with hard points on MNIST and Fashion-MNIS
 	$(ADVLAB) experiment=hard_point_training dataset=mnist $(ARGS)
 	$(ADVLAB) experiment=hard_point_training dataset=fashion_mnist $(ARGS)
 
-barati2021-fig5-sensitivity: $(CORE)  ## the same with other numbers and lengths of steps
+barati2021-fig5-sensitivity: $(CORE)  ## the same with other ascents, initial weights, and steps of their own for hard points
 	$(ADVLAB) -m experiment=hard_point_training experiment.steps=1,5,20 experiment.step=0.1,0.5,2 $(ARGS)
+	$(ADVLAB) -m experiment=hard_point_training model.initialisation=he,torch recipe.adversarial_step=joint,separate $(ARGS)
 
 barati2021-prediction: $(CORE)  ## section IV-B: agreement with a random network against the number of points
 	$(ADVLAB) -m experiment=sample_complexity experiment.loss=label,margin $(filter run.% experiment.%,$(ARGS))

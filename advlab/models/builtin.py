@@ -99,6 +99,8 @@ class MLP(BuiltIn):
     input: list[Annotated[int, Ge(1)]] = field(default_factory=lambda: [1, 28, 28])
     hidden: list[Annotated[int, Ge(1)]] = field(default_factory=lambda: [512, 512])
     activation: Literal["relu", "tanh"] = "relu"
+    #: he: normal, by the number of inputs and the activation, biases 0; torch: the default of torch.nn.Linear
+    initialisation: Literal["he", "torch"] = "he"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,9 +52,9 @@ def train(
     """Train a network in place.
 
     The network sees (x - mean) / std with x in [0, 1], augmented before that. Where the recipe names an adversary, each batch
-    is followed by its moved images with the same labels, and the loss is the mean over both. Same weights, images, recipe and
-    seed give the same weights (on the CPU to the bit; the number of threads is part of that), and the global random state
-    is left as it was. A recipe in bfloat16 is trained in float32 on a device that would only emulate it.
+    is followed by its moved images with the same labels; `adversarial_step` says whether both share a step. Same weights,
+    images, recipe and seed give the same weights (on the CPU to the bit; the number of threads is part of that), and the
+    global random state is left as it was. A recipe in bfloat16 is trained in float32 on a device that would only emulate it.
 
     Args:
         network: is left in evaluation mode on `device` with every `.grad` None, whatever happens.
@@ -158,14 +158,18 @@ class TrainingStep:
             if self.adversary is not None:
                 x, y = torch.cat([x, self.adversary(x, y, self.generator)]), torch.cat([y, y])
             x = x.sub_(self.mean).div_(self.std).contiguous(memory_format=self.memory_format)
-            logits = self.network(x)
-        logits = logits.float()
-        loss = F.cross_entropy(logits, y, label_smoothing=self.recipe.label_smoothing)
-        if self.penalty is not None:
-            loss = loss + self.penalty(self.network, x, y, self.std, self.generator)
-        self.optimizer.step(loss, lr)
-        correct = (logits.detach()[: len(index)].argmax(dim=1) == y[: len(index)]).sum()
-        return loss.detach(), correct
+        losses, correct = list[Tensor](), list[Tensor]()
+        step_size = len(index) if self.recipe.adversarial_step == "separate" else len(x)  # the points follow the images
+        for inputs, targets in zip(x.split(step_size), y.split(step_size), strict=True):
+            with torch.autocast(device_type, torch.bfloat16, enabled=low_precision):
+                logits = self.network(inputs)
+            loss = F.cross_entropy(logits.float(), targets, label_smoothing=self.recipe.label_smoothing)
+            if self.penalty is not None:
+                loss = loss + self.penalty(self.network, inputs, targets, self.std, self.generator)
+            self.optimizer.step(loss, lr)
+            losses.append(loss.detach())
+            correct.append((logits.detach()[: len(index)].argmax(dim=1) == targets[: len(index)]).sum())
+        return torch.stack(losses).mean(), correct[0]
 
 
 def _train_epochs(training_step: TrainingStep, seed: int, on_step: OnStep | None) -> TrainingLog:

@@ -61,6 +61,8 @@ class Recipe(InRange):
     #: terms beside the cross-entropy: "gradient:strength" on the squared norm of its gradient with respect to the image,
     #: "hessian:strength,length" on that of its Hessian (aghdam2017, section 2.2)
     penalty: list[str] = field(default_factory=list)
+    #: joint: added points share one step with their images, of one loss over both; separate: a step of their own after it
+    adversarial_step: Literal["joint", "separate"] = "joint"
     precision: Literal["float32", "bf16"] = "float32"
     #: caffe: pixel / 256; mean_image: pixel - mean training image, in 0..255; standard: mean and deviation per channel
     normalise: Literal["caffe", "mean_image", "standard"] = "standard"

@@ -34,6 +34,8 @@ def trained_network(params: HardPointTraining.Params, ctx: DataContext, name: st
     if name in ADVERSARIES:
         entry = f"{ADVERSARIES[name]}:{params.steps},{params.step:g}"
         recipe = replace(recipe, augment=[*recipe.augment, entry])
+    else:
+        recipe = replace(recipe, adversarial_step="joint")  # it has no points: one network, whatever is typed
     share = 1.0 if name == "reference" else params.share
     return ctx.train(recipe, data=training_set(ctx, seed, share, params.train_images), seed=seed)
 

@@ -115,6 +115,8 @@ def test_bad_shapes_and_classes(name: str) -> None:
 def test_bad_options() -> None:
     with pytest.raises(ValueError, match="activation must be one of relu, tanh"):
         MLP(input_shape=(1, 8, 8), classes=3, activation="gelu")
+    with pytest.raises(ValueError, match="initialisation must be he or torch, got 'xavier'"):
+        MLP(input_shape=(1, 8, 8), classes=3, initialisation="xavier")
     with pytest.raises(ValueError, match="hidden must list"):
         MLP(input_shape=(1, 8, 8), classes=3, hidden=(16, 0))
     with pytest.raises(ValueError, match="widths must list"):
@@ -165,3 +167,19 @@ def test_mlp_options() -> None:
     network = MLP(input_shape=(1, 4, 4), classes=3, hidden=(5,), activation="tanh")
     assert isinstance(network.features[1], nn.Tanh)
     assert parameters(network) == 16 * 5 + 5 + 5 * 3 + 3
+
+
+def test_initialisations_of_the_mlp() -> None:
+    """`he` has the deviations of He et al. 2015 and no biases; `torch` is torch.nn.Linear's own, drawn in the same order."""
+    torch.manual_seed(0)
+    he = MLP(input_shape=(1, 20, 20), classes=10, hidden=(300,))
+    weights = [parameter.detach() for parameter in he.parameters()]
+    assert float(weights[0].std()) == pytest.approx((2 / 400) ** 0.5, rel=0.02)
+    assert float(weights[2].std()) == pytest.approx(300**-0.5, rel=0.05)
+    assert not weights[1].any() and not weights[3].any()  # noqa: PT018
+    torch.manual_seed(0)
+    default = MLP(input_shape=(1, 20, 20), classes=10, hidden=(300,), initialisation="torch")
+    torch.manual_seed(0)
+    layers = [nn.Linear(400, 300), nn.Linear(300, 10)]
+    expected = [parameter for layer in layers for parameter in layer.parameters()]
+    assert all(torch.equal(a, b) for a, b in zip(default.parameters(), expected, strict=True))

@@ -114,13 +114,15 @@ def test_hard_noise_is_as_far_away_as_the_hard_points_and_elsewhere() -> None:
     assert (cosine.abs() < 0.6).all()
 
 
+@pytest.mark.parametrize("step", ["joint", "separate"])
 @pytest.mark.parametrize("text", ["pgd:1,0.3", "hard:1,0.3"])
-def test_against_a_bare_loop(text: str) -> None:
-    """Full batches: the same weights as plain PyTorch with both halves in the loss."""
+def test_against_a_bare_loop(text: str, step: Literal["joint", "separate"]) -> None:
+    """Full batches: the same weights as plain PyTorch with both halves in one loss, or with a step on each."""
     images, labels = some_data()
     recipe = Recipe(
-        name="test", epochs=3, batch_size=len(images), lr=0.1, momentum=0.0, schedule="constant", augment=[text]
-    )
+        name="test", epochs=3, batch_size=len(images), lr=0.1, momentum=0.0, schedule="constant", augment=[text],
+        adversarial_step=step,
+    )  # fmt: skip
     torch.manual_seed(0)
     trained = MLP(input_shape=(1, 6, 6), classes=3, hidden=(8,))
     torch.manual_seed(0)
@@ -136,13 +138,14 @@ def test_against_a_bare_loop(text: str) -> None:
             loss = F.cross_entropy(features, features.argmax(1), reduction="sum")
         (gradient,) = torch.autograd.grad(loss, at)
         moved = (x + 0.3 * gradient / gradient.flatten(1).norm(dim=1).view(-1, 1, 1, 1)).clamp(0, 1)
-        bare.zero_grad()
-        both = [F.cross_entropy(bare((z - 0.4) / 0.3), labels) for z in (x, moved)]
-        (sum(both) / 2).backward()  # type: ignore[union-attr, no-untyped-call]
-        with torch.no_grad():
-            for parameter in bare.parameters():
-                assert parameter.grad is not None
-                parameter.sub_(0.1 * parameter.grad)
+        for batches in [(x, moved)] if step == "joint" else [(x,), (moved,)]:
+            bare.zero_grad()
+            losses = [F.cross_entropy(bare((z - 0.4) / 0.3), labels) for z in batches]
+            torch.stack(losses).mean().backward()  # type: ignore[no-untyped-call]
+            with torch.no_grad():
+                for parameter in bare.parameters():
+                    assert parameter.grad is not None
+                    parameter.sub_(0.1 * parameter.grad)
     for one, two in zip(trained.parameters(), bare.parameters(), strict=True):
         torch.testing.assert_close(one, two, atol=2e-5, rtol=1e-4)
 

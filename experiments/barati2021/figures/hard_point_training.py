@@ -27,6 +27,7 @@ LABELS = {
     "pgd": "PGD training, a third",
     "adversarial": "adversarial points, a third",
 }
+DIFFERENCE = 0.02  # of accuracies: where all curves of a panel are nearer to each other, it ends
 #: (victim, source, line style) of the four curves that the paper draws
 PAPERS_CURVES = (
     ("hard", "hard", "-"),
@@ -39,14 +40,14 @@ PAPERS_CURVES = (
 def robustness_panels(table: pd.DataFrame) -> Figure:
     """Three panels a run: the paper's four curves, all networks under the one-step attack, and under PGD and one step clipped.
 
-    Lines are medians over seeds, bands their whole range.
+    Lines are medians over seeds, bands their whole range. Each panel ends where its networks no longer differ.
 
     Args:
         table: rows of hard_point_training with a `run` column.
     """
     runs = [rows for _, rows in table.groupby(["run", "ascent"], sort=False)]
     figure = Figure(figsize=(PAGE, 0.75 + 2.05 * len(runs)), layout="constrained")
-    axes = figure.subplots(len(runs), 3, squeeze=False, sharey=True, sharex="row")
+    axes = figure.subplots(len(runs), 3, squeeze=False, sharey=True)
     networks = [name for name in LABELS if name in set(table["victim"])]
     for panels, rows in zip(axes, runs, strict=True):
         draw_run(panels, rows, networks)
@@ -84,7 +85,16 @@ def draw_run(panels: Any, rows: pd.DataFrame, networks: list[str]) -> None:
     transfer.set_ylabel("test accuracy")
     transfer.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     transfer.set_ylim(-0.03, 1.03)
-    transfer.set_xlim(0, rows["epsilon"].max())
+    for panel in panels:
+        panel.set_xlim(0, end_of_differences(panel) or rows["epsilon"].max())
+
+
+def end_of_differences(axis: Any) -> float:
+    """The first epsilon from which on the drawn accuracies, noise apart, differ by less than DIFFERENCE; 0 without any."""
+    curves = [pd.Series(line.get_ydata(), line.get_xdata()) for line in axis.lines if line.get_linestyle() != ":"]
+    spread = pd.DataFrame(curves).T.sort_index().pipe(lambda table: table.max(axis=1) - table.min(axis=1))
+    differ = spread.index[spread >= DIFFERENCE]
+    return float(spread.index[spread.index >= differ[-1]][:2][-1]) if len(differ) else 0.0
 
 
 def draw_accuracy(axis: Any, rows: pd.DataFrame, victim: str, source: str, attack: str, **look: Any) -> None:

@@ -101,3 +101,15 @@ def test_the_figure(runs: int) -> None:
     assert len(axes) == 3 * runs
     for n in range(runs):
         assert [len(axis.lines) for axis in axes[3 * n : 3 * n + 3]] == [4, 6, 10]
+
+
+def test_a_panel_of_the_figure_ends_where_its_networks_no_longer_differ() -> None:
+    """All but the PGD-trained network are at 0 from 1 on, and that one from 2 on; noise leaves the reference where it was."""
+    falls = {name: curve(0.9, 0.9) for name in ("reference", "hard", "third")} | {"pgd": curve(0.9, 0.45)}
+    curves = {(name, name, "one_step"): accuracy for name, accuracy in falls.items()}
+    curves |= {("reference", "hard", "one_step"): curve(0.9, 0.6), ("hard", "reference", "one_step"): curve(0.9, 0.9)}
+    curves |= {(name, name, "pgd"): curve(0.9, 0.9) for name in falls}
+    curves |= {("reference", "none", "noise"): curve(0.9, 0.0)}
+    figure = HardPointTraining(HardPointTraining.Params()).plot(made_up(curves, seeds=1))
+    axes: list[Any] = list(figure.axes)
+    assert [axis.get_xlim() for axis in axes] == [(0, 2), (0, 2), (0, 3)]

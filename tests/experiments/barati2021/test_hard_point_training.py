@@ -102,25 +102,27 @@ def test_epsilon_0_is_the_clean_accuracy_and_lengths_are_epsilon(measured: tuple
 
 def test_each_network_gets_its_recipe_and_its_data(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What reaches training: names, images and what is added to them."""
-    seen: list[tuple[list[str], int, str]] = []
+    seen: list[tuple[list[str], str, int, str]] = []
     train = DataContext.train
 
     def spy(ctx: DataContext, recipe: Any, *, data: Any, seed: int) -> Any:
-        seen.append((recipe.augment, len(data), data.digest))
+        seen.append((recipe.augment, recipe.adversarial_step, len(data), data.digest))
         return train(ctx, recipe, data=data, seed=seed)
 
     monkeypatch.setattr(DataContext, "train", spy)
     ctx = context(tmp_path, "experiment.networks=[reference,third,noise,hard,adversarial,pgd]", "experiment.seeds=1",
-                  "experiment.pgd_images=0", "recipe.augment=[crop:1]", "experiment.step=.7")  # fmt: skip
+                  "experiment.pgd_images=0", "recipe.augment=[crop:1]", "experiment.step=.7",
+                  "recipe.adversarial_step=separate")  # fmt: skip
     added = {"third": [], "noise": ["hard_noise:2,0.7"], "hard": ["hard:2,0.7"], "adversarial": ["adversarial:2,0.7"],
              "pgd": ["pgd:2,0.7"]}  # fmt: skip
     digests = set()
     for cell in ctx.settings.experiment.cells(ctx)[1:]:  # each with the reference
         seen.clear()
         ctx.settings.experiment.measure(ctx, cell)
-        (augment, images, digest), (plain, whole, _) = seen
+        (augment, step, images, digest), (plain, step_of_reference, whole, _) = seen
+        assert step == ("joint" if cell.payload["network"] == "third" else "separate")
         assert (augment, images) == (["crop:1", *added.pop(cell.payload["network"])], 100)
-        assert (plain, whole) == (["crop:1"], 300)
+        assert (plain, step_of_reference, whole) == (["crop:1"], "joint", 300)
         digests.add(digest)
     assert not added
     assert len(digests) == 1  # the same third for all
