@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -12,6 +13,7 @@ from advlab.lab import Cell, Cost, DeviceContext, Experiment, Figure, Frame, InR
 from advlab.statistics import Claim, judge, median_interval
 
 from .decision_boundary import boundary_numbers
+from .objective_agreement import agreement_claims, agreement_numbers
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,15 @@ class ObjectiveRow:
     x2: float
     output: int  # class
     adversarial: float  # L(h(x), h(x)) of the logits (eq 10)
-    hard: float  # the same of the 100 features, each a hypothesis (eq 9)
+    hard: float  # the same of the 100 features of the last hidden layer, each a hypothesis (eq 9)
+    hard_1: float = math.nan  # the same of the first hidden layer
+    hard_2: float = math.nan  # of the second
+    other_adversarial: float = math.nan  # of a network of the same kind, drawn independently: another for each network
+    other_hard: float = math.nan
 
 
 class MLPObjectives(Experiment[DeviceContext]):
-    """Section IV-B: the adversarial objective follows the decision boundary, the hard objective does not.
+    """Section IV-B: the adversarial objective follows the decision boundary, the hard one does not, and differs with the layer.
 
     A grid over [-1, 1]^2 and networks 2-100-100-100-5 with tanh and weights from N(0, 1). The paper draws one network and
     judges by eye; here several are measured, and the figure shows the first. "At the boundary" is within `near` of a point
@@ -53,7 +59,7 @@ class MLPObjectives(Experiment[DeviceContext]):
         near: Annotated[float, Gt(0)] = 0.04  # distance from the boundary, up to which a point is at it
         #: "sensitive to the boundary": chance that a point at it has the larger objective, above
         ranks: Annotated[float, Gt(0), Lt(1)] = 0.8
-        #: "a very different distribution": rank correlation of the objectives below
+        #: "a very different distribution", and "not unique": rank correlation of two objectives below
         unlike: Annotated[float, Gt(0), Lt(1)] = 0.5
         #: "some regions": of the largest tenth of the objective, what is not at the boundary, above. An objective that
         #: falls with the distance from the boundary has none there while a tenth of all points are at it; of one that ignores
@@ -81,7 +87,7 @@ class MLPObjectives(Experiment[DeviceContext]):
         return [Cell(f"network-{n}", {"network": n}) for n in range(first, first + self.params.networks)]
 
     def cost(self, ctx: DeviceContext) -> Cost:
-        """A forward a point and objective."""
+        """A forward a point, of each network and of the one beside it."""
         return Cost(forwards=2 * self.params.networks * self.params.resolution**2)
 
     def claims(self, table: Frame) -> list[Claim]:
@@ -109,6 +115,7 @@ class MLPObjectives(Experiment[DeviceContext]):
                 statement='figure 4: "the hard objective suggests a very different distribution of optimal points"',
                 quantity="rank correlation of the two objectives over the square, without its sign",
             ),
+            *agreement_claims(numbers, params.loss, params.unlike),
         ]  # fmt: skip
 
     def summary(self, table: Frame) -> Frame:
@@ -124,11 +131,12 @@ class MLPObjectives(Experiment[DeviceContext]):
         return frame_of(summary)
 
     def _numbers(self, table: Frame) -> Frame:
-        """The `boundary_numbers` of each network, a row each."""
-        return frame_of([boundary_numbers(square, self.params.near) for _, square in table.groupby("network")])
+        """The `boundary_numbers` and `agreement_numbers` of each network, a row each."""
+        squares = [square for _, square in table.groupby("network")]
+        return frame_of([boundary_numbers(square, self.params.near) | agreement_numbers(square) for square in squares])
 
     def plot(self, table: Frame) -> Figure:
-        """Three panels a run: the classes, and the two objectives of its first network."""
+        """Three panels a run: the classes, and the two objectives of its first network; below, hard objectives elsewhere."""
         from .figures.mlp_objectives import objective_panels
 
         return objective_panels(table)

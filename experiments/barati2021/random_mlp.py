@@ -9,6 +9,7 @@ from advlab.models.classifier import Classifier
 from advlab.models.networks.mlp import MLP
 
 HIDDEN, CLASSES = (100, 100, 100), 5
+HIDDEN_LAYERS = ("features.1", "features.3", "features.5")  # modules whose outputs are the features, from the input on
 
 
 def random_mlp(seed: int) -> Classifier:

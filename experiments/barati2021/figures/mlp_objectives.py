@@ -20,39 +20,70 @@ LOSSES = {
 }
 
 
+#: hard objectives beside that of the last hidden layer
+ELSEWHERE = {
+    "hard_1": "hard objective\nhidden layer 1",
+    "hard_2": "hard objective\nhidden layer 2",
+    "other_hard": "hard objective\nanother network",
+}
+LOOK: dict[str, Any] = {"origin": "lower", "extent": (-1, 1, -1, 1), "interpolation": "nearest"}
+
+
 def objective_panels(table: pd.DataFrame) -> Figure:
     """A row of three panels a run: classes, adversarial and hard objective of the run's first network.
 
+    The last row has the hard objectives of the first run's other layers, and of another network, where they were measured.
     Colours of the objectives run from the 1st to the 99th percentile of the square.
 
     Args:
         table: rows of mlp_objectives with a `run` column.
     """
     runs = [rows for _, rows in table.groupby(["run", "loss"], sort=False)]
-    figure = Figure(figsize=(PAGE, 0.15 + 2.2 * len(runs)), layout="constrained")
-    axes = figure.subplots(len(runs), 3, squeeze=False, sharex=True, sharey=True)
-    for row, rows in zip(axes, runs, strict=True):
+    elsewhere = [runs[0]] if runs[0]["hard_1"].notna().all() else []
+    figure = Figure(figsize=(PAGE, 0.15 + 2.2 * len(runs + elsewhere)), layout="constrained")
+    axes = figure.subplots(len(runs + elsewhere), 3, squeeze=False, sharex=True, sharey=True)
+    for row, rows in zip(axes, runs, strict=False):
         first = rows[rows["network"] == rows["network"].iloc[0]]
-        for axis, column in zip(row, TITLES, strict=True):
-            square = first.pivot(index="x2", columns="x1", values=column)
-            look: dict[str, Any] = {"origin": "lower", "extent": (-1, 1, -1, 1), "interpolation": "nearest"}
-            if column == "output":
-                classes = int(square.to_numpy().max()) + 1
-                colours = ListedColormap([LINES[k % len(LINES)] for k in range(classes)])
-                drawn = axis.imshow(square, cmap=colours, vmin=-0.5, vmax=classes - 0.5, **look)
-                bar = figure.colorbar(drawn, ax=axis, fraction=0.046, pad=0.03, ticks=range(classes))
-                bar.ax.tick_params(length=0)
-            else:
-                low, high = (float(q) for q in first[column].quantile([0.01, 0.99]))
-                drawn = axis.imshow(square, cmap=COLOUR_MAP, vmin=low, vmax=max(high, low + 1e-9), **look)
-                figure.colorbar(drawn, ax=axis, fraction=0.046, pad=0.03, extend="both")
-            axis.grid(visible=False)
-            axis.set_xticks([-1, 0, 1])
-            axis.set_yticks([-1, 0, 1])
-            axis.set_title(TITLES[column] + ("" if column == "output" else f"\n{LOSSES[first['loss'].iloc[0]]}"))
-        row[0].set_ylabel("$x_2$")
+        draw_classes(row[0], first)
+        for axis, column in zip(row[1:], ("adversarial", "hard"), strict=True):
+            draw_objective(axis, first, column, f"{TITLES[column]}\n{LOSSES[first['loss'].iloc[0]]}")
         if table["run"].nunique() > 1:
             row[0].set_title(f"{literal(str(first['run'].iloc[0]), 36)}\n{TITLES['output']}")
+    for rows in elsewhere:
+        first = rows[rows["network"] == rows["network"].iloc[0]]
+        for axis, (column, title) in zip(axes[-1], ELSEWHERE.items(), strict=True):
+            draw_objective(axis, first, column, title)
+    for row in axes:
+        row[0].set_ylabel("$x_2$")
     for axis in axes[-1]:
         axis.set_xlabel("$x_1$")
     return figure
+
+
+def draw_classes(axis: Any, rows: pd.DataFrame) -> None:
+    """The classes of one network over the square."""
+    square = rows.pivot(index="x2", columns="x1", values="output")
+    classes = int(square.to_numpy().max()) + 1
+    colours = ListedColormap([LINES[k % len(LINES)] for k in range(classes)])
+    drawn = axis.imshow(square, cmap=colours, vmin=-0.5, vmax=classes - 0.5, **LOOK)
+    bar = axis.figure.colorbar(drawn, ax=axis, fraction=0.046, pad=0.03, ticks=range(classes))
+    bar.ax.tick_params(length=0)
+    axis.set_title(TITLES["output"])
+    show_square(axis)
+
+
+def draw_objective(axis: Any, rows: pd.DataFrame, column: str, title: str) -> None:
+    """One objective of one network over the square."""
+    low, high = (float(q) for q in rows[column].quantile([0.01, 0.99]))
+    square = rows.pivot(index="x2", columns="x1", values=column)
+    drawn = axis.imshow(square, cmap=COLOUR_MAP, vmin=low, vmax=max(high, low + 1e-9), **LOOK)
+    axis.figure.colorbar(drawn, ax=axis, fraction=0.046, pad=0.03, extend="both")
+    axis.set_title(title)
+    show_square(axis)
+
+
+def show_square(axis: Any) -> None:
+    """No grid above the picture, and few ticks."""
+    axis.grid(visible=False)
+    axis.set_xticks([-1, 0, 1])
+    axis.set_yticks([-1, 0, 1])
