@@ -11,7 +11,8 @@ from .mlp_objectives import MLPObjectives, ObjectiveRow
 from .random_mlp import HIDDEN_LAYERS, random_mlp, square_grid
 
 POINTS_AT_ONCE = 1 << 14
-OTHER = 1 << 32  # from the seed of a network to that of the one beside it
+#: from the seed of a network to that of the one beside it: less than 2^32, of which multiples are nothing to torch's generator
+OTHER = 1_000_003
 
 
 def measure(experiment: MLPObjectives, ctx: DeviceContext, cell: Cell) -> list[ObjectiveRow]:

@@ -31,6 +31,7 @@ def test_columns_are_the_layers_written_out_in_float64(tmp_path: Any) -> None:
         (cell,) = experiment.cells(ctx)
         rows = experiment.measure(ctx, cell)
     networks = [[p.detach().double().numpy() for p in random_mlp(s).parameters()][::2] for s in (3, 3 + OTHER)]
+    assert not np.allclose(networks[0][0], networks[1][0])
     for row in rows:
         losses = []
         for weights in networks:
