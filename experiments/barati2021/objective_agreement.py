@@ -31,8 +31,8 @@ PAIRS = {
     "layers_1_2": Pair("hard_1", "hard_2", "layers-differ", "hidden layers 1 and 2", LAYERS),
     "layers_1_3": Pair("hard_1", "hard", "layers-differ", "hidden layers 1 and 3", LAYERS),
     "layers_2_3": Pair("hard_2", "hard", "layers-differ", "hidden layers 2 and 3", LAYERS),
-    "networks": Pair("hard", "other_hard", "networks-differ", "two networks", NETWORKS),
-    "networks_adversarial": Pair(
+    "between_networks": Pair("hard", "other_hard", "networks-differ", "two networks", NETWORKS),
+    "between_networks_adversarial": Pair(
         "adversarial", "other_adversarial", "control-adversarial-differs", "two networks",
         "control: the adversarial objective, which is made for one hypothesis, differs between networks as well",
     ),

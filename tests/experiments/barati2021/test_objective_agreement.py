@@ -67,8 +67,8 @@ def test_the_same_layer_twice_agrees_wholly_and_noise_by_chance() -> None:
     assert same == {key: pytest.approx(1) for key in same}
     square = made_up({"hard": "radius", "other_hard": "opposite"}, networks=1)
     numbers = agreement_numbers(square)
-    assert numbers["networks"] == pytest.approx(-1)
-    assert numbers["networks_tenth"] == 0
+    assert numbers["between_networks"] == pytest.approx(-1)
+    assert numbers["between_networks_tenth"] == 0
     assert numbers["layers_1_2"] == pytest.approx(spearmanr(square["hard_1"], square["hard_2"]).statistic)
     chance = [agreement_numbers(part)["layers_1_2_tenth"] for _, part in made_up({}, networks=30).groupby("network")]
     assert np.mean(chance) == pytest.approx(0.1, abs=0.02)
