@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
 from annotated_types import Gt, Interval, Lt
 
 from advlab.errors import ArgumentError
@@ -13,6 +14,8 @@ from advlab.lab import Cell, Cost, Experiment, Figure, Frame, InRange, RunContex
 from advlab.polynomials.expected_loss import expected_loss, hardest_points, mean_loss, sampled_loss
 from advlab.polynomials.grids import lobatto, roots
 from advlab.statistics import Claim, exact, judge
+
+from .optimal_points import slope_claims, slope_numbers
 
 LARGEST_DEGREE = 300
 MOST_DRAWS = 10_000_000
@@ -25,9 +28,10 @@ class LossRow:
     degree: int  # n
     hypotheses: str  # H: basis, T*_0..T*_n with equal weights; gaussian, their random sums
     #: curve: the loss at x; sampled: its Monte Carlo mean; node: at a root of T*_n; end: at 0 or 1; lobatto: at an
-    #: inner extremum of T*_n; maximum: at a local maximum; mean: over all of [0, 1]
+    #: inner extremum of T*_n; maximum: at a local maximum; mean: over all of [0, 1]; slope_*: the objective of eq 8, of
+    #: the nodes, the local maxima, equispaced points, pairs of points that almost coincide, and drawn sets, a row for each
     quantity: str
-    x: float  # in [0, 1]; nan for the mean
+    x: float  # in [0, 1]; nan for the mean and for sets of points
     value: float
     standard_error: float  # of a Monte Carlo mean; 0 for what is computed
 
@@ -38,7 +42,7 @@ class HardPoints(Experiment[RunContext]):
     The loss of a hypothesis h against its own prediction is max(0, 1 - h(x)^2) (eq 11). Over T*_0..T*_n it has the
     closed form of eq 12, in which the maximum is never taken; it is checked by drawing hypotheses. A second family,
     which the paper has not, makes the maximum matter: sums of a_i T*_i with independent Gaussian a_i of variance
-    1 / (n + 1).
+    1 / (n + 1). Equation 8, of which the loss is a surrogate, has a closed form for both, too.
     """
 
     name: ClassVar[str] = "hard_points"
@@ -47,6 +51,7 @@ class HardPoints(Experiment[RunContext]):
     uses: ClassVar[tuple[str, ...]] = ()
     Row: ClassVar[type] = LossRow
     summary_keys: ClassVar[tuple[str, ...]] = ("degree", "hypotheses")
+    version: ClassVar[int] = 2
 
     @dataclass(frozen=True, kw_only=True)
     class Params(InRange):
@@ -62,6 +67,9 @@ class HardPoints(Experiment[RunContext]):
         close: Annotated[float, Gt(0)] = 0.02
         #: "does optimize": the nodes' mean loss over the largest possible above
         optimal: Annotated[float, Gt(0), Lt(1)] = 0.99
+        sets: Annotated[int, Interval(ge=0, le=100_000)] = 1000  # of n uniform points, at which eq 8 is evaluated
+        #: "optimal training points" of eq 8: share of those sets that are better below
+        beaten: Annotated[float, Gt(0), Lt(1)] = 0.05
 
         def __post_init__(self) -> None:
             """Refuse values out of range, hypotheses that are named twice, and single draws and points.
@@ -116,10 +124,15 @@ class HardPoints(Experiment[RunContext]):
         if params.draws:
             means, errors = sampled_loss(x, n, family, draws=params.draws, seed=ctx.settings.run.seed)
             rows += [row("sampled", point, mean, error) for point, mean, error in zip(x, means, errors, strict=True)]
-        return [*rows, row("mean", math.nan, mean_loss(n, family))]
+        slopes = slope_numbers(n, family, sets=params.sets, seed=ctx.settings.run.seed)
+        return [
+            *rows,
+            row("mean", math.nan, mean_loss(n, family)),
+            *(row(name, math.nan, value) for name, value in slopes),
+        ]
 
     def claims(self, table: Frame) -> list[Claim]:
-        """What section IV.A says of figure 3, for each family of hypotheses."""
+        """What section IV.A says of figure 3, and section III.B of equation 8, for each family of hypotheses."""
         params, claims = self.params, []
         for family, rows in table.groupby("hypotheses", sort=False):
             loss, x = by_quantity(rows, "value"), by_quantity(rows, "x")
@@ -145,11 +158,12 @@ class HardPoints(Experiment[RunContext]):
                     quantity="loss at 0 and 1 less that of uniform points",
                     statement='section IV.A: the two ends are critical points, "we should consider the boundary"',
                 ),
+                *slope_claims(loss, str(family), params.beaten),
             ]  # fmt: skip
         return claims
 
     def summary(self, table: Frame) -> Frame:
-        """For each family: mean losses of the grids, distances of the nodes, and closed form against Monte Carlo."""
+        """For each family: mean losses of the grids, distances of the nodes, closed form against Monte Carlo, and eq 8."""
         rows = []
         for (run, degree, family), part in table.groupby(["run", "degree", "hypotheses"], sort=False):
             loss, x = by_quantity(part, "value"), by_quantity(part, "x")
@@ -167,6 +181,7 @@ class HardPoints(Experiment[RunContext]):
                     "Monte Carlo off by, at most": max(deviations, default=math.nan),
                     "in standard errors": max(deviations[random] / errors[random], default=math.nan),
                 }
+                | {f"{quantity} (eq 8)": np.median(loss[quantity]) for quantity in loss if quantity.startswith("slope_")}
             )  # fmt: skip
         return frame_of(rows)
 
