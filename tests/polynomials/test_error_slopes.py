@@ -13,8 +13,7 @@ from advlab.polynomials.grids import equispaced, lobatto, roots
 
 def slopes_of(coefficients: Values, points: Values) -> Values:
     """Derivatives on [0, 1] of the sum of c_i T*_i."""
-    values: Values = 2 * chebyshev.chebval(2 * points - 1, chebyshev.chebder(coefficients))
-    return values
+    return np.asarray(2 * chebyshev.chebval(2 * points - 1, chebyshev.chebder(coefficients)), dtype=np.float64)
 
 
 def learnt_errors(points: Values, hypotheses: Values) -> float:
