@@ -8,7 +8,8 @@ from torch import Generator, Tensor
 from advlab.attacks.ascent.normalised_steps import ascend_normalised, unit
 from advlab.metrics.loss_gradient import error_log_odds
 from advlab.models.classifier import Classifier, frozen
-from advlab.training.recipe_text import ADVERSARIES
+from advlab.training.linf_ascent import ascend_cross_entropy
+from advlab.training.recipe_text import ADVERSARIES, REPLACING
 
 
 class Adversary:
@@ -19,9 +20,10 @@ class Adversary:
         name: what moves them. `hard` ascends the network's hard objective, `adversarial` its adversarial one
             (`advlab.metrics.objectives`), `pgd` the cross-entropy of the labels (Madry et al. 2018, in a ball that so many
             steps cannot leave); `noise` is a random direction, and `hard_noise` one as long as the way to the hard point of
-            each image.
-        values: the number of steps and the length of each; for `noise` its length alone. Lengths are L2 norms of images in
-            [0, 1].
+            each image. `pgd_linf` ascends the cross-entropy in an L-infinity ball (`advlab.training.linf_ascent`), and its
+            images take the place of the clean ones; those of `pgd_linf_and_clean` are added to them, as all others are.
+        values: the number of steps and the length of each; for `noise` its length alone; for `pgd_linf` the radius of the
+            ball, the length of a step and the number of steps. Lengths are norms of images in [0, 1].
 
     Raises:
         ValueError: there is no such adversary.
@@ -32,17 +34,47 @@ class Adversary:
             raise ValueError(f"an adversary must be one of {', '.join(ADVERSARIES)}, got {name!r}")
         self.classifier, self.name, self.values = classifier, name, values
 
-    def __call__(self, x: Tensor, labels: Tensor, generator: Generator) -> Tensor:
+    def batch(self, x: Tensor, labels: Tensor, generator: Generator, strength: float) -> tuple[Tensor, Tensor]:
+        """What a step is trained on: the moved images alone, or the images followed by them; and the labels of these.
+
+        Args:
+            x: (N, C, H, W) in [0, 1].
+            labels: (N,) int64.
+            generator: on the device of x.
+            strength: see `__call__`.
+        """
+        moved = self(x, labels, generator, strength)
+        return (moved, labels) if self.name in REPLACING else (torch.cat([x, moved]), torch.cat([labels, labels]))
+
+    def __call__(self, x: Tensor, labels: Tensor, generator: Generator, strength: float = 1.0) -> Tensor:
         """The images (N, C, H, W), moved inside [0, 1] by the network as it is now; no gradient flows back through them.
 
         The network is in evaluation mode meanwhile: dropout would ascend another network's objective, and batch norms must
         not take their statistics from unfinished points.
+
+        Args:
+            x: (N, C, H, W) in [0, 1].
+            labels: (N,) int64.
+            generator: on the device of x.
+            strength: share of its radius and of the steps' length that `pgd_linf` takes.
 
         Raises:
             ModelError: the network has no feature layer, which the hard objective needs.
         """
         if self.name == "noise":
             return add_noise(x, self.values[0], generator)
+        if self.name in ("pgd_linf", "pgd_linf_and_clean"):
+            epsilon, step, count = self.values
+            with frozen(self.classifier):
+                return ascend_cross_entropy(
+                    self.classifier,
+                    x,
+                    labels,
+                    generator,
+                    epsilon=strength * epsilon,
+                    step=strength * step,
+                    steps=int(count),
+                )
         steps, step_length = int(self.values[0]), self.values[1]
         with frozen(self.classifier):
             x_adv = ascend_normalised(lambda z: self.ascended_loss(z, labels), x, steps=steps, step=step_length)

@@ -52,9 +52,10 @@ def train(
     """Train a network in place.
 
     The network sees (x - mean) / std with x in [0, 1], augmented before that. Where the recipe names an adversary, each batch
-    is followed by its moved images with the same labels; `adversarial_step` says whether both share a step. Same weights,
-    images, recipe and seed give the same weights (on the CPU to the bit; the number of threads is part of that), and the
-    global random state is left as it was. A recipe in bfloat16 is trained in float32 on a device that would only emulate it.
+    is followed by its moved images with the same labels, or replaced by them; `adversarial_step` says whether clean and added
+    images share a step. Same weights, images, recipe and seed give the same weights (on the CPU to the bit; the number of
+    threads is part of that), and the global random state is left as it was. A recipe in bfloat16 is trained in float32 on a
+    device that would only emulate it.
 
     Args:
         network: is left in evaluation mode on `device` with every `.grad` None, whatever happens.
@@ -131,7 +132,7 @@ class TrainingStep:
         recipe: its precision and label smoothing are read here.
         memory_format: of the network and its inputs.
         augment: changes the images of a batch at random.
-        adversary: gives points that are added to each batch; None: plain training.
+        adversary: adds points to each batch, or replaces its images; None: plain training.
         penalty: is added to the loss; None: the cross-entropy alone.
         generator: of augmentation, adversary and penalty.
     """
@@ -149,14 +150,20 @@ class TrainingStep:
     penalty: Penalty | None
     generator: torch.Generator
 
-    def __call__(self, index: Tensor, lr: float) -> tuple[Tensor, Tensor]:
-        """Step on the images `index` (n,) at the learning rate `lr`; the batch's loss, and how many images were right."""
+    def __call__(self, index: Tensor, lr: float, strength: float) -> tuple[Tensor, Tensor]:
+        """Step on the images `index` (n,); the batch's loss, and how many of its first n images were right.
+
+        Args:
+            index: which images.
+            lr: learning rate of ordinary weights.
+            strength: of the adversary.
+        """
         device_type, low_precision = self.images.device.type, self.recipe.precision == "bf16"
         y = self.labels[index]
         x = self.augment(unit_interval(self.images[index]), self.generator)
         with torch.autocast(device_type, torch.bfloat16, enabled=low_precision):
             if self.adversary is not None:
-                x, y = torch.cat([x, self.adversary(x, y, self.generator)]), torch.cat([y, y])
+                x, y = self.adversary.batch(x, y, self.generator, strength)
             x = x.sub_(self.mean).div_(self.std).contiguous(memory_format=self.memory_format)
         losses, correct = list[Tensor](), list[Tensor]()
         step_size = len(index) if self.recipe.adversarial_step == "separate" else len(x)  # the points follow the images
@@ -181,7 +188,7 @@ def _train_epochs(training_step: TrainingStep, seed: int, on_step: OnStep | None
     meter, epochs = EpochMeter(device), list[EpochLog]()
     for done, index in enumerate(_batches(images, recipe.batch_size, total_steps, seed, device), start=1):
         lr = recipe.lr_at(done - 1, total_steps)
-        loss, correct = training_step(index, lr)
+        loss, correct = training_step(index, lr, recipe.adversary_strength(done - 1, total_steps))
         meter.add(loss, correct, len(index))
         epoch_ends = done % steps_per_epoch == 0 or done == total_steps
         if done % read_every == 0 or epoch_ends:

@@ -56,13 +56,16 @@ class Recipe(InRange):
     label_smoothing: Share = 0.0
     #: in the order in which they are applied, for example ["crop:4", "flip", "affine:10,0.1,0.1"]; the last may be
     #: adversarial training, which adds points to each batch: "hard:5,0.5" (barati2021), "pgd:5,0.5", "noise:2.5",
-    #: "hard_noise:5,0.5" (noise as far from each image as its hard point, where no pixel moves by more than 1/2)
+    #: "hard_noise:5,0.5" (noise as far from each image as its hard point, where no pixel moves by more than 1/2);
+    #: "pgd_linf:EPSILON,STEP,STEPS" trains on adversarial images alone (Madry et al. 2018), "pgd_linf_and_clean:..." on both
     augment: list[str] = field(default_factory=list)
     #: terms beside the cross-entropy: "gradient:strength" on the squared norm of its gradient with respect to the image,
     #: "hessian:strength,length" on that of its Hessian (aghdam2017, section 2.2)
     penalty: list[str] = field(default_factory=list)
     #: joint: added points share one step with their images, of one loss over both; separate: a step of their own after it
     adversarial_step: Literal["joint", "separate"] = "joint"
+    #: share of the steps in which epsilon (and the step) of pgd_linf rise linearly from 0
+    epsilon_warmup: Share = 0.0
     precision: Literal["float32", "bf16"] = "float32"
     #: caffe: pixel / 256; mean_image: pixel - mean training image, in 0..255; standard: mean and deviation per channel
     normalise: Literal["caffe", "mean_image", "standard"] = "standard"
@@ -87,6 +90,10 @@ class Recipe(InRange):
             raise ArgumentError("recipe field nesterov must be false unless optimizer is sgd and momentum is above 0")
         self._check_lr_steps()
         names = [parse_augmentation(text)[0] for text in self.augment]
+        if self.epsilon_warmup and not (names and names[-1].startswith("pgd_linf")):
+            raise ArgumentError(
+                f"recipe field epsilon_warmup must be 0 unless the last entry of augment is pgd_linf, got {self.augment}"
+            )
         if any(name in ADVERSARIES for name in names[:-1]):
             raise ArgumentError(
                 f"recipe field augment: {', '.join(ADVERSARIES)} move the images of the finished batch: one of them, as the "
@@ -133,6 +140,11 @@ class Recipe(InRange):
         remaining = (total_steps - step) / (total_steps - warmup_steps)  # 1 at the peak, and not yet 0 in the last step
         remaining = min(1.0, remaining)
         return self.lr * (remaining if self.schedule == "one_cycle" else 0.5 - 0.5 * math.cos(math.pi * remaining))
+
+    def adversary_strength(self, step: int, total_steps: int) -> float:
+        """The share of its epsilon at which the adversary moves images in step `step` (from 0) of `total_steps`."""
+        warmup_steps = self.epsilon_warmup * total_steps
+        return min(1.0, (step + 1) / warmup_steps) if warmup_steps > 0 else 1.0
 
     def _step_factor(self, progress: float) -> float:
         """The factor of `lr_steps` after a share `progress` of all steps."""

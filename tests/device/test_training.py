@@ -38,6 +38,7 @@ def test_the_weights_are_those_of_the_cpu(optimizer: str, request: pytest.Fixtur
     "recipe",
     [
         {"augment": ["hard:2,0.5"]}, {"augment": ["pgd:2,0.1"]}, {"augment": ["noise:0.5"]}, {"augment": ["hard_noise:2,0.5"]},
+        {"augment": ["pgd_linf:8/255,2/255,3"]}, {"augment": ["pgd_linf_and_clean:0.3,0.1,2"], "precision": "bf16"},
         {"augment": ["crop:2", "flip", "affine:10,0.1,0.1"]}, {"precision": "bf16"}, {"label_smoothing": 0.1},
         {"penalty": ["gradient:0.1", "hessian:0.01,0.1"]},
     ],

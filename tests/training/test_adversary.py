@@ -181,7 +181,7 @@ def test_with_augmentation_and_either_precision(
 
 def test_recipes_say_what_is_wrong() -> None:
     for name in ADVERSARIES:
-        text = f"{name}:0.5" if name == "noise" else f"{name}:5,0.5"
+        text = f"{name}:" + {1: "0.5", 2: "5,0.5", 3: "0.3,0.1,5"}[len(ADVERSARIES[name])]
         assert replace(RECIPE, augment=["flip", text]).adversary is not None
         assert replace(RECIPE, augment=["flip", text]).transforms == ["flip"]
     assert replace(RECIPE, augment=["flip"]).adversary is None
@@ -192,6 +192,11 @@ def test_recipes_say_what_is_wrong() -> None:
         (["hard:0,0.5"], "above 0"),
         (["noise:0"], "above 0"),
         (["hard:5"], "steps, length of a step"),
+        (["pgd_linf:0.3,0.1"], "epsilon, length of a step, steps"),
+        (["pgd_linf:0.3,0.1,2.5"], "whole steps"),
+        (["pgd_linf:0,0.1,2"], "above 0"),
+        (["pgd_linf:8/0,0.1,2"], "numbers at least 0"),
+        (["pgd_linf_and_clean:0.3,0.1,2", "flip"], "last entry"),
     ]:
         with pytest.raises(ValueError, match=words):
             replace(RECIPE, augment=augment)
