@@ -7,6 +7,7 @@ from torch import Tensor
 
 from advlab.attacks.norms import norms_of_each
 from advlab.attacks.problem import Problem
+from advlab.data.exact_division import divisor
 
 LEVELS = 255
 ROUNDING = 1e-3  # of a level: bounds that are whole levels but for float rounding count as whole
@@ -27,7 +28,7 @@ def in_grey_levels(x: Tensor, bounds: tuple[float, float]) -> Tensor:
     [[[[0.0, 77.0]]]]
     """
     low, extent = bounds[0], bounds[1] - bounds[0]
-    return (x - low).mul_(LEVELS / extent).round_().mul_(extent).div_(LEVELS).add_(low)
+    return (x - low).mul_(LEVELS / extent).round_().mul_(extent).div_(divisor(LEVELS, x)).add_(low)
 
 
 def inside_ball(problem: Problem, adv: Tensor, norm: str, epsilon: float) -> Tensor:
@@ -52,7 +53,8 @@ def inside_ball(problem: Problem, adv: Tensor, norm: str, epsilon: float) -> Ten
         highest = ((x + radius - problem.bounds[0]) * to_levels + ROUNDING).floor_()
         levels = ((adv - problem.bounds[0]) * to_levels).round_()
         levels = torch.minimum(torch.maximum(levels, lowest), highest)
-        return in_grey_levels(levels.div_(to_levels).add_(problem.bounds[0]), problem.bounds).clamp_(*problem.bounds)
+        adv = levels.div_(divisor(to_levels, levels)).add_(problem.bounds[0])
+        return in_grey_levels(adv, problem.bounds).clamp_(*problem.bounds)
     rounded, delta = in_grey_levels(adv, problem.bounds), adv - x
     allowed = radius * (1 + 1e-6)
     low, high = torch.zeros(len(x)).to(x), torch.ones(len(x)).to(x)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from advlab.data.content import Arrays, Shape
 from advlab.data.decode import decode_all
+from advlab.data.exact_division import divisor
 from advlab.data.remarks import Remark
 from advlab.errors import DataError
 
@@ -149,7 +150,10 @@ def unit_interval(pixels: Tensor) -> Tensor:
     >>> unit_interval(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist(), unit_interval(torch.tensor([0.3])).dtype
     ([0.0, 0.20000000298023224, 1.0], torch.float32)
     """
-    return pixels.clone() if pixels.is_floating_point() else pixels.float().div_(255)
+    if pixels.is_floating_point():
+        return pixels.clone()
+    values = pixels.float()
+    return values.div_(divisor(255, values))
 
 
 def eight_bit(pixels: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ PYTEST = (
     "import pytest, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "sys.exit(pytest.main(sys.argv[1:]))"
 )
+MESSAGE = 2000  # letters of each failure's message
 GRACE = 20  # seconds in which pytest then writes what it has
 
 
@@ -76,6 +77,6 @@ def counted(written: Path) -> tuple[dict[str, int], list[dict[str, str]]]:
             counts[name] += int(suite.get(name, 0))
         for case in suite.iter("testcase"):
             for problem in [*case.iter("failure"), *case.iter("error")]:
-                message = re.sub(r"\s+", " ", problem.get("message") or "").replace("|", "/")[:300]
+                message = re.sub(r"\s+", " ", problem.get("message") or "").replace("|", "/")[:MESSAGE]
                 failed.append({"test": f"{case.get('classname')}::{case.get('name')}", "message": message})
     return counts, failed

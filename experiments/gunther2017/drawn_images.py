@@ -7,13 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from advlab.data.exact_division import divisor
 from advlab.lab import NetworkContext
 from advlab.plotting.pixels import encode
 
 
 def grey_levels(image: Tensor) -> Tensor:
     """An image in [0, 1] rounded to the 256 grey levels as which it is drawn, still in [0, 1]."""
-    return (image * 255).round() / 255
+    return (image * 255).round() / divisor(255, image)
 
 
 def class_probabilities(ctx: NetworkContext, image: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from tests.helpers.pretended_tensors import PretendedTensor
 
 TWO_DEVICES = (
     "same device|must be on the CPU|same cuda device|indices should be either on cpu|must have same device|both be on"
-    "|different device"
+    "|different device|weight type .* should be the same"
 )
 
 
@@ -111,6 +111,18 @@ ALLOWED: dict[str, Callable[[Tensor, Tensor], object]] = {
 @pytest.mark.parametrize("call", ALLOWED.values(), ids=ALLOWED)
 def test_what_a_device_allows(call: Callable[[Tensor, Tensor], object], cuda: torch.device) -> None:
     call(*both(cuda, 4, 4))
+
+
+def test_a_number_divides_by_its_reciprocal_and_a_tensor_of_the_device_divides(cuda: torch.device) -> None:
+    levels = torch.arange(256.0)
+    there = levels.to(cuda)
+    reciprocal = levels * (torch.ones(()) / 255)
+    assert not torch.equal(reciprocal, levels / 255)
+    for quotient in (there / 255, there.clone().div_(255), torch.div(there, 255.0), there / torch.tensor(255.0)):
+        assert torch.equal(quotient.cpu(), reciprocal)
+    for quotient in (there / there.new_full((), 255), there.clone().div_(there.new_full((), 255))):
+        assert torch.equal(quotient.cpu(), levels / 255)
+    assert torch.equal(torch.div(there, 7, rounding_mode="floor").cpu(), levels // 7)
 
 
 def test_integers_have_no_matrix_product(cuda: torch.device) -> None:

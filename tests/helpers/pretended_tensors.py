@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils._pytree import tree_leaves, tree_map
 
+from tests.helpers.pretended_division import computed, in_place
+
 CUDA = torch.device("cuda", 0)
 HOST = torch.device("cpu")
 
@@ -131,8 +133,9 @@ class Pretence(TorchFunctionMode):
         check_generator(kwargs, bool(there))
         if there and func in OF_FLOATS and not any(x.is_floating_point() or x.is_complex() for x in there):
             raise RuntimeError(f'"{name}_cuda" not implemented for {there[0].dtype}')
-        result = func(*args, **kwargs)
-        return tree_map(lambda value: placed(value, True), result) if there else result
+        if not there:
+            return func(*args, **kwargs)
+        return tree_map(lambda value: placed(value, True), computed(func, args, kwargs))
 
 
 def attribute(func: Any, args: tuple[Any, ...]) -> Any:
@@ -185,13 +188,6 @@ def item(func: Any, args: tuple[Any, ...]) -> Any:
     others = [*others, *(v for v in value if parts and isinstance(v, Tensor) and v.dim())]
     refuse_two_devices(func, [x, *others], [x])
     return placed(func(*args), isinstance(x, PretendedTensor))
-
-
-def in_place(name: str) -> bool:
-    """Whether a method of this name writes into its tensor, as `add_` and `__iadd__` do."""
-    if name.startswith("__"):
-        return name.startswith("__i") and name not in ("__invert__", "__iter__")
-    return name.endswith("_")
 
 
 def refuse_two_devices(func: Any, tensors: list[Tensor], written: list[Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from advlab.data.exact_division import divisor
 from advlab.defenses.draws import Draw
 from advlab.defenses.transforms.stage import ImageTransform
 
@@ -22,4 +23,4 @@ class Rounding(ImageTransform):
         low, high = self.bounds
         extent, last = high - low, self.levels - 1
         # multiplied first: k * extent / last is the float nearest to it, k * (extent / last) mostly not
-        return x.clamp(low, high).sub(low).mul(last / extent).round().mul(extent).div(last).add(low)
+        return x.clamp(low, high).sub(low).mul(last / extent).round().mul(extent).div(divisor(last, x)).add(low)
