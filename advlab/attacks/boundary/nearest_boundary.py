@@ -127,13 +127,14 @@ def nearest_boundary(
         unseen[rows, rival] = False
         norms[rows, rival] = norm
         distance = torch.where(norm > 0, gaps[rows, rival] / norm, torch.inf)
-        nearest.distance[rows[~torch.isfinite(norm)]] = torch.nan  # no distance is smaller: the search of this row ends
-        nearer = distance < nearest.distance[rows]
-        changed = rows[nearer]
-        nearest.distance[changed], nearest.rival[changed] = distance[nearer], rival[nearer]
-        nearest.gradient_norm[changed] = norm[nearer]
+        # by `where` and not by masks, for which the host would wait; below NaN is no distance: the search of that row ends
+        best = torch.where(torch.isfinite(norm), nearest.distance[rows], torch.nan)
+        nearer = distance < best
+        nearest.distance[rows] = torch.where(nearer, distance, best)
+        nearest.rival[rows] = torch.where(nearer, rival, nearest.rival[rows])
+        nearest.gradient_norm[rows] = torch.where(nearer, norm, nearest.gradient_norm[rows])
         if like is not None and gradients is not None:
-            nearest.gradient[changed] = gradients[nearer]
+            nearest.gradient[rows] = torch.where(nearer[:, None, None, None], gradients, nearest.gradient[rows])
 
 
 def least_distances(gaps: Tensor, norms: Tensor) -> Tensor:

@@ -24,11 +24,11 @@ def test_deepfool_on_one_image_goes_past_the_rejection() -> None:
     assert 0.6 < float(perturbation[0, 0, 0, 0]) < 0.63
 
 
-@pytest.mark.parametrize("rivals", [0, 32])
+@pytest.mark.parametrize("one_batch", [False, True])
 @pytest.mark.parametrize("exact", [False, True])
-def test_deepfools_searches_agree(rivals: int, exact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deepfools_searches_agree(one_batch: bool, exact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Images in a batch, of which few need a rival's gradient at a time, go where each goes alone, in each search."""
-    monkeypatch.setitem(rival_search.RIVALS_IN_ONE_BATCH, "cpu", rivals)
+    monkeypatch.setattr(rival_search, "fit_one_batch", lambda *_: one_batch)
     generator = torch.Generator().manual_seed(3)
     weight = torch.randn(6, 8, dtype=torch.float64, generator=generator)
 

@@ -9,12 +9,11 @@ from advlab.attacks.boundary.deepfool.discrete import along_perturbations
 from advlab.attacks.boundary.deepfool.params import DeepFool
 from advlab.attacks.boundary.deepfool.refinement import refine
 from advlab.attacks.boundary.deepfool.rival_search import choose_search
-from advlab.attacks.boundary.nearest_boundary import Projection
+from advlab.attacks.boundary.deepfool.subspace import projection
 from advlab.attacks.network import Linearisation
 from advlab.attacks.problem import Problem
 from advlab.attacks.results import AlgorithmResult
 from advlab.attacks.status import Status
-from advlab.errors import ArgumentError
 
 EXTRA_LENGTH = 1e-4  # added to each step by the Python flavour, in units of the bounds' length
 REPACKED_SHARE = 0.25  # a batch with a larger share of finished images is filled up before the next step
@@ -61,7 +60,7 @@ class BatchedDeepFool:
         self.search = choose_search(problem, params, projection(problem, params), most_rivals)
         self.image, self.steps_taken, self.perturbation = self.status[:0], self.status[:0], x[:0]
         self.former_logits, self.extra_length = problem.logits[:0], x.new_empty(0)
-        self.next_image = 0
+        self.next_image, self.moved = 0, False  # moved: a row of the batch has made a step
         self.lengthening = 1 + params.overshoot
 
     def run(self) -> AlgorithmResult:
@@ -74,6 +73,7 @@ class BatchedDeepFool:
 
     def _fill_places(self) -> bool:
         """Take waiting images into the free places of the batch; gives whether any image is in work."""
+        self.moved = self.moved and len(self.image) > 0
         last = min(len(self.problem), self.next_image + self.search.batch_size - len(self.image))
         new = torch.arange(self.next_image, last, device=self.image.device)
         if len(new):
@@ -90,9 +90,9 @@ class BatchedDeepFool:
         """Classify and linearise the lengthened images by the same forward; step, unless too many are finished."""
         point = self._lengthened()
         linearisation = self.problem.linearise(point, self.image)
-        finished = self._write_finished(point, linearisation.logits)
-        if float(finished.float().mean()) > REPACKED_SHARE:
-            self._keep(~finished)
+        finished, active = self._write_finished(point, linearisation.logits)
+        if len(active) < (1 - REPACKED_SHARE) * len(finished):
+            self._keep(active)
         else:
             self._step(point, linearisation.logits, ~finished, linearisation)
 
@@ -100,15 +100,14 @@ class BatchedDeepFool:
         """Classify the lengthened images; step where they are not finished, from these or, in the flavour matlab, from x + r."""
         point = self._lengthened()
         # before any step the logits are those of the images themselves
-        moved = bool(self.steps_taken.any())
-        logits = self.problem.forward(point, self.image) if moved else self.problem.logits[self.image]
-        finished = self._write_finished(point, logits)
-        self._keep(~finished)
+        logits = self.problem.forward(point, self.image) if self.moved else self.problem.logits[self.image]
+        _, active = self._write_finished(point, logits)
+        self._keep(active)
         if not len(self.image):
             return
         matlab = self.params.flavour == "matlab"
-        start = self.problem.x[self.image] + self.perturbation if matlab else point[~finished]
-        self._step(start, logits[~finished], torch.ones_like(self.image, dtype=torch.bool))
+        start = self.problem.x[self.image] + self.perturbation if matlab else point[active]
+        self._step(start, logits[active], torch.ones_like(self.image, dtype=torch.bool))
 
     def _lengthened(self) -> Tensor:
         """(n, C, H, W) x + (1 + overshoot) r of the rows, clipped if every step is."""
@@ -117,24 +116,26 @@ class BatchedDeepFool:
     def _clipped(self, point: Tensor) -> Tensor:
         return point.clamp(*self.problem.bounds) if self.params.clip == "each" else point
 
-    def _write_finished(self, point: Tensor, logits: Tensor) -> Tensor:
-        """(n,) bool: rows that are adversarial, not finite or out of steps, whose results are written."""
+    def _write_finished(self, point: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Write the results of rows that are adversarial, not finite or out of steps; gives these (n,) bool, and the other rows."""
         flipped = self.problem.flipped(logits, self.image)
         broken = ~torch.isfinite(logits).all(1)
         finished = flipped | broken | (self.steps_taken >= self.params.max_iter)
         status = torch.where(flipped, int(Status.SUCCESS), int(Status.MAX_ITER))
-        self._write(finished, point, torch.where(broken, int(Status.NONFINITE), status))
-        return finished
+        rows, others = divided_rows(finished)
+        self._write(rows, point, torch.where(broken, int(Status.NONFINITE), status))
+        return finished, others
 
     def _write(self, rows: Tensor, point: Tensor, status: Tensor) -> None:
-        """Write the results of the rows that `rows` (n,) bool names."""
-        image, final = self.image[rows], point[rows]
-        self.adv[image] = final if self.params.clip == "none" else final.clamp(*self.problem.bounds)
-        self.status[image], self.steps[image] = status[rows], self.steps_taken[rows]
+        """Write the results of the rows (m,)."""
+        if len(rows):
+            image, final = self.image[rows], point[rows]
+            self.adv[image] = final if self.params.clip == "none" else final.clamp(*self.problem.bounds)
+            self.status[image], self.steps[image] = status[rows], self.steps_taken[rows]
 
     def _keep(self, rows: Tensor) -> None:
-        """Drop all rows but those that `rows` (n,) bool names."""
-        if not bool(rows.all()):
+        """Drop all rows but these (m,), which ascend."""
+        if len(rows) < len(self.image):
             self.image, self.steps_taken = self.image[rows], self.steps_taken[rows]
             self.perturbation = self.perturbation[rows]
             self.former_logits, self.extra_length = self.former_logits[rows], self.extra_length[rows]
@@ -153,7 +154,8 @@ class BatchedDeepFool:
         boundary = self.search.nearest(self.image, point, reference, allowed, linearisation)
         moving = active & torch.isfinite(boundary.distance)
         status = torch.where(torch.isnan(boundary.distance), int(Status.NONFINITE), int(Status.ZERO_GRADIENT))
-        self._write(active & ~moving, point, status)
+        kept, others = divided_rows(moving)
+        self._write(others[active[others]] if len(others) else others, point, status)
         length = boundary.distance + self._extra_length(logits)
         if params.norm == "linf":
             direction = boundary.gradient.sign()
@@ -161,7 +163,8 @@ class BatchedDeepFool:
             direction = boundary.gradient / boundary.gradient_norm.view(-1, 1, 1, 1)
         self.perturbation = self.perturbation + length.view(-1, 1, 1, 1) * direction
         self.steps_taken = self.steps_taken + 1
-        self._keep(moving)
+        self._keep(kept)
+        self.moved = True
         if params.clip == "each":  # what clipping takes away is no part of the perturbation
             x = problem.x[self.image]
             self.perturbation = (self._lengthened() - x) / self.lengthening
@@ -185,6 +188,12 @@ class BatchedDeepFool:
         return logits.argmax(1), allowed.scatter_(1, targets[self.image][:, None], active[:, None])
 
 
+def divided_rows(chosen: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows that are chosen (n,) bool, and the others, each ascending; the host waits for a device once."""
+    order, count = chosen.to(torch.int8).argsort(descending=True, stable=True), int(chosen.sum())
+    return order[:count], order[count:]
+
+
 def rivals_of_labels(problem: Problem, count: int) -> Tensor:
     """(N, K) bool: the rivals of each label, all (`count` 0) or the `count` with the largest logits at the image itself."""
     logits = problem.logits.scatter(1, problem.labels[:, None], -torch.inf)
@@ -192,29 +201,3 @@ def rivals_of_labels(problem: Problem, count: int) -> Tensor:
         return logits > -torch.inf
     chosen = torch.zeros_like(logits, dtype=torch.bool)
     return chosen.scatter_(1, logits.topk(count, dim=1).indices, True)
-
-
-def projection(problem: Problem, params: DeepFool) -> Projection:
-    """The orthogonal projection of gradients (n, C, H, W) onto the span of `basis` (D, d), or the identity without one.
-
-    Raises:
-        ArgumentError: a basis of the wrong shape, that is not orthonormal, or together with clipping or another norm.
-    """
-    basis = problem.data.get("basis")
-    if basis is None:
-        return lambda gradients: gradients
-    size = problem.x[0].numel() if len(problem) else basis.shape[0]
-    if basis.ndim != 2 or basis.shape[0] != size or not 0 < basis.shape[1] <= size:
-        raise ArgumentError(f"basis must be of shape (D, d) with D = {size} and d at most D, got {tuple(basis.shape)}")
-    if params.norm != "l2":
-        raise ArgumentError("a basis confines steps in the norm l2 only: set norm=l2")
-    if params.clip != "none" or params.refine:
-        raise ArgumentError("clipping would leave the span of the basis: set clip=none and refine=false")
-    gram = basis.double().T @ basis.double()
-    error = float((gram - torch.eye(len(gram), dtype=gram.dtype, device=gram.device)).abs().max())
-    if not error < 1e-3:
-        raise ArgumentError(
-            f"the columns of basis must be orthonormal, they are off by {error:.2g}: take torch.linalg.qr of it"
-        )
-    q = basis.to(problem.x)
-    return lambda gradients: ((gradients.flatten(1) @ q) @ q.T).view_as(gradients)

@@ -18,11 +18,6 @@ from advlab.attacks.boundary.nearest_boundary import (
 from advlab.attacks.network import Linearisation
 from advlab.attacks.problem import Problem
 
-#: Up to so many rivals an image, all are looked at in one batch. On an accelerator the additional rows of such a batch cost
-#: next to nothing; on a CPU a row costs the same now or later, so that looking at fewer rivals always wins.
-RIVALS_IN_ONE_BATCH = {"cpu": 0}
-RIVALS_IN_ONE_BATCH_ELSEWHERE = 32
-
 DUAL_NORM = {"l2": "l2", "linf": "l1"}
 
 
@@ -126,8 +121,7 @@ class AllRivalsInTurn(MostPromisingRivals):
 
     def __init__(self, problem: Problem, project: Projection, dual_norm: str) -> None:
         super().__init__(problem, project, dual_norm)
-        self._searches = 0
-        self._errors = problem.x.new_zeros(())
+        self._searches = self._errors = problem.x.new_zeros((), dtype=torch.int64)
 
     def nearest(
         self, images: Tensor, x: Tensor, reference: Tensor, allowed: Tensor, linearisation: Linearisation | None
@@ -139,18 +133,29 @@ class AllRivalsInTurn(MostPromisingRivals):
         norms = self._norms[images]
         economical = nearest_boundary(gaps, allowed, norms, lambda rows, rival: (seen[rows, rival], None), exact=False)
         self._norms[images] = norms
-        self._errors += (economical.rival != nearest.rival).sum()
-        self._searches += int(allowed.any(1).sum())
+        self._errors = self._errors + (economical.rival != nearest.rival).sum()
+        self._searches = self._searches + allowed.any(1).sum()
         return nearest
 
     def facts(self) -> dict[str, Any] | None:
         """`rival_differs`: the share of steps at which the economical search would have chosen another rival."""
-        return {"rival_differs": float(self._errors) / self._searches} if self._searches else None
+        searches = int(self._searches)
+        return {"rival_differs": int(self._errors) / searches} if searches else None
+
+
+def fit_one_batch(problem: Problem, rivals: int) -> bool:
+    """Whether all rivals of all images are looked at in one batch: on an accelerator, where they do not fill one.
+
+    A run's batch is one that fills the device (`advlab.models.fastest_batch`): what does not fill it is done in the time of a few
+    rows, and one forward with one backward takes fewer launches than a search. Where they fill it, as on a CPU always, a row
+    costs the same now or later, so that looking at fewer rivals wins.
+    """
+    return problem.x.device.type != "cpu" and len(problem) * rivals <= problem.batch_size
 
 
 def choose_search(problem: Problem, params: DeepFool, project: Projection, rivals: int) -> RivalSearch:
     """The way of searching that `params.exact` and the device ask for; `rivals`: of an image, at most."""
     dual_norm = DUAL_NORM[params.norm]
-    if rivals <= RIVALS_IN_ONE_BATCH.get(problem.x.device.type, RIVALS_IN_ONE_BATCH_ELSEWHERE):
+    if fit_one_batch(problem, rivals):
         return AllRivalsInOneBatch(problem, project, dual_norm, rivals)
     return (AllRivalsInTurn if params.exact else MostPromisingRivals)(problem, project, dual_norm)
