@@ -47,8 +47,7 @@ class Draws:
             start: first trial.
         """
         if self._generator is not None:
-            for (sample, radius), unit in zip(units, out, strict=True):
-                self._fill_on_device(sample, radius, unit, start)
+            self._write_on_device(self._generator, units, out, start)
             return
         host = out if out.device.type == "cpu" else torch.empty(out.shape)
         for (sample, radius), unit in zip(units, host.numpy(), strict=True):
@@ -78,18 +77,26 @@ class Draws:
         integers = words.astype("<u8", copy=False).view("<i4")[skipped % 2 :][: len(values)]
         np.multiply(integers, np.float32(2.0**-31), out=values, dtype=np.float32, casting="unsafe")
 
-    def _fill_on_device(self, sample: int, radius: int, unit: Tensor, start: int) -> None:
-        trials = unit.shape[0]
-        assert self._generator is not None
-        for block in range(start // BLOCK, (start + trials - 1) // BLOCK + 1):
-            self._generator.manual_seed(int.from_bytes(self.digest(sample, radius, block)[:8], "little") >> 1)
-            first = max(start, block * BLOCK)
-            last = min(start + trials, (block + 1) * BLOCK)
-            rows = unit[first - start : last - start]
+    def _write_on_device(
+        self, generator: torch.Generator, units: Sequence[tuple[int, int]], out: Tensor, start: int
+    ) -> None:
+        """`write_directions` by the device's generator: a launch a block, which is all the time that small networks take."""
+        trials = out.shape[1]
+        blocks = range(start // BLOCK, (start + trials - 1) // BLOCK + 1)
+        ranges = [(max(start, block * BLOCK), min(start + trials, (block + 1) * BLOCK)) for block in blocks]
+        if (
+            len({last - first for first, last in ranges}) == 1
+        ):  # one call for all views, which cost as much as the draws
+            parts = out.view(-1, ranges[0][1] - ranges[0][0], self.size).unbind(0)
+        else:
+            parts = tuple(part for unit in out for part in unit.split([last - first for first, last in ranges]))
+        places = ((unit, block) for unit in units for block in zip(blocks, ranges, strict=True))
+        for rows, ((sample, radius), (block, (first, last))) in zip(parts, places, strict=True):
+            generator.manual_seed(int.from_bytes(self.digest(sample, radius, block)[:8], "little") >> 1)
             if last - first == BLOCK:
-                rows.uniform_(-1, 1, generator=self._generator)
+                rows.uniform_(-1, 1, generator=generator)
             else:  # an accelerator's draws depend on how many are asked for: always ask for a whole block
-                whole = torch.empty(BLOCK, self.size, device=self.device).uniform_(-1, 1, generator=self._generator)
+                whole = torch.empty(BLOCK, self.size, device=self.device).uniform_(-1, 1, generator=generator)
                 rows.copy_(whole[first - block * BLOCK : last - block * BLOCK])
 
 

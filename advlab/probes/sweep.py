@@ -96,7 +96,10 @@ def sphere_batches(
     noise = torch.empty(units_per_draw * longest * draws.size if units else 0, device=images.device)
     buffer = torch.empty((units_per_batch * longest if units else 0, *shape), device=images.device)
     buffer = buffer.contiguous(memory_format=execution.torch_format)
-    radius = torch.tensor(probe.radii, dtype=torch.float64)
+    # what each unit needs lies on the device from the beginning: a copy from the host would wait for the forwards before it
+    sample_of_unit = torch.arange(len(units), device=images.device) // max(1, len(chosen))
+    radius = torch.tensor([probe.radii[k] for k in chosen], dtype=torch.float64)
+    wanted = [(radius / r.pixel_scale).float().to(images.device).repeat(len(samples)) for r in probe.readings]
     for first_drawn in range(0, len(units), units_per_draw):
         drawn = units[first_drawn : first_drawn + units_per_draw]
         for start, stop in trial_ranges:
@@ -104,16 +107,16 @@ def sphere_batches(
             size = (len(drawn), trials, draws.size)
             directions = noise[: math.prod(size)].view(size)
             draws.write_directions([(samples[i], k) for i, k in drawn], directions, start)
-            wanted = radius[[k for _, k in drawn]]
             lengths = {norm: norms(directions, norm).clamp_min(1e-30) for norm in {r.norm for r in probe.readings}}
+            of_drawn = slice(first_drawn, first_drawn + len(drawn))
             scales = [
-                (wanted / reading.pixel_scale).float().to(images.device)[:, None] / lengths[reading.norm]
-                for reading in probe.readings
+                of_units[of_drawn, None] / lengths[reading.norm]
+                for of_units, reading in zip(wanted, probe.readings, strict=True)
             ]
             for first in range(0, len(drawn), units_per_batch):
-                batch = drawn[first : first + units_per_batch]
+                batch = sample_of_unit[of_drawn][first : first + units_per_batch]
                 v = directions[first : first + units_per_batch]
-                clean = images[[i for i, _ in batch]][:, None]
+                clean = images[batch][:, None]
                 x = buffer[: len(batch) * trials]
                 for index, reading_scales in enumerate(scales):
                     scale = reading_scales[first : first + units_per_batch, :, None, None, None]

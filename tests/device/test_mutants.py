@@ -85,8 +85,8 @@ MUTANTS: dict[str, tuple[Check, Callable[..., Any], str, str]] = {
     "the radii stay on the CPU": (
         lambda: experiment("isotropy"),
         sweep.sphere_batches,
-        ".to(images.device)[:, None]",
-        "[:, None]",
+        ".to(images.device).repeat",
+        ".repeat",
     ),
     "numpy without a copy to the CPU": (
         lambda: experiment("isotropy"),

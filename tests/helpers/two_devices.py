@@ -16,8 +16,8 @@ from tests.helpers.pretended_cuda import pretended_cuda
 from tests.helpers.pretended_tensors import PretendedTensor
 
 SPARE = 64 << 20  # bytes that a real device keeps free of ballast
-PIXELS = "pixels"  # a column that holds an image
-PIXELS_DIFFERING = 0.02  # share of an image's pixels whose grey level may be the next one on a real device
+PICTURE = "pixels"  # a column that holds an image
+PIXELS_THAT_DIFFER = 0.02  # share of an image's pixels whose grey level may be the next one on a real device
 TIMES = {"seconds", "run"}  # columns that differ from run to run
 
 
@@ -34,7 +34,7 @@ def same_picture(here: Any, there: Any) -> bool:
     if is_pretended() or not (isinstance(here, str) and isinstance(there, str)):
         return bool(here == there or (pd.isna(here) and pd.isna(there)))
     a, b = (np.frombuffer(base64.b64decode(text), np.uint8).astype(int) for text in (here, there))
-    return a.shape == b.shape and np.abs(a - b).max() <= 1 and np.mean(a != b) <= PIXELS_DIFFERING
+    return a.shape == b.shape and np.abs(a - b).max() <= 1 and np.mean(a != b) <= PIXELS_THAT_DIFFER
 
 
 def agreeing_rows(here: pd.DataFrame, there: pd.DataFrame, *, rtol: float, atol: float) -> Any:
@@ -44,7 +44,7 @@ def agreeing_rows(here: pd.DataFrame, there: pd.DataFrame, *, rtol: float, atol:
     agree = np.ones(len(here), bool)
     for column in set(here.columns) - TIMES:
         a, b = here[column], there[column]
-        if column == PIXELS:
+        if column == PICTURE:
             agree &= [same_picture(*pictures) for pictures in zip(a, b, strict=True)]
         elif pd.api.types.is_float_dtype(a) and pd.api.types.is_float_dtype(b):
             agree &= np.isclose(a, b, rtol=rtol, atol=atol, equal_nan=True)
