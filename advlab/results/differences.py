@@ -60,11 +60,14 @@ class Differences:
         """Dotted key -> value of a run, of everything that differs; empty text where it has no such option."""
         return {key: self.choices[run].get(key, "") for key in self.keys}
 
-    def labels(self) -> list[str]:
+    def labels(self, *, whole: bool = False) -> list[str]:
         """A label for each run; only runs without any difference share one.
 
         Runs that differ in nothing but model, dataset, attack, defense and directions have their own labels
         (`fgs: lenet on digits`). Otherwise what all have in common is left out, but for the model: `lenet, steps=5`.
+
+        Args:
+            whole: nothing is left out: `lenet on digits, steps=5`.
         """
         components = [named_components(node) for node in self.nodes]
         options = [key for key in self.keys if key not in components[0]]
@@ -76,7 +79,7 @@ class Differences:
         labels = []
         for run, component in enumerate(components):
             network = "dataset" if component["model"] == "none" else "model"
-            said = {key: name for key, name in component.items() if key in self.keys or key == network}
+            said = {key: name for key, name in component.items() if whole or key in self.keys or key == network}
             values = [
                 f"{names[key]}={texts[key][self.choices[run][key]]}" for key in options if run in self._named[key]
             ]

@@ -1,0 +1,175 @@
+"""The board: for each experiment its statements in lines and the networks in columns, runs of several seeds in one column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from advlab.errors import printable, shorten
+from advlab.results.board.cells import Cell
+from advlab.results.board.networks import SCOPES, over_networks, together
+from advlab.results.board.runs import JudgedRun, Key
+from advlab.results.differences import SEED, Differences
+from advlab.statistics.claims import Claim, Verdict
+from advlab.store.names import named_components
+
+SECTION = re.compile(r"((?:sections?|figures?|tables?|equations?|theorems?|appendix)\b[^:\"]{0,60}): ")
+NETWORK = ("model", "dataset", "recipe", "defense")  # what makes another network, and not another measurement of one
+
+
+@dataclass(frozen=True)
+class Column:
+    """The runs that differ in nothing but their seed.
+
+    Attributes:
+        label: unlike that of any other column of the experiment.
+        network: what tells its network from those of other columns.
+        runs: one a seed.
+    """
+
+    label: str
+    network: tuple[str, ...]
+    runs: list[JudgedRun]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A statement of a paper about one part of the table.
+
+    Attributes:
+        claim: its first judged form, for the words.
+        cells: of the columns, None where it was not judged.
+        networks: the verdict of each network on which it was judged, its columns taken together.
+        scope: `all` or `most` where it is about so many networks; empty otherwise.
+    """
+
+    claim: Claim
+    cells: list[Cell | None]
+    networks: list[Verdict]
+    scope: str
+
+    @property
+    def section(self) -> str:
+        """`section 2.1`; empty where the statement does not begin with it."""
+        found = SECTION.match(self.claim.statement)
+        return found[1] if found else ""
+
+    @property
+    def sentence(self) -> str:
+        """The statement without its section."""
+        found = SECTION.match(self.claim.statement)
+        return self.claim.statement[found.end() :] if found else self.claim.statement
+
+    @property
+    def rule(self) -> str:
+        """What decides it: `median range(10), claimed > 0.1`."""
+        return f"{self.claim.quantity}, claimed {self.claim.relation} {self.claim.threshold:g}"
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict about all or most networks; None of a statement about each by itself."""
+        return over_networks(self.scope, self.networks) if self.scope else None
+
+    @property
+    def networks_text(self) -> str:
+        """`all: undecided (4 of 5 hold)`; of a statement about each network `4 of 5 hold`."""
+        counted_ones = [verdict for verdict in self.networks if verdict != "not measured"]
+        count = f"{counted_ones.count('holds')} of {len(counted_ones)} hold"
+        return f"{self.scope}: {self.verdict} ({count})" if self.scope else count
+
+
+@dataclass(frozen=True)
+class Section:
+    """The statements of one experiment."""
+
+    experiment: str
+    paper: str
+    columns: list[Column]
+    lines: list[Line]
+
+    @property
+    def title(self) -> str:
+        """`isotropy (aghdam2017, figure 1)`."""
+        return f"{self.experiment} ({self.paper})" if self.paper else self.experiment
+
+
+@dataclass(frozen=True)
+class Board:
+    """The sections of all experiments, and what was left out in making it."""
+
+    sections: list[Section]
+    remarks: list[str]
+
+    @property
+    def cells(self) -> list[Cell]:
+        """All cells in which something was judged."""
+        return [cell for s in self.sections for line in s.lines for cell in line.cells if cell is not None]
+
+
+def board_of(runs: Sequence[JudgedRun]) -> Board:
+    """The board of some runs; of several with one configuration and seed the last is taken."""
+    experiments: dict[tuple[str, str], list[JudgedRun]] = {}
+    for run in runs:
+        experiments.setdefault((run.paper, run.experiment), []).append(run)
+    remarks: list[str] = []
+    sections = []
+    for (paper, experiment), of_one in sorted(experiments.items(), key=lambda item: item[0]):
+        columns = columns_of(of_one, remarks)
+        lines = lines_of(columns)
+        if lines:
+            sections.append(Section(experiment, paper, columns, lines))
+    return Board(sections, remarks)
+
+
+def columns_of(runs: Sequence[JudgedRun], remarks: list[str]) -> list[Column]:
+    """The runs of an experiment by what differs but the seed, in the order of their first."""
+    nodes = [run.nodes for run in runs]
+    differences = Differences(nodes, without=[SEED])
+    by_label: dict[str, dict[str, JudgedRun]] = {}
+    networks: dict[str, tuple[str, ...]] = {}
+    for number, (run, label) in enumerate(zip(runs, differences.labels(whole=True), strict=True)):
+        seeds = by_label.setdefault(label, {})
+        seed = str(run.nodes.get("run", {}).get("seed"))
+        if seed in seeds:
+            remarks.append(f"left out {seeds[seed].path}: {run.path} repeats it")
+        seeds[seed] = run
+        parts = named_components(run.nodes)
+        told = {key: value for key, value in differences.values(number).items() if key.split(".")[0] in NETWORK}
+        networks[label] = (*(parts[group] for group in NETWORK if group in parts), *told.values())
+    return [
+        Column(shorten(printable(label), 100), networks[label], list(seeds.values()))
+        for label, seeds in by_label.items()
+    ]
+
+
+def lines_of(columns: Sequence[Column]) -> list[Line]:
+    """The statements that any run of the columns has judged, in the order of the first that has; equal ones stand together."""
+    found: dict[Key, Claim] = {}
+    for run in (run for column in columns for run in column.runs):
+        found = {**run.claims, **found}  # the words of the first
+    keys = list(dict.fromkeys(key for column in columns for run in column.runs for key in run.claims))
+    statements = list(dict.fromkeys(found[key].statement for key in keys))
+    names = list(dict.fromkeys(name for _, name in keys))
+    keys.sort(key=lambda key: (statements.index(found[key].statement), names.index(key[1])))  # otherwise as they came
+    lines = []
+    for key in keys:
+        cells = [cell_of(column, key) for column in columns]
+        scopes = [run.scopes.get(key, "") for column in columns for run in column.runs]
+        by_network: dict[tuple[str, ...], list[Verdict]] = {}
+        for column, cell in zip(columns, cells, strict=True):
+            if cell is not None:
+                by_network.setdefault(column.network, []).append(cell.verdict)
+        scope = next((scope for scope in scopes if scope in SCOPES and scope), "")
+        lines.append(Line(found[key], cells, [together(verdicts) for verdicts in by_network.values()], scope))
+    return lines
+
+
+def cell_of(column: Column, key: Key) -> Cell | None:
+    """A statement on the runs of a column; None where none has judged it."""
+    runs = [run for run in column.runs if key in run.claims]
+    if not runs:
+        return None
+    again = any(run.former for run in runs)
+    former = [run.former.get(key) if run.former else run.claims[key].verdict for run in runs] if again else []
+    return Cell([run.claims[key] for run in runs], former)
