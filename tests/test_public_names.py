@@ -11,7 +11,7 @@ from tests.helpers.import_graph import MODULE_FILES, ROOT
 
 #: what a user imports, from where: package -> names
 PUBLIC = {
-    "advlab": {"Run", "__version__", "attack", "dataset", "defense", "experiment", "load", "model"},
+    "advlab": {"Run", "__version__", "attack", "claims", "compare", "dataset", "defense", "experiment", "load", "model"},
     "advlab.attacks": {
         "APGD", "Attack", "DeepFool", "FGS", "FGV", "Fooling", "HotCold", "LBFGS", "Library", "Noise", "PGD", "Saliency", "UAP",
     },

@@ -91,8 +91,8 @@ class ComparedRuns:
         Raises:
             ResultError: a run has no intact claims.csv.
         """
-        claims = self._claims()
-        groups, summaries, keys = self._groups(), self._summaries(), self.experiment.summary_keys
+        claims = self.claims()
+        groups, summaries, keys = self._groups(), self.summaries(), self.experiment.summary_keys
         quantities = [q for group in groups for q in summary_quantities(group, summaries, keys)]
         return tidy_table([*quantities, *(q for group in groups for q in claim_quantities(group, claims))])
 
@@ -108,7 +108,7 @@ class ComparedRuns:
             ResultError: a run has no intact claims.csv.
         """
         width = terminal_width() if width is None else width
-        summaries = self._summaries()
+        summaries = self.summaries()
         seconds = [seconds_per_image(run) for run in self.runs]
         one_line_each = all(summary is not None and len(summary) == 1 for summary in summaries)
         if one_line_each and any(map(math.isfinite, seconds)):
@@ -116,18 +116,23 @@ class ComparedRuns:
                 summary["seconds_per_image"] = of_run
         groups = self._groups()
         parts = [numbers_text(groups, summaries, width, self.experiment.summary_keys),
-                 claims_text(groups, self.labels, self._claims(), width)]  # fmt: skip
+                 claims_text(groups, self.labels, self.claims(), width)]  # fmt: skip
         return "\n\n".join(part for part in parts if part)
 
     def _groups(self) -> list[Group]:
         return seed_groups(self.nodes, [run.path for run in self.runs])
 
-    def _summaries(self) -> list[Any]:
+    def summaries(self) -> list[Any]:
         """The summary of each run, by its own experiment's parameters; None where there is none."""
         tables = (self.table[self.table["run"] == label] for label in self.labels)
         return [experiment_of(node).summary(table) for node, table in zip(self.nodes, tables, strict=True)]
 
-    def _claims(self) -> list[list[Claim]]:
+    def claims(self) -> list[list[Claim]]:
+        """The statements of each run, judged, from its claims.csv.
+
+        Raises:
+            ResultError: a run has no intact claims.csv.
+        """
         return [[Claim(**row) for row in run.read_claims(Claim).to_dict("records")] for run in self.runs]
 
 
