@@ -74,7 +74,13 @@ class Comparison:
         for number, label in enumerate(self.labels):
             lines += [{"kind": "number", "run": label, **line} for line in self._numbers(number)]
             for c in self.claims[number]:
-                numbers = {"value": c.estimate, "low": c.low, "high": c.high, "n": c.samples, "verdict": c.verdict}
+                numbers = {
+                    "value": c.estimate,
+                    "low": c.family_low,
+                    "high": c.family_high,
+                    "n": c.samples,
+                    "verdict": c.verdict,
+                }
                 lines.append({"kind": "claim", "run": label, "subset": c.subset, "quantity": c.claim, **numbers})
         for number, pairs in self.pairs.items():
             for pair in pairs:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from advlab.statistics.intervals import Interval, mean_interval, median_interval
+from advlab.statistics import Interval, mean_interval, median_interval
 from advlab.store.tables import Frame
 
 SAMPLE = "sample"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +57,7 @@ def finished_run(
     run = RunDirectory(path)
     path.mkdir(parents=True)
     run.config_path.write_text(yaml.safe_dump(nodes), encoding="utf-8")
-    text = claims if isinstance(claims, str) else to_csv(claims, Claim)
-    if scope:
-        header, *lines = text.splitlines()
-        names = header.split(",")
-        if "networks" not in names:
-            text = "\n".join([f"{header},networks", *(f"{line},{scope}" for line in lines)]) + "\n"
+    text = claims if isinstance(claims, str) else to_csv([replace(claim, networks=scope) for claim in claims], Claim)
     run.claims_path.write_text(text, encoding="utf-8")
     files = [run.config_path, run.claims_path]
     if table:

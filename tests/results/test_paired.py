@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from advlab.results.paired import paired_differences, row_keys, same_data
-from advlab.statistics.intervals import mean_interval, median_interval
+from advlab.statistics import mean_interval, median_interval
 
 
 def rows(offset: float, samples: range, direction: str = "random") -> pd.DataFrame:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from advlab.errors import printable, shorten
 from advlab.results.board.cells import Cell
-from advlab.results.board.networks import SCOPES, over_networks, together
 from advlab.results.board.runs import JudgedRun, Key
 from advlab.results.differences import SEED, Differences
 from advlab.statistics.claims import Claim, Verdict
+from advlab.statistics.networks import NetworksVerdict, judge_networks
 from advlab.store.names import named_components
 
 SECTION = re.compile(r"((?:sections?|figures?|tables?|equations?|theorems?|appendix)\b[^:\"]{0,60}): ")
@@ -40,14 +41,14 @@ class Line:
     Attributes:
         claim: its first judged form, for the words.
         cells: of the columns, None where it was not judged.
-        networks: the verdict of each network on which it was judged, its columns taken together.
+        networks: the verdicts of each network's runs, in all of its columns.
         scope: `all` or `most` where it is about so many networks; empty otherwise.
     """
 
     claim: Claim
     cells: list[Cell | None]
-    networks: list[Verdict]
-    scope: str
+    networks: dict[tuple[str, ...], list[Verdict]]
+    scope: Literal["", "all", "most"]
 
     @property
     def section(self) -> str:
@@ -67,16 +68,25 @@ class Line:
         return f"{self.claim.quantity}, claimed {self.claim.relation} {self.claim.threshold:g}"
 
     @property
+    def judged(self) -> NetworksVerdict:
+        """Of how many networks it holds, and the verdict if it is about all or most of them."""
+        return judge_networks(self.scope or "all", self.networks)
+
+    @property
     def verdict(self) -> Verdict | None:
         """The verdict about all or most networks; None of a statement about each by itself."""
-        return over_networks(self.scope, self.networks) if self.scope else None
+        return self.judged.verdict if self.scope else None
+
+    @property
+    def count_text(self) -> str:
+        """`4 of 5 hold`, of the networks on which it was measured."""
+        found = self.judged
+        return f"{found.holding} of {found.holding + found.failing + found.undecided} hold"
 
     @property
     def networks_text(self) -> str:
         """`all: undecided (4 of 5 hold)`; of a statement about each network `4 of 5 hold`."""
-        counted_ones = [verdict for verdict in self.networks if verdict != "not measured"]
-        count = f"{counted_ones.count('holds')} of {len(counted_ones)} hold"
-        return f"{self.scope}: {self.verdict} ({count})" if self.scope else count
+        return f"{self.scope}: {self.verdict} ({self.count_text})" if self.scope else self.count_text
 
 
 @dataclass(frozen=True)
@@ -155,13 +165,11 @@ def lines_of(columns: Sequence[Column]) -> list[Line]:
     lines = []
     for key in keys:
         cells = [cell_of(column, key) for column in columns]
-        scopes = [run.scopes.get(key, "") for column in columns for run in column.runs]
-        by_network: dict[tuple[str, ...], list[Verdict]] = {}
+        networks: dict[tuple[str, ...], list[Verdict]] = {}
         for column, cell in zip(columns, cells, strict=True):
-            if cell is not None:
-                by_network.setdefault(column.network, []).append(cell.verdict)
-        scope = next((scope for scope in scopes if scope in SCOPES and scope), "")
-        lines.append(Line(found[key], cells, [together(verdicts) for verdicts in by_network.values()], scope))
+            networks.setdefault(column.network, []).extend(claim.verdict for claim in (cell.claims if cell else ()))
+        said = {run.claims[key].networks for column in columns for run in column.runs if key in run.claims}
+        lines.append(Line(found[key], cells, networks, "all" if "all" in said else "most" if "most" in said else ""))
     return lines
 
 

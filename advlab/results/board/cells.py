@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from advlab.results.board.networks import together
 from advlab.statistics.claims import Claim, Verdict
 
 
@@ -62,24 +61,26 @@ class Cell:
 
     @property
     def low(self) -> float:
-        """The lowest bound of the runs' intervals."""
-        return min((c.low for c in self.claims if not math.isnan(c.low)), default=math.nan)
+        """The lower bound of the interval that decides (of a family, the family's); of several runs the lowest."""
+        return min((c.family_low for c in self.claims if not math.isnan(c.family_low)), default=math.nan)
 
     @property
     def high(self) -> float:
-        """The highest bound of the runs' intervals."""
-        return max((c.high for c in self.claims if not math.isnan(c.high)), default=math.nan)
+        """The upper bound; of several runs the highest."""
+        return max((c.family_high for c in self.claims if not math.isnan(c.family_high)), default=math.nan)
 
     @property
     def numbers_text(self) -> str:
-        """`0.354 [0.246, 0.469]`, `1` where it is exact, `0.36 ± 0.02` of several runs; empty where nothing was measured."""
+        """`0.354 [0.246, 0.469]`, of what is computed `1` or `>= 0.9`, of several runs `0.36 ± 0.02`; empty where there is none."""
         if math.isnan(self.estimate):
             return ""
         if len(self.claims) > 1:
             spread = "" if math.isnan(self.deviation) else f" ± {self.deviation:.2g}"
             return f"{self.estimate:.3g}{spread}"
-        exact = self.claims[0].samples == 0 or math.isnan(self.low)
-        return f"{self.estimate:.3g}" if exact else f"{self.estimate:.3g} [{self.low:.3g}, {self.high:.3g}]"
+        (claim,) = self.claims
+        if claim.samples == 0 or math.isnan(self.low):
+            return f"{claim.bound} {self.estimate:.3g}".lstrip()
+        return f"{self.estimate:.3g} [{self.low:.3g}, {self.high:.3g}]"
 
     @property
     def text(self) -> str:
@@ -96,3 +97,15 @@ def counted(verdicts: Sequence[Verdict | None]) -> str:
         return different[0] if different else ""
     first, *others = [f"{name} in {names.count(name)}" for name in different]
     return ", ".join([f"{first} of {len(names)}", *others])
+
+
+def together(verdicts: Sequence[Verdict]) -> Verdict:
+    """One verdict of several about the same network: theirs where they agree, else undecided; `not measured` has no voice.
+
+    >>> together(["holds", "holds", "not measured"]), together(["holds", "undecided"]), together([])
+    ('holds', 'undecided', 'not measured')
+    """
+    said = set(verdicts) - {"not measured"}
+    if not said:
+        return "not measured"
+    return said.pop() if len(said) == 1 else "undecided"

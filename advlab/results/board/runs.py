@@ -14,6 +14,7 @@ from typing import Any
 from advlab.errors import AdvlabError, ResultError, one_line, printable, shorten
 from advlab.results.compare import experiment_of
 from advlab.statistics.claims import Claim, Verdict
+from advlab.statistics.families import simultaneous
 from advlab.store.run_configuration import Nodes, nodes_in_manifest
 from advlab.store.run_directory import RunDirectory
 
@@ -32,7 +33,6 @@ class JudgedRun:
         paper: as its experiment says it, `aghdam2017, figure 1`.
         nodes: its configuration.
         claims: its statements, judged.
-        scopes: which statements are about `all` or `most` networks.
         former: the verdicts of claims.csv, where the claims were judged again; empty otherwise.
     """
 
@@ -41,7 +41,6 @@ class JudgedRun:
     paper: str
     nodes: Nodes
     claims: dict[Key, Claim]
-    scopes: dict[Key, str]
     former: dict[Key, Verdict] = field(default_factory=dict)
 
 
@@ -136,13 +135,13 @@ def judged_run(run: RunDirectory) -> JudgedRun:
     nodes = nodes_in_manifest(run) if published else run.nodes_to_read()
     if nodes is None:
         raise ResultError(f"{run.manifest_path} holds no configuration")
-    claims, scopes = read_claims(run)
+    claims = read_claims(run)
     name = printable(str(nodes["experiment"]["name"]))
-    return JudgedRun(run.path, name, printable(str(manifest.get("paper", "")))[:LONGEST], nodes, claims, scopes)
+    return JudgedRun(run.path, name, printable(str(manifest.get("paper", "")))[:LONGEST], nodes, claims)
 
 
-def read_claims(run: RunDirectory) -> tuple[dict[Key, Claim], dict[Key, str]]:
-    """The claims of claims.csv, and which are about all or most networks.
+def read_claims(run: RunDirectory) -> dict[Key, Claim]:
+    """The claims of claims.csv.
 
     Raises:
         ResultError: the file is missing or damaged.
@@ -150,7 +149,6 @@ def read_claims(run: RunDirectory) -> tuple[dict[Key, Claim], dict[Key, str]]:
     frame = run.read_claims(Claim)
     kinds = typing.get_type_hints(Claim)
     claims: dict[Key, Claim] = {}
-    scopes: dict[Key, str] = {}
     for row in frame.to_dict("records"):
         try:
             values = {f.name: typed(row[f.name], kinds[f.name]) for f in dataclasses.fields(Claim)}
@@ -160,8 +158,7 @@ def read_claims(run: RunDirectory) -> tuple[dict[Key, Claim], dict[Key, str]]:
         if claim.verdict not in typing.get_args(Verdict):
             raise ResultError(f"{run.claims_path} is damaged: {claim.verdict[:80]!r} is no verdict")
         claims[claim.subset, claim.claim] = claim
-        scopes[claim.subset, claim.claim] = str(row.get("networks", ""))
-    return claims, scopes
+    return claims
 
 
 def typed(value: Any, kind: Any) -> Any:
@@ -188,12 +185,11 @@ def judged_again(run: JudgedRun, remarks: list[str]) -> JudgedRun:
     experiment = experiment_of(run.nodes)
     table = directory.read_table(experiment.Row)
     try:
-        claims = {(claim.subset, claim.claim): claim for claim in experiment.claims(table)}
+        claims = {(claim.subset, claim.claim): claim for claim in simultaneous(experiment.claims(table))}
     except Exception as error:  # a stranger's table of the right columns may hold anything
         raise ResultError(f"its table could not be judged ({type(error).__name__}: {one_line(error)})") from error
     gone = [f"{name} ({subset})" for subset, name in run.claims.keys() - claims.keys()]
     if gone:
         remarks.append(f"{run.path}: no longer judged: {', '.join(sorted(gone))}")
     former = {key: claim.verdict for key, claim in run.claims.items()}
-    scopes = {key: str(getattr(claim, "networks", "")) for key, claim in claims.items()}
-    return dataclasses.replace(run, claims=claims, scopes=scopes, former=former)
+    return dataclasses.replace(run, claims=claims, former=former)

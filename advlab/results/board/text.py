@@ -47,8 +47,7 @@ def section_text(section: Section, width: int) -> str:
                 said += [cell.numbers_text + samples, f"({cell.runs_text})" if cell.runs_text else ""]
                 lines += folded([f"    {cell.verdict_text:>{verdicts}}", *said], width)
         if several and line.verdict:
-            holding = line.networks_text.partition("(")[2].rstrip(")")
-            lines += folded([f"    {line.verdict:>{verdicts}}", f"{line.scope} networks: {holding}"], width)
+            lines += folded([f"    {line.verdict:>{verdicts}}", f"{line.scope} networks: {line.count_text}"], width)
     return "\n".join(lines)
 
 

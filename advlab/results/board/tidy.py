@@ -21,9 +21,9 @@ def board_table(board: Board, *, again: bool = False) -> Frame:
         network: label of the column; runs: of how many seeds it has runs.
         verdict: of the runs taken together; holds, does_not_hold, undecided, not_measured: in how many it is so.
         former_verdict: by claims.csv, where the claims were judged again (`again`) and this one has changed.
-        estimate, deviation: mean and standard deviation over runs; low, high: bounds of the interval,
-            of several runs the outermost.
-        samples: of the first run.
+        estimate, deviation: mean and standard deviation over runs; low, high: bounds of the interval
+            that decides, of several runs the outermost.
+        samples: of the first run; family: how many claims its interval covers together with.
         scope: `all` or `most` where the statement is about so many networks; scope_verdict: over all networks of the
             experiment; networks, networks_holding: on how many it was measured, and holds.
         paths: of the runs.
@@ -92,16 +92,16 @@ def cell_of(cell: Cell) -> dict[str, Any]:
         "runs": len(verdicts), "verdict": cell.verdict, **counts,
         "former_verdict": cell.verdict_text.split(" -> ")[0] if cell.changed else "",
         "estimate": cell.estimate, "deviation": cell.deviation, "low": cell.low, "high": cell.high,
-        "samples": cell.claims[0].samples,
+        "samples": cell.claims[0].samples, "family": cell.claims[0].family,
     }  # fmt: skip
 
 
 def over_networks_of(line: Line) -> dict[str, Any]:
     """The verdict over networks, where the statement is about all or most of them, and on how many it holds."""
-    measured = [verdict for verdict in line.networks if verdict != "not measured"]
+    found = line.judged
     return {
-        "scope": line.scope, "scope_verdict": line.verdict or "", "networks": len(measured),
-        "networks_holding": measured.count("holds"),
+        "scope": line.scope, "scope_verdict": line.verdict or "",
+        "networks": found.holding + found.failing + found.undecided, "networks_holding": found.holding,
     }  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def test_seeds_are_one_network_with_several_runs(tmp_path: Path) -> None:
     assert cell.deviation == pytest.approx(0.2)
     assert cell.text == "undecided, 0.7 ± 0.2 (holds in 2 of 3, undecided in 1)"
     assert other.text == "holds, 0.9 ± 0"
-    assert section.lines[1].networks == ["holds"]  # three seeds are no three networks
+    assert list(section.lines[1].networks.values()) == [["holds"] * 3]  # three seeds are no three networks
     frame = board_table(board(tmp_path))
     assert frame.loc[0, ["runs", "holds", "undecided", "does_not_hold", "verdict"]].tolist() == [
         3,
@@ -96,7 +96,7 @@ def test_attacks_and_options_are_columns_of_their_own_and_no_networks(tmp_path: 
     assert [column.label for column in section.columns] == [
         "fgs: lenet on digits", "pgd: lenet on digits, steps=5", "pgd: lenet on digits, steps=9",
     ]  # fmt: skip
-    assert section.lines[0].networks == ["undecided"]  # one network, on which the attacks do not agree
+    assert list(section.lines[0].networks.values()) == [["does not hold", "holds", "holds"]]  # one network
 
 
 @pytest.mark.parametrize(("scope", "expected"), [("all", "does not hold"), ("most", "holds")])
@@ -111,6 +111,32 @@ def test_a_statement_about_networks_is_judged_over_them(scope: str, expected: st
     frame = board_table(board(tmp_path))
     assert set(frame["scope_verdict"]) == {expected}
     assert set(frame["networks_holding"]) == {7}
+
+
+def test_the_interval_is_the_one_that_decides(tmp_path: Path) -> None:
+    family = claim_of(
+        "undecided", low=0.6, high=0.8, estimate=0.7, family=3, family_low=0.4, family_high=0.9, verdict_alone="holds"
+    )
+    bound = claim_of("holds", claim="bound", samples=0, estimate=2.0, low=2.0, high=math.inf)
+    finished_run(tmp_path / "v001", claimed_nodes(), [family, bound])
+    assert [cell.text for cell in board(tmp_path).cells] == ["undecided, 0.7 [0.4, 0.9]", "holds, >= 2"]
+    frame = board_table(board(tmp_path))
+    assert frame[["low", "high", "family"]].to_numpy().tolist() == [[0.4, 0.9, 3], [2.0, math.inf, 1]]
+
+
+def test_seeds_that_do_not_agree_leave_their_network_undecided(tmp_path: Path) -> None:
+    """Of most networks; of all, one run on which it does not hold decides."""
+    for network in range(8):
+        for seed in range(2):
+            verdict = "does not hold" if (network, seed) in ((0, 0), (1, 1)) else "holds"
+            for scope in ("all", "most"):
+                nodes = claimed_nodes(scope, f"net{network}", run={"seed": seed})
+                finished_run(tmp_path / scope / f"{network}-{seed}", nodes, [claim_of(verdict)], scope=scope)  # type: ignore[arg-type]
+    lines = [section.lines[0] for section in board(tmp_path).sections]
+    assert [line.networks_text for line in lines] == [
+        "all: does not hold (6 of 8 hold)",
+        "most: undecided (6 of 8 hold)",
+    ]
 
 
 def test_filters(tmp_path: Path) -> None:
