@@ -1,4 +1,4 @@
-"""Spearman's partial rank correlation with its bootstrap interval."""
+"""Spearman's partial rank correlation with its interval on Fisher's scale."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from advlab.statistics.intervals import Interval
+from advlab.statistics.spearman import fisher_interval
 
 
 def partial_rank_correlation(
@@ -16,11 +17,11 @@ def partial_rank_correlation(
     """Correlation of the ranks of x and y with those of a third quantity held (Kendall and Stuart), and its interval.
 
     That is (r_xy - r_xz r_yz) / sqrt((1 - r_xz^2) (1 - r_yz^2)), the correlation of what a linear regression on the ranks of z
-    leaves of the ranks of x and y. Ties are at their mean rank; the interval is the percentile bootstrap's over samples, in
-    each of which ranks are taken anew. Samples with a NaN are left out.
+    leaves of the ranks of x and y. Ties are at their mean rank; the interval is that of `rank_correlation` with a degree of
+    freedom less. Samples with a NaN are left out.
 
     Returns:
-        NaN where fewer than four samples are left, one of the three is constant, or x or y has the ranks of z.
+        NaN where fewer than five samples are left, one of the three is constant, or x or y has the ranks of z.
 
     Args:
         x: (N,) numbers, one a sample.
@@ -40,16 +41,10 @@ def partial_rank_correlation(
     samples = np.stack([np.asarray(values, dtype=float) for values in (x, y, held)])
     samples = samples[:, ~np.isnan(samples).any(0)]
     count = samples.shape[1]
-    estimate = float(_partial(samples[:, None])[0]) if count >= 4 else math.nan
+    estimate = float(_partial(samples[:, None])[0]) if count > 4 else math.nan
     if math.isnan(estimate):
         return Interval(math.nan, math.nan, math.nan, count)
-    generator = np.random.default_rng(seed)
-    chunk = max(1, (1 << 20) // count)  # resamples at a time: memory stays flat in the number of samples
-    sizes = [min(chunk, resamples - start) for start in range(0, resamples, chunk)]
-    drawn = [_partial(samples[:, generator.integers(count, size=(size, count))]) for size in sizes]
-    tail = (1 - confidence) / 2
-    low, high = np.nanquantile(np.concatenate(drawn), [tail, 1 - tail])
-    return Interval(estimate, float(low), float(high), count)
+    return fisher_interval(estimate, samples, _partial, held=1, confidence=confidence, resamples=resamples, seed=seed)
 
 
 def _partial(samples: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from statistics import NormalDist
 from typing import Any
 
@@ -42,14 +43,39 @@ def rank_correlation(x: Any, y: Any, *, confidence: float = 0.95, resamples: int
     estimate = float(_spearman(pairs[:, None])[0]) if count > 3 else math.nan
     if math.isnan(estimate):
         return Interval(math.nan, math.nan, math.nan, count)
+    return fisher_interval(estimate, pairs, _spearman, held=0, confidence=confidence, resamples=resamples, seed=seed)
+
+
+def fisher_interval(
+    estimate: float,
+    samples: np.ndarray[Any, Any],
+    correlation: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]],
+    *,
+    held: int,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Interval:
+    """The interval of a rank correlation on Fisher's scale; see `rank_correlation`.
+
+    Args:
+        estimate: the correlation of the samples.
+        samples: (K, N) numbers without NaN.
+        correlation: gives (B,) correlations of (K, B, N) samples, NaN where there is none.
+        held: how many quantities are held in a partial correlation, each of which takes a degree of freedom.
+        confidence: coverage of the interval.
+        resamples: bootstrap draws.
+        seed: of the draws.
+    """
+    count = samples.shape[1]
     generator = np.random.default_rng(seed)
     chunk = max(1, (1 << 20) // count)  # resamples at a time: memory stays flat in the number of samples
     sizes = [min(chunk, resamples - start) for start in range(0, resamples, chunk)]
-    drawn = np.concatenate([_spearman(pairs[:, generator.integers(count, size=(size, count))]) for size in sizes])
+    drawn = np.concatenate([correlation(samples[:, generator.integers(count, size=(size, count))]) for size in sizes])
     largest = 1 - 6 / (count**3 - count)
     rho = min(max(estimate, -largest), largest)
     drawn = np.arctanh(np.clip(drawn[~np.isnan(drawn)], -largest, largest))
-    error = max(math.sqrt((1 + rho**2 / 2) / (count - 3)), float(drawn.std()) if drawn.size else 0.0)
+    error = max(math.sqrt((1 + rho**2 / 2) / (count - held - 3)), float(drawn.std()) if drawn.size else 0.0)
 
     def compute(confidence: float) -> Interval:
         half = NormalDist().inv_cdf((1 + confidence) / 2) * error

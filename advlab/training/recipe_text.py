@@ -47,6 +47,8 @@ def parse_penalty(text: str) -> tuple[str, tuple[float, ...]]:
         form = f"{name}:{','.join('number' for _ in PENALTIES[name])} ({', '.join(PENALTIES[name])})"
         raise ArgumentError(f"recipe field penalty: write {form}, numbers above 0, got {text!r}")
     return name, values
+
+
 #: adversaries whose images take the place of the clean ones
 REPLACING = ("pgd_linf",)
 

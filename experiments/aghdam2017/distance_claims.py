@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from advlab.lab import Frame
-from advlab.statistics import NOT_MEASURED, Claim, Interval, judge, mean_interval, median_interval, rank_correlation
+from advlab.statistics import (
+    NOT_MEASURED,
+    Claim,
+    Interval,
+    judge,
+    mean_interval,
+    median_interval,
+    rank_correlation,
+    share_interval,
+)
 
 from .spheres import rows_by_reading
 
@@ -26,7 +35,7 @@ def neighbour_claims(rows: Frame, subset: str, *, below: float) -> list[Claim]:
     section = 'section 2.3: "if the closest point to A is point C in the original space, the closest point to A might be point B"'
     return [
         judge(
-            "nearest-changes", _mean(network), "<", below, subset=subset,
+            "nearest-changes", _share(network), "<", below, subset=subset,
             statement=section + ": for most points it is another one",
             quantity="share of points whose nearest neighbour stays the nearest",
         ),
@@ -36,7 +45,7 @@ def neighbour_claims(rows: Frame, subset: str, *, below: float) -> list[Claim]:
             quantity=f"share of points whose nearest neighbour stays less 1 / (T - 1) = {chance:.3g}",
         ),
         judge(
-            "nearest-changes-linearly", _mean(kept.get("linearisation")), "<", below, subset=subset,
+            "nearest-changes-linearly", _share(kept.get("linearisation")), "<", below, subset=subset,
             statement=section + ", control: for the linearisation it is another one as well",
             quantity="share of points whose nearest neighbour stays the nearest after J(x) v",
         ),
@@ -139,6 +148,10 @@ def _falls(by_depth: Any) -> Any:
 def _excess(numbers: dict[str, Any], source: str, other: str) -> Any:
     """The number of one source less that of another, by sample; None where one of them was not measured."""
     return numbers[source] - numbers[other] if source in numbers and other in numbers else None
+
+
+def _share(values: Any) -> Interval:
+    return NOT_MEASURED if values is None else share_interval(values)
 
 
 def _mean(values: Any) -> Interval:

@@ -132,10 +132,14 @@ def test_an_interrupted_run_is_resumed_without_training_or_sweeping_again(old: P
     assert len(load(old / INTERRUPTED).table) == RUNS["isotropy/digits-mlp"]
 
 
-def test_a_lost_cell_of_a_run_without_torch_is_measured_again(old: Path, cli: Callable[..., Ended]) -> None:
+def test_a_lost_cell_of_an_experiment_that_measures_more_today_is_not_mixed_with_it(
+    old: Path, cli: Callable[..., Ended]
+) -> None:
     run = Path("outputs/hard_points/v001")
     (old / run / "cells" / "gaussian.csv").unlink()
+    before = content(old / run / "cells")
     ended = cli("resume", str(run))
-    assert ended.code == 0, ended.err
-    assert "1 of 2 cells are measured already" in ended.err
+    assert ended.code == 2
+    assert "another version of the experiment hard_points (1, it is 2 now)" in ended.err
+    assert content(old / run / "cells") == before
     same_table(old / run / "table.csv", VERSION_0_1 / run / "table.csv")
