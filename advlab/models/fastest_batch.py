@@ -21,6 +21,9 @@ BUDGET = 3.0  # seconds for each memory format
 WORSE = 0.9
 # Share of the best speed at which a batch counts as fast: the largest of these causes the fewest calls in a run.
 CLOSE = 0.95
+# From this size on, two slower sizes end the search: below it a GPU's libraries choose other algorithms from size to size, and
+# two dips say nothing of large batches (VGG16 in float32 on an H100: the search ended with 10 images).
+LEAST_LAST = 300
 SIZES = (10, 25, 50, 100, 200, 300, 400, 800, 1600, 3200, 6400, 12800)  # that divide, or are multiples of, usual trials
 
 
@@ -45,7 +48,7 @@ def tune(
     """
     layout = [[name, list(tensor.shape)] for name, tensor in classifier.state_dict().items()]
     fields = {
-        "version": 2, "layout": layout, "network": str(classifier.network), "shape": list(classifier.shape),
+        "version": 3, "layout": layout, "network": str(classifier.network), "shape": list(classifier.shape),
         "precision": precision, "device": device_name(device), "torch": torch.__version__, "batch_size": batch_size,
     }  # fmt: skip
 
@@ -74,7 +77,7 @@ def choose(speeds: list[dict[str, Any]]) -> dict[str, Any]:
 def measure(
     classifier: Classifier, device: torch.device, precision: str, sizes: tuple[int, ...]
 ) -> list[dict[str, Any]]:
-    """Images a second for each memory format and batch size; sizes grow until two are slower or the time is used up."""
+    """Images a second for each memory format and batch size; sizes grow until two large ones are slower or time is used up."""
     speeds = []
     formats: tuple[MemoryFormat, ...] = ("contiguous", "channels_last")
     for memory_format in formats:
@@ -92,7 +95,7 @@ def measure(
                 break
             speeds.append({"memory_format": memory_format, "batch_size": size, "images_per_second": round(speed, 1)})
             best = max(best, speed)
-            worse = worse + 1 if speed < WORSE * best else 0
+            worse = worse + 1 if size >= LEAST_LAST and speed < WORSE * best else 0
             if worse == 2 or time.perf_counter() - started > BUDGET:
                 break
     return speeds
@@ -119,8 +122,11 @@ def throughput(forward: Forward, device: torch.device, seconds: float = 0.1) -> 
 
     with frozen(forward.classifier), torch.inference_mode():
         first = timed(1)
-        if first > 1.0:  # seconds: so slow that one forward pass is a good measurement
+        # so slow (seconds) that one forward pass is a good measurement; the first of a GPU loads and chooses its kernels
+        if first > 1.0 and device.type == "cpu":
             return size / first
         once = timed(1)
+        if once > 1.0:
+            return size / once
         calls = max(1, round(seconds / 3 / max(once, 1e-6)))
         return size * calls / statistics.median(timed(calls) for _ in range(3))

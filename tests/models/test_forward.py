@@ -212,6 +212,12 @@ def test_a_slow_measurement_does_not_stop_it_and_the_largest_of_equals_is_taken(
     assert tune(classifier(), CPU, "float32", ArtifactStore(tmp_path)).batch_size == 300
 
 
+def test_slow_small_batches_do_not_end_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    speeds = {10: 900.0, 25: 500.0, 50: 600.0, 100: 700.0, 200: 800.0, 300: 850.0, 400: 1100.0, 800: 1500.0}
+    monkeypatch.setattr(fastest_batch, "throughput", lambda call, *_: speeds.get(call.execution.batch_size, 100.0))
+    assert tune(classifier(), CPU, "float32", ArtifactStore(tmp_path)).batch_size == 800
+
+
 def test_a_given_batch_size_is_kept(tmp_path: Path) -> None:
     assert tune(classifier(), CPU, "float32", ArtifactStore(tmp_path), batch_size=13).batch_size == 13
 
