@@ -23,7 +23,7 @@ def made_up(values: dict[str, float | list[float]], n: int = 40) -> pd.DataFrame
         for source, numbers in values.items()
         for depth, value in enumerate(numbers if isinstance(numbers, list) else [numbers])
         for s in range(n) for r in (0.1, 1.0)
-        for number in [value + 0.001 * ((s + len(source)) % 3) * (1 if value > 0.1 else 0.1)]
+        for number in [value + 0.001 * ((s * len(source)) % 5) * (1 if value > 0.1 else 0.1)]
     ]  # fmt: skip
     return pd.DataFrame(rows)
 
