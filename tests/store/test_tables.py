@@ -14,6 +14,7 @@ import pytest
 
 from advlab.errors import ResultError
 from advlab.statistics.claims import Claim, judge
+from advlab.statistics.families import simultaneous
 from advlab.statistics.intervals import Interval
 from advlab.store.atomic import write_atomic
 from advlab.store.tables import column_types, from_csv, read_frame, to_csv
@@ -100,7 +101,8 @@ def test_formulas_are_escaped_on_request_only() -> None:
 
 
 def test_claims_round_trip() -> None:
-    claim = judge("c", Interval(0.5, math.nan, 1.0, 3), ">", 0.1, subset="=x", statement='"a", b', quantity="q")
+    judged = judge("c", Interval(0.5, math.nan, 1.0, 3), ">", 0.1, subset="=x", statement='"a", b', quantity="q")
+    (claim,) = simultaneous([judged])
     again = from_csv(to_csv([claim], Claim), Claim)[0]
     assert repr(again) == repr(claim)
 
