@@ -150,7 +150,7 @@ class Experiment(ABC, Generic[C]):
 
     @abstractmethod
     def claims(self, table: Frame) -> list[Claim]:
-        """The paper's statements about this figure, checked on a table."""
+        """The paper's statements about this figure, checked on a table; the run then corrects claims of one name together."""
 
     def summary(self, table: Frame) -> Frame | None:
         """The numbers that a reader wants of a table, a row for each of its runs (`run` column) and subsets.

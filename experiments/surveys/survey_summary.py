@@ -25,6 +25,11 @@ def attack_label(name: str, attack: Any) -> str:
     return f"{name} ({', '.join(changed)})" if changed else name
 
 
+def success_by_sample(rows: Frame) -> Any:
+    """The share of each sample's targets that were reached, a series: the images of one sample are not independent."""
+    return rows.groupby("sample")["success"].mean()
+
+
 def summarise(rows: Frame) -> dict[str, Any]:
     """The line of the summary about one run.
 
@@ -33,7 +38,7 @@ def summarise(rows: Frame) -> dict[str, Any]:
     """
     own = rows[rows["victim"] == SELF]
     eligible, successes = own[own["eligible"]], own[own["success"]]
-    rate, of_all = share_interval(eligible["success"]), share_interval(own["success"])
+    rate, of_all = share_interval(success_by_sample(eligible)), share_interval(success_by_sample(own))
     summary: dict[str, Any] = {
         "run": rows["run"].iloc[0], "attack": rows["attack"].iloc[0],
         "images": len(own), "eligible": len(eligible), "successes": len(successes),

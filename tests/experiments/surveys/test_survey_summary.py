@@ -81,6 +81,28 @@ def test_the_claim_is_the_papers_about_hot_cold_alone(attack: str, rate: float, 
     assert [claim.verdict for claim in Survey(Survey.Params()).claims(frame)] == verdicts
 
 
+def hot_cold(samples: int, targets: int) -> pd.DataFrame:
+    """All targets of all samples but the last reached."""
+    return pd.DataFrame(
+        [
+            {"victim": "self", "attack": "hot_cold (hot=0)", "eligible": True, "success": i < samples - 1, "sample": i}
+            for i in range(samples) for _ in range(targets)
+        ]
+    )  # fmt: skip
+
+
+def test_in_almost_all_cases_is_not_shown_by_a_few() -> None:
+    """29 of 30 are more than 95 % of the samples at hand, and no evidence that it is so of all."""
+    (claim,) = Survey(Survey.Params()).claims(hot_cold(30, 1))
+    assert claim.estimate > 0.95
+    assert claim.verdict == "undecided"
+
+
+def test_targets_of_one_sample_are_no_samples() -> None:
+    (claim,) = Survey(Survey.Params()).claims(hot_cold(30, 9))
+    assert (claim.samples, claim.low) == (30, share_interval([True] * 29 + [False]).low)
+
+
 def test_the_curve_is_the_share_at_most_so_large() -> None:
     frame = pd.concat([made_up(), made_up(attack="pgd", run="pgd: toy", minimal=False)])
     figure = Survey(Survey.Params()).plot(frame)
