@@ -43,7 +43,12 @@ def mapped_points(inner: Tensor, lengths: Tensor, outputs: int, seeds: list[int]
 
 
 def square_root(gram: Tensor) -> Tensor:
-    """(B, T, T) L with L L' = gram; where T > D rounding makes eigenvalues negative, which are taken for zero."""
+    """(B, T, T) L with L L' = gram; where T > D rounding makes eigenvalues negative, which are taken for zero.
+
+    Examples:
+        >>> square_root(torch.tensor([[[4.0, 2.0], [2.0, 5.0]]])).tolist()
+        [[[2.0, 0.0], [1.0, 2.0]]]
+    """
     finite = torch.isfinite(gram).all(-1).all(-1)[:, None, None]
     gram = torch.where(finite, gram, torch.eye(gram.shape[-1]).to(gram))
     root, failing_minor = torch.linalg.cholesky_ex(gram)

@@ -15,6 +15,9 @@ class Symmetricity(ScoreRanges):
     One vector a (sample, radius), the first of the probe's, and T permutations of its C H W elements. The sweep is its
     own: no other figure has these perturbations. With `probe.direction=fgv` or `deepfool` an adversarial perturbation
     is permuted, which leaves its values and takes its direction.
+
+    A permutation keeps the length, so that an isotropic function is symmetric. The converse is false: f(x) = sum of x_i is
+    symmetric and not isotropic, so that a network that is not isotropic might still be symmetric.
     """
 
     name: ClassVar[str] = "symmetricity"

@@ -28,6 +28,23 @@ def test_symmetric_scores_have_no_range(around: Any, measured: Any, name: str, f
     assert (large > 1e-2).all() if name == "sum" else (large == 0).all()
 
 
+def test_isotropic_implies_symmetric_and_not_the_converse(around: Any, measured: Any) -> None:
+    """A function of the distance from the image alone is both; the sum of the pixels is symmetric and not isotropic."""
+    probe: dict[str, Any] = {"samples": [0], "norm": ["l2"], "pixel_scale": [1]}
+    centre = around("isotropy", ScoreAgainstZero(lambda x: x[:, 0]), **probe).data.images(torch.tensor([0])).flatten(1)
+    functions = {"radial": lambda x: 1 - (x - centre).norm(dim=1) / 10, "sum": lambda x: x.sum(1) / 6}
+    ranges, scores = {}, {}
+    for name, function in functions.items():
+        for experiment in ("isotropy", "symmetricity"):
+            found = measured(around(experiment, ScoreAgainstZero(function), **probe)).set_index("radius")
+            ranges[name, experiment], scores[name] = found["range"][10.0], found["mean_score"]
+    assert ranges["radial", "isotropy"] < 1e-6
+    assert ranges["radial", "symmetricity"] < 1e-6
+    assert scores["radial"][0.1] - scores["radial"][10.0] > 0.1  # it is no constant
+    assert ranges["sum", "symmetricity"] < 1e-6
+    assert ranges["sum", "isotropy"] > 0.1
+
+
 def test_one_pixel_is_not_symmetric(around: Any, measured: Any) -> None:
     found = measured(around("symmetricity", ScoreAgainstZero(lambda x: x[:, 0])))
     assert (found[(found["radius"] == 10) & (found["norm"] == "l2")]["range"] > 0.1).all()
