@@ -39,6 +39,7 @@ def score_claims(rows: Frame, subset: str, *, above: float) -> list[Claim]:
     """Whether scores stay closer where features do, at the smallest radius, 1 and 10; over samples, and within each.
 
     At one radius, the normalised movement is the raw one times a number that all samples share, so that ranks are the same.
+    Within a sample, perturbations are equally long where the radius is an L2 norm; else the longer ones move both further.
 
     Args:
         rows: of one layer, reading and direction.
@@ -66,7 +67,7 @@ def score_claims(rows: Frame, subset: str, *, above: float) -> list[Claim]:
             ),
             judge(
                 "closer-within-samples", median_interval(at_radius["score_follows"]), ">", above, subset=of_radius,
-                statement=section + ", control: also among the perturbations of one image, which are equally long",
+                statement=section + ", control: also among the perturbations of one image",
                 quantity="median over samples of the rank correlation over T of ||dPhi|| and |score change|",
             ),
         ]  # fmt: skip
