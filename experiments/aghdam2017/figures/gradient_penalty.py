@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from advlab.plotting.style import COLUMN, LINES, literal
 
@@ -45,6 +45,8 @@ def penalised_networks(table: pd.DataFrame, summary: pd.DataFrame) -> Figure:
         right.axhline(1, color="#777777", linewidth=0.8, linestyle=":")
         right.set_xscale("log")
         right.set_yscale("log")
+        right.yaxis.set_major_locator(MaxNLocator(5) if _narrow(right) else LogLocator())
+        right.yaxis.set_major_formatter("{x:g}")
         right.yaxis.set_minor_formatter(NullFormatter())
         left.set_ylabel(("" if len(runs) == 1 else literal(str(run), 30) + "\n") + r"smallest $L_2$ perturbation")
         right.set_ylabel("range, with / without")
@@ -56,6 +58,12 @@ def penalised_networks(table: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     labels = ["no penalty" if penalty == "none" else literal(penalty, 60) for penalty in handles]
     figure.legend(list(handles.values()), labels, loc="outside lower center", ncols=1, frameon=False, labelspacing=0.2)
     return figure
+
+
+def _narrow(axis: Any) -> bool:
+    """Whether a logarithmic axis may hold no power of ten but one."""
+    low, high = axis.get_ylim()
+    return bool(high / low < 30)
 
 
 def _point(axis: Any, line: pd.Series, look: dict[str, Any]) -> Any:
