@@ -125,7 +125,7 @@ class GradientPenalty(Experiment[DataContext]):
         if not settings.model.trainable or settings.model.checkpoint:
             raise ConfigError(f"gradient_penalty trains its networks, {name} has weights: choose another model")
         if not getattr(recipe, "trains", False):
-            raise ConfigError(f"recipe=none: gradient_penalty needs a recipe to train {name}: type recipe=lenet_mnist")
+            raise ConfigError(f"recipe=none: gradient_penalty needs a recipe to train {name}: type recipe=lenet_adam")
         if recipe.penalty:
             raise ConfigError("recipe.penalty: leave it out, and type experiment.penalties=[...]")
         if not isinstance(attack, Attack) or not attack.minimal or attack.set_level or attack.targeted == "always":

@@ -58,13 +58,13 @@ def widened_by_noise(rho: Interval, estimates: Frame, errors: Frame) -> Interval
         >>> values = np.exp(np.linspace(-1, 1, 100))
         >>> interval = widened_by_noise(Interval(0.4, 0.3, 0.5, 100), values, values * 0.4)
         >>> interval.low, round(interval.high, 2)
-        (0.3, 0.69)
+        (0.3, 0.68)
     """
     values, deviations = np.asarray(estimates, dtype=float), np.asarray(errors, dtype=float)
     kept = (values > 0) & np.isfinite(deviations)
     if math.isnan(rho.estimate) or kept.sum() < 2:
         return rho
     noise, variance = ((deviations[kept] / values[kept]) ** 2).mean(), np.log(values[kept]).var(ddof=1)
-    factor = max(0.0, 1 - noise / variance) ** 0.5 if variance > 0 else 0.0
+    factor = float(max(0.0, 1 - noise / variance) ** 0.5) if variance > 0 else 0.0
     low, high = (bound / factor if factor else math.copysign(1.0, bound) for bound in (rho.low, rho.high))
     return Interval(rho.estimate, max(-1.0, min(rho.low, low)), min(1.0, max(rho.high, high)), rho.samples)
