@@ -32,7 +32,7 @@ def against_plain(plain: Frame, penalised: Frame) -> dict[str, Any]:
 
     def ratios(column: str, radius: float) -> Any:
         """(seeds,) median ratios; logarithms, so that with and without a penalty are treated alike."""
-        rows = both.xs(radius, level="radius")
+        rows = both[both.index.get_level_values("radius") == radius]
         rows = rows[(rows[column] > 0) & (rows[f"{column}_after"] > 0)]
         return np.exp(np.log(rows[f"{column}_after"] / rows[column]).groupby("seed").median())
 

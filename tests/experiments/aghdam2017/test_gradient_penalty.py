@@ -139,6 +139,11 @@ def test_claims_hold_on_the_papers_picture_and_fail_on_its_opposite() -> None:
     assert set(verdicts(made_up()).values()) == {"holds"}
     assert set(verdicts(made_up(longer=1.5, near=1.5, far=0.5, cost=0.1)).values()) == {"does not hold"}
     assert set(verdicts(made_up(seeds=5)).values()) == {"undecided"}
+    apart = made_up()
+    apart["correct"] = (apart["penalty"] == "none") == (apart["sample"] < 9)  # no image is correct with and without
+    assert {name for name, verdict in verdicts(apart).items() if verdict == "not measured"} == {
+        "stability-not-improved", "more-isotropic-near", "no-more-isotropic-far",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
