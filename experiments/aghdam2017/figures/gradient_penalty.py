@@ -43,11 +43,12 @@ def penalised_networks(table: pd.DataFrame, summary: pd.DataFrame) -> Figure:
             if penalty != "none":
                 _ratios(right, line, radii, look)
         right.axhline(1, color="#777777", linewidth=0.8, linestyle=":")
-        right.set_xscale("log")
-        right.set_yscale("log")
-        right.yaxis.set_major_locator(MaxNLocator(5) if _narrow(right) else LogLocator())
-        right.yaxis.set_major_formatter("{x:g}")
-        right.yaxis.set_minor_formatter(NullFormatter())
+        if rows[[f"range_{radius:g}" for radius in radii]].notna().any(axis=None):  # else no image is compared
+            right.set_xscale("log")
+            right.set_yscale("log")
+            right.yaxis.set_major_locator(MaxNLocator(5) if _narrow(right) else LogLocator())
+            right.yaxis.set_major_formatter("{x:g}")
+            right.yaxis.set_minor_formatter(NullFormatter())
         left.set_ylabel(("" if len(runs) == 1 else literal(str(run), 30) + "\n") + r"smallest $L_2$ perturbation")
         right.set_ylabel("range, with / without")
         left.margins(0.15)
