@@ -9,13 +9,24 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from advlab.plotting.style import literal
+from advlab.plotting.style import LINES, literal
 
+from ..critical_points import NODES
 from .interval_panels import BLUE, RED, WRONG_SIGN, X_LIMITS, curve, panel_grid, shade_wrong_signs
+
+#: a grid beside the critical points -> its name on the axis, and its colour
+NODE_LOOKS = {
+    "roots": ("roots of $T^*_{{{n}}}$", LINES[1]),
+    "next_roots": ("roots of $T^*_{{{next}}}$", LINES[2]),
+    "lobatto": ("inner Lobatto", LINES[3]),
+    "equispaced": ("equispaced", LINES[0]),
+}
 
 
 def two_point_curves(table: pd.DataFrame) -> Figure:
     """f_n and g_n for each n, shaded where their signs differ, and |f_n| and |g_n| of the largest n on a log axis.
+
+    Below, where g_n - f_n is critical for the largest n of each run, and the grids that may reflect it.
 
     Args:
         table: rows of `bernstein_chebyshev` with a `run` column; the panels of each run follow those of the one before.
@@ -25,7 +36,10 @@ def two_point_curves(table: pd.DataFrame) -> Figure:
         degrees = list(dict.fromkeys(rows["degree"]))
         panels += [(str(run), n, False) for n in degrees] + [(str(run), max(degrees), True)]
     several = table["run"].nunique() > 1
-    figure, axes = panel_grid(len(panels), several)
+    critical = [rows for _, rows in table[table["quantity"] == "critical"].groupby("run", sort=False)]
+    figure, axes = panel_grid(len(panels), several, strips=len(critical))
+    for axis, rows in zip(axes[len(panels) :], critical, strict=True):
+        draw_critical_points(axis, rows[rows["degree"] == rows["degree"].max()], several)
     for axis, (run, n, logarithmic) in zip(axes, panels, strict=False):
         rows = table[(table["run"] == run) & (table["degree"] == n)]
         title = draw_sizes(axis, rows, n) if logarithmic else draw_signs(axis, rows, n)
@@ -65,6 +79,22 @@ def draw_sizes(axis: Any, rows: pd.DataFrame, n: int) -> str:
     smallest = min(values.abs().quantile(0.02) for values in (f, g))
     axis.set_ylim(max(smallest, 1e-300) / 3, 3)
     return f"$n = {n}$: $|f_{{{n}}}|$ and $|g_{{{n}}}|$"
+
+
+def draw_critical_points(axis: Any, rows: pd.DataFrame, several: bool) -> None:
+    """The critical points of g_n - f_n as lines through four rows of ticks, those of the grids."""
+    n = int(rows["degree"].iloc[0])
+    axis.vlines(rows["x"], -0.6, len(NODES) - 0.4, color="#999999", linewidth=0.7)
+    for height, (name, nodes) in enumerate(reversed(NODES.items())):
+        points = nodes.points(n)
+        axis.plot(points, [height] * len(points), linestyle="none", marker="|", markersize=8, color=NODE_LOOKS[name][1])
+    axis.set_yticks(range(len(NODES)), [NODE_LOOKS[name][0].format(n=n, next=n + 1) for name in reversed(NODES)])
+    axis.grid(visible=False)
+    axis.set_ylim(-0.6, len(NODES) - 0.4)
+    axis.set_xlim(-0.01, 1.01)
+    axis.set_xlabel("$x$")
+    title = f"critical points of $g_{{{n}}} - f_{{{n}}}$ (lines) and grids"
+    axis.set_title(f"{literal(str(rows['run'].iloc[0]), 36)}: {title}" if several else title)
 
 
 def both_curves(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:

@@ -15,7 +15,9 @@ X_LIMITS = (-0.02, 1.02)  # [0, 1] and a little more: signs are often wrong besi
 SHADED_HEIGHT = 10  # shading covers -10 to 10, more than any linear axis shows
 
 
-def panel_grid(panels: int, several: bool, *, columns: int = 3, height: float = 1.6) -> tuple[Any, list[Any]]:
+def panel_grid(
+    panels: int, several: bool, *, columns: int = 3, height: float = 1.6, strips: int = 0
+) -> tuple[Any, list[Any]]:
     """A figure with a number of panels, and their axes.
 
     Args:
@@ -23,15 +25,16 @@ def panel_grid(panels: int, several: bool, *, columns: int = 3, height: float = 
         several: the titles have a second line, which names the run.
         columns: panels beside each other, at most.
         height: of a row, in inches.
+        strips: panels of the whole width below the others, the last of the axes.
     """
     columns = min(columns, panels)
     rows = -(-panels // columns)
+    heights = [height + 0.15 * several] * rows + [1.5] * strips
     width = PAGE if columns > 1 else PAGE / 2
-    figure = Figure(figsize=(width, 0.4 + (height + 0.15 * several) * rows), layout="constrained")
-    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axis in axes[panels:]:
-        axis.remove()
-    return figure, axes[:panels]
+    figure = Figure(figsize=(width, 0.4 + sum(heights)), layout="constrained")
+    grid = figure.add_gridspec(rows + strips, columns, height_ratios=heights)
+    axes = [figure.add_subplot(grid[n // columns, n % columns]) for n in range(panels)]
+    return figure, axes + [figure.add_subplot(grid[rows + n, :]) for n in range(strips)]
 
 
 def curve(rows: pd.DataFrame) -> pd.Series:

@@ -134,7 +134,7 @@ def test_the_figure_and_the_summary(table: pd.DataFrame, runs: int) -> None:
     experiment = BernsteinChebyshev(BernsteinChebyshev.Params())
     figure = experiment.plot(several)
     figure.canvas.draw()
-    assert len(figure.axes) == 6 * runs
+    assert len(figure.axes) == 7 * runs  # with the strip of critical points
     assert "63.4 %" in figure.axes[2].get_title()
     numbers = experiment.summary(several)
     assert len(numbers) == 5 * runs
