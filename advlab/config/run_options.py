@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Interval
+from annotated_types import Ge, Interval, Lt
 
 from advlab.config.ranges import InRange
 from advlab.errors import ArgumentError, ConfigError
@@ -36,6 +37,8 @@ class RunParams(InRange):
     accuracy_images: Annotated[int, Ge(1)] = 10_000
     #: share of NaN or infinite scores above which a run is an error
     max_nonfinite: Annotated[float, Interval(ge=0, le=1)] = 0.01
+    #: seconds between two checkpoints of a training, from which the same command goes on if it is ended; 0: none
+    checkpoint_seconds: Annotated[float, Ge(0), Lt(math.inf)] = 60.0
     escape_csv: bool = False  # put ' before text that a spreadsheet would take for a formula
     data_root: str = field(default_factory=lambda: default_root("ADVLAB_DATA", "data"))
     cache_root: str = field(default_factory=lambda: default_root("ADVLAB_CACHE", "artifacts"))

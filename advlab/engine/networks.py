@@ -47,7 +47,7 @@ def load_network(
     loaded = load_classifier(
         settings.nodes["model"]["name"], settings.model, settings.recipe, shape=data.shape,
         train_data=train_data, artifacts=artifacts, device=device, seed=run.seed,
-        download=run.download and not run.dry,
+        download=run.download and not run.dry, checkpoint_seconds=run.checkpoint_seconds,
     )  # fmt: skip
     check_compatibility(data.name, data.shape, len(data.classes), settings, loaded.classifier.classes)
     faults = loaded.faults | check_network(loaded.classifier, data, run.seed, run.precision)

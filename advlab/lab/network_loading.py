@@ -50,6 +50,7 @@ def load_classifier(
     device: torch.device,
     seed: int,
     download: bool,
+    checkpoint_seconds: float = 0.0,
 ) -> LoadedNetwork:
     """Build the network and give it its weights.
 
@@ -63,6 +64,7 @@ def load_classifier(
         device: where the classifier arrives.
         seed: of initialisation and training.
         download: whether published weights may be fetched.
+        checkpoint_seconds: between two checkpoints of a training, from which it goes on if it is ended; 0: none.
 
     Raises:
         ModelError: weights are missing, damaged or do not fit; there is neither a checkpoint nor a recipe; or training
@@ -71,7 +73,12 @@ def load_classifier(
     mean, std = input_constants(model, "mean", shape), input_constants(model, "std", shape)
     if model.trainable and not model.checkpoint:
         recipe = recipe_to_train(name, recipe, has_constants=mean is not None or std is not None)
-        return LoadedNetwork(*trained_classifier(name, model, recipe, train_data(), artifacts, device, seed))
+        data = train_data()
+        return LoadedNetwork(
+            *trained_classifier(
+                name, model, recipe, data, artifacts, device, seed, checkpoint_seconds=checkpoint_seconds
+            )
+        )
     network = build_network(name, model, shape, seed)
     origin, content = "as built by the plug-in", {}
     if model.checkpoint:
@@ -123,7 +130,8 @@ def trained_variant(
     """
     name, model = settings.nodes["model"]["name"], settings.model
     recipe = recipe_to_train(name, recipe, has_constants=initial is None and bool(model.mean or model.std))
-    return trained_classifier(name, model, recipe, data, artifacts, device, seed, initial)[0]
+    seconds = settings.run.checkpoint_seconds
+    return trained_classifier(name, model, recipe, data, artifacts, device, seed, initial, seconds)[0]
 
 
 def recipe_to_train(name: str, recipe: Recipe | NoComponent, *, has_constants: bool) -> Recipe:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
+import shutil
 from dataclasses import asdict
 from typing import Any
 
@@ -15,7 +15,7 @@ from advlab.config.identity import archived_parameters
 from advlab.config.migrations import recipe_parameters, weights_parameters
 from advlab.data.content import Shape
 from advlab.data.images import ImageData
-from advlab.errors import ArgumentError, ModelError
+from advlab.errors import ArgumentError, Interrupted, ModelError
 from advlab.models.base import Model
 from advlab.models.checkpoints import load_state
 from advlab.models.classifier import Classifier
@@ -24,9 +24,11 @@ from advlab.models.inspection import materialise, uncompiled
 from advlab.models.seeded import seeded
 from advlab.progress import Progress
 from advlab.store.artifacts import Arrays, ArtifactStore
+from advlab.store.checkpoints import CheckpointFolder
 from advlab.training.loop import train
 from advlab.training.normalisation import normalisation
 from advlab.training.recipe import Recipe
+from advlab.training.resumption import TrainingCheckpoints
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +44,14 @@ def trained_classifier(
     device: torch.device,
     seed: int,
     initial: Classifier | None = None,
+    checkpoint_seconds: float = 0.0,
 ) -> tuple[Classifier, str]:
     """The classifier that `recipe` trains on `data`, and how it came by its weights in words.
 
     With `initial` training starts from its weights and keeps its input normalisation (fine-tuning).
+
+    Every `checkpoint_seconds` (0: never) a checkpoint is written beside the artifact; a training that was ended goes on from
+    there, on the same kind of device. Of several processes one trains, as the artifact's lock says.
 
     A dry run, whose artifacts are not written, gives a network that was never trained before its first weights.
 
@@ -61,9 +67,16 @@ def trained_classifier(
         mean, std = input_normalisation(recipe, pixels, initial)
         origin = f"not trained yet (recipe {recipe.name})"
     else:
+        folder = artifacts.unfinished("weights", key)
+        checkpoints = None
+        if checkpoint_seconds > 0 and artifacts.writes:
+            on_device = CheckpointFolder(folder / device.type, {**key, "device": device.type})
+            checkpoints = TrainingCheckpoints(on_device, checkpoint_seconds)
         weights = artifacts.get(
-            "weights", key, lambda: train_network(name, model, recipe, data, pixels, device, seed, initial)
+            "weights", key, lambda: train_network(name, model, recipe, data, pixels, device, seed, initial, checkpoints)
         )
+        if artifacts.writes:
+            shutil.rmtree(folder, ignore_errors=True)
         state = {
             key.removeprefix("network."): torch.from_numpy(np.array(array))
             for key, array in weights.arrays.items()
@@ -104,6 +117,7 @@ def train_network(
     device: torch.device,
     seed: int,
     initial: Classifier | None = None,
+    checkpoints: TrainingCheckpoints | None = None,
 ) -> tuple[Arrays, dict[str, Any]]:
     """Train a network from random weights, or from those of `initial`.
 
@@ -118,6 +132,7 @@ def train_network(
         device: where it is trained.
         seed: of initialisation and training.
         initial: a network of the same kind to start from; None: random weights.
+        checkpoints: of this training, from the newest of which it goes on.
 
     Raises:
         ModelError: `initial` has other weights than the model, or training diverged.
@@ -129,28 +144,47 @@ def train_network(
     mean, std = input_normalisation(recipe, pixels, initial)
     steps = recipe.total_steps(len(data))
     log.info("training %s on %s by the recipe %s: %d images, %d steps", name, data.name, recipe.name, len(data), steps)
-    started = time.perf_counter()
     try:
         with Progress(f"train {name}", steps) as progress:
-            train(
-                network, pixels, data.labels, recipe, mean=mean, std=std, device=device, seed=seed,
-                on_step=lambda done, _, loss: progress.update(done, f"loss {loss:.3f}"),
+
+            def tell(done: int, _: int, loss: float) -> None:
+                progress.first = checkpoints.resumed_at if checkpoints is not None else 0
+                progress.update(done, f"loss {loss:.3f}")
+
+            report = train(
+                network, pixels, data.labels, recipe, mean=mean, std=std, device=device, seed=seed, on_step=tell,
+                checkpoints=checkpoints,
             )  # fmt: skip
+    except (KeyboardInterrupt, Interrupted):
+        log.info("%s", what_interruption_leaves(name, checkpoints))
+        raise
     except FloatingPointError as error:
+        if checkpoints is not None:
+            checkpoints.folder.delete()  # from there it would come to the same end
         raise ModelError(f"training {name} failed: {error}") from error
     except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):
             raise
         remedy = f"type a smaller recipe.batch_size= (now {recipe.batch_size}) or run.device=cpu"
         raise ModelError(f"training {name} ran out of memory: {remedy}") from error
-    seconds = time.perf_counter() - started
-    log.info("trained in %.0f s", seconds)
+    log.info("trained in %.0f s", report.seconds)
     arrays: Arrays = {f"network.{key}": value.detach().cpu().numpy() for key, value in network.state_dict().items()}
     # the loop has checked the loss of each step, which comes before the step's own update
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise ModelError(f"training {name} failed: the recipe {recipe.name} ended in NaN or infinity: lower recipe.lr")
     arrays |= {"input.mean": mean.cpu().numpy(), "input.std": std.cpu().numpy()}
-    return arrays, {"seconds": seconds, "recipe": recipe.name}
+    # torch's sums, and so the last bits of the weights, depend on the threads
+    return arrays, {"seconds": report.seconds, "recipe": recipe.name, "threads": torch.get_num_threads()}
+
+
+def what_interruption_leaves(name: str, checkpoints: TrainingCheckpoints | None) -> str:
+    """Whether a training that was interrupted can be gone on with, and how."""
+    step = checkpoints.folder.newest() if checkpoints is not None else 0
+    if not step:
+        return f"training {name} was interrupted before its first checkpoint (run.checkpoint_seconds): it begins anew next time"
+    return (
+        f"training {name} was interrupted: the same command goes on with it after step {step}, from its last checkpoint"
+    )
 
 
 def build_network(name: str, model: Model, shape: Shape, seed: int) -> nn.Module:

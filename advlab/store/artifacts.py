@@ -63,6 +63,11 @@ class ArtifactStore:
         """Where the artifact of these fields lies, or would lie."""
         return self.root / kind / sha256(canonical({"kind": kind, **fields}))[:32]
 
+    def unfinished(self, kind: str, fields: Mapping[str, Any]) -> Path:
+        """Where checkpoints lie while the artifact of these fields is being made; whoever makes it deletes the folder."""
+        folder = self.folder(kind, fields)
+        return folder.with_name(f".unfinished-{folder.name}")
+
     def find(self, kind: str, fields: Mapping[str, Any]) -> Artifact | None:
         """The stored artifact, verified; a damaged one is quarantined, reported and None is returned."""
         own = self._find_here(kind, fields)

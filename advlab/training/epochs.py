@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -64,6 +66,19 @@ class EpochMeter:
         self.unread_losses.clear()
         self.loss_sum += sum(losses)
         return losses
+
+    def sums(self) -> dict[str, float]:
+        """The sums over the running epoch so far, all of whose losses were read, as `restore` takes them."""
+        return {
+            "loss_sum": self.loss_sum, "correct": int(self.correct), "steps": self.steps, "images": self.images,
+            "seconds": time.perf_counter() - self.started,
+        }  # fmt: skip
+
+    def restore(self, sums: Mapping[str, Any]) -> None:
+        """Go on with the sums of an epoch that was interrupted."""
+        self.loss_sum, self.steps, self.images = float(sums["loss_sum"]), sums["steps"], sums["images"]
+        self.correct.fill_(sums["correct"])
+        self.started = time.perf_counter() - sums["seconds"]
 
     def end_epoch(self, epoch: int, lr: float) -> EpochLog:
         """The entry of the epoch that ends now, all of whose losses were read; the sums begin anew."""

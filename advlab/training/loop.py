@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,11 +15,13 @@ from advlab.data.images import unit_interval
 from advlab.models.classifier import Classifier
 from advlab.training.adversary import Adversary
 from advlab.training.augment import Augmentation, pipeline
+from advlab.training.batches import batches
 from advlab.training.epochs import EpochLog, EpochMeter, TrainingLog
 from advlab.training.normalisation import check_pixels
 from advlab.training.optimizer import RecipeOptimizer
 from advlab.training.penalty import Penalty
 from advlab.training.recipe import Recipe
+from advlab.training.resumption import TrainingCheckpoints, TrainingState
 
 #: called with (steps done, total steps, loss); an exception it raises ends the training
 OnStep = Callable[[int, int, float], None]
@@ -48,6 +50,7 @@ def train(
     device: torch.device | str,
     seed: int,
     on_step: OnStep | None = None,
+    checkpoints: TrainingCheckpoints | None = None,
 ) -> TrainingLog:
     """Train a network in place.
 
@@ -67,6 +70,7 @@ def train(
         device: where it is trained.
         seed: of the order of the images, the augmentation, the adversary and dropout.
         on_step: hears of every step on the CPU, and of every 25th and the last of each epoch on an accelerator.
+        checkpoints: of this very training; it goes on from the newest, to the same bytes. None: it begins, and none is kept.
 
     Raises:
         ValueError: the recipe trains nothing, or the data do not fit each other.
@@ -110,7 +114,7 @@ def train(
                 penalty=Penalty(recipe.penalty) if recipe.penalty else None,
                 generator=torch.Generator(device=device).manual_seed(seed),
             )
-            return _train_epochs(training_step, seed, on_step)
+            return _train_epochs(training_step, seed, on_step, checkpoints)
     finally:
         network.eval()
         for parameter in network.parameters():
@@ -179,14 +183,22 @@ class TrainingStep:
         return torch.stack(losses).mean(), correct[0]
 
 
-def _train_epochs(training_step: TrainingStep, seed: int, on_step: OnStep | None) -> TrainingLog:
-    """All steps of a recipe, with its learning rates."""
+def _train_epochs(
+    training_step: TrainingStep, seed: int, on_step: OnStep | None, checkpoints: TrainingCheckpoints | None
+) -> TrainingLog:
+    """All steps of a recipe, with its learning rates, from the newest checkpoint on."""
     recipe, device, images = training_step.recipe, training_step.images.device, len(training_step.images)
     total_steps, steps_per_epoch = recipe.total_steps(images), recipe.steps_per_epoch(images)
     read_every = 1 if device.type == "cpu" else READ_EVERY
-    started = time.perf_counter()
     meter, epochs = EpochMeter(device), list[EpochLog]()
-    for done, index in enumerate(_batches(images, recipe.batch_size, total_steps, seed, device), start=1):
+    state = TrainingState(
+        network=training_step.network, optimizer=training_step.optimizer.optimizer, generator=training_step.generator,
+        meter=meter, epochs=epochs, total_steps=total_steps, precision=recipe.precision, started=time.perf_counter(),
+    )  # fmt: skip
+    before = checkpoints.resume(state) if checkpoints is not None else 0
+    for done, index in enumerate(
+        batches(images, recipe.batch_size, total_steps, seed, device, before), start=before + 1
+    ):
         lr = recipe.lr_at(done - 1, total_steps)
         loss, correct = training_step(index, lr, recipe.adversary_strength(done - 1, total_steps))
         meter.add(loss, correct, len(index))
@@ -198,22 +210,10 @@ def _train_epochs(training_step: TrainingStep, seed: int, on_step: OnStep | None
                 on_step(done, total_steps, losses[-1])
         if epoch_ends:
             epochs.append(meter.end_epoch((done - 1) // steps_per_epoch + 1, lr))
-    seconds = time.perf_counter() - started
+        if checkpoints is not None and not meter.unread_losses and done < total_steps:
+            checkpoints.after(done, state)
+    seconds = time.perf_counter() - state.started
     return TrainingLog(steps=total_steps, seconds=seconds, precision=recipe.precision, epochs=epochs)
-
-
-def _batches(images: int, batch_size: int, total_steps: int, seed: int, device: torch.device) -> Iterator[Tensor]:
-    """Indices of each step's images: a new order each epoch, the incomplete last batch left out."""
-    # drawn on the CPU, so that every kind of device sees the images in the same order
-    generator = torch.Generator().manual_seed(seed)
-    step = 0
-    while step < total_steps:
-        order = torch.randperm(images, generator=generator).to(device)
-        for start in range(0, max(1, images - batch_size + 1), batch_size):
-            if step == total_steps:
-                return
-            yield order[start : start + batch_size]
-            step += 1
 
 
 def _check_finite(losses: list[float], done: int, steps_per_epoch: int, total_steps: int, recipe: Recipe) -> None:

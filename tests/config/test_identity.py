@@ -42,7 +42,9 @@ def test_a_new_group_changes_no_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     assert configuration_digest(without, {}) == before  # an archive from before there were defenses
 
 
-@pytest.mark.parametrize("key", ["preset", "accuracy_images", "device", "batch_size", "cache_root", "max_nonfinite"])
+@pytest.mark.parametrize(
+    "key", ["preset", "accuracy_images", "device", "batch_size", "cache_root", "max_nonfinite", "checkpoint_seconds"]
+)
 def test_how_a_run_is_carried_out_is_not_in_the_digest(key: str) -> None:
     values = {
         "preset": "paper",
@@ -51,6 +53,7 @@ def test_how_a_run_is_carried_out_is_not_in_the_digest(key: str) -> None:
         "batch_size": 3,
         "cache_root": "x",
         "max_nonfinite": 0.5,
+        "checkpoint_seconds": 5.0,
     }
     assert resolve(nodes(run={key: values[key]})).digest == resolve(nodes()).digest
 
