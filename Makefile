@@ -73,6 +73,13 @@ gpu: $(if $(WHEELS),,$(READY))  ## everything about one GPU, in eight minutes: J
 snapshot: $(READY)  ## what a user sees, kept and compared: ARGS="keep FOLDER [NAME...]" or ARGS="compare OLD NEW [NAME...]"
 	$(BIN)/python -m benchmarks.snapshot $(or $(ARGS),--help)
 
+.PHONY: publish readme
+publish: $(READY)  ## put the claims and a reduced manifest of finished runs below experiments/: ARGS="RUN..."
+	$(BIN)/python -m benchmarks.published publish $(or $(ARGS),--help)
+
+readme: $(READY)  ## write the READMEs' tables of verdicts anew from the published results (ARGS=--check: only look)
+	$(BIN)/python -m benchmarks.published readme $(ARGS)
+
 # the networks of the figures; others, or other data: NETWORKS=vgg16,resnet50 ARGS="dataset.root=/path/to/imagenet"
 NETWORKS ?= lenet_mnist,ciresan,aghdam
 

@@ -32,12 +32,12 @@ def commands() -> list[str]:
     lines = re.findall(r"^(?:    |)(advlab(?: [^\n`]*)?)$", README, re.MULTILINE)
     lines += [text for text in re.findall(r"`(advlab [^`]+)`", README) if "=" in text or "resume" in text]
     stripped = [re.split(r"\s+#", line)[0].strip().rstrip("\\").strip() for line in lines]
-    words = r"(advlab)( (list|describe|plot|resume)\b.*| -\S+| [\w/.]+=\S*| \S+\.py)*"
+    words = r"(advlab)( (list|describe|claims|compare|plot|resume)\b.*| -\S+| [\w/.]+=\S*| \S+\.py)*"
     return sorted({line for line in stripped if "GROUP" not in line and re.fullmatch(words, line)})
 
 
 def runs(line: str) -> bool:
-    return not re.match(r"advlab (list|describe|plot|resume)\b|advlab -sc", line)
+    return not re.match(r"advlab (list|describe|claims|compare|plot|resume)\b|advlab -sc", line)
 
 
 def test_there_are_commands() -> None:

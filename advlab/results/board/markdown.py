@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from advlab.results.board.board import Board, Section
 
-SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&!])")
+SPECIAL = re.compile(r"([\\`*_\[\]<>|~&])")
 
 
 def board_markdown(board: Board) -> str:
@@ -24,10 +24,10 @@ def section_cells(section: Section) -> tuple[list[str], list[list[str]]]:
     lines, before = [], ""
     for line in section.lines:
         words = escaped(f"{line.claim.statement}: {line.rule}")
-        cells = [escaped(cell.text) if cell else "" for cell in line.cells]
+        cells = [cell.text if cell else "" for cell in line.cells]  # verdicts and numbers: no markup
         lines.append(
             ["" if words == before else words, *([escaped(line.claim.subset)] if subsets else []), *cells]
-            + ([escaped(line.networks_text)] if scopes else [])
+            + ([line.networks_text] if scopes else [])
         )
         before = words
     return header, lines
@@ -36,7 +36,7 @@ def section_cells(section: Section) -> tuple[list[str], list[list[str]]]:
 def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """A Markdown table of cells that are escaped already."""
     rows = [header, ["---"] * len(header), *lines]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows).replace("|  |", "| |").replace("|  |", "| |") + "\n"
+    return "".join("|" + "|".join(f" {cell} " if cell else " " for cell in row) + "|\n" for row in rows)
 
 
 def escaped(text: str) -> str:
