@@ -91,7 +91,7 @@ class ComparedRuns:
         Raises:
             ResultError: a run has no intact claims.csv.
         """
-        claims = self.claims()
+        claims = self._claims()
         groups, summaries, keys = self._groups(), self.summaries(), self.experiment.summary_keys
         quantities = [q for group in groups for q in summary_quantities(group, summaries, keys)]
         return tidy_table([*quantities, *(q for group in groups for q in claim_quantities(group, claims))])
@@ -116,7 +116,7 @@ class ComparedRuns:
                 summary["seconds_per_image"] = of_run
         groups = self._groups()
         parts = [numbers_text(groups, summaries, width, self.experiment.summary_keys),
-                 claims_text(groups, self.labels, self.claims(), width)]  # fmt: skip
+                 claims_text(groups, self.labels, self._claims(), width)]  # fmt: skip
         return "\n\n".join(part for part in parts if part)
 
     def _groups(self) -> list[Group]:
@@ -127,12 +127,7 @@ class ComparedRuns:
         tables = (self.table[self.table["run"] == label] for label in self.labels)
         return [experiment_of(node).summary(table) for node, table in zip(self.nodes, tables, strict=True)]
 
-    def claims(self) -> list[list[Claim]]:
-        """The statements of each run, judged, from its claims.csv.
-
-        Raises:
-            ResultError: a run has no intact claims.csv.
-        """
+    def _claims(self) -> list[list[Claim]]:
         return [[Claim(**row) for row in run.read_claims(Claim).to_dict("records")] for run in self.runs]
 
 

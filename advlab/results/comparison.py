@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from advlab.errors import ConfigError, ResultError, printable
+from advlab.errors import ConfigError, ResultError, one_line, printable
 from advlab.results.board.cells import Cell
+from advlab.results.board.runs import read_claims
 from advlab.results.board.text import LEGEND, SIGNS
 from advlab.results.board.tidy import without_nan
 from advlab.results.compare import ComparedRuns, compare_runs
@@ -189,7 +190,12 @@ def comparison_of(paths: Sequence[Path]) -> Comparison:
         shared = "sample" in tables[0] and bool(set(tables[0]["sample"]) & set(tables[number]["sample"]))
         if shared and same_data([facts[n] for n in both], [compared.nodes[n] for n in both]):
             pairs[number] = paired_differences(tables[number], tables[0])
-    return Comparison(compared, Differences(compared.nodes), compared.summaries(), compared.claims(), pairs)
+    try:
+        summaries = compared.summaries()
+    except Exception as error:  # each run has made its own summary once; but a stranger's table may hold anything
+        raise ResultError(f"a table could not be summed up ({type(error).__name__}: {one_line(error)})") from error
+    claims = [list(read_claims(run).values()) for run in compared.runs]
+    return Comparison(compared, Differences(compared.nodes), summaries, claims, pairs)
 
 
 def manifests(compared: ComparedRuns) -> list[dict[str, Any]]:
