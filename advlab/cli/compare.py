@@ -8,6 +8,7 @@ from pathlib import Path
 from advlab.cli.parser import Parser
 from advlab.cli.streams import require_printed
 from advlab.results.comparison import comparison_of
+from advlab.results.comparison_text import comparison_text
 from advlab.results.terminal import terminal_width
 from advlab.results.written import write_text
 
@@ -29,7 +30,7 @@ def run(arguments: Sequence[str]) -> None:
     elif options.format == "json":
         text = comparison.json()
     else:
-        text = comparison.text(terminal_width()) + "\n"
+        text = comparison_text(comparison, terminal_width()) + "\n"
     if options.output is not None:
         write_text(options.output, text)
         return

@@ -10,20 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from advlab.errors import ConfigError, ResultError, one_line, printable
-from advlab.results.board.cells import Cell
 from advlab.results.board.runs import read_claims
-from advlab.results.board.text import LEGEND, SIGNS
 from advlab.results.board.tidy import without_nan
 from advlab.results.compare import ComparedRuns, compare_runs
 from advlab.results.differences import Differences
 from advlab.results.over_seeds import Group, summary_quantities
 from advlab.results.paired import PairedDifference, paired_differences, same_data
-from advlab.results.report import numbers_text
-from advlab.results.terminal import in_blocks, wrapped
 from advlab.statistics.claims import Claim
-from advlab.store.tables import FORMULA_STARTS, Frame, frame_of, value_text
+from advlab.store.tables import FORMULA_STARTS, Frame, frame_of
 
-MOST_GROUPS = 12  # of paired differences that the terminal shows for one run
 FIXED = ("kind", "run", "reference", "quantity", "value", "low", "high", "n", "verdict", "text")
 
 
@@ -95,14 +90,15 @@ class Comparison:
 
     def _numbers(self, number: int) -> list[dict[str, Any]]:
         lines = []
-        for quantity in summary_quantities(self._group(number), self.summaries, self.compared.experiment.summary_keys):
+        for quantity in summary_quantities(self.group(number), self.summaries, self.compared.experiment.summary_keys):
             (value,) = quantity.values
             about = {f"{key}.key" if key in FIXED else key: said for key, said in quantity.identity.items()}
             said = {"text": printable(value)} if isinstance(value, str) else {"value": value}
             lines.append({**about, "quantity": quantity.name, **said})
         return lines
 
-    def _group(self, number: int) -> Group:
+    def group(self, number: int) -> Group:
+        """A run by itself, as the summaries take it."""
         return Group(self.labels[number], {}, [number])
 
     def csv(self) -> str:
@@ -125,50 +121,6 @@ class Comparison:
             lines = table[table["kind"] == kind].drop(columns="kind").dropna(axis="columns", how="all")
             content[kind] = lines.astype(object).where(lines.notna(), None).to_dict("records")
         return json.dumps(without_nan(content), ensure_ascii=False, indent=2) + "\n"
-
-    def text(self, width: int) -> str:
-        """All of it within the terminal's width; of many groups of paired differences some."""
-        options = self.options()
-        parts = ["nothing differs in the configuration"]
-        if options:
-            rows = [["", *self.labels], *([name, *values] for name, values in options.items())]
-            parts = [in_blocks(rows, width)]
-        groups = [self._group(number) for number in range(len(self.labels))]
-        parts.append(numbers_text(groups, self.summaries, width, self.compared.experiment.summary_keys))
-        parts.append(self._claims_text(width))
-        parts += [self._pairs_text(number, width) for number in range(1, len(self.labels))]
-        return "\n\n".join(part for part in parts if part)
-
-    def _claims_text(self, width: int) -> str:
-        keyed = [{(c.claim, c.subset): c for c in claims} for claims in self.claims]
-        keys = list(dict.fromkeys(key for claims in keyed for key in claims))
-        if not keys:
-            return ""
-        rows = [["", *self.labels]]
-        for key in keys:
-            found = [Cell([claims[key]], []) if key in claims else None for claims in keyed]
-            cells = [f"{SIGNS[cell.verdict]} {cell.numbers_text}" if cell else "" for cell in found]
-            rows.append([printable(", ".join(word for word in key if word)), *cells])
-        return f"{in_blocks(rows, width)}\n{wrapped(LEGEND, width)}"
-
-    def _pairs_text(self, number: int, width: int) -> str:
-        pairs, names = self.pairs.get(number), f"{self.labels[number]} less {self.labels[0]}"
-        if pairs is None:
-            return wrapped(f"{names}: not paired, for the runs share no samples", width)
-        if not pairs:
-            return wrapped(f"{names}: the same on all shared samples", width)
-        groups = list(dict.fromkeys(tuple(pair.keys.items()) for pair in pairs))
-        step = (len(groups) - 1) / (MOST_GROUPS - 1)
-        shown = groups if len(groups) <= MOST_GROUPS else [groups[round(n * step)] for n in range(MOST_GROUPS)]
-        quantities = list(dict.fromkeys((pair.quantity, pair.statistic) for pair in pairs))
-        texts = {(tuple(pair.keys.items()), pair.quantity): interval_text(pair) for pair in pairs}
-        rows = [[", ".join(key for key, _ in groups[0]), *(f"{statistic} {name}" for name, statistic in quantities)]]
-        rows += [[group_text(group), *(texts.get((group, name), "") for name, _ in quantities)] for group in shown]
-        samples = max(pair.interval.samples for pair in pairs)
-        head = f"{names}: paired differences over {samples} shared samples, with their 95 % intervals"
-        if len(shown) < len(groups):
-            head += f" ({len(shown)} of {len(groups)} lines; --format csv has all)"
-        return wrapped(head, width) + "\n" + in_blocks(rows, width)
 
 
 def comparison_of(paths: Sequence[Path]) -> Comparison:
@@ -214,13 +166,3 @@ def clean_accuracy(manifest: dict[str, Any]) -> str:
     said = manifest.get("clean_accuracy")
     accuracy = said.get("accuracy") if isinstance(said, dict) else None
     return f"{accuracy:.4f}" if isinstance(accuracy, float) else ""
-
-
-def interval_text(pair: PairedDifference) -> str:
-    """`0.012 [0.003, 0.02]`."""
-    return f"{pair.interval.estimate:.3g} [{pair.interval.low:.3g}, {pair.interval.high:.3g}]"
-
-
-def group_text(group: Sequence[tuple[str, Any]]) -> str:
-    """The values of what a line is about: `l2, 0.1`."""
-    return printable(", ".join(value_text(value) for _, value in group)) or "all rows"
