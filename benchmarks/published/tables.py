@@ -43,6 +43,7 @@ def claims_table(runs: Sequence[JudgedRun], wanted: Wanted, names: Sequence[str]
     headings = [subset or "all" for subset in subsets] if by_subset else columns
     if names and len(names) != len(headings):
         raise ConfigError(f"names= has {len(names)} headings for the columns {'; '.join(headings)}")
+    scoped = not by_subset and len(columns) > 1 and any(line.scope for line in lines)
     rows = []
     for section in sections:
         labels = [column.label for column in section.columns]
@@ -52,7 +53,7 @@ def claims_table(runs: Sequence[JudgedRun], wanted: Wanted, names: Sequence[str]
             continue
         for line in section.lines:
             texts = dict(zip(labels, [cell.text if cell else "" for cell in line.cells], strict=True))
-            scope = [line.networks_text] if any(other.scope for other in lines) else []
+            scope = [line.networks_text] if scoped else []
             rows.append([words_of(line), *([escaped(line.claim.subset)] if any(subsets) else []),
                          *(texts.get(label, "") for label in known), *scope])  # fmt: skip
     if not rows:
@@ -62,7 +63,7 @@ def claims_table(runs: Sequence[JudgedRun], wanted: Wanted, names: Sequence[str]
         rows = [[row[0], *row[2:]] for row in rows]
     middle = ["network"] if several else [] if by_subset or not any(subsets) else ["reading"]
     header = ["statement, and what decides it", *middle, *map(escaped, names or headings)]
-    if not by_subset and any(line.scope for line in lines):
+    if scoped:
         header.append("networks")
     return table(header, without_repetitions(rows))
 
@@ -93,8 +94,9 @@ def board_table(runs: Sequence[JudgedRun], wanted: Wanted) -> str:
                 " ".join(sign_of(line, section.columns, network) for line in lines).strip() for network in networks
             ]
             subsets = "; ".join(line.claim.subset for line in lines)
-            scopes = [f"{line.scope}: {SIGNS[line.verdict]}" for line in lines if line.verdict is not None]
-            rows.append([section.experiment, escaped(name), escaped(subsets), *signs, "; ".join(dict.fromkeys(scopes))])
+            scopes = [SIGNS[line.verdict] for line in lines if line.verdict is not None]
+            scope = f"{lines[0].scope}: {' '.join(scopes)}" if scopes else ""
+            rows.append([section.experiment, escaped(name), escaped(subsets), *signs, scope])
     if not rows:
         return ""
     header = ["experiment", "statement", "subsets", *map(escaped, networks), "networks"]

@@ -16,6 +16,8 @@ from advlab.statistics.networks import NetworksVerdict, judge_networks
 from advlab.store.names import named_components
 
 SECTION = re.compile(r"((?:sections?|figures?|tables?|equations?|theorems?|appendix)\b[^:\"]{0,60}): ")
+#: options that change no statement; runs that differ in the device or in how many images a forward holds repeat each other
+NO_DIFFERENCE = (SEED, "run.accuracy_images", "run.max_nonfinite", "run.batch_size", "run.device")
 NETWORK = ("model", "dataset", "recipe", "defense")  # what makes another network, and not another measurement of one
 
 
@@ -133,9 +135,9 @@ def board_of(runs: Sequence[JudgedRun]) -> Board:
 
 
 def columns_of(runs: Sequence[JudgedRun], remarks: list[str]) -> list[Column]:
-    """The runs of an experiment by what differs but the seed, in the order of their first."""
+    """The runs of an experiment by what differs but the seed and how they were carried out, in the order of their first."""
     nodes = [run.nodes for run in runs]
-    differences = Differences(nodes, without=[SEED])
+    differences = Differences(nodes, without=NO_DIFFERENCE)
     by_label: dict[str, dict[str, JudgedRun]] = {}
     networks: dict[str, tuple[str, ...]] = {}
     for number, (run, label) in enumerate(zip(runs, differences.labels(whole=True), strict=True)):

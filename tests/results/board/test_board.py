@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,6 +87,24 @@ def test_of_repeated_runs_the_last_is_taken(tmp_path: Path) -> None:
     assert [cell.verdict for cell in found.cells] == ["does not hold"]
     (remark,) = found.remarks
     assert "v9" in remark.split(":")[0]
+
+
+def test_how_a_run_is_carried_out_makes_no_column(tmp_path: Path) -> None:
+    carried_out: list[dict[str, Any]] = [
+        {},
+        {"batch_size": 7, "device": "cpu", "accuracy_images": 9},
+        {"preset": "laptop"},
+    ]
+    for number, run in enumerate(carried_out):
+        nodes = claimed_nodes(run={"batch_size": 0, "device": "auto", **run})
+        finished_run(tmp_path / str(number), nodes, [claim_of("holds")])
+    (section,) = board(tmp_path).sections
+    assert [column.label for column in section.columns] == [
+        "lenet on digits, preset=paper",
+        "lenet on digits, preset=laptop",
+    ]
+    assert section.columns[0].runs[0].path.name == "1"
+    assert len(section.lines[0].networks) == 1
 
 
 def test_attacks_and_options_are_columns_of_their_own_and_no_networks(tmp_path: Path) -> None:
