@@ -103,7 +103,7 @@ def reduced_manifest(run: RunDirectory, command: str = "") -> dict[str, Any]:
         **{name: manifest[name] for name in FACTS if name in manifest},
         "precision": manifest.get("execution", {}).get("precision", ""),
         "dataset": {name: dataset[name] for name in ("name", "split", "images", "digest") if name in dataset},
-        "model": {name: model[name] for name in ("name", "weights", "origin", "parameters") if name in model},
+        "model": {name: model[name] for name in ("name", "weights", "origin", "parameters", "faults") if name in model},
         "clean_accuracy": manifest.get("clean_accuracy", {}), "samples": samples_of(run),
         "table": sha256_file(run.table_path), "digest": manifest.get("digest", ""), "config": nodes,
     }  # fmt: skip

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from advlab.experiments.barati2021 import hard_points
 from advlab.config import components
 from advlab.statistics.claims import Claim
 from advlab.store.run_directory import RunDirectory
+from advlab.store.tables import to_csv
 from tests.helpers.claimed_runs import claim_of, claimed_nodes, finished_run
 from tests.helpers.commands import Ended
 from tests.helpers.run_files import flip
@@ -74,6 +76,18 @@ def test_again_judges_by_todays_rules(old: Path, cli: Callable[..., Ended], monk
     assert table.splitlines()[0].count("former_verdict") == 1
     assert 'class="not changed"' in cli("claims", "outputs/hard_points", "--again", "--format", "html").out
     assert {path: path.read_bytes() for path in old.rglob("*") if path.is_file()} == before
+
+
+def test_a_caution_stays_beside_every_claim(old: Path, cli: Callable[..., Ended]) -> None:
+    """Of a network that was measured although it is noisy, say; the table does not say so, claims.csv does."""
+    run = RunDirectory(old / "hard_points/v001")
+    claims = [Claim(**row) for row in run.read_claims(Claim).to_dict("records")]
+    cautious = [replace(claim, quantity=f"{claim.quantity} (the network is noisy)") for claim in claims]
+    run.claims_path.write_text(to_csv(cautious, Claim), encoding="utf-8")
+    run.renew_digests([run.claims_path])
+    ended = cli("claims", "outputs/hard_points", "--again", "--format", "json")
+    assert "judged again: 0 of" in ended.err
+    assert ended.out.count("(the network is noisy)") == len(claims)
 
 
 def test_a_run_without_table_keeps_its_verdicts(tmp_path: Path, cli: Callable[..., Ended]) -> None:

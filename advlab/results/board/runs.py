@@ -6,7 +6,7 @@ import dataclasses
 import os
 import re
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -191,5 +191,14 @@ def judged_again(run: JudgedRun, remarks: list[str]) -> JudgedRun:
     gone = [f"{name} ({subset})" for subset, name in run.claims.keys() - claims.keys()]
     if gone:
         remarks.append(f"{run.path}: no longer judged: {', '.join(sorted(gone))}")
+    caution = caution_of(run.claims, claims)
+    claims = {key: dataclasses.replace(claim, quantity=claim.quantity + caution) for key, claim in claims.items()}
     former = {key: claim.verdict for key, claim in run.claims.items()}
     return dataclasses.replace(run, claims=claims, former=former)
+
+
+def caution_of(archived: Mapping[Key, Claim], judged: Mapping[Key, Claim]) -> str:
+    """What a run has put behind every quantity: faults with which its network was measured nonetheless; mostly nothing."""
+    both = [(archived[key].quantity, judged[key].quantity) for key in archived.keys() & judged.keys()]
+    added = {old.removeprefix(new) if old.startswith(f"{new} (") else "" for old, new in both}
+    return added.pop() if len(added) == 1 else ""
