@@ -201,6 +201,8 @@ def test_other_threads_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture
 
 def test_buffers_outside_of_the_state_dict_are_kept(tmp_path: Path) -> None:
     class Counting(nn.Module):
+        calls: Tensor
+
         def __init__(self) -> None:
             super().__init__()
             self.linear = nn.Linear(4, 2)
