@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -88,3 +89,19 @@ def nearest_label(x: ArrayLike) -> Values:
     if (np.abs(points - 0.5) < 1e-12).any():
         raise ValueError("a point at 1/2 has no label, it is as near to 0 as to 1: take an even number of points")
     return np.sign(points - 0.5)
+
+
+class Nodes(NamedTuple):
+    """A grid that belongs to a degree: its name in words, and its points for a degree n."""
+
+    words: str
+    points: Callable[[int], Values]
+
+
+#: grids beside the critical points of a polynomial of degree n
+NODES = {
+    "roots": Nodes("the n roots of T*_n", roots),
+    "next_roots": Nodes("the n + 1 roots of T*_(n+1)", lambda n: roots(n + 1)),
+    "lobatto": Nodes("the n - 1 inner Lobatto points, where T*_n is 1 or -1", lambda n: lobatto(n + 1)[1:-1]),
+    "equispaced": Nodes("n equispaced points", equispaced),  # the control
+}

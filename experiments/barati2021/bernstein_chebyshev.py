@@ -12,12 +12,12 @@ from annotated_types import Ge, Gt, Interval, Lt
 
 from advlab.errors import ArgumentError
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, InRange, RunContext, frame_of
-from advlab.polynomials.grids import lobatto
+from advlab.polynomials.grids import NODES, lobatto
 from advlab.polynomials.polynomial import largest_value, longest_interval, wrong_share
 from advlab.polynomials.two_points import bernstein_classifier, chebyshev_classifier, chebyshev_classifier_roots
 from advlab.statistics import NOT_MEASURED, Claim, exact, judge
 
-from .critical_points import NODES, critical_point_claims, critical_point_numbers
+from .critical_points import critical_point_claims, critical_point_numbers
 
 LARGEST_DEGREE = 1000
 NONE_WRONG = 1e-9  # shares of [0, 1] below are zero up to rounding

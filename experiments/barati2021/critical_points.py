@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import numpy as np
 
 from advlab.polynomials.bases import Values
-from advlab.polynomials.grids import equispaced, lobatto, roots
+from advlab.polynomials.grids import NODES
 from advlab.polynomials.polynomial import chebyshev_coefficients, inner_extrema
 from advlab.polynomials.two_points import bernstein_classifier, chebyshev_classifier
 from advlab.statistics import Claim, exact, judge
-
-
-class Nodes(NamedTuple):
-    """A grid that may reflect the critical points: its name in words, and its points for a degree n."""
-
-    words: str
-    points: Callable[[int], Values]
-
-
-NODES = {
-    "roots": Nodes("the n roots of T*_n", roots),
-    "next_roots": Nodes("the n + 1 roots of T*_(n+1)", lambda n: roots(n + 1)),
-    "lobatto": Nodes("the n - 1 inner Lobatto points, where T*_n is 1 or -1", lambda n: lobatto(n + 1)[1:-1]),
-    "equispaced": Nodes("n equispaced points", equispaced),  # the control
-}
 
 
 def critical_points_of_error(n: int) -> tuple[Values, Values]:

@@ -170,8 +170,7 @@ def test_of_a_damaged_checkpoint_the_one_before_is_taken(
     assert found == wanted
     assert "step-000000000010 is damaged" in caplog.text
     assert (tmp_path / "step-000000000010.quarantined-1").is_dir()
-    for path in (tmp_path / "step-000000000008",):
-        DAMAGES[damage](path)
+    DAMAGES[damage](tmp_path / "step-000000000008")
     checkpoints = FrequentCheckpoints(tmp_path, 100)
     assert training(RECIPES["warmup"], checkpoints)[0] == wanted
     assert checkpoints.resumed_at == 0
@@ -211,8 +210,7 @@ def test_buffers_outside_of_the_state_dict_are_kept(tmp_path: Path) -> None:
         def forward(self, x: Tensor) -> Tensor:
             if self.training:
                 self.calls += 1
-            scaled: Tensor = self.linear(x.flatten(1)) * (1 + self.calls)
-            return scaled
+            return torch.mul(self.linear(x.flatten(1)), 1 + self.calls)
 
     def weights(checkpoints: TrainingCheckpoints | None, moment: int = 0) -> Tensor:
         torch.manual_seed(0)

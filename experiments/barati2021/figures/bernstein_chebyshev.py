@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from advlab.plotting.style import LINES, literal
+from advlab.polynomials.grids import NODES
 
-from ..critical_points import NODES
 from .interval_panels import BLUE, RED, WRONG_SIGN, X_LIMITS, curve, panel_grid, shade_wrong_signs
 
 #: a grid beside the critical points -> its name on the axis, and its colour
