@@ -41,6 +41,10 @@ def test_the_figure_has_map_images_and_shares(around: Any, measured: Any, shape:
     assert len(numbers) == runs
     assert (numbers["score_lost"] < 0.5).all()
     assert (numbers["score_kept"] > 0.5).all()
+    grid, clean = found[found["kind"] == "grid"], numbers["score_clean"].iloc[0]
+    share = (grid["score"] > clean).mean()  # up to rounding at the clean point itself
+    assert numbers["share_above_clean"].to_numpy() == pytest.approx([share] * runs, abs=1.5 / len(grid))
+    assert 0.2 < share < 0.8  # a linear logit rises on half of the map
 
 
 def test_a_map_without_a_boundary_can_be_drawn(around: Any, measured: Any) -> None:
