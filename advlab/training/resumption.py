@@ -160,6 +160,8 @@ class TrainingCheckpoints:
     def resume(self, state: TrainingState) -> int:
         """Bring back the newest checkpoint that is whole; how many steps were done, 0 if there is none."""
         self.resumed_at = self.folder.restore(state.restore, state.largest())
+        if self.resumed_at:
+            log.info("training goes on after step %d of %d", self.resumed_at, state.total_steps)
         self._due = time.perf_counter() + self.seconds
         return self.resumed_at
 

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
 from advlab.models.networks.lenet import LeNet
-from advlab.training.loop import train
+from advlab.training.loop import OnStep, train
 from advlab.training.recipe import Recipe
+from advlab.training.resumption import TrainingCheckpoints
+from tests.helpers.frequent_checkpoints import FrequentCheckpoints
+from tests.helpers.two_devices import largest_difference
 
 
-def trained(device: torch.device | str, epochs: int = 2, **recipe: object) -> nn.Module:
+def trained(
+    device: torch.device | str,
+    epochs: int = 2,
+    checkpoints: TrainingCheckpoints | None = None,
+    on_step: OnStep | None = None,
+    **recipe: Any,
+) -> nn.Module:
     """A LeNet after a few steps on random images."""
     torch.manual_seed(0)
     network = LeNet(input_shape=(1, 28, 28), classes=10)
@@ -20,7 +32,10 @@ def trained(device: torch.device | str, epochs: int = 2, **recipe: object) -> nn
     labels = torch.randint(0, 10, (64,), generator=generator)
     options = {"epochs": epochs, "batch_size": 32, "optimizer": "sgd", "lr": 0.01, **recipe}
     mean, std = torch.full((1, 1, 1), 0.5), torch.full((1, 1, 1), 0.3)
-    log = train(network, images, labels, Recipe(name="t", **options), mean=mean, std=std, device=device, seed=0)  # type: ignore[arg-type]
+    log = train(
+        network, images, labels, Recipe(name="t", **options), mean=mean, std=std, device=device, seed=0,  # type: ignore[arg-type]
+        on_step=on_step, checkpoints=checkpoints,
+    )  # fmt: skip
     assert log.steps == 2 * epochs
     return network
 
@@ -46,8 +61,26 @@ def test_the_weights_are_those_of_the_cpu(optimizer: str, share: float, request:
     ],
     ids=str,
 )  # fmt: skip
-def test_it_runs(recipe: dict[str, object], cuda: torch.device) -> None:
+def test_it_runs(recipe: dict[str, Any], cuda: torch.device) -> None:
     network = trained(cuda, epochs=1, **recipe)
     for parameter in network.parameters():
         assert parameter.device.type == "cuda"
         assert bool(parameter.isfinite().all())
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_it_goes_on_from_a_checkpoint(optimizer: str, cuda: torch.device, tmp_path: Path) -> None:
+    def stop(done: int, total: int, loss: float) -> None:
+        if done == 6:
+            raise KeyboardInterrupt
+
+    options: dict[str, Any] = {"optimizer": optimizer, "augment": ["crop:1", "pgd_linf:0.1,0.05,2"]}
+    wanted = trained(cuda, 4, **options)
+    with pytest.raises(KeyboardInterrupt):
+        trained(cuda, 4, FrequentCheckpoints(tmp_path, 2), stop, **options)
+    checkpoints = FrequentCheckpoints(tmp_path, 2)
+    found = trained(cuda, 4, checkpoints, **options)
+    assert checkpoints.resumed_at == 4
+    for a, b in zip(wanted.parameters(), found.parameters(), strict=True):
+        assert b.device.type == "cuda"
+        assert largest_difference(a.cpu(), b) < 1e-4
