@@ -76,7 +76,8 @@ class Cell:
             return ""
         if len(self.claims) > 1:
             spread = "" if math.isnan(self.deviation) else f" ± {self.deviation:.2g}"
-            return f"{self.estimate:.3g}{spread}"
+            bounds = {claim.bound for claim in self.claims}
+            return f"{bounds.pop() if len(bounds) == 1 else ''} {self.estimate:.3g}{spread}".lstrip()
         (claim,) = self.claims
         if claim.samples == 0 or math.isnan(self.low):
             return f"{claim.bound} {self.estimate:.3g}".lstrip()

@@ -143,6 +143,15 @@ def test_the_interval_is_the_one_that_decides(tmp_path: Path) -> None:
     assert frame[["low", "high", "family"]].to_numpy().tolist() == [[0.4, 0.9, 3], [2.0, math.inf, 1]]
 
 
+def test_bounds_of_several_seeds_stay_bounds(tmp_path: Path) -> None:
+    for seed, estimate in enumerate((2.0, 4.0)):
+        bound = claim_of("holds", samples=0, estimate=estimate, low=estimate, high=math.inf)
+        finished_run(tmp_path / str(seed), claimed_nodes(run={"seed": seed}), [bound])
+    (cell,) = board(tmp_path).cells
+    assert cell.text == "holds, >= 3 ± 1.4"
+    assert (cell.low, cell.high) == (2.0, math.inf)
+
+
 def test_seeds_that_do_not_agree_leave_their_network_undecided(tmp_path: Path) -> None:
     """Of most networks; of all, one run on which it does not hold decides."""
     for network in range(8):
