@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
 from advlab.store.atomic import StorageError
 from advlab.store.sealed import sha256_file, write_sealed
@@ -21,7 +21,7 @@ from advlab.training.epochs import TrainingLog
 from advlab.training.loop import OnStep, train
 from advlab.training.recipe import Recipe
 from advlab.training.resumption import TrainingCheckpoints
-from tests.helpers.frequent_checkpoints import FrequentCheckpoints
+from tests.helpers.frequent_checkpoints import Death, FrequentCheckpoints, dying_at
 
 BASE = Recipe(name="test", epochs=5, batch_size=16, lr=0.05)  # of 70 images: 5 epochs of 4 steps
 RECIPES = {
@@ -31,10 +31,6 @@ RECIPES = {
     "hard": replace(BASE, optimizer="adamw", lr=1e-3, augment=["hard:2,0.2"], precision="bf16", weight_decay=0.05),
     "plain": replace(BASE, momentum=0.0, schedule="inv", augment=["hard_noise:1,0.3"], epochs=0, max_steps=19),
 }
-
-
-class Death(Exception):
-    """The process ends."""
 
 
 def training(recipe: Recipe, checkpoints: TrainingCheckpoints | None, on_step: OnStep | None = None) -> Any:
@@ -61,14 +57,6 @@ def training(recipe: Recipe, checkpoints: TrainingCheckpoints | None, on_step: O
         checkpoints=checkpoints,
     )
     return {name: value.numpy().tobytes() for name, value in network.state_dict().items()}, log
-
-
-def dying_at(moment: int) -> OnStep:
-    def on_step(done: int, total: int, loss: float) -> None:
-        if done == moment:
-            raise Death
-
-    return on_step
 
 
 def told(log: TrainingLog) -> list[Any]:
@@ -196,32 +184,3 @@ def test_other_threads_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture
     training(BASE, checkpoints)
     assert checkpoints.resumed_at == 4
     assert "training began with threads=99" in caplog.text
-
-
-def test_buffers_outside_of_the_state_dict_are_kept(tmp_path: Path) -> None:
-    class Counting(nn.Module):
-        calls: Tensor
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.linear = nn.Linear(4, 2)
-            self.register_buffer("calls", torch.zeros(()), persistent=False)
-
-        def forward(self, x: Tensor) -> Tensor:
-            if self.training:
-                self.calls += 1
-            return torch.mul(self.linear(x.flatten(1)), 1 + self.calls)
-
-    def weights(checkpoints: TrainingCheckpoints | None, moment: int = 0) -> Tensor:
-        torch.manual_seed(0)
-        network, images = Counting(), torch.arange(32, dtype=torch.uint8).view(8, 1, 2, 2)
-        recipe = Recipe(name="t", max_steps=8, batch_size=4)
-        train(
-            network, images, torch.arange(8) % 2, recipe, mean=torch.zeros(1, 1, 1), std=torch.ones(1, 1, 1), device="cpu",
-            seed=0, on_step=dying_at(moment), checkpoints=checkpoints,
-        )  # fmt: skip
-        return network.linear.weight.detach()
-
-    with pytest.raises(Death):
-        weights(FrequentCheckpoints(tmp_path, 1), 5)
-    assert torch.equal(weights(FrequentCheckpoints(tmp_path, 1)), weights(None))
