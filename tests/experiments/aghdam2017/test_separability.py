@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 import torch
-from advlab.experiments.aghdam2017.separability_measure import random_map, with_random_weights
+from advlab.experiments.aghdam2017.separability_measure import (
+    random_map,
+    source_of_training,
+    with_random_weights,
+)
 from torch import Tensor, nn
 
 from advlab import testing
 from advlab.config import components
-from advlab.errors import ArgumentError
+from advlab.errors import ArgumentError, DataError
 from advlab.models.classifier import Classifier
 
 Separability = components.REGISTRIES["experiment"].load("separability")
@@ -64,6 +69,19 @@ def test_what_a_line_separates_in_the_features_alone() -> None:
         assert line["correct"] - line["only_here"] == network["correct"] - line["only_network"]
         if line["space"] == "pixels":
             assert line["only_network"] > line["only_here"]
+
+
+def test_a_dataset_without_a_training_split_is_halved_and_a_typed_source_counts() -> None:
+    ctx = testing.context("separability", Parity(), *parity())
+
+    def missing(split: str) -> Any:
+        raise DataError(f"no folder {split}")
+
+    ctx.load_split = missing
+    assert source_of_training(Separability.Params(), ctx) == "half"
+    ctx.load_split = lambda _: replace(ctx.data, split="train", digest="another")
+    assert source_of_training(Separability.Params(), ctx) == "train"
+    assert source_of_training(Separability.Params(source="half"), ctx) == "half"
 
 
 def test_training_and_test_images_are_apart_and_batches_do_not_matter() -> None:
