@@ -74,8 +74,8 @@ class GradientPenalty(Experiment[DataContext]):
             default_factory=lambda: [
                 "gradient:0.1",
                 "gradient:1",
-                "hessian:0.00001,0.1",
-                "gradient:1+hessian:0.00001,0.1",
+                "hessian:0.001,0.1",
+                "gradient:1+hessian:0.001,0.1",
             ]
         )
         seeds: Annotated[int, Ge(1)] = 6  # trainings of each, run.seed and those that follow
