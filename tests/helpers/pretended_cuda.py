@@ -65,7 +65,7 @@ def pretended_cuda(memory: int = MEMORY) -> Iterator[torch.device]:
         "_lazy_init": None, "is_available": True, "device_count": 1, "current_device": 0, "synchronize": None,
         "empty_cache": None, "get_device_name": "Pretended CUDA", "mem_get_info": (min(memory, MEMORY) // 2, MEMORY),
         "is_bf16_supported": True, "manual_seed": None, "manual_seed_all": None, "reset_peak_memory_stats": None,
-        "get_rng_state": torch.zeros(1, dtype=torch.uint8), "set_rng_state": None, "get_device_capability": (9, 0),
+        "get_rng_state": GENERATOR().get_state(), "set_rng_state": None, "get_device_capability": (9, 0),
         "is_current_stream_capturing": False,
     }  # fmt: skip
     with ExitStack() as stack:
