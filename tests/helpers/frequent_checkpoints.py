@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from advlab.store.checkpoints import CheckpointFolder
-from advlab.training.loop import OnStep
 from advlab.training.resumption import TrainingCheckpoints, TrainingState
 
 
@@ -21,17 +20,3 @@ class FrequentCheckpoints(TrainingCheckpoints):
         if done % self.steps == 0:
             self._due = 0.0
             super().after(done, state)
-
-
-class Death(Exception):
-    """The process ends."""
-
-
-def dying_at(moment: int) -> OnStep:
-    """Ends a training at its step `moment`."""
-
-    def on_step(done: int, total: int, loss: float) -> None:
-        if done == moment:
-            raise Death
-
-    return on_step

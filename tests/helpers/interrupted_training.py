@@ -1,0 +1,60 @@
+"""Small trainings by recipes of every kind, which end at a step when they are told so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from advlab.training.loop import OnStep, train
+from advlab.training.recipe import Recipe
+from advlab.training.resumption import TrainingCheckpoints
+
+BASE = Recipe(name="test", epochs=5, batch_size=16, lr=0.05)  # of 70 images: 5 epochs of 4 steps
+RECIPES = {
+    "warmup": replace(BASE, warmup=0.4, weight_decay=5e-4, nesterov=True, augment=["crop:1", "flip"], bias_lr=2.0),
+    "cosine": replace(BASE, schedule="cosine", optimizer="adam", lr=1e-3, label_smoothing=0.1),
+    "pgd": replace(BASE, optimizer="adam", lr=1e-3, augment=["crop:1", "pgd_linf:0.1,0.05,2"], epsilon_warmup=0.5),
+    "hard": replace(BASE, optimizer="adamw", lr=1e-3, augment=["hard:2,0.2"], precision="bf16", weight_decay=0.05),
+    "plain": replace(BASE, momentum=0.0, schedule="inv", augment=["hard_noise:1,0.3"], epochs=0, max_steps=19),
+}
+
+
+class Death(Exception):
+    """The process ends."""
+
+
+def training(recipe: Recipe, checkpoints: TrainingCheckpoints | None, on_step: OnStep | None = None) -> Any:
+    """Weights and buffers as bytes, and the log, of a network with batch norm and dropout."""
+    generator = torch.Generator().manual_seed(5)
+    labels = torch.randint(0, 3, (70,), generator=generator)
+    noise = torch.randint(0, 60, (70, 1, 8, 8), generator=generator)
+    images = (noise + 60 * labels.view(-1, 1, 1, 1)).to(torch.uint8)
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 5, 3), nn.Dropout(0.3), nn.Flatten(), nn.Linear(80, 3)
+    )  # fmt: skip
+    zero, one = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
+    log = train(
+        network,
+        images,
+        labels,
+        recipe,
+        mean=zero,
+        std=one,
+        device="cpu",
+        seed=3,
+        on_step=on_step,
+        checkpoints=checkpoints,
+    )
+    return {name: value.numpy().tobytes() for name, value in network.state_dict().items()}, log
+
+
+def dying_at(moment: int) -> OnStep:
+    def on_step(done: int, total: int, loss: float) -> None:
+        if done == moment:
+            raise Death
+
+    return on_step
