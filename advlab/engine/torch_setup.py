@@ -32,9 +32,24 @@ def build_torch_context(
     plan: dict[str, Any] | None,
     report_progress: Callable[[str, int, int], None],
 ) -> DeviceContext:
-    """See `advlab.engine.setup.build_context`."""
-    kind = settings.experiment.context_type()
+    """See `advlab.engine.setup.build_context`.
+
+    Raises:
+        MeasurementError: the device has no memory left for data and network.
+    """
     device = choose_device(settings.run.device if plan is None else plan["device"])
+    with memory_named(device, lambda: "free its memory, which other processes may hold, or type run.device=cpu"):
+        return _context_on(device, settings, artifacts, plan, report_progress)
+
+
+def _context_on(
+    device: torch.device,
+    settings: Settings,
+    artifacts: ArtifactStore,
+    plan: dict[str, Any] | None,
+    report_progress: Callable[[str, int, int], None],
+) -> DeviceContext:
+    kind = settings.experiment.context_type()
     set_precision(settings.run.precision)
     facts = {"device": str(device), "device_name": device_name(device), "threads": torch.get_num_threads()}
     parts: dict[str, Any] = {
@@ -136,13 +151,31 @@ def measuring_on_a_device(ctx: DeviceContext) -> Iterator[None]:
     Raises:
         MeasurementError: memory ran out where batches are not halved: outside of the forwards.
     """
-    with frozen(ctx.classifier) if isinstance(ctx, NetworkContext) else contextlib.nullcontext():
-        try:
-            yield
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
-            remedy = "free its memory, or type run.device=cpu"
-            if isinstance(ctx, NetworkContext) and ctx.forward.limit > 1:
-                remedy = f"start a new run with a smaller batch: type run.batch_size={max(1, ctx.forward.limit // 4)}"
-            raise MeasurementError(f"out of memory on {ctx.device}: {remedy}") from error
+
+    def remedy() -> str:
+        if isinstance(ctx, NetworkContext) and ctx.forward.limit > 1:
+            return f"start a new run with a smaller batch: type run.batch_size={max(1, ctx.forward.limit // 4)}"
+        return "free its memory, or type run.device=cpu"
+
+    evaluation = frozen(ctx.classifier) if isinstance(ctx, NetworkContext) else contextlib.nullcontext()
+    with evaluation, memory_named(ctx.device, remedy):
+        yield
+
+
+@contextlib.contextmanager
+def memory_named(device: torch.device, remedy: Callable[[], str]) -> Iterator[None]:
+    """One line instead of a traceback where memory runs out inside.
+
+    Args:
+        device: that is named.
+        remedy: what to do about it, asked for when it is needed.
+
+    Raises:
+        MeasurementError: it did.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        raise MeasurementError(f"out of memory on {device}: {remedy()}") from error

@@ -43,8 +43,9 @@ def set_precision(precision: str) -> None:
     torch.backends.cudnn.allow_tf32 = allowed
 
 
-NO_MEMORY = (  # what torch says, and last what cuBLAS and cuDNN do, as in CUBLAS_STATUS_ALLOC_FAILED
+NO_MEMORY = (  # what torch says, and last what CUDA's libraries do, as in CUBLAS_STATUS_ALLOC_FAILED, or of a handle's memory
     "out of memory", "can't allocate memory", "not enough memory", "size calculation overflowed", "status_alloc_failed",
+    "cublascreate", "cusolverdncreate", "cudnncreate",
 )  # fmt: skip
 
 

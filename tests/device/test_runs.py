@@ -55,6 +55,8 @@ OPTIONS = {
 }  # fmt: skip
 #: experiments that draw on the device itself, so that their numbers are others there; their rows are of the same shape
 OWN_NUMBERS = {"hard_point_training"}
+#: share of the rows that agree on a real device, of experiments whose rows are counts: one image at a boundary changes a row
+LEAST = {"separability": 0.5}
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +87,7 @@ def test_an_experiment(experiment: str, cli: Callable[..., Ended], request: pyte
     if experiment in OWN_NUMBERS:
         assert there.notna().equals(here.notna())
     else:
-        assert_same_table(here, there)
+        assert_same_table(here, there, least=LEAST.get(experiment, 0.9))
 
 
 @pytest.mark.parametrize(
@@ -172,9 +174,12 @@ def test_memory_that_runs_out_elsewhere_is_said_in_one_line(cli: Callable[..., E
     shutil.copytree("cpu/cache/weights", "cuda/cache/weights", dirs_exist_ok=True)
     with pretended_cuda(memory=5_000_000):  # less than the noise
         trained = cli(*line, "run.device=cuda", "run.cache_root=cuda/cache")
+    with pretended_cuda(memory=1_000):  # which others have taken: not even the labels fit
+        taken = cli(*line, "run.device=cuda", "run.cache_root=cuda/cache")
     for ended, said in (
         (untrained, "training lenet ran out of memory: type a smaller recipe.batch_size= (now 64) or run.device=cpu"),
         (trained, "out of memory on cuda: start a new run with a smaller batch: type run.batch_size=25"),
+        (taken, "out of memory on cuda: free its memory, which other processes may hold, or type run.device=cpu"),
     ):
         assert ended.code == 2
         assert said in ended.err

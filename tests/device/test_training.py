@@ -14,7 +14,7 @@ from advlab.training.loop import OnStep, train
 from advlab.training.recipe import Recipe
 from advlab.training.resumption import TrainingCheckpoints
 from tests.helpers.frequent_checkpoints import FrequentCheckpoints
-from tests.helpers.two_devices import largest_difference
+from tests.helpers.two_devices import is_pretended
 
 
 def trained(
@@ -47,8 +47,7 @@ def test_the_weights_are_those_of_the_cpu(optimizer: str, share: float, request:
     but 1e-5 of them by more than 1e-3. A learning rate that is 2 % off moves 8 % of them by more."""
     here = trained("cpu", optimizer=optimizer)
     there = trained(request.getfixturevalue("cuda"), optimizer=optimizer)
-    distances = [(a - b.cpu()).abs().flatten() for a, b in zip(here.parameters(), there.parameters(), strict=True)]
-    assert float((torch.cat(distances) > 1e-3).double().mean()) <= share
+    assert share_that_differs(here, there) <= share
 
 
 @pytest.mark.parametrize(
@@ -81,6 +80,11 @@ def test_it_goes_on_from_a_checkpoint(optimizer: str, cuda: torch.device, tmp_pa
     checkpoints = FrequentCheckpoints(tmp_path, 2)
     found = trained(cuda, 4, checkpoints, **options)
     assert checkpoints.resumed_at == 4
-    for a, b in zip(wanted.parameters(), found.parameters(), strict=True):
-        assert b.device.type == "cuda"
-        assert largest_difference(a.cpu(), b) < 1e-4
+    assert all(parameter.device.type == "cuda" for parameter in found.parameters())
+    assert share_that_differs(wanted, found) <= (0.0 if is_pretended() else 1e-3)  # CUDA adds in no fixed order
+
+
+def share_that_differs(one: nn.Module, other: nn.Module) -> float:
+    """The share of the weights of two networks that differ by more than 1e-3."""
+    pairs = zip(one.parameters(), other.parameters(), strict=True)
+    return float((torch.cat([(a.cpu() - b.cpu()).abs().flatten() for a, b in pairs]) > 1e-3).double().mean())

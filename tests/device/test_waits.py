@@ -14,6 +14,7 @@ from advlab.probes.neighbourhood import PerturbedImages, sweep_neighbourhood, sw
 from advlab.probes.sphere import Sphere
 from tests.helpers.device_waits import counted_waits
 from tests.helpers.networks import make_network
+from tests.helpers.two_devices import is_pretended
 
 SHAPE = (2, 5, 9)
 
@@ -58,4 +59,5 @@ def test_deepfool(cuda: torch.device) -> None:
             result = attack(network, x, labels, batch_size=60)
             counts.append(count())
         assert int(result.steps.max()) == steps
-    assert counts[1] - counts[0] <= 2 + 4  # the network has four classes; a finished batch has no last search
+    # the network has four classes; a finished batch has no last search; a device warns twice of some results of unknown size
+    assert counts[1] - counts[0] <= (2 + 4) * (1 if is_pretended() else 2)
