@@ -68,7 +68,7 @@ def test_many_signals_at_random_moments(workshop: Workshop, table: bytes, tmp_pa
         clean(ended.err)
         run = version(root)
         if ended.code == 143:
-            assert "advlab --plugin" in ended.err or "begins anew" in ended.err
+            assert "advlab --plugin" in ended.err or "type the same command again" in ended.err
             assert not run.finished() or run.damaged() == []
             runs.append(run)
     assert len(runs) >= 3
@@ -84,7 +84,7 @@ def test_a_signal_during_training(workshop: Workshop, tmp_path: Path) -> None:
     ended = process.wait(20)
     assert ended.code == 143
     clean(ended.err)
-    assert ended.err.splitlines()[-1] == "interrupted before the first measurement: the same command begins anew"
+    assert ended.err.splitlines()[-1] == "interrupted before the first measurement, no run was begun: type the same command again"
     assert not (tmp_path / "out").exists()
     assert [path for path in (tmp_path / "cache" / "weights").iterdir() if path.is_dir()] == []
 
