@@ -39,6 +39,8 @@ class RunParams(InRange):
     max_nonfinite: Annotated[float, Interval(ge=0, le=1)] = 0.01
     #: seconds between two checkpoints of a training, from which the same command goes on if it is ended; 0: none
     checkpoint_seconds: Annotated[float, Ge(0), Lt(math.inf)] = 60.0
+    #: width of figures: 6.9 inches, as both columns of a paper, or 3.35, as one, with text of 8 points
+    figure: Literal["page", "column"] = "page"
     escape_csv: bool = False  # put ' before text that a spreadsheet would take for a formula
     data_root: str = field(default_factory=lambda: default_root("ADVLAB_DATA", "data"))
     cache_root: str = field(default_factory=lambda: default_root("ADVLAB_CACHE", "artifacts"))

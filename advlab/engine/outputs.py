@@ -71,7 +71,7 @@ def write_outputs(
     # draws with matplotlib, which takes a second to import: a run that is refused need not wait for it
     from advlab.plotting.draw import draw_run
 
-    figures = draw_run(directory, experiment, table)
+    figures = draw_run(directory, experiment, table, settings.run.figure)
     return Outputs(claims, numbers, [*files, *directory.kept_files(), *figures], figures, caution)
 
 

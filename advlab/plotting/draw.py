@@ -18,32 +18,34 @@ from advlab.store.tables import Frame
 SUFFIXES = ("png", "pdf")
 
 
-def draw_run(run: RunDirectory, experiment: Any, table: Frame) -> list[Path]:
+def draw_run(run: RunDirectory, experiment: Any, table: Frame, width: str = "page") -> list[Path]:
     """Draw the figure of one run into its directory.
 
     Args:
         run: whose table it is.
         experiment: draws it.
         table: with a `run` column.
+        width: as of `draw`.
 
     Returns:
         the files.
     """
-    return draw(experiment, table, [run.figure_path(experiment.name, suffix) for suffix in SUFFIXES])
+    return draw(experiment, table, [run.figure_path(experiment.name, suffix) for suffix in SUFFIXES], width)
 
 
-def draw(experiment: Any, table: Frame, paths: Sequence[Path]) -> list[Path]:
+def draw(experiment: Any, table: Frame, paths: Sequence[Path], width: str = "page") -> list[Path]:
     """Draw a table and write the figure, the same bytes whenever it is drawn.
 
     Args:
         experiment: its `plot` draws the table.
         table: with a `run` column.
         paths: of the files, whose suffixes say their formats.
+        width: `page`, both columns of a two-column paper, or `column`, one of them.
 
     Returns:
         the files.
     """
-    with style(), mpl.rc_context({"svg.hashsalt": "advlab"}):
+    with style(width), mpl.rc_context({"svg.hashsalt": "advlab"}):
         figure: Figure = experiment.plot(table)
         for path in paths:
             buffer = io.BytesIO()

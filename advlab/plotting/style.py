@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from contextvars import ContextVar
 
 import matplotlib as mpl
 
 COLUMN = 3.35  # inches: one column of a two-column paper
 PAGE = 6.9  # inches: both columns
+WIDTHS = {"page": PAGE, "column": COLUMN}  # by the option `run.figure`
 SCORES = "viridis_r"  # sequential, monotone in lightness; scores near 1, the most frequent, are dark on white
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito 2008
 
@@ -34,11 +36,48 @@ RC = {
 }
 
 
+#: what differs from them where a figure is one column wide: no text is smaller than 8 points
+COLUMN_RC = {
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "legend.handlelength": 1.5,
+    "legend.columnspacing": 1.2,
+    "legend.handletextpad": 0.5,
+    "lines.linewidth": 1.0,
+}
+
+_width: ContextVar[float] = ContextVar("width", default=PAGE)
+
+
 @contextlib.contextmanager
-def style() -> Iterator[None]:
-    """Matplotlib with the parameters RC while the block runs."""
-    with mpl.rc_context(RC):
-        yield
+def style(figure: str = "page") -> Iterator[None]:
+    """Matplotlib with the parameters RC, and the width of figures, while the block runs.
+
+    Args:
+        figure: `page`, or `column` for one column of a two-column paper; a figure asks for it by `width` and `narrow`.
+    """
+    token = _width.set(WIDTHS[figure])
+    try:
+        with mpl.rc_context({**RC, **(COLUMN_RC if figure == "column" else {})}):
+            yield
+    finally:
+        _width.reset(token)
+
+
+def width() -> float:
+    """How wide the figure that is drawn now shall be, in inches."""
+    return _width.get()
+
+
+def narrow() -> bool:
+    """Whether it is one column wide: panels then stand below each other rather than side by side."""
+    return width() < PAGE
+
+
+def small(points: float = 7) -> float:
+    """Size of small text: `points` on a page, and 8 at least in a column."""
+    return max(points, 8) if narrow() else points
 
 
 def literal(text: str, width: int = 40) -> str:

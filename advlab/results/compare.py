@@ -43,12 +43,13 @@ class ComparedRuns:
     experiment: Any
     table: Frame
 
-    def plot(self, output: Path | None = None) -> list[Path]:
+    def plot(self, output: Path | None = None, width: str = "") -> list[Path]:
         """Redraw one run in place, or draw several together; gives the files.
 
         Args:
             output: the file, or the stem of the files, of the figure; by default in the run's `figures/`, for several
                 runs beside the experiment's runs.
+            width: `page` or `column`; empty: as the first run's option `run.figure` says.
 
         Raises:
             ConfigError: the output's suffix is not known.
@@ -69,7 +70,7 @@ class ComparedRuns:
             folder = runs[0].path.resolve().parent.parent / "figures"
             files = [folder / f"{stem}.{suffix}" for suffix in SUFFIXES]
         try:
-            draw(self.experiment, self.table, files)
+            draw(self.experiment, self.table, files, width or self._width())
         except StorageError as error:
             cause = error.__cause__
             if output is None or not isinstance(cause, OSError):
@@ -81,6 +82,11 @@ class ComparedRuns:
         if len(runs) == 1 and output is None:
             runs[0].renew_digests(files)
         return files
+
+    def _width(self) -> str:
+        """As the first run was told; runs of before the option, and damaged configurations, have a page."""
+        told = self.nodes[0].get("run", {}).get("figure")
+        return "column" if told == "column" else "page"
 
     def sweep_table(self) -> Frame:
         """Their numbers and claims as one tidy table, seeds taken together: sweep.csv, see `tidy_table` for its columns.

@@ -181,10 +181,11 @@ class GradientIsotropy(SphereExperiment):
         ]  # fmt: skip
 
     def plot(self, table: Frame) -> Figure:
-        """Range against each measure at epsilon, 1 and 10, and the rank correlations at every radius."""
+        """Range against each measure, and the rank correlations, at epsilon, 1 and 10."""
         from .figures.gradient_isotropy import ranges_against_measures
 
-        return ranges_against_measures(table, self.correlations(table), radii=radii_shown(table))
+        radii = radii_shown(table)
+        return ranges_against_measures(table, self.correlations(table, radii, resamples=2000), radii=radii)
 
 
 def radii_shown(table: Frame) -> list[float]:

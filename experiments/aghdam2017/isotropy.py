@@ -15,7 +15,7 @@ class Isotropy(ScoreRanges):
     name: ClassVar[str] = "isotropy"
     paper: ClassVar[str] = "aghdam2017, figure 1"
     title: ClassVar[str] = "Range of the true class's score over random perturbations of equal norm"
-    over: ClassVar[str] = "$T$ directions"
+    over: ClassVar[str] = "directions"
     permuted: ClassVar[bool] = False
 
     def statements(self, ranges: ReadingRanges) -> list[Claim]:

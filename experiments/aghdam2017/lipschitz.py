@@ -175,9 +175,8 @@ class Lipschitz(SphereExperiment):
         ]  # fmt: skip
 
     def plot(self, table: Frame) -> Figure:
-        """How far the features of the deepest layer move against how far the image does, with both fits."""
-        from .figures.lipschitz import movements
+        """How much longer the features of the deepest layer move than the image, against the radius."""
+        from .figures.lipschitz import ratios
 
         deepest = table[table["depth"] == table.groupby("run")["depth"].transform("max")]
-        image_length, feature_length = normalised_lengths(deepest)
-        return movements(deepest.assign(image_length=image_length, feature_length=feature_length), fits)
+        return ratios(deepest.assign(image_length=normalised_lengths(deepest)[0]), fits)

@@ -23,7 +23,7 @@ class Symmetricity(ScoreRanges):
     name: ClassVar[str] = "symmetricity"
     paper: ClassVar[str] = "aghdam2017, figure 3"
     title: ClassVar[str] = "Range of the true class's score over permutations of one perturbation"
-    over: ClassVar[str] = "$T$ permutations"
+    over: ClassVar[str] = "permutations"
     permuted: ClassVar[bool] = True
 
     def floor_radii(self, probe: Any) -> list[int]:

@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from advlab.plotting.style import LINES, PAGE, literal
+from advlab.plotting.style import LINES, literal, narrow, small, width
 
-from .panels import radius_label
+from .panels import READINGS, radius_unit
 
 FLOOR = 1e-12  # ranges of zero are drawn here, as in figure 1
 SCATTERED = {  # measures that are drawn against the range
@@ -20,64 +20,79 @@ SCATTERED = {  # measures that are drawn against the range
     "isotropic": r"$\|H - cI\|\, /\, \|H\|$",
     "predicted": "range by eq 3",
 }
-CURVES = {  # measures whose correlations are drawn, the widest below: label, colour, dashes, width
-    "predicted": ("range by eq 3", "#bbbbbb", "-", 4.0),
-    "gradient_norm": (r"$\|g\|$", LINES[0], "-", 2.2),
-    "dispersion": ("mean $|g_i - g_j|$", LINES[1], "-", 1.1),
-    "relative_dispersion": (r"mean $|g_i - g_j|\, /\,$ mean $|g_i|$", LINES[1], ":", 1.1),
-    "hessian_norm": (r"$\|H\|$", LINES[6], "--", 1.0),
-    "isotropic": (r"$\|H - cI\|\, /\, \|H\|$", LINES[2], "-", 2.2),
-    "symmetric": (r"$\|H - aI - b\mathbf{1}\mathbf{1}'\|\, /\, \|H\|$", LINES[3], "--", 1.1),
+CORRELATED = {  # measures whose correlations are drawn, from above
+    "dispersion": "mean $|g_i - g_j|$",
+    "gradient_norm": r"$\|g\|$",
+    "hessian_norm": r"$\|H\|$",
+    "predicted": "range by eq 3",
+    "relative_dispersion": "mean $|g_i - g_j|$\n/ mean $|g_i|$",
+    "isotropic": r"$\|H - cI\|\, /\, \|H\|$",
+    "symmetric": "$\\|H - aI - b\\mathbf{1}\\mathbf{1}'\\|$\n$/\\, \\|H\\|$",
 }
 RADII = (LINES[5], LINES[0], "#00304f")  # light to dark: epsilon, 1, 10
 MARKERS = "o^s"
+KEYS = ["run", "norm", "pixel_scale"]
 
 
 def ranges_against_measures(table: pd.DataFrame, correlations: pd.DataFrame, *, radii: list[float]) -> Figure:
-    """A row for each run and reading: the range against four measures, and the rank correlations against the radius.
+    """For each run and reading the range against four measures, and the rank correlations of all seven.
+
+    A row of panels each; in a figure of one column the four stand in a square, and the correlations below.
 
     Args:
         table: rows of gradient_isotropy with a `run` column.
         correlations: Spearman's rho with `low` and `high`, by `run`, `norm`, `pixel_scale`, `radius` and `measure`.
-        radii: those whose samples are drawn, three at most.
+        radii: those that are drawn, three at most.
     """
-    keys = ["run", "norm", "pixel_scale"]
-    groups = list(table.groupby(keys, sort=False))
+    groups = list(table.groupby(KEYS, sort=False))
     quantity = str(table["of"].iloc[0])  # score or logit
-    figure = Figure(figsize=(PAGE, 0.7 + 1.75 * len(groups)), layout="constrained")
-    panels = figure.subplots(len(groups), len(SCATTERED) + 1, squeeze=False, width_ratios=[1] * len(SCATTERED) + [1.35])
-    for axes, (key, part) in zip(panels, groups, strict=True):
-        own = correlations.set_index(keys).loc[[key]]
-        for axis, (measure, label) in zip(axes, SCATTERED.items(), strict=False):
-            _scatter(axis, part, own, measure, radii)
+    height = 5.6 if narrow() else 2.15
+    figure = Figure(figsize=(width(), 0.35 + height * len(groups)), layout="constrained")
+    parts: Any = figure.subfigures(len(groups), 1, squeeze=False)
+    for (part,), (key, rows) in zip(parts, groups, strict=True):
+        own = correlations.set_index(KEYS).loc[[key]]
+        run, norm, scale = key
+        break_ = "\n" if narrow() else ": "
+        reading = f"$r$ in {READINGS[norm]}, {radius_unit(scale)}, $n$ = {rows['sample'].nunique()}"
+        part.suptitle(f"{literal(str(run), 44 if narrow() else 80)}{break_}{reading}", fontsize=8)
+        scattered, correlated = _axes(part)
+        for n, (axis, (measure, label)) in enumerate(zip(scattered, SCATTERED.items(), strict=True)):
+            _scatter(axis, rows, measure, radii)
             axis.set_xlabel(label)
-            axis.sharey(axes[0])
-            axis.tick_params(labelleft=axis is axes[0])
-        name = "" if table["run"].nunique() == 1 else literal(str(key[0]), 30) + "\n"
-        axes[0].set_ylabel(f"{name}range of {quantity}")
-        _curves(axes[-1], own)
-        axes[-1].set_xlabel(radius_label(*key[1:]).replace("radius ", ""))
-    if table["run"].nunique() == 1:
-        figure.suptitle(literal(str(table["run"].iloc[0]), 80), fontsize=8)
-    _legends(figure, radii)
+            axis.sharey(scattered[0])
+            first = n % (2 if narrow() else 4) == 0
+            axis.tick_params(labelleft=first)
+            if first:
+                axis.set_ylabel(f"range of {quantity}")
+        _correlations(correlated, own, radii)
+    handles = [
+        Line2D([], [], marker=MARKERS[i], linestyle="none", color=RADII[i], markersize=4, label=f"$r$ = {r:g}")
+        for i, r in enumerate(radii)
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(radii), frameon=False)
     return figure
 
 
-def _scatter(axis: Any, part: pd.DataFrame, correlations: pd.DataFrame, measure: str, radii: list[float]) -> None:
-    """Range against one measure, and the rank correlation of each radius in its colour."""
-    rho = correlations[correlations["measure"] == measure].set_index("radius")["estimate"]
+def _axes(part: Any) -> tuple[list[Any], Any]:
+    """The four panels of ranges, and the one of correlations."""
+    if narrow():
+        areas = part.add_gridspec(3, 2, height_ratios=[1, 1, 1.45])
+        return [part.add_subplot(areas[n // 2, n % 2]) for n in range(4)], part.add_subplot(areas[2, :])
+    areas = part.add_gridspec(1, 5, width_ratios=[1, 1, 1, 1, 1.5])
+    return [part.add_subplot(areas[0, n]) for n in range(4)], part.add_subplot(areas[0, 4])
+
+
+def _scatter(axis: Any, part: pd.DataFrame, measure: str, radii: list[float]) -> None:
+    """Range against one measure."""
     for i, radius in enumerate(radii):
         rows = part[part["radius"] == radius]
         axis.scatter(
-            rows[measure], rows["range"].clip(lower=FLOOR), s=7, marker=MARKERS[i], color=RADII[i], alpha=0.75,
+            rows[measure], rows["range"].clip(lower=FLOOR), s=7, marker=MARKERS[i], color=RADII[i], alpha=0.7,
             linewidths=0, rasterized=True,
         )  # fmt: skip
-        place = {"transform": axis.transAxes, "color": RADII[i], "fontsize": 7, "va": "bottom", "ha": "right"}
-        axis.text(
-            1 - 0.3 * (len(radii) - 1 - i), 1.02, f"{rho[radius]:.2f}".replace("0.", ".").replace("-", "−"), **place
-        )
-    axis.text(0.0, 1.02, r"$\rho$", transform=axis.transAxes, fontsize=7, va="bottom")
     axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(numticks=5))
+    axis.yaxis.set_minor_locator(NullLocator())
     if measure == "isotropic":  # a share of ||H||, mostly near 1
         axis.xaxis.set_major_locator(MaxNLocator(2))
         return
@@ -91,33 +106,26 @@ def _scatter(axis: Any, part: pd.DataFrame, correlations: pd.DataFrame, measure:
     else:
         axis.xaxis.set_major_locator(LogLocator(numticks=3))
     axis.xaxis.set_minor_formatter(NullFormatter())
+    axis.xaxis.set_minor_locator(NullLocator())
     if measure == "predicted":
         ends = [max(axis.get_xlim()[0], axis.get_ylim()[0]), min(axis.get_xlim()[1], axis.get_ylim()[1])]
         axis.plot(ends, ends, color="#777777", linewidth=0.7, zorder=0)
 
 
-def _curves(axis: Any, correlations: pd.DataFrame) -> None:
-    """Rank correlation of each measure with the range, at every radius; a band for the paper's measure."""
-    for measure, (_, color, dashes, width) in CURVES.items():
-        rows = correlations[correlations["measure"] == measure].sort_values("radius")
-        look: dict[str, Any] = {"color": color, "linestyle": dashes, "linewidth": width}
-        axis.plot(rows["radius"], rows["estimate"], marker="." if len(rows) < 4 else "", **look)
-        if measure == "dispersion":
-            axis.fill_between(rows["radius"], rows["low"], rows["high"], color=color, alpha=0.15, linewidth=0)
-    axis.axhline(0, color="#777777", linewidth=0.6)
-    axis.set_ylim(-1.05, 1.05)
-    axis.set_title(r"rank correlation $\rho$", fontsize=7)
-    axis.yaxis.tick_right()
-
-
-def _legends(figure: Any, radii: list[float]) -> None:
-    """Markers of the radii, and lines of the measures, below the figure."""
-    handles = [
-        Line2D([], [], marker=MARKERS[i], linestyle="none", color=RADII[i], markersize=4, label=f"$r$ = {r:g}")
-        for i, r in enumerate(radii)
-    ]
-    handles += [
-        Line2D([], [], color=color, linestyle=dashes, linewidth=width, label=label)
-        for label, color, dashes, width in CURVES.values()
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, columnspacing=1.2)
+def _correlations(axis: Any, correlations: pd.DataFrame, radii: list[float]) -> None:
+    """Rank correlation of each measure with the range, a line of points each, with its interval at every radius."""
+    for n, measure in enumerate(CORRELATED):
+        rows = correlations[correlations["measure"] == measure].set_index("radius")
+        for i, radius in enumerate(radii):
+            rho, y = rows.loc[radius], n + 0.24 * (i - (len(radii) - 1) / 2)
+            axis.plot([rho["low"], rho["high"]], [y, y], color=RADII[i], linewidth=1)
+            axis.plot(rho["estimate"], y, marker=MARKERS[i], markersize=3.5, color=RADII[i], clip_on=False, zorder=3)
+    axis.axvline(0, color="#777777", linewidth=0.6)
+    axis.set_xlim(-1.03, 1.03)
+    axis.xaxis.set_major_locator(FixedLocator([-1, -0.5, 0, 0.5, 1]))
+    axis.xaxis.set_major_formatter(lambda x, _: f"{x:g}".replace("-", "−"))
+    axis.set_ylim(len(CORRELATED) - 0.5, -0.5)
+    axis.set_yticks(range(len(CORRELATED)), list(CORRELATED.values()), fontsize=small(6.5))
+    if not narrow():
+        axis.yaxis.tick_right()
+    axis.set_xlabel(r"rank correlation $\rho$")

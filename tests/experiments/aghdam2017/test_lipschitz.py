@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from advlab.experiments.aghdam2017.lipschitz_fits import fits
+from matplotlib.collections import LineCollection, PathCollection
 from torch import nn
 
 from advlab.config import components
@@ -243,26 +244,36 @@ def test_the_figure_has_a_panel_a_run_and_reading(around: Any, measured: Any, ru
     figure.canvas.draw()
     panels = [axis for axis in figure.axes if axis.axison and axis.get_xlabel()]
     assert len(panels) == 2 * runs
-    assert all(len(axis.lines) == 4 for axis in panels)
+    assert all((axis.get_xscale(), axis.get_yscale()) == ("log", "log") for axis in panels)
 
 
-def test_what_the_figure_shows_in_shares_of_the_ranges(around: Any, measured: Any) -> None:
-    """Points, spread over T, and slopes, where pixels range over 1/4 and features over 1/(4 * 3)."""
+def test_the_figure_shows_raw_ratios_with_normalised_ones_on_the_right(around: Any, measured: Any) -> None:
+    """Points, spread over T, both limits L = 1, the bounds and the fits, where features range over a third of the pixels'."""
     torch.manual_seed(0)
     found = measured(around("lipschitz", LinearFeatures(torch.randn(8, 36)), norm=["l2"], pixel_scale=[1]))
-    found = found.assign(run="one", pixel_range=0.25, normaliser=3.0)
-    axis: Any = Lipschitz(Lipschitz.Params()).plot(found).axes[0]
-    (bars,), (points,) = (
-        [c for c in axis.collections if hasattr(c, "get_segments") == lines] for lines in (True, False)
-    )
-    assert np.asarray(points.get_offsets()) == pytest.approx(
-        np.stack([4 * found["length"], 12 * found["moved"]], 1), rel=1e-6
-    )
+    found = found.assign(run="one", pixel_range=0.25, normaliser=3.0, ascended_norm=20.0, global_bound=50.0)
+    figure = Lipschitz(Lipschitz.Params()).plot(found)
+    figure.draw_without_rendering()
+    axis: Any = figure.axes[0]
+    (bars,) = (c for c in axis.collections if isinstance(c, LineCollection))
+    (points,) = (c for c in axis.collections if isinstance(c, PathCollection))
+    places, heights = np.asarray(points.get_offsets()).T
+    assert heights == pytest.approx(found["moved"] / found["length"], rel=1e-6)
+    assert places == pytest.approx(found["radius"], rel=0.03)  # beside each other
     ends = np.array([segment[:, 1] for segment in bars.get_segments()])
-    ratios = found[["least_ratio", "largest_ratio"]].to_numpy() * found[["length"]].to_numpy()
-    assert ends == pytest.approx(12 * ratios, rel=1e-6)
-    assert axis.get_ylim()[1] == pytest.approx(1.1 * ends.max(), rel=1e-6)
-    slopes = {line.get_label(): np.diff(line.get_ydata())[0] / np.diff(line.get_xdata())[0] for line in axis.lines}
-    assert slopes["$L = 1$"] == pytest.approx(1)
-    steep = next(slope for label, slope in slopes.items() if label.startswith("Jacobian"))
-    assert steep == pytest.approx(3 * found["jacobian_norm"].median(), rel=1e-6)
+    assert ends == pytest.approx(found[["least_ratio", "largest_ratio"]].to_numpy(), rel=1e-6)
+    flat = {float(line.get_ydata()[0]) for line in axis.lines if len(set(line.get_ydata())) == 1}
+    assert sorted(flat) == pytest.approx(sorted([1, 1 / 3, found["jacobian_norm"].median(), 20, 50]), rel=1e-6)
+    fits = [line for line in axis.lines if len(line.get_xdata()) == 100]
+    assert len(fits) == 2
+    for line in fits:  # of a linear map the lengths are proportional, so that their fits are flat ratios
+        assert line.get_ydata()[50:] == pytest.approx(heights.mean(), rel=0.2)
+    (right,) = axis.child_axes
+    assert np.array(right.get_ylim()) == pytest.approx(3 * np.array(axis.get_ylim()))
+
+
+def test_a_global_bound_far_above_is_written_and_not_drawn(around: Any, measured: Any) -> None:
+    found = measured(around("lipschitz", LinearFeatures(torch.eye(36)[:8]), norm=["l2"], pixel_scale=[1]))
+    axis = Lipschitz(Lipschitz.Params()).plot(found.assign(global_bound=3e41)).axes[0]
+    assert axis.get_ylim()[1] < 1000
+    assert [text.get_text() for text in axis.texts] == ["bound 3e41 ↑"]

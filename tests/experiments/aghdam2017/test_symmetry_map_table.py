@@ -13,6 +13,7 @@ from advlab.experiments.aghdam2017 import symmetry_map_row
 from torch import Tensor
 
 from advlab.config import components
+from advlab.plotting.pixels import encode
 from advlab.store.tables import from_csv, read_frame, to_csv
 from tests.helpers.networks import ScoreAgainstZero
 
@@ -35,8 +36,11 @@ def test_the_figure_has_map_images_and_shares(around: Any, measured: Any, shape:
     figure.canvas.draw()
     for part in figure.subfigs:
         assert len([axis for axis in part.axes if axis.images]) == 1 + 3
-        shares = next(axis for axis in part.axes if axis.get_xlabel() == "radius $r$")
-        assert len(shares.get_lines()) == 2
+        shares = next(axis for axis in part.axes if axis.get_xlabel().startswith("perturbation"))
+        curves = [line for line in shares.get_lines() if line.get_marker() in ("o", "s")]
+        lengths = found[found["kind"] == "sphere"].groupby(["norm", "radius"])["rms"].median()
+        for line, norm in zip(curves, ("l2", "linf"), strict=True):
+            assert np.asarray(line.get_xdata()) == pytest.approx(lengths[norm].to_numpy())
     numbers = SymmetryMap(SymmetryMap.Params()).summary(tables)
     assert len(numbers) == runs
     assert (numbers["score_lost"] < 0.5).all()
@@ -45,6 +49,22 @@ def test_the_figure_has_map_images_and_shares(around: Any, measured: Any, shape:
     share = (grid["score"] > clean).mean()  # up to rounding at the clean point itself
     assert numbers["share_above_clean"].to_numpy() == pytest.approx([share] * runs, abs=1.5 / len(grid))
     assert 0.2 < share < 0.8  # a linear logit rises on half of the map
+
+
+def test_dark_images_are_stretched_alike_which_is_said(around: Any, measured: Any) -> None:
+    found = measured(around("symmetry_map", ScoreAgainstZero(pixels), **SMALL)).assign(run="dark")
+    is_mark = found["kind"] == "mark"
+    ramps = [np.arange(36, dtype=np.uint8).reshape(1, 6, 6) + shift for shift in (0, 5, 10)]
+    found.loc[is_mark, "pixels"] = [encode(ramp.astype(np.uint8)) for ramp in ramps]
+    for shift, stretched in ((0, True), (220, False)):
+        if not stretched:  # from black to white already
+            found.loc[is_mark, "pixels"] = encode(np.linspace(0, 255, 36).astype(np.uint8).reshape(1, 6, 6))
+        (part,) = SymmetryMap(SymmetryMap.Params()).plot(found).subfigs
+        shown = [np.asarray(axis.images[0].get_array()) for axis in part.axes if axis.images][1:]
+        titles = [axis.get_title() for axis in part.axes]
+        assert any("contrast × 7.4" in title for title in titles) == stretched, shift
+        if stretched:
+            assert shown[1][0, 0] - shown[0][0, 0] == pytest.approx(5 * 7.4, abs=2)
 
 
 def test_a_map_without_a_boundary_can_be_drawn(around: Any, measured: Any) -> None:
