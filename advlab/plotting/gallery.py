@@ -3,30 +3,47 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from advlab.plotting.pixels import frame
-from advlab.plotting.style import COLUMN, PAGE
+from advlab.plotting.style import COLUMN, narrow, small, width
 
 CHARACTER_WIDTH = 0.058  # inches: the mean over the signs of a text of 7 points
 LINE_HEIGHT = 0.125  # inches: a line of 7 points
 MOST_LINES = 3  # of a caption
-TEXT: dict[str, Any] = {"parse_math": False, "fontsize": 7}  # no mathematics: a class may be called $x$
 COLUMN_GAP = 0.06  # inches between two columns
 MARGIN = 0.3  # inches left of the tiles, for the names of the rows
+NARROW_COLUMNS = 5  # images beside each other in a figure of one column: more follow below
+
+
+def look(points: float = 7) -> dict[str, Any]:
+    """How text is written; no mathematics: a class may be called $x$."""
+    return {"parse_math": False, "fontsize": small(points)}
+
+
+def scale() -> float:
+    """Size of the text over 7 points."""
+    return small(7) / 7
+
+
+def blocks(columns: Sequence[Any], most: int = NARROW_COLUMNS) -> list[list[Any]]:
+    """The columns of a run in blocks below each other: all in one, but at most `most` in a figure of one column."""
+    rows = max(1, -(-len(columns) // most)) if narrow() else 1
+    step = max(1, -(-len(columns) // rows))
+    return [list(columns[first : first + step]) for first in range(0, len(columns), step)]
 
 
 def caption(name: str, inches: float, lines: int = MOST_LINES) -> str:
     """A class name broken between words to the width of a column and cut to `lines`, without signs that do not print."""
     printable = "".join(c if c.isprintable() else " " for c in name)
-    width = max(3, int(inches / CHARACTER_WIDTH))
-    wrapped = textwrap.wrap(printable, width, max_lines=lines, placeholder="…", break_on_hyphens=False)
+    signs = max(3, int(inches / CHARACTER_WIDTH / scale()))
+    wrapped = textwrap.wrap(printable, signs, max_lines=lines, placeholder="…", break_on_hyphens=False)
     if not wrapped or wrapped == ["…"]:  # one long word
-        wrapped = [printable.strip()[: width - 1] + "…"] if printable.strip() else ["?"]
+        wrapped = [printable.strip()[: signs - 1] + "…"] if printable.strip() else ["?"]
     return "\n".join(wrapped)
 
 
@@ -36,8 +53,8 @@ def line_count(texts: Iterable[str]) -> int:
 
 
 def tile_side(columns: int) -> float:
-    """Side of an image in inches: many columns fill the page, few a column of a paper or a little more."""
-    return min(0.9, (PAGE - MARGIN) / columns - COLUMN_GAP)
+    """Side of an image in inches: many columns fill the width of the figure, few a column of a paper or a little more."""
+    return min(0.9, (width() - MARGIN) / columns - COLUMN_GAP)
 
 
 @dataclass
@@ -45,7 +62,7 @@ class Canvas:
     """A figure of square tiles in blocks, one for each run, below each other. Lengths are in inches.
 
     Attributes:
-        runs: number of blocks.
+        runs: number of blocks, one or more a run.
         rows: of a block.
         columns: of a block.
         tile: side of a tile.
@@ -68,9 +85,11 @@ class Canvas:
 
     def __post_init__(self) -> None:
         """Make the empty figure."""
-        self.top = 0.32 + self.lines_above * LINE_HEIGHT
-        self.block = self.top + self.rows * (self.tile + self.row_gap) + self.lines_below * LINE_HEIGHT + 0.05
+        line = LINE_HEIGHT * scale()
+        self.top = 0.32 + self.lines_above * line
+        self.block = self.top + self.rows * (self.tile + self.row_gap) + self.lines_below * line + 0.05
         self.width = max(self.margin + self.first_column_gap + self.columns * (self.tile + COLUMN_GAP), COLUMN)
+        self.width = width() if narrow() else self.width
         self.height = self.runs * self.block
         self.figure = Figure(figsize=(self.width, self.height))
 
@@ -84,13 +103,13 @@ class Canvas:
         """Write a run's name above its block."""
         y = 1 - (run * self.block + 0.06) / self.height
         shown = caption(text, self.width - 0.2, 1)
-        self.figure.text(0.08 / self.width, y, shown, va="top", **{**TEXT, "fontsize": 8})
+        self.figure.text(0.08 / self.width, y, shown, va="top", **look(8))
 
 
 def empty_tile(axis: Any, text: str) -> None:
     """Draw a dotted border with a remark, where there is no image."""
     frame(axis, linestyle=":")
-    axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes, **{**TEXT, "fontsize": 6})
+    axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes, **look(6))
 
 
 def percent(value: float) -> str:

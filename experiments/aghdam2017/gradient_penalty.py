@@ -67,7 +67,7 @@ class GradientPenalty(Experiment[DataContext]):
 
     @dataclass(frozen=True, kw_only=True)
     class Params(InRange):
-        """Penalties, images and thresholds; the paper gives none. Eight seeds are the fewest that decide four penalties together."""
+        """Penalties, images and thresholds; the paper gives none. Eight seeds are the fewest that decide four together."""
 
         #: as in `recipe.penalty`, several terms of one training joined by +; the training without any comes with them
         penalties: list[str] = field(

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from advlab.plotting.style import LINES, PAGE, literal
+from advlab.plotting.style import LINES, literal, narrow, width
 
 FLOOR = 1e-17  # differences of zero are drawn here
 CASES = {  # (kernel, change) of the second panel, from above
@@ -39,18 +39,16 @@ def permuted_inputs(table: pd.DataFrame) -> Figure:
         table: rows of `frequency` with a `run` column. Points are medians over samples, bands and bars hold 95 % of them.
     """
     runs = list(dict.fromkeys(table["run"]))
-    figure = Figure(figsize=(PAGE, 4.9 * len(runs)), layout="constrained")
+    figure = Figure(figsize=(width(), (8.6 if narrow() else 4.9) * len(runs)), layout="constrained")
     parts: Any = figure.subfigures(len(runs), 1, squeeze=False)
     for run, (part,) in zip(runs, parts, strict=True):
         rows = table[table["run"] == run]
         if len(runs) > 1:
-            part.suptitle(literal(str(run), 80), fontsize=8)
-        axes = part.subplots(2, 2)
-        _lengths(axes[0, 0], rows)
-        _counterexamples(axes[0, 1], rows)
-        _pooling(axes[1, 0], rows)
-        _radial(axes[1, 1], rows)
-        for axis, title in zip(axes.flat, TITLES, strict=True):
+            part.suptitle(literal(str(run), 44 if narrow() else 80), fontsize=8)
+        axes = part.subplots(4, 1) if narrow() else part.subplots(2, 2).flatten()
+        for draw, axis in zip((_lengths, _counterexamples, _pooling, _radial), axes, strict=True):
+            draw(axis, rows)
+        for axis, title in zip(axes, TITLES, strict=True):
             axis.set_title(title, loc="left")
     return figure
 

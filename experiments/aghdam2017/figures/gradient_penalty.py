@@ -36,7 +36,8 @@ def penalised_networks(table: pd.DataFrame, summary: pd.DataFrame) -> Figure:
             look = {
                 "color": LINES[n % len(LINES)],
                 "marker": MARKERS[n % len(MARKERS)],
-                "markersize": 4,
+                "markersize": 6 - 3 * n / len(penalties),  # those that coincide are all seen
+                "markerfacecolor": "none",
                 "linewidth": 1,
             }
             handles[penalty] = _point(left, line, look)

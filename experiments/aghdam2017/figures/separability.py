@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from advlab.plotting.style import COLUMN, LINES, PAGE, literal
+from advlab.plotting.style import COLUMN, LINES, literal, narrow, width
 
 #: space -> label, colour and marker, from above
 LOOK = {
@@ -28,7 +28,8 @@ def accuracies(summary: pd.DataFrame) -> Figure:
     lines = list(dict.fromkeys(zip(summary["run"], summary["layer"], strict=True)))
     runs = summary["run"].nunique()
     several = len(lines) > 1
-    figure = Figure(figsize=(PAGE if runs > 1 else COLUMN, 1.15 + 0.42 * max(2, len(lines))), layout="constrained")
+    height = 1.15 + 0.3 * narrow() + 0.42 * max(2, len(lines))
+    figure = Figure(figsize=(width() if runs > 1 else COLUMN, height), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for axis, (classifier, title) in zip(axes, TITLES.items(), strict=True):
         for n, (run, layer) in enumerate(lines):
@@ -37,7 +38,7 @@ def accuracies(summary: pd.DataFrame) -> Figure:
             ]
             _points(axis, part, n)
         axis.set_title(title)
-        axis.set_xlabel("accuracy on test images")
+        axis.set_xlabel("test accuracy" if narrow() else "accuracy on test images")
         low = float(summary["accuracy_low"].min())
         axis.set_xlim(max(-0.02, low - 0.1 * (1 - low)), 1 + 0.04 * (1 - low))
     names = [_name(run, layer, runs, several) for run, layer in lines]
@@ -50,7 +51,9 @@ def accuracies(summary: pd.DataFrame) -> Figure:
         for _, color, marker in LOOK.values()
     ]
     labels = [label for label, _, _ in LOOK.values()]
-    figure.legend(handles, labels, loc="outside lower center", ncols=4 if runs > 1 else 2, frameon=False)
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=4 if runs > 1 and not narrow() else 2, frameon=False
+    )
     return figure
 
 
@@ -59,7 +62,7 @@ def _name(run: Any, layer: Any, runs: int, several: bool) -> str:
     shown = r"$\Phi_L$" if layer == "auto" else literal(str(layer), 20)
     if runs == 1:
         return shown if several else ""
-    return literal(str(run), 30) + ("" if layer == "auto" else f"\n{shown}")
+    return literal(str(run), 16 if narrow() else 30) + ("" if layer == "auto" else f"\n{shown}")
 
 
 def _points(axis: Any, part: pd.DataFrame, place: int) -> None:

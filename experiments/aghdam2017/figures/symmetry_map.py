@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 from matplotlib.ticker import NullFormatter
 
-from advlab.plotting.gallery import TEXT, caption, percent
+from advlab.plotting.gallery import caption, look, percent
 from advlab.plotting.pixels import decode, show
 from advlab.plotting.style import LINES, SCORES, literal, narrow, small, width
 
@@ -83,7 +83,7 @@ def _images(part: Any, places: list[Any], marks: pd.DataFrame) -> None:
         axis.set_title(symbol + said, fontsize=small(7), pad=2)
         prediction = caption(str(mark["prediction_name"]), IMAGE, 1)
         text = f"{prediction}\n{'s =' if narrow() else 'true class'} {percent(mark['score'])}"
-        axis.set_xlabel(text, labelpad=2, **{**TEXT, "fontsize": small(6)})
+        axis.set_xlabel(text, labelpad=2, **look(6))
         if narrow() and stretch > 1 and n == 0:
             axis.set_ylabel(f"contrast × {stretch:.2g}", fontsize=8)
 

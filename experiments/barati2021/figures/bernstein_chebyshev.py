@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from advlab.plotting.style import LINES, literal
+from advlab.plotting.style import LINES, literal, narrow
 from advlab.polynomials.grids import NODES
 
 from .interval_panels import BLUE, RED, WRONG_SIGN, X_LIMITS, curve, panel_grid, shade_wrong_signs
@@ -43,7 +43,7 @@ def two_point_curves(table: pd.DataFrame) -> Figure:
     for axis, (run, n, logarithmic) in zip(axes, panels, strict=False):
         rows = table[(table["run"] == run) & (table["degree"] == n)]
         title = draw_sizes(axis, rows, n) if logarithmic else draw_signs(axis, rows, n)
-        axis.set_title(f"{literal(run, 36)}\n{title}" if several else title)
+        axis.set_title(f"{literal(run, 20 if narrow() else 36)}\n{title}" if several else title)
         axis.set_xlim(*X_LIMITS)
         axis.set_xlabel("$x$")
     figure.legend(
@@ -53,7 +53,7 @@ def two_point_curves(table: pd.DataFrame) -> Figure:
             Patch(label="signs differ", **WRONG_SIGN),
             Line2D([], [], linestyle="none", marker="o", color="black", markersize=4, label="training set $S$"),
         ],
-        loc="outside lower center", ncols=4, frameon=False,
+        loc="outside lower center", ncols=2 if narrow() else 4, frameon=False,
     )  # fmt: skip
     return figure
 
@@ -67,7 +67,8 @@ def draw_signs(axis: Any, rows: pd.DataFrame, n: int) -> str:
     axis.plot([0, 1], [-1, 1], linestyle="none", marker="o", color="black", markersize=4, zorder=3)
     axis.set_ylim(-1.12, 1.12)
     differ = rows[(rows["basis"] == "chebyshev") & (rows["quantity"] == "wrong_share")]["value"].iloc[0]
-    return f"$n = {n}$: signs agree on {100 * (1 - differ):.1f} %"
+    agree = "agree" if narrow() else "signs agree on"
+    return f"$n = {n}$: {agree} {100 * (1 - differ):.1f} %"
 
 
 def draw_sizes(axis: Any, rows: pd.DataFrame, n: int) -> str:

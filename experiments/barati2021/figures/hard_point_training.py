@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from advlab.plotting.style import LINES, PAGE, literal
+from advlab.plotting.style import LINES, literal, narrow, width
 
 COLOURS = {
     "hard": LINES[1],
@@ -46,21 +46,25 @@ def robustness_panels(table: pd.DataFrame) -> Figure:
         table: rows of hard_point_training with a `run` column.
     """
     runs = [rows for _, rows in table.groupby(["run", "ascent"], sort=False)]
-    figure = Figure(figsize=(PAGE, 0.75 + 2.05 * len(runs)), layout="constrained")
-    axes = figure.subplots(len(runs), 3, squeeze=False, sharey=True)
+    height = 1.9 + 4.6 * len(runs) if narrow() else 0.75 + 2.05 * len(runs)
+    figure = Figure(figsize=(width(), height), layout="constrained")
+    grid = figure.subplots(*((3 * len(runs), 1) if narrow() else (len(runs), 3)), squeeze=False, sharey=True)
+    axes = grid.reshape(len(runs), 3)
     networks = [name for name in LABELS if name in set(table["victim"])]
     for panels, rows in zip(axes, runs, strict=True):
         draw_run(panels, rows, networks)
-    for panel in axes[-1]:
+    for panel in grid[-1]:
         panel.set_xlabel(r"$L_2$ norm $\varepsilon$, pixels in [0, 1]")
     handles: list[Any] = [Line2D([], [], color=COLOURS[name], label=LABELS[name]) for name in networks]
     for style, label in (
-        ("--", "left: on the other's images"),
-        ("--", "right: one step, clipped"),
+        ("--", f"{'first' if narrow() else 'left'}: on the other's images"),
+        ("--", f"{'last' if narrow() else 'right'}: one step, clipped"),
         (":", "reference under noise"),
     ):
         handles.append(Line2D([], [], color="#777777", linestyle=style, label=label))
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, columnspacing=1.2)
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=1 if narrow() else 4, frameon=False, columnspacing=1.2
+    )
     return figure
 
 
@@ -78,12 +82,13 @@ def draw_run(panels: Any, rows: pd.DataFrame, networks: list[str]) -> None:
     draw_accuracy(one_step, rows, "reference", "none", "noise", color=COLOURS["reference"], linestyle=":")
     if not (rows["attack"] == "pgd").any():
         clipped.text(0.5, 0.5, "not measured", transform=clipped.transAxes, ha="center")
-    run = literal(str(rows["run"].iloc[0]), 24)
+    run = literal(str(rows["run"].iloc[0]), 34 if narrow() else 24)
     transfer.set_title(f"{run}, ascent {rows['ascent'].iloc[0]}")
     one_step.set_title("on their own images, one step")
     clipped.set_title("on their own images, clipped, PGD")
-    transfer.set_ylabel("test accuracy")
-    transfer.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    for panel in panels if narrow() else panels[:1]:
+        panel.set_ylabel("test accuracy")
+        panel.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     transfer.set_ylim(-0.03, 1.03)
     for panel in panels:
         panel.set_xlim(0, end_of_differences(panel) or rows["epsilon"].max())

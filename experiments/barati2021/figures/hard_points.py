@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from advlab.plotting.style import literal
+from advlab.plotting.style import literal, narrow
 
 from .interval_panels import BLUE, RED, X_LIMITS, panel_grid
 
@@ -19,7 +19,7 @@ def loss_curves(table: pd.DataFrame) -> Figure:
     """
     panels = list(dict.fromkeys(zip(table["run"], table["hypotheses"], table["degree"], strict=True)))
     several = table["run"].nunique() > 1
-    figure, axes = panel_grid(len(panels), several, columns=2, height=2.3)
+    figure, axes = panel_grid(len(panels), several, columns=2, height=2.0 if narrow() else 2.3)
     for axis, (run, family, n) in zip(axes, panels, strict=False):
         rows = table[(table["run"] == run) & (table["hypotheses"] == family)]
         loss = {str(quantity): points for quantity, points in rows.groupby("quantity")}
@@ -35,7 +35,7 @@ def loss_curves(table: pd.DataFrame) -> Figure:
         hypotheses = f"{basis} (eq 12)" if family == "basis" else f"Gaussian sums of {basis} (eq 11)"
         axis.set_title(f"{literal(str(run), 36)}\n$H$: {hypotheses}" if several else f"$H$: {hypotheses}")
         axis.set_xlim(*X_LIMITS)
-        axis.set_ylim(bottom=-0.01)
+        axis.set_ylim(-0.01, 1.07 * max(maxima["value"].max(), loss["curve"]["value"].max()))
         axis.set_xlabel("$x$")
         axis.set_ylabel("expected loss")
     handles = [
@@ -46,5 +46,7 @@ def loss_curves(table: pd.DataFrame) -> Figure:
     ]
     if (table["quantity"] == "sampled").any():
         handles.append(Line2D([], [], color="#999999", alpha=0.5, linewidth=5, label="Monte Carlo, ± 3 errors"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=5 if len(panels) > 1 else 2, frameon=False)
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=5 if len(panels) > 1 and not narrow() else 2, frameon=False
+    )
     return figure

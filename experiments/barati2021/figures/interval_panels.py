@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from advlab.plotting.style import LINES, PAGE
+from advlab.plotting.style import LINES, narrow, width
 
 BLUE, RED = LINES[0], LINES[1]
 WRONG_SIGN: dict[str, Any] = {"color": "#E69F00", "alpha": 0.35, "linewidth": 0.6}
@@ -23,15 +23,15 @@ def panel_grid(
     Args:
         panels: their number; the last row may have fewer than the others.
         several: the titles have a second line, which names the run.
-        columns: panels beside each other, at most.
+        columns: panels beside each other, at most; one fewer in a figure of one column.
         height: of a row, in inches.
         strips: panels of the whole width below the others, the last of the axes.
     """
-    columns = min(columns, panels)
+    columns = min(columns - 1 if narrow() else columns, panels)
     rows = -(-panels // columns)
     heights = [height + 0.15 * several] * rows + [1.5] * strips
-    width = PAGE if columns > 1 else PAGE / 2
-    figure = Figure(figsize=(width, 0.4 + sum(heights)), layout="constrained")
+    across = width() if columns > 1 or narrow() else width() / 2
+    figure = Figure(figsize=(across, (0.8 if narrow() else 0.4) + sum(heights)), layout="constrained")
     grid = figure.add_gridspec(rows + strips, columns, height_ratios=heights)
     axes = [figure.add_subplot(grid[n // columns, n % columns]) for n in range(panels)]
     return figure, axes + [figure.add_subplot(grid[rows + n, :]) for n in range(strips)]

@@ -7,11 +7,13 @@ from typing import Any
 import pandas as pd
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from advlab.plotting.style import LINES, PAGE, literal
+from advlab.plotting.style import LINES, literal, narrow, width
 
 COLOUR_MAP = "cividis"  # sequential, monotone in lightness, the same to the colour-blind
 TITLES = {"output": "class", "adversarial": "adversarial objective", "hard": "hard objective"}
+TWO_LINES = {column: title.replace(" objective", "\nobjective") for column, title in TITLES.items()}
 LOSSES = {
     "label": r"$-\log\,\max\,\mathrm{softmax}$",
     "entropy": "entropy",
@@ -40,21 +42,23 @@ def objective_panels(table: pd.DataFrame) -> Figure:
     """
     runs = [rows for _, rows in table.groupby(["run", "loss"], sort=False)]
     elsewhere = [runs[0]] if runs[0]["hard_1"].notna().all() else []
-    figure = Figure(figsize=(PAGE, 0.15 + 2.2 * len(runs + elsewhere)), layout="constrained")
+    figure = Figure(figsize=(width(), 0.15 + (1.75 if narrow() else 2.2) * len(runs + elsewhere)), layout="constrained")
     axes = figure.subplots(len(runs + elsewhere), 3, squeeze=False, sharex=True, sharey=True)
     for row, rows in zip(axes, runs, strict=False):
         first = rows[rows["network"] == rows["network"].iloc[0]]
         draw_classes(row[0], first)
         for axis, column in zip(row[1:], ("adversarial", "hard"), strict=True):
-            draw_objective(axis, first, column, f"{TITLES[column]}\n{LOSSES[first['loss'].iloc[0]]}")
+            loss = LOSSES[first["loss"].iloc[0]]
+            draw_objective(axis, first, column, TWO_LINES[column] if narrow() else f"{TITLES[column]}\n{loss}")
         if table["run"].nunique() > 1:
-            row[0].set_title(f"{literal(str(first['run'].iloc[0]), 36)}\n{TITLES['output']}")
+            row[0].set_title(f"{literal(str(first['run'].iloc[0]), 15 if narrow() else 36)}\n{TITLES['output']}")
     for rows in elsewhere:
         first = rows[rows["network"] == rows["network"].iloc[0]]
         for axis, (column, title) in zip(axes[-1], ELSEWHERE.items(), strict=True):
-            draw_objective(axis, first, column, title)
-    for row in axes:
-        row[0].set_ylabel("$x_2$")
+            draw_objective(axis, first, column, title.replace("hard objective\n", "hard,\n") if narrow() else title)
+    for n, row in enumerate(axes):
+        loss = LOSSES[(runs + elsewhere)[n]["loss"].iloc[0]]
+        row[0].set_ylabel(f"{loss}\n$x_2$" if narrow() else "$x_2$")
     for axis in axes[-1]:
         axis.set_xlabel("$x_1$")
     return figure
@@ -66,7 +70,7 @@ def draw_classes(axis: Any, rows: pd.DataFrame) -> None:
     classes = int(square.to_numpy().max()) + 1
     colours = ListedColormap([LINES[k % len(LINES)] for k in range(classes)])
     drawn = axis.imshow(square, cmap=colours, vmin=-0.5, vmax=classes - 0.5, **LOOK)
-    bar = axis.figure.colorbar(drawn, ax=axis, fraction=0.046, pad=0.03, ticks=range(classes))
+    bar = axis.figure.colorbar(drawn, ax=axis, ticks=range(classes), **bar_place())
     bar.ax.tick_params(length=0)
     axis.set_title(TITLES["output"])
     show_square(axis)
@@ -77,9 +81,17 @@ def draw_objective(axis: Any, rows: pd.DataFrame, column: str, title: str) -> No
     low, high = (float(q) for q in rows[column].quantile([0.01, 0.99]))
     square = rows.pivot(index="x2", columns="x1", values=column)
     drawn = axis.imshow(square, cmap=COLOUR_MAP, vmin=low, vmax=max(high, low + 1e-9), **LOOK)
-    axis.figure.colorbar(drawn, ax=axis, fraction=0.046, pad=0.03, extend="both")
+    bar = axis.figure.colorbar(drawn, ax=axis, extend="both", **bar_place())
+    if narrow():
+        bar.locator = MaxNLocator(2)
+        bar.update_ticks()
     axis.set_title(title)
     show_square(axis)
+
+
+def bar_place() -> dict[str, Any]:
+    """Beside a panel; below it in a figure of one column."""
+    return {"location": "bottom", "fraction": 0.06, "pad": 0.05} if narrow() else {"fraction": 0.046, "pad": 0.03}
 
 
 def show_square(axis: Any) -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, PercentFormatter, ScalarFormatter
 
-from advlab.plotting.style import LINES, PAGE, literal
+from advlab.plotting.style import LINES, literal, narrow, width
 
 #: density -> colour, marker, label
 LOOKS = {
@@ -30,8 +30,11 @@ def agreement_panels(table: pd.DataFrame) -> Figure:
         table: rows of sample_complexity with a `run` column.
     """
     runs = [rows for _, rows in table.groupby(["run", "loss"], sort=False)]
-    figure = Figure(figsize=(PAGE, 0.6 + 2.05 * len(runs)), layout="constrained")
-    axes = figure.subplots(len(runs), len(PANELS), squeeze=False, sharey=True, sharex="row")
+    rows_a_run = len(PANELS) if narrow() else 1
+    height = 1.0 + 1.45 * rows_a_run * len(runs) if narrow() else 0.6 + 2.05 * len(runs)
+    figure = Figure(figsize=(width(), height), layout="constrained")
+    grid = figure.subplots(len(runs) * rows_a_run, len(PANELS) // rows_a_run, squeeze=False, sharey=True)
+    axes = grid.reshape(len(runs), len(PANELS))
     for row, rows in zip(axes, runs, strict=True):
         for axis, (column, title) in zip(row, PANELS.items(), strict=True):
             for density, (colour, marker, label) in LOOKS.items():
@@ -45,11 +48,15 @@ def agreement_panels(table: pd.DataFrame) -> Figure:
             axis.xaxis.set_minor_locator(NullLocator())
             axis.set_title(title)
         if len(runs) > 1:
-            row[0].set_title(literal(f"{rows['run'].iloc[0]}, loss {rows['loss'].iloc[0]}", 44))
-        row[0].set_ylabel("same class as the teacher")
-        row[0].yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    for axis in axes[-1]:
+            run = literal(f"{rows['run'].iloc[0]}, loss {rows['loss'].iloc[0]}", 44)
+            row[0].set_title(f"{run}\n{row[0].get_title()}" if narrow() else run)
+        for axis in row if narrow() else row[:1]:
+            axis.set_ylabel("same class as\nthe teacher" if narrow() else "same class as the teacher")
+            axis.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    for axis in grid[-1]:
         axis.set_xlabel("training points")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, columnspacing=1.4)
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=1 if narrow() else 4, frameon=False, columnspacing=1.4
+    )
     return figure

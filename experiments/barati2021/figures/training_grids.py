@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogFormatter, NullLocator
 
-from advlab.plotting.style import LINES, PAGE, literal
+from advlab.plotting.style import LINES, literal, narrow, small, width
 
 from .interval_panels import RED, X_LIMITS, curve, shade_wrong_signs
 
@@ -18,10 +18,14 @@ GRID_NAMES = {
     "equispaced": "$E_m$, equispaced", "roots": "$C_m$, roots of $T^*_m$", "roots+boundary": "roots and {0, 1}",
     "lobatto": "Lobatto points", "lobatto_interior": "Lobatto without {0, 1}",
 }  # fmt: skip
+CUT = 2.2  # panels of classifiers end at -CUT and CUT, where most stay
 
 
 def trained_curves(table: pd.DataFrame, grids: Iterable[str], sizes: Iterable[int]) -> Figure:
     """A row of classifiers for each of some grids, a panel for each of some m; below, δ, ε and |f| over all m.
+
+    Panels are cut at the same height, and where a classifier goes beyond, they say how far. In a figure of one column two
+    panels stand beside each other, and the three below likewise.
 
     Args:
         table: rows of `training_grids` with a `run` column; the rows of each run follow those of the one before.
@@ -35,27 +39,34 @@ def trained_curves(table: pd.DataFrame, grids: Iterable[str], sizes: Iterable[in
     rows = [
         (run, grid) for run in runs for grid in drawn_grids if ((table["run"] == run) & (table["grid"] == grid)).any()
     ]
-    heights = [0.4 + 1.45 * len(rows), 2.2]
-    figure = Figure(figsize=(PAGE, sum(heights)), layout="constrained")
+    columns = min(2, len(drawn_sizes)) if narrow() else len(drawn_sizes)
+    rows_a_grid = -(-len(drawn_sizes) // columns)
+    heights = [0.5 + (1.3 if narrow() else 1.45) * len(rows) * rows_a_grid, 3.9 if narrow() else 2.2]
+    figure = Figure(figsize=(width(), sum(heights)), layout="constrained")
     subfigures: Any = figure.subfigures(2, 1, height_ratios=heights)
     upper, lower = subfigures
-    axes = upper.subplots(len(rows), len(drawn_sizes), squeeze=False, sharex=True, sharey=True)
-    for panels, (run, grid) in zip(axes, rows, strict=True):
+    axes = upper.subplots(len(rows) * rows_a_grid, columns, squeeze=False, sharex=True, sharey=True)
+    for panels, (run, grid) in zip(axes.reshape(len(rows), -1), rows, strict=True):
         classifiers = table[(table["run"] == run) & (table["grid"] == grid)]
-        for panel, m in zip(panels, drawn_sizes, strict=True):
+        for panel in panels[len(drawn_sizes) :]:
+            panel.set_axis_off()
+        for panel, m in zip(panels, drawn_sizes, strict=False):
             classifier = classifiers[classifiers["m"] == m]
             if classifier.empty:
                 panel.set_axis_off()
             else:
                 trained_panel(panel, classifier, m)
-        panels[0].set_ylabel(GRID_NAMES.get(grid, grid).replace(", ", "\n") + "\n$f(x)$")
+        for panel in panels[::columns]:
+            panel.set_ylabel(GRID_NAMES.get(grid, grid).replace(", ", "\n") + "\n$f(x)$")
         if len(runs) > 1:
             name_run(panels[0], classifiers)
     for panel in axes[-1]:
         panel.set_xlabel("$x$")
     if len(runs) == 1:
         first = table.iloc[0]
-        upper.suptitle(f"{str(first['basis']).capitalize()} features of degree {first['degree']}", fontsize=8)
+        break_ = "\n" if narrow() else "; "
+        what = f"{str(first['basis']).capitalize()} features of degree {first['degree']}"
+        upper.suptitle(f"{what}{break_}panels are cut at $f = \\pm{CUT:g}$", fontsize=8)
     size_panels(lower, table, runs)
     return figure
 
@@ -64,8 +75,10 @@ def name_run(panel: Any, rows: pd.DataFrame) -> None:
     """Write the run of some rows, with its basis and degree, above the title of a panel."""
     first, title = rows.iloc[0], panel.get_title()
     panel.set_title("")
-    run = f"{literal(str(first['run']), 24)}: {first['basis']}, $n = {first['degree']}$"
-    panel.set_title(f"{run}\n{title}", loc="left")
+    run = literal(str(first["run"]), 30 if narrow() else 24)
+    break_ = "\n" if narrow() else ": "
+    said = f"{first['basis']}, $n = {first['degree']}$; cut at $\\pm{CUT:g}$"
+    panel.set_title(f"{run}{break_}{said}\n{title}", loc="left")
 
 
 def trained_panel(axis: Any, rows: pd.DataFrame, m: int) -> None:
@@ -78,22 +91,28 @@ def trained_panel(axis: Any, rows: pd.DataFrame, m: int) -> None:
     axis.plot(f.index, f, color=RED)
     axis.scatter(labels["x"], labels["value"], s=4 if m < 50 else 1.5, color="black", zorder=3, linewidths=0)
     percent = f"{100 * wrong:.2g}" if wrong > 1e-9 else "0"
-    axis.set_title(f"$m = {m}$: {percent} % wrong")
+    axis.set_title(f"$m = {m}$: $\\delta$ = {percent} %" if narrow() else f"$m = {m}$: {percent} % wrong")
+    highest, break_ = float(f.abs().max()), "\n" if narrow() else " "
+    if highest > CUT:
+        axis.text(0.03, 0.97, f"max $|f|${break_}{highest:.2g}", transform=axis.transAxes, va="top", fontsize=small(7))
     axis.set_xlim(*X_LIMITS)
     axis.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-    axis.set_ylim(-2.2, 2.2)
+    axis.set_ylim(-CUT, CUT)
 
 
 def size_panels(figure: Any, table: pd.DataFrame, runs: list[str]) -> None:
     """Share of wrong signs, depth of the worst and largest |f| against m; a colour for each grid, a line style for each run."""
-    axes = figure.subplots(1, 3)
+    axes = list((figure.subplots(2, 2) if narrow() else figure.subplots(1, 3)).flat)
+    for axis in axes[3:]:
+        axis.set_axis_off()
     grids = list(dict.fromkeys(table["grid"]))
+    largest = 5 if narrow() else 6.5
     looks: list[dict[str, Any]] = [
-        {"color": LINES[n], "marker": "os^vD"[n], "markersize": 6.5 - n, "markerfacecolor": "none", "linewidth": 1}
-        for n in range(len(grids))
-    ]
+        {"color": color, "marker": marker, "markersize": largest - 0.8 * n, "markerfacecolor": "none", "linewidth": 1}
+        for n, (color, marker) in enumerate(zip(LINES, "os^vD", strict=False))
+    ][: len(grids)]
     styles = dict(zip(runs, ["-", "--", ":", "-."] * len(runs), strict=False))
-    for axis, quantity in zip(axes, ("wrong_share", "worst", "sup"), strict=True):
+    for axis, quantity in zip(axes, ("wrong_share", "worst", "sup"), strict=False):
         rows = table[table["quantity"] == quantity].sort_values("m")
         if quantity == "worst":  # the least y f; the depth of an error is how far it lies below 0
             rows = rows.assign(value=(-rows["value"]).clip(lower=0))
@@ -116,13 +135,15 @@ def size_panels(figure: Any, table: pd.DataFrame, runs: list[str]) -> None:
     handles = [Line2D([], [], label=name, **look) for name, look in zip(names, looks, strict=True)]
     if len(runs) > 1:
         handles += [Line2D([], [], color="black", linestyle=styles[run], label=literal(str(run), 30)) for run in runs]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)), frameon=False)
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=min(2 if narrow() else 3, len(handles)), frameon=False
+    )
 
 
 def spaced_sizes(sizes: list[int]) -> list[int]:
     """Some of the sizes, far enough from each other that their labels do not touch on a logarithmic axis."""
     chosen = sizes[-1:]
     for m in reversed(sizes):
-        if chosen[0] / m > (sizes[-1] / sizes[0]) ** 0.14 * 1.02:
+        if chosen[0] / m > (sizes[-1] / sizes[0]) ** (0.3 if narrow() else 0.14) * 1.02:
             chosen = [m, *chosen]
     return chosen

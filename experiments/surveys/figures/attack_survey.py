@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from advlab.plotting.style import LINES, PAGE, literal
+from advlab.plotting.style import LINES, literal, narrow, width
 
 from .curve_labels import curve_labels
 
@@ -23,6 +24,7 @@ DASHES: tuple[Any, ...] = (
 WIDEST, NARROWEST = 2.8, 1.2  # points, of the first and the last curve, so that one below another is seen
 MARKERS = "os^vDP*X"
 COLUMN_WIDTH, LEGEND_WIDTH = 44, 95  # signs of a label where the legend has two columns, and one
+NARROW_WIDTH = 36  # signs of a line of a label in a figure of one column
 
 
 def success_curves(table: pd.DataFrame) -> Figure:
@@ -37,23 +39,29 @@ def success_curves(table: pd.DataFrame) -> Figure:
     """
     groups = [(key, rows[rows["eligible"]]) for key, rows in table.groupby(["run", "attack"], sort=False)]
     labels, in_common = curve_labels([key for key, _ in groups])
-    legend_columns = 2 if len(groups) > 1 and max(map(len, labels)) <= COLUMN_WIDTH else 1
+    legend_columns = 2 if len(groups) > 1 and max(map(len, labels)) <= COLUMN_WIDTH and not narrow() else 1
     legend_rows = -(-len(groups) // legend_columns)
-    figure = Figure(figsize=(PAGE, 2.5 + 0.16 * legend_rows), layout="constrained")
-    axes = figure.subplots(1, len(PANELS), sharey=True)
+    if narrow():
+        labels = ["\n".join(textwrap.wrap(label, NARROW_WIDTH)) for label in labels]
+        legend_rows = sum(label.count("\n") + 1 for label in labels)
+    height = 1.5 * len(PANELS) + 0.4 if narrow() else 2.5
+    figure = Figure(figsize=(width(), height + 0.16 * legend_rows), layout="constrained")
+    axes = figure.subplots(len(PANELS), 1, sharey=True) if narrow() else figure.subplots(1, len(PANELS), sharey=True)
     handles: list[Any] = []
     for axis, (column, title) in zip(axes, PANELS, strict=True):
         right = right_end([sizes for _, rows in groups for sizes in drawn_sizes(rows, column)])
         handles = []
         for n, (_, rows) in enumerate(groups):
-            width = WIDEST + (NARROWEST - WIDEST) * (n + 1) / len(groups) if len(groups) > 1 else NARROWEST
-            handles += draw_group(axis, rows, column, right, n, width, literal(labels[n], LEGEND_WIDTH))
+            thickness = WIDEST + (NARROWEST - WIDEST) * (n + 1) / len(groups) if len(groups) > 1 else NARROWEST
+            lines = [literal(line, LEGEND_WIDTH) for line in labels[n].split("\n")]
+            handles += draw_group(axis, rows, column, right, n, thickness, "\n".join(lines))
         axis.set_xlabel(title)
         axis.set_xlim(0, right)
         axis.set_ylim(-0.03, 1.03)
     if in_common:
-        figure.suptitle(literal(in_common, LEGEND_WIDTH), fontsize=8)
-    axes[0].set_ylabel("share of eligible images")
+        figure.suptitle(literal(in_common, 44 if narrow() else LEGEND_WIDTH), fontsize=8)
+    for axis in axes if narrow() else axes[:1]:
+        axis.set_ylabel("share of images" if narrow() else "share of eligible images")
     figure.legend(
         handles=handles, loc="outside lower center", ncols=legend_columns, frameon=False,
         handlelength=4,  # shows the dashes

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from matplotlib.collections import PathCollection
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import pearsonr
 from torch import nn
@@ -161,23 +158,6 @@ def test_the_summary_has_a_row_for_each_source(around: Any, measured: Any) -> No
     assert random[~one_length]["expected_r"].isna().all()
     own = found[(found["source"] == "network") & (found["norm"] == "l2")]
     assert summary.iloc[0]["median_r"] == pytest.approx(own["mantel_r"].median())
-
-
-@pytest.mark.parametrize("runs", [1, 2, 5])
-def test_the_figure_has_a_panel_a_run_and_reading(
-    around: Any, measured: Callable[..., pd.DataFrame], runs: int
-) -> None:
-    found = measured(around("topology", LinearFeatures(torch.eye(36)[:9])))
-    frames = [found.assign(run=f"network {n} $x$ <b>") for n in range(runs)]
-    figure = Topology(Topology.Params()).plot(pd.concat(frames))
-    figure.canvas.draw()
-    panels = [axis for axis in figure.axes if axis.axison and axis.get_xlabel()]
-    assert len(panels) == 2 * runs
-    for axis in panels:
-        dots = [c for c in axis.collections if isinstance(c, PathCollection)]
-        assert [len(np.asarray(c.get_offsets())) for c in dots] == [9]  # one for each (sample, radius)
-        assert axis.get_yscale() == "symlog"
-        assert len(axis.lines) == 3
 
 
 @pytest.mark.parametrize("experiment", ["topology", "lipschitz"])
