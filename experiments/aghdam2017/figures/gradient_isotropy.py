@@ -93,6 +93,10 @@ def _scatter(axis: Any, part: pd.DataFrame, measure: str, radii: list[float]) ->
     axis.set_yscale("log")
     axis.yaxis.set_major_locator(LogLocator(numticks=5))
     axis.yaxis.set_minor_locator(NullLocator())
+    if not part[[measure, "range"]].notna().all(axis=1).any():  # nothing is drawn
+        axis.set(xlim=(0, 1), ylim=(FLOOR, 1))
+        axis.xaxis.set_major_locator(FixedLocator([0, 1]))
+        return
     if measure == "isotropic":  # a share of ||H||, mostly near 1
         axis.xaxis.set_major_locator(MaxNLocator(2))
         return
@@ -101,7 +105,7 @@ def _scatter(axis: Any, part: pd.DataFrame, measure: str, radii: list[float]) ->
     axis.set_xscale("log")
     low, high = axis.get_xlim()
     if high / low < 30:  # there may be no power of ten within
-        axis.xaxis.set_major_locator(MaxNLocator(3))
+        axis.xaxis.set_major_locator(MaxNLocator(2))
         axis.xaxis.set_major_formatter("{x:g}")
     else:
         axis.xaxis.set_major_locator(LogLocator(numticks=3))

@@ -50,7 +50,9 @@ def penalised_networks(table: pd.DataFrame, summary: pd.DataFrame) -> Figure:
             right.yaxis.set_major_locator(MaxNLocator(5) if _narrow(right) else LogLocator())
             right.yaxis.set_major_formatter("{x:g}")
             right.yaxis.set_minor_formatter(NullFormatter())
-        left.set_ylabel(("" if len(runs) == 1 else literal(str(run), 30) + "\n") + r"smallest $L_2$ perturbation")
+        left.set_ylabel(r"smallest $L_2$ perturbation")
+        if len(runs) > 1:
+            left.set_title(literal(str(run), 44), loc="left")
         right.set_ylabel("range, with / without")
         left.margins(0.15)
     panels[-1][0].set_xlabel("clean accuracy")

@@ -53,6 +53,7 @@ def ratios(table: pd.DataFrame, fits: Callable[[pd.DataFrame], tuple[Any, Any]])
             axis.set_ylabel(f"{RATIO}, raw", fontsize=8)
     for axis, part, column in panels:
         axis.set_xscale("log")
+        axis.set_xlim(part["radius"].min() / 1.35, part["radius"].max() * 1.35)
         axis.set_yscale("log")
         if lowest < np.inf:
             axis.set_ylim(lowest / 1.6, highest * 2.5)

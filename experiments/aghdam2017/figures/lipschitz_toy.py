@@ -39,7 +39,7 @@ def functions_and_derivatives(table: pd.DataFrame) -> Figure:
             right.plot(part["x"], part["derivative"], **look)
         waves = rows.loc[rows["function"] != "line", "value"].abs().max()
         left.set_ylim(-1.5 * waves, 1.5 * waves)  # the line leaves the panel
-        name = f"{literal(str(run), 30 if narrow() else 40)}: " if len(runs) > 1 else ""
+        name = f"{literal(str(run), 22 if narrow() else 30)}: " if len(runs) > 1 else ""
         for axis, title, label in ((left, "functions", "$f(x)$"), (right, "derivatives", "$f'(x)$")):
             axis.set_title(name + title)
             axis.set_xlabel("$x$")

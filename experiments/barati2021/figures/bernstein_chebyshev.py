@@ -43,7 +43,7 @@ def two_point_curves(table: pd.DataFrame) -> Figure:
     for axis, (run, n, logarithmic) in zip(axes, panels, strict=False):
         rows = table[(table["run"] == run) & (table["degree"] == n)]
         title = draw_sizes(axis, rows, n) if logarithmic else draw_signs(axis, rows, n)
-        axis.set_title(f"{literal(run, 20 if narrow() else 36)}\n{title}" if several else title)
+        axis.set_title(f"{literal(run, 17 if narrow() else 28)}\n{title}" if several else title)
         axis.set_xlim(*X_LIMITS)
         axis.set_xlabel("$x$")
     figure.legend(

@@ -83,7 +83,8 @@ def draw_run(panels: Any, rows: pd.DataFrame, networks: list[str]) -> None:
     if not (rows["attack"] == "pgd").any():
         clipped.text(0.5, 0.5, "not measured", transform=clipped.transAxes, ha="center")
     run = literal(str(rows["run"].iloc[0]), 34 if narrow() else 24)
-    transfer.set_title(f"{run}, ascent {rows['ascent'].iloc[0]}")
+    break_ = ", " if len(run) < 16 else "\n"
+    transfer.set_title(f"{run}{break_}ascent {rows['ascent'].iloc[0]}")
     one_step.set_title("on their own images, one step")
     clipped.set_title("on their own images, clipped, PGD")
     for panel in panels if narrow() else panels[:1]:

@@ -1,0 +1,75 @@
+"""Every experiment draws at both widths: as wide as asked, with readable text that lies on no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from advlab.config.choices import group_choices
+from advlab.plotting.style import WIDTHS, style
+from advlab.results.compare import compare_runs
+from tests.device.test_runs import OPTIONS, TINY
+from tests.helpers.commands import Ended
+from tests.helpers.drawn import faults, smallest_text
+
+NAMES = [name for name in group_choices("experiment") if name != "none"]
+#: narrower on a page than a page, with one run: they fit a column
+NARROWER = {"adversarial_gallery", "fooling_gallery", "gradient_penalty", "separability"}
+#: columns that can be NaN in some rows, where a network gave no finite numbers or a bound is not known
+NOT_ALWAYS_KNOWN = {
+    "isotropy": ["range", "mean_score", "noise_floor"],
+    "symmetricity": ["range", "mean_score", "noise_floor"],
+    "topology": ["mantel_r", "p_value"],
+    "lipschitz": ["moved", "least_ratio", "largest_ratio", "jacobian_norm", "ascended_norm", "global_bound"],
+    "gradient_isotropy": ["range", "isotropic", "symmetric", "relative_dispersion"],
+}
+#: with several samples and radii, so that axes are broken as in the paper's figures
+SEVERAL = ["probe.samples=3", "probe.radii=[.1,1,5,10,20]"]
+
+
+def drawn(experiment: Any, table: pd.DataFrame, width: str) -> Any:
+    """The figure, with the style of that width."""
+    with style(width):
+        figure = experiment.plot(table)
+        figure.set_dpi(100)
+        assert faults(figure) == []
+        if width == "column":
+            assert smallest_text(figure) >= 8
+            assert figure.get_figwidth() == pytest.approx(WIDTHS["column"])
+        else:
+            assert smallest_text(figure) >= 6
+            assert figure.get_figwidth() <= WIDTHS["page"] + 1e-9
+    return figure
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_run_several_runs_and_rows_of_nan(name: str, cli: Callable[..., Ended]) -> None:
+    several = SEVERAL if f"experiment={name}" and "probe.radii=[.1,1]" in OPTIONS[name] else []
+    line = [f"experiment={name}", *TINY, *OPTIONS[name], *several, "run.output_root=outputs", "run.cache_root=cache"]
+    ended = cli(*line)
+    assert ended.code == 0, ended.err
+    (manifest,) = Path("outputs").glob("**/manifest.json")
+    compared = compare_runs([manifest.parent])
+    experiment, table = compared.experiment, compared.table
+    labels = ["lenet with blur+noise on a_dataset_of_some_length, option=0.125, seed=1", "$x$ <b>", "c"]
+    tables = {
+        "one run": table,
+        "three runs": pd.concat([table.assign(run=label) for label in labels]),
+    }
+    if "sample" in table and name != "symmetry_map":
+        tables["one sample"] = table[table["sample"] == table["sample"].iloc[0]]
+    if name in NOT_ALWAYS_KNOWN:
+        first, unknown = table["sample"] == table["sample"].iloc[0], NOT_ALWAYS_KNOWN[name]
+        partly, never = table.copy(), table.copy()
+        partly.loc[first, unknown] = float("nan")
+        never[unknown] = float("nan")
+        tables |= {"a sample of NaN": partly, "all NaN": never}
+    for width in WIDTHS:
+        for rows in tables.values():
+            figure = drawn(experiment, rows, width)
+            if width == "page" and name not in NARROWER:
+                assert figure.get_figwidth() == pytest.approx(WIDTHS["page"])
