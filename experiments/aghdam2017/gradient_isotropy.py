@@ -185,7 +185,7 @@ class GradientIsotropy(SphereExperiment):
         from .figures.gradient_isotropy import ranges_against_measures
 
         radii = radii_shown(table)
-        return ranges_against_measures(table, self.correlations(table, radii, resamples=2000), radii=radii)
+        return ranges_against_measures(table, self.correlations(table, radii), radii=radii)
 
 
 def radii_shown(table: Frame) -> list[float]:

@@ -29,16 +29,16 @@ def texts(figure: Any) -> list[Text]:
     ]
 
 
-def smallest_text(figure: Any) -> float:
+def smallest(found: list[Text]) -> float:
     """Size of the smallest text, in points."""
-    return min(float(text.get_fontsize()) for text in texts(figure))
+    return min(float(text.get_fontsize()) for text in found)
 
 
-def faults(figure: Any) -> list[str]:
-    """Texts that leave the figure, and pairs of texts that lie on each other, in words."""
+def faults(figure: Any, found: list[Text]) -> list[str]:
+    """Which of a figure's texts leave it, and pairs of texts that lie on each other, in words."""
     said, boxes = [], []
     outer = figure.bbox
-    for text in texts(figure):
+    for text in found:
         box = text.get_window_extent()
         if not (
             box.x0 >= outer.x0 - TOLERANCE

@@ -14,7 +14,7 @@ from advlab.plotting.style import WIDTHS, style
 from advlab.results.compare import compare_runs
 from tests.device.test_runs import OPTIONS, TINY
 from tests.helpers.commands import Ended
-from tests.helpers.drawn import faults, smallest_text
+from tests.helpers.drawn import faults, smallest, texts
 
 NAMES = [name for name in group_choices("experiment") if name != "none"]
 #: narrower on a page than a page, with one run: they fit a column
@@ -36,12 +36,13 @@ def drawn(experiment: Any, table: pd.DataFrame, width: str) -> Any:
     with style(width):
         figure = experiment.plot(table)
         figure.set_dpi(100)
-        assert faults(figure) == []
+        found = texts(figure)
+        assert faults(figure, found) == []
         if width == "column":
-            assert smallest_text(figure) >= 8
+            assert smallest(found) >= 8
             assert figure.get_figwidth() == pytest.approx(WIDTHS["column"])
         else:
-            assert smallest_text(figure) >= 6
+            assert smallest(found) >= 6
             assert figure.get_figwidth() <= WIDTHS["page"] + 1e-9
     return figure
 
@@ -55,21 +56,21 @@ def test_one_run_several_runs_and_rows_of_nan(name: str, cli: Callable[..., Ende
     (manifest,) = Path("outputs").glob("**/manifest.json")
     compared = compare_runs([manifest.parent])
     experiment, table = compared.experiment, compared.table
-    labels = ["lenet with blur+noise on a_dataset_of_some_length, option=0.125, seed=1", "$x$ <b>", "c"]
-    tables = {
-        "one run": table,
-        "three runs": pd.concat([table.assign(run=label) for label in labels]),
-    }
-    if "sample" in table and name != "symmetry_map":
-        tables["one sample"] = table[table["sample"] == table["sample"].iloc[0]]
+    labels = ["lenet with blur+noise on a_dataset_of_some_length, option=0.125, seed=1", "$x$ <b>", "c", "d"]
+    first = table["sample"] == table["sample"].iloc[0] if "sample" in table else None
+    several_runs = pd.concat([table.assign(run=label) for label in (labels if "norm" in table else labels[:3])])
+    pages, columns = [table, several_runs], [table, pd.concat([table.assign(run=label) for label in labels[:2]])]
+    if first is not None and name != "symmetry_map":
+        columns.append(table[first])
     if name in NOT_ALWAYS_KNOWN:
-        first, unknown = table["sample"] == table["sample"].iloc[0], NOT_ALWAYS_KNOWN[name]
         partly, never = table.copy(), table.copy()
-        partly.loc[first, unknown] = float("nan")
-        never[unknown] = float("nan")
-        tables |= {"a sample of NaN": partly, "all NaN": never}
-    for width in WIDTHS:
-        for rows in tables.values():
-            figure = drawn(experiment, rows, width)
-            if width == "page" and name not in NARROWER:
-                assert figure.get_figwidth() == pytest.approx(WIDTHS["page"])
+        partly.loc[first, NOT_ALWAYS_KNOWN[name]] = float("nan")
+        never[NOT_ALWAYS_KNOWN[name]] = float("nan")
+        pages.append(never)
+        columns.append(partly)
+    for rows in columns:
+        drawn(experiment, rows, "column")
+    for rows in pages:
+        figure = drawn(experiment, rows, "page")
+        if name not in NARROWER:
+            assert figure.get_figwidth() == pytest.approx(WIDTHS["page"])

@@ -46,7 +46,7 @@ def ranges_against_measures(table: pd.DataFrame, correlations: pd.DataFrame, *, 
     """
     groups = list(table.groupby(KEYS, sort=False))
     quantity = str(table["of"].iloc[0])  # score or logit
-    height = 5.6 if narrow() else 2.15
+    height = 6.0 if narrow() else 2.15
     figure = Figure(figsize=(width(), 0.35 + height * len(groups)), layout="constrained")
     parts: Any = figure.subfigures(len(groups), 1, squeeze=False)
     for (part,), (key, rows) in zip(parts, groups, strict=True):

@@ -47,7 +47,7 @@ def ratios(table: pd.DataFrame, fits: Callable[[pd.DataFrame], tuple[Any, Any]])
         if part["normaliser"].isna().any():
             shares[1] = np.nan
         raw, normalised = (f"{100 * share:.3g} %" if share == share else "–" for share in shares)
-        break_ = "\n" if narrow() else ", "
+        break_ = "\n" if narrow() or len({c for _, _, c in panels}) > 2 else ", "
         axis.set_title(f"{axis.get_title()}\n$L < 1$: raw {raw}{break_}normalised {normalised}", fontsize=small(7))
         if column == 0:
             axis.set_ylabel(f"{RATIO}, raw", fontsize=8)

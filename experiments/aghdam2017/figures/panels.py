@@ -60,7 +60,7 @@ def grid(
         run, (norm, scale) = runs[run_index], readings[reading_index]
         axis = axes[row, column]
         axis.set_axis_on()
-        signs = 17 if narrow() and columns > 1 else {4: 24, 3: 30}.get(columns, 40)
+        signs = 17 if narrow() and columns > 1 else {4: 20, 3: 28}.get(columns, 40)
         title = literal(str(run), signs)
         if xlabel:
             title += (

@@ -39,7 +39,7 @@ def score_ranges(table: pd.DataFrame, *, over: str = "directions") -> Figure:
     bottom = 10 ** (math.floor(math.log10(lowest)) - 0.3) if lowest > 0 else FLOOR / 2
     mappable: Any = None
     for axis, rows, column in panels:
-        mappable = _panel(axis, rows)
+        mappable = _panel(axis, rows, small=narrow() or len({c for _, _, c in panels}) > 2)
         axis.set_ylim(bottom, 2)
         trials = " to ".join(f"{t:g}" for t in sorted({rows["trials"].min(), rows["trials"].max()}))
         axis.set_title(f"{axis.get_title()}\n$n$ = {rows['sample'].nunique()}, $T$ = {trials}", fontsize=8)
@@ -56,12 +56,12 @@ def score_ranges(table: pd.DataFrame, *, over: str = "directions") -> Figure:
     return figure
 
 
-def _panel(axis: Any, part: pd.DataFrame) -> Any:
+def _panel(axis: Any, part: pd.DataFrame, *, small: bool) -> Any:
     """One network and reading."""
     drawn = part.dropna(subset=["range"])
     radii = RadiusAxis(part["radius"])
     spread = drawn["range"].clip(lower=FLOOR).groupby(drawn["radius"]).quantile(list(QUANTILES)).unstack()
-    mappable = _dots(axis, drawn, radii)
+    mappable = _dots(axis, drawn, radii, 0.5 if small else 1.0)
     if len(spread):
         for low, high, alpha in ((0.05, 0.95, 0.16), (0.25, 0.75, 0.28)):
             radii.spread(axis, spread, low, high, color=LINES[1], alpha=alpha, linewidth=0, zorder=2)
@@ -77,7 +77,7 @@ def _panel(axis: Any, part: pd.DataFrame) -> Any:
     return mappable
 
 
-def _dots(axis: Any, drawn: pd.DataFrame, radii: RadiusAxis) -> Any:
+def _dots(axis: Any, drawn: pd.DataFrame, radii: RadiusAxis, scale: float) -> Any:
     """The samples, coloured by 1 - their mean score."""
     samples = {sample: n for n, sample in enumerate(sorted(set(drawn["sample"])))}
     turn = np.array(
@@ -91,7 +91,7 @@ def _dots(axis: Any, drawn: pd.DataFrame, radii: RadiusAxis) -> Any:
         "cmap": "viridis", "norm": LogNorm(SUREST, 1), "rasterized": True, "alpha": 0.5 if many else 0.8,
     }  # fmt: skip
     mappable = None
-    size = (0.3 if many else 0.7) * (0.6 if narrow() else 1.0)
+    size = (0.3 if many else 0.7) * scale
     for chosen, marker, area, edge in ((~wrong, "o", 9, "none"), (wrong, "s", 11, EDGE)):
         heights = drawn["range"].clip(lower=FLOOR)[chosen]
         unsure = (1 - drawn["mean_score"]).clip(lower=SUREST)[chosen]

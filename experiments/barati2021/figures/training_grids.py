@@ -134,7 +134,10 @@ def size_panels(figure: Any, table: pd.DataFrame, runs: list[str]) -> None:
     names = [GRID_NAMES.get(grid, grid) for grid in grids]
     handles = [Line2D([], [], label=name, **look) for name, look in zip(names, looks, strict=True)]
     if len(runs) > 1:
-        handles += [Line2D([], [], color="black", linestyle=styles[run], label=literal(str(run), 30)) for run in runs]
+        handles += [
+            Line2D([], [], color="black", linestyle=styles[run], label=literal(str(run), 16 if narrow() else 30))
+            for run in runs
+        ]
     figure.legend(
         handles=handles, loc="outside lower center", ncols=min(2 if narrow() else 3, len(handles)), frameon=False
     )
