@@ -152,7 +152,10 @@ class Runner:
             if existing is not None:
                 print(f"interrupted; go on with: {resume_command(existing)}", file=sys.stderr)
             else:
-                print("interrupted before the first measurement, no run was begun: type the same command again", file=sys.stderr)
+                print(
+                    "interrupted before the first measurement, no run was begun: type the same command again",
+                    file=sys.stderr,
+                )
             raise
         finally:
             report_progress.close()

@@ -14,7 +14,17 @@ SEED = "run.seed"
 
 #: options of `run` that say where files lie and how a run is started, and nothing about it
 ABOUT_THE_START = frozenset(
-    ("dry", "resume", "download", "checkpoint_seconds", "escape_csv", "figure", "data_root", "cache_root", "output_root")
+    (
+        "dry",
+        "resume",
+        "download",
+        "checkpoint_seconds",
+        "escape_csv",
+        "figure",
+        "data_root",
+        "cache_root",
+        "output_root",
+    )
 )
 
 #: group -> what brings its options along: where runs differ in one of these, a difference in the options follows from it

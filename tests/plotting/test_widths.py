@@ -12,9 +12,9 @@ import pytest
 from advlab.config.choices import group_choices
 from advlab.plotting.style import WIDTHS, style
 from advlab.results.compare import compare_runs
-from tests.device.test_runs import OPTIONS, TINY
 from tests.helpers.commands import Ended
 from tests.helpers.drawn import faults, smallest, texts
+from tests.helpers.tiny_runs import OPTIONS, TINY
 
 NAMES = [name for name in group_choices("experiment") if name != "none"]
 #: narrower on a page than a page, with one run: they fit a column

@@ -84,7 +84,10 @@ def test_a_signal_during_training(workshop: Workshop, tmp_path: Path) -> None:
     ended = process.wait(20)
     assert ended.code == 143
     clean(ended.err)
-    assert ended.err.splitlines()[-1] == "interrupted before the first measurement, no run was begun: type the same command again"
+    assert (
+        ended.err.splitlines()[-1]
+        == "interrupted before the first measurement, no run was begun: type the same command again"
+    )
     assert not (tmp_path / "out").exists()
     assert [path for path in (tmp_path / "cache" / "weights").iterdir() if path.is_dir()] == []
 

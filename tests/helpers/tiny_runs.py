@@ -1,0 +1,37 @@
+"""What makes a run of each experiment cheap, for tests that run all of them."""
+
+from __future__ import annotations
+
+TINY = ["run.preset=tiny", "run.batch_size=100", "run.download=false"]
+NOISE = ["probe.noise=portable", "probe.samples=2", "probe.confidence=0"]
+SPHERE = [*NOISE, "probe.radii=[.1,1]", "probe.trials=12", "recipe.epochs=1"]
+DIGITS = ["dataset=digits", "model=lenet", "recipe=lenet_digits", "recipe.epochs=1"]
+#: what makes each experiment cheap, and draws the same numbers on both devices
+OPTIONS = {
+    "adversarial_gallery": [*DIGITS, "experiment.columns=1"],
+    "attack_survey": [*DIGITS, "attack=fgv", "experiment.samples=4", "experiment.transfer=[mlp]"],
+    "bernstein_chebyshev": ["experiment.degrees=[1,3]"],
+    "first_layer": [*DIGITS],
+    "fooling_gallery": [*DIGITS, "experiment.classes=[0,1]", "experiment.levels=[.5]"],
+    "frequency": ["experiment.samples=2", "experiment.size=8"],
+    "gradient_isotropy": [*SPHERE, "experiment.directions=2"],
+    "gradient_penalty": [
+        *DIGITS, "experiment.penalties=[gradient:0.1]", "experiment.noise=portable", "experiment.seeds=1",
+        "experiment.trials=12",
+    ],
+    "hard_point_training": [
+        *DIGITS, "experiment.networks=[reference,noise,hard]", "experiment.train_images=200", "experiment.seeds=1",
+        "experiment.images=20", "experiment.pgd_images=10", "experiment.pgd_steps=2", "experiment.epsilons=[0,1]",
+    ],
+    "hard_points": ["experiment.degree=2"],
+    "isotropy": SPHERE,
+    "lipschitz": SPHERE,
+    "lipschitz_toy": [],
+    "mlp_objectives": ["experiment.networks=1"],
+    "sample_complexity": ["experiment.teachers=1", "experiment.sizes=[50]", "experiment.steps=20", "experiment.pool=1024"],
+    "separability": [*DIGITS],
+    "symmetricity": SPHERE,
+    "symmetry_map": [*NOISE, "probe.samples=1", "experiment.grid=11", "recipe.epochs=1"],
+    "topology": SPHERE,
+    "training_grids": ["experiment.sizes=[2,10]", "experiment.degree=4", "experiment.drawn_sizes=[10]"],
+}  # fmt: skip
