@@ -16,7 +16,7 @@ TORCH_FREE_PARTS = {
 }  # fmt: skip
 #: the only files of these parts that may: every other one is read by what lists, describes, plans or resumes a run
 NEEDS_TORCH = {
-    "data": {"decode", "files", "images"},  # pixels are tensors
+    "data": {"decode", "exact_division", "files", "images"},  # pixels are tensors
     "engine": {
         "clean_accuracy",
         "datasets",

@@ -43,10 +43,9 @@ def set_precision(precision: str) -> None:
     torch.backends.cudnn.allow_tf32 = allowed
 
 
-NO_MEMORY = (  # what torch says, and last what CUDA's libraries do, as in CUBLAS_STATUS_ALLOC_FAILED, or of a handle's memory
+NO_MEMORY = (  # what torch says, then CUDA's libraries of their own memory, as in CUBLAS_STATUS_ALLOC_FAILED, and of a handle's
     "out of memory", "can't allocate memory", "not enough memory", "size calculation overflowed", "status_alloc_failed",
-    "cublascreate", "cusolverdncreate", "cudnncreate",
-)  # fmt: skip
+    "cublascreate", "cusolverdncreate", "cudnncreate")  # fmt: skip
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         "--command", default="", help="the line that makes the run; default: the one that its manifest names"
     )
     add.add_argument("--replace", action="store_true", help="also where the folder holds another configuration")
+    add.add_argument("--again", action="store_true", help="judge their tables anew, by today's rules")
     write = verbs.add_parser("readme", help="write the tables of the READMEs anew")
     write.add_argument("--check", action="store_true", help="write nothing; exit code 1 where a table is not current")
     options = parser.parse_args(arguments)
@@ -46,7 +47,8 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
             if options.label and len(options.runs) > 1:
                 parser.error("--label names the folder of one run: publish the others by themselves")
             for run in options.runs:
-                print(publish(run, root, label=options.label, command=options.command, replace=options.replace))
+                how = {"command": options.command, "replace": options.replace, "again": options.again}
+                print(publish(run, root, label=options.label, **how))
             return 0
         late = outdated(root) if options.check else renew(root)
     except AdvlabError as error:

@@ -10,13 +10,15 @@ from typing import Any
 
 from advlab.config import components
 from advlab.errors import ConfigError, ResultError
-from advlab.results.board.runs import judged_run
+from advlab.results.board.runs import judged_again, judged_run
 from advlab.results.differences import ABOUT_THE_START
+from advlab.statistics import Claim
 from advlab.store.atomic import write_atomic
 from advlab.store.names import is_plain_name
 from advlab.store.run_directory import RunDirectory
 from advlab.store.run_versions import versions_folder
 from advlab.store.sealed import canonical, json_bytes, sha256, sha256_file
+from advlab.store.tables import to_csv
 from benchmarks.published.places import places, without_places
 
 ROOTS = ("data_root", "cache_root", "output_root")
@@ -28,7 +30,9 @@ START = (
 FACTS = ("device_name", "threads", "rows", "seconds", "forwards", "backwards")
 
 
-def publish(path: Path, root: Path, *, label: str = "", command: str = "", replace: bool = False) -> Path:
+def publish(
+    path: Path, root: Path, *, label: str = "", command: str = "", replace: bool = False, again: bool = False
+) -> Path:
     """Write `experiments/<paper>/results/<experiment>/<label>/` with claims.csv and manifest.json; gives that folder.
 
     Args:
@@ -37,6 +41,7 @@ def publish(path: Path, root: Path, *, label: str = "", command: str = "", repla
         label: by default what the run's own folder is called, and its seed where that is not 0; `default` without a network.
         command: the line that makes the run, where the manifest's does not.
         replace: also where the folder holds the result of another configuration.
+        again: judge its table by today's rules, which may be others than the run's.
 
     Raises:
         ResultError: the run is not finished, damaged, or says where it was measured.
@@ -55,6 +60,8 @@ def publish(path: Path, root: Path, *, label: str = "", command: str = "", repla
     if target.manifest_path.is_file() and not replace and target.manifest().get("digest") != content["digest"]:
         raise ConfigError(f"{folder} holds another configuration: name the folder by --label, or --replace it")
     claims = run.claims_path.read_bytes()
+    if again:
+        claims = to_csv(list(judged_again(judged, remarks=[]).claims.values()), Claim).encode()
     content["files"] = {"claims.csv": sha256(claims)}
     content["seal"] = sha256(canonical(content))
     text = lines_of(content)

@@ -78,6 +78,16 @@ def test_a_run_is_published_without_places(checkout: Path, outputs: Path) -> Non
     )
 
 
+def test_a_run_is_published_by_todays_rules(checkout: Path, outputs: Path) -> None:
+    folder = publish(outputs / "isotropy/digits-mlp/v001", checkout, again=True)
+    board = advlab.claims(outputs / "isotropy/digits-mlp/v001", again=True)
+    published = RunDirectory(folder).read_claims(Claim)
+    assert published["verdict"].tolist() == board["verdict"].tolist()
+    own = RunDirectory(outputs / "isotropy/digits-mlp/v001").read_claims(Claim)
+    assert published["low"].tolist() != own["low"].tolist()  # version 0.1 had other intervals
+    assert judged_run(RunDirectory(folder)).experiment == "isotropy"
+
+
 def test_a_run_without_network_a_seed_and_a_label(checkout: Path, outputs: Path) -> None:
     results = checkout / "experiments/barati2021/results/hard_points"
     run = outputs / "hard_points/v001"
