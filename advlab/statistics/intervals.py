@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -156,9 +155,11 @@ def rank_of_median(n: int, tail: float) -> int:
 
 
 def share_interval(hits: Any, *, unknown: int = 0, confidence: float = 0.95) -> Interval:
-    """Share of true entries with its Wilson score interval (1927).
+    """Share of true entries with its exact interval (Clopper and Pearson 1934).
 
-    The bootstrap of a share that is 0 or 1 in the sample has width zero, whatever the sample size; Wilson's has not.
+    The bootstrap of a share that is 0 or 1 in the sample has width zero, whatever the sample size. The score interval (Wilson
+    1927) has not, but its upper bound misses a share of .95 with 9 % at ten samples, where 2.5 % are allowed, and in a family of
+    twenty 26 times as often as allowed. Either bound of this one misses no more often than allowed.
 
     Each sample may also give a share, such as that of its directions. The sample is then the unit, however many directions
     it has, and the interval is that of as many samples with and without at the same mean: conservative, since no numbers in
@@ -174,11 +175,11 @@ def share_interval(hits: Any, *, unknown: int = 0, confidence: float = 0.95) -> 
         ValueError: a share is not in [0, 1].
 
     Examples:
-        Ten of ten: the lower bound is 1 / (1 + z^2 / 10) with z = 1.96. Shares of a half each are as five of ten.
+        Ten of ten: the lower bound p has p^10 = .025. Shares of a half each are as five of ten.
 
         >>> interval = share_interval([True] * 10)
         >>> interval.estimate, round(interval.low, 4), interval.high
-        (1.0, 0.7225, 1.0)
+        (1.0, 0.6915, 1.0)
         >>> share_interval([0.5] * 10) == share_interval([True, False] * 5)
         True
         >>> share_interval([True] * 5, unknown=5).low == share_interval([True, False] * 5).low
@@ -192,18 +193,17 @@ def share_interval(hits: Any, *, unknown: int = 0, confidence: float = 0.95) -> 
     if ((shares < 0) | (shares > 1)).any():
         raise ValueError(f"shares must be in [0, 1], got {shares.min():g} to {shares.max():g}")
     share = float(shares.mean()) if shares.size else math.nan
-    lowest, highest = shares.sum() / n, (shares.sum() + unknown) / n
+    fewest, most = float(shares.sum()), float(shares.sum()) + unknown
 
     def compute(confidence: float) -> Interval:
-        (low, _), (_, high) = (wilson_bounds(float(end), n, confidence) for end in (lowest, highest))
-        return Interval(share, low, high, n)
+        tail = (1 - confidence) / 2
+        return Interval(share, lowest_share(fewest, n, tail), 1 - lowest_share(n - most, n, tail), n)
 
     return at_any_confidence(compute, confidence)
 
 
-def wilson_bounds(share: float, n: int, confidence: float) -> tuple[float, float]:
-    """The shares p that the score test, (share - p)^2 <= z^2 p (1 - p) / n, does not refuse: the smallest and the largest."""
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half))
+def lowest_share(hits: float, n: int, tail: float) -> float:
+    """The share p of which `hits` of n or more happen with the probability `tail`: I_p(hits, n - hits + 1) = tail."""
+    from scipy.special import betaincinv  # not at the top: listing and describing need not wait for scipy
+
+    return float(betaincinv(hits, n - hits + 1, tail)) if hits > 0 else 0.0

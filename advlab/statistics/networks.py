@@ -41,7 +41,7 @@ def judge_networks(
     all: does not hold as soon as it does not hold in one run, since one counterexample suffices (that each run's verdict is
     wrong with at most 2.5 % adds up over many runs); holds where it holds for each network and there are at least six.
 
-    most: the share of networks above one half, by Wilson intervals: the lower bound is that if all undecided networks fail, the
+    most: the share of networks above one half, by exact intervals: the lower bound is that if all undecided networks fail, the
     upper bound that if all of them hold. Fewer than six networks decide nothing.
 
     Args:

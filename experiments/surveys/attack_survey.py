@@ -13,7 +13,7 @@ from advlab.errors import ArgumentError, ConfigError
 from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, InRange, NetworkContext, Settings, frame_of
 from advlab.statistics import Claim, judge, share_interval
 
-from .survey_summary import SELF, success_by_sample, summarise
+from .survey_summary import SELF, share_by_sample, summarise
 
 CELL_VALUES = 1 << 22  # pixel values of the attacked images of a cell, about
 CELL_IMAGES = 250  # images of a cell at most, so that a run that is killed has little to repeat
@@ -55,7 +55,7 @@ class AttackSurvey(Experiment[NetworkContext]):
 
     Attacks the first images of a seeded order, right or wrong, and shows what succeeds to other networks. Rates come with
     both denominators: the eligible images (classified correctly) and all of them. The summary has a line for each number,
-    with 95 % Wilson intervals; several runs (`-m attack=fgs,deepfool`) are drawn and listed together. With targets=all the
+    with 95 % Clopper-Pearson intervals; several runs (`-m attack=fgs,deepfool`) are drawn and listed together. With targets=all the
     unit of success rates is the sample, with its share of targets; those of survival and transfer take images of one
     sample as independent. An attack on the whole set (uap) counts changed predictions, right or wrong before.
     """
@@ -146,7 +146,7 @@ class AttackSurvey(Experiment[NetworkContext]):
             return []
         return [
             judge(
-                "almost-all", share_interval(success_by_sample(own)), ">", self.params.almost_all, subset=attack,
+                "almost-all", share_interval(share_by_sample(own, "success")), ">", self.params.almost_all, subset=attack,
                 statement='section 2.1: "HC adversarial images could be generated in almost all cases"',
                 quantity="share of the eligible images with an adversarial image",
             )

@@ -25,9 +25,9 @@ def attack_label(name: str, attack: Any) -> str:
     return f"{name} ({', '.join(changed)})" if changed else name
 
 
-def success_by_sample(rows: Frame) -> Any:
-    """The share of each sample's targets that were reached, a series: the images of one sample are not independent."""
-    return rows.groupby("sample")["success"].mean()
+def share_by_sample(rows: Frame, column: str) -> Any:
+    """The share of each sample's targets of which a column is true, a series: the images of one sample are not independent."""
+    return rows[column].astype(float).groupby(rows["sample"]).mean()
 
 
 def summarise(rows: Frame) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def summarise(rows: Frame) -> dict[str, Any]:
     """
     own = rows[rows["victim"] == SELF]
     eligible, successes = own[own["eligible"]], own[own["success"]]
-    rate, of_all = share_interval(success_by_sample(eligible)), share_interval(success_by_sample(own))
+    rate, of_all = share_interval(share_by_sample(eligible, "success")), share_interval(share_by_sample(own, "success"))
     summary: dict[str, Any] = {
         "run": rows["run"].iloc[0], "attack": rows["attack"].iloc[0],
         "images": len(own), "eligible": len(eligible), "successes": len(successes),
@@ -47,10 +47,11 @@ def summarise(rows: Frame) -> dict[str, Any]:
     }  # fmt: skip
     for column in ("l1", "l2", "linf", "pass_score", "ssim"):
         summary |= {f"mean_{column}": successes[column].mean(), f"median_{column}": successes[column].median()}
-    if "survives_rounding" in successes and (known := successes["survives_rounding"].dropna()).size:
-        survive = share_interval(known > 0)  # tables of earlier versions do not say
+    rounded = successes.dropna(subset=["survives_rounding"]) if "survives_rounding" in successes else successes[:0]
+    if len(rounded):  # tables of earlier versions do not say
+        survive = share_interval(share_by_sample(rounded, "survives_rounding"))
         summary |= {
-            "survive_rounding": int(known.sum()), "survival_rate": survive.estimate,
+            "survive_rounding": int(rounded["survives_rounding"].sum()), "survival_rate": survive.estimate,
             "survival_low": survive.low, "survival_high": survive.high,
         }  # fmt: skip
     summary["mean_steps"] = eligible["steps"].mean()
@@ -60,9 +61,10 @@ def summarise(rows: Frame) -> dict[str, Any]:
     failures = eligible.loc[~eligible["success"], "status"].value_counts().sort_index()
     summary["failures"] = ", ".join(f"{images} {cause}" for cause, images in failures.items()) or "none"
     for victim, transferred in rows[rows["victim"] != SELF].groupby("victim", sort=False):
-        share = share_interval(transferred.loc[transferred["eligible"], "success"])
+        attempts = transferred[transferred["eligible"]]
+        share = share_interval(share_by_sample(attempts, "success"))
         summary |= {
             f"transfer_{victim}": share.estimate, f"transfer_{victim}_low": share.low,
-            f"transfer_{victim}_high": share.high, f"transfer_{victim}_eligible": share.samples,
+            f"transfer_{victim}_high": share.high, f"transfer_{victim}_eligible": len(attempts),
         }  # fmt: skip
     return summary

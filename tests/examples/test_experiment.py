@@ -1,9 +1,8 @@
-"""The example of an experiment: its answers against scipy's filters, its intervals against Wilson's formula."""
+"""The example of an experiment: its answers against scipy's filters, its intervals against the exact ones."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -69,11 +68,10 @@ def test_verdicts_and_simultaneous_intervals(loaded: Callable[[str], None]) -> N
     table = made_up({"none": 100, "blur": 92, "noise": 60})
     claims = simultaneous(experiment.claims(table))
     assert [claim.verdict for claim in claims] == ["holds", "undecided", "does not hold"]
-    z = NormalDist().inv_cdf(1 - 0.05 / 3 / 2)
     assert claims[0].family == 3
-    assert claims[0].family_low == pytest.approx(1 / (1 + z**2 / 100))  # Wilson's bound of 100 of 100
+    assert claims[0].family_low == pytest.approx((0.05 / 3 / 2) ** (1 / 100))  # exact bound of 100 of 100
     single = experiment.summary(table)
-    assert claims[0].low == single["low"].iloc[0] == pytest.approx(1 / (1 + 1.959964**2 / 100))
+    assert claims[0].low == single["low"].iloc[0] == pytest.approx(0.025 ** (1 / 100))
     assert len(experiment.plot(table).axes[0].containers) == 1
 
 

@@ -54,7 +54,19 @@ def test_the_verdict_is_by_the_family() -> None:
     both = simultaneous([claim(interval, name, threshold=0.95) for name in ("a", "b")])
     assert [(c.verdict, c.verdict_alone, c.family) for c in both] == [("undecided", "holds", 2)] * 2
     line = claims_text(both).splitlines()[0]
-    assert line.endswith("q: 1 [0.941, 1], claimed > 0.95, n = 80, family of 2 (alone: holds)")
+    assert line.endswith("q: 1 [0.947, 1], claimed > 0.95, n = 80, family of 2 (alone: holds)")
+
+
+def test_a_claim_below_is_judged_below_in_a_family_too() -> None:
+    values = share_interval([False] * 300)
+    claims = [judge("c", values, "<", 0.1, subset=s, statement="said", quantity="q") for s in "ab"]
+    assert [(c.verdict, c.family) for c in simultaneous(claims)] == [("holds", 2)] * 2
+
+
+def test_what_is_computed_beside_a_family_is_none_of_it() -> None:
+    sampled = [claim(share_interval([True] * 300), s, threshold=0.9) for s in "ab"]
+    for other in (exact(1.0), lower_bound(1.0), NOT_MEASURED):
+        assert [c.family for c in simultaneous([*sampled, claim(other, "c", threshold=0.9)])] == [2, 2, 1]
 
 
 def test_what_is_computed_or_missing_is_in_no_family() -> None:

@@ -34,13 +34,13 @@ def test_all(verdicts: list[str], expected: str) -> None:
 @pytest.mark.parametrize(
     ("verdicts", "expected"),
     [
-        ([H] * 6, H),  # Wilson: .61 to 1
+        ([H] * 6, H),  # .54 to 1
         ([H] * 5, U),
         ([F] * 6, F),
         ([H] * 6 + [F], U),
-        ([H] * 9 + [F], H),  # .60 to .98
+        ([H] * 9 + [F], H),  # .55 to 1
         ([H] * 9 + [U], H),
-        ([H] * 6 + [U] * 2, U),  # if they failed: .41
+        ([H] * 6 + [U] * 2, U),  # if they failed: .35
         ([U] * 12, U),
         ([F] * 9 + [U], F),
         ([H] * 5 + [N], U),

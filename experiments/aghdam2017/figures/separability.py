@@ -23,7 +23,7 @@ def accuracies(summary: pd.DataFrame) -> Figure:
     """A panel for each classifier: the accuracy in every space, a line of points for each run and layer.
 
     Args:
-        summary: of `separability`, of one run or of several. Bars are 95 % Wilson intervals over test images.
+        summary: of `separability`, of one run or of several. Bars are 95 % Clopper-Pearson intervals over test images.
     """
     lines = list(dict.fromkeys(zip(summary["run"], summary["layer"], strict=True)))
     runs = summary["run"].nunique()

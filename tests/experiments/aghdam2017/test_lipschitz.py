@@ -187,7 +187,7 @@ def test_the_largest_of_the_samples_bounds_the_global_constant_from_below(seen: 
 
 
 def test_directions_of_a_sample_are_no_samples() -> None:
-    """Six samples with all of 200 directions contracted: the share of samples has Wilson's interval of six."""
+    """Six samples with all of 200 directions contracted: the share of samples has the interval of six."""
     claims = {c.claim: c for c in Lipschitz(Lipschitz.Params()).claims(made_up(0.1, 0.4, n=6))}
     claim = claims["contraction-raw"]
     assert (claim.estimate, claim.samples) == (1, 6)

@@ -41,13 +41,31 @@ def test_the_summary_gives_rates_with_both_denominators() -> None:
     frame = made_up()
     frame["saturated"] = frame["sample"] < 3
     assert Survey(Survey.Params()).summary(frame)["saturated_share"].tolist() == [0.5]  # of the eligible
-    wilson = share_interval([True] * 4 + [False] * 2)
-    assert [line["success_rate"], line["success_low"], line["success_high"]] == list(wilson[:3])
+    share = share_interval([True] * 4 + [False] * 2)
+    assert [line["success_rate"], line["success_low"], line["success_high"]] == list(share[:3])
     assert line["success_of_all"] == 0.5
     assert (line["mean_l2"], line["median_l2"], line["mean_pass_score"]) == (1.5, 1.5, pytest.approx(0.85))
     assert line["failures"] == "1 max_iter, 1 zero_gradient"
     assert (line["forwards_per_image"], line["backwards_per_image"], line["mean_steps"]) == (3.0, 1.0, 2.5)
     assert (line["transfer_mlp"], line["transfer_mlp_eligible"]) == (pytest.approx(1 / 3), 3)
+
+
+def test_targets_of_one_sample_are_no_samples_of_transfer_and_rounding() -> None:
+    """Nine targets an image that all do the same say no more than one: the intervals are those over images."""
+    one = made_up(survives_rounding=1.0)
+    nine = pd.concat([one.assign(target=target) for target in range(9)])
+    lines = [Survey(Survey.Params()).summary(table).iloc[0] for table in (one, nine)]
+    for name in (
+        "success_low",
+        "success_high",
+        "transfer_mlp_low",
+        "transfer_mlp_high",
+        "survival_low",
+        "survival_high",
+    ):
+        assert lines[0][name] == lines[1][name]
+    assert [line["transfer_mlp_eligible"] for line in lines] == [3, 27]
+    assert [line["survive_rounding"] for line in lines] == [4, 36]
 
 
 def test_runs_are_summed_up_one_by_one() -> None:
