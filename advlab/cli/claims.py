@@ -9,6 +9,7 @@ from pathlib import Path
 from advlab.cli.parser import Parser
 from advlab.cli.streams import require_printed
 from advlab.config.run_options import RunParams
+from advlab.errors import printable
 from advlab.results.board.board import board_of
 from advlab.results.board.html import board_html
 from advlab.results.board.markdown import board_markdown
@@ -54,7 +55,7 @@ def run(arguments: Sequence[str]) -> None:
     else:
         text = board_text(board, terminal_width()) + "\n"
     for remark in [*found.remarks, *board.remarks]:
-        print(remark, file=sys.stderr)
+        print(printable(remark), file=sys.stderr)
     if options.again:
         changed = sum(cell.changed for cell in board.cells)
         print(f"judged again: {changed} of {len(board.cells)} verdicts changed", file=sys.stderr)

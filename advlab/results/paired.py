@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,7 +53,9 @@ def paired_differences(table: Frame, reference: Frame) -> list[PairedDifference]
         truth = table.dtypes[name].kind == "b"
         for values, rows in groups:
             difference = rows[name].astype(float) - rows[f"{name} of reference"].astype(float)
-            difference = difference[difference.map(math.isfinite)]
+            difference = (
+                difference.dropna()
+            )  # infinite ones, of what was not found in one of the runs, are beyond all others
             if difference.empty:
                 continue
             interval = mean_interval(difference) if truth else median_interval(difference)

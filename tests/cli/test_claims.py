@@ -204,3 +204,12 @@ def test_folders_of_any_depth_are_searched(tmp_path: Path, cli: Callable[..., En
     subprocess.run(["rm", "-rf", str(here / "d")], check=True)
     assert ended.code == 0, ended.err
     assert ended.err == ""
+
+
+def test_what_is_passed_over_is_named_without_control_signs(tmp_path: Path, cli: Callable[..., Ended]) -> None:
+    finished_run(tmp_path / "outputs" / "good", claimed_nodes(), [claim_of("holds")])
+    finished_run(tmp_path / "outputs" / "two\nlines\x1b[31m", claimed_nodes(), [claim_of("holds")], status="failed")
+    ended = cli("claims")
+    assert ended.code == 0
+    assert "\x1b" not in ended.err
+    assert len(ended.err.splitlines()) == 1

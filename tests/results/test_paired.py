@@ -67,11 +67,17 @@ def test_equal_rows_and_rows_without_samples_have_no_differences() -> None:
     assert paired_differences(table, table.assign(value=0)) == []
 
 
-def test_infinite_and_missing_values_are_left_out() -> None:
+def test_missing_values_are_left_out_and_infinite_ones_are_beyond_all_others() -> None:
+    """What was not found up to the largest radius is infinite: left out, the samples that tell most would be gone."""
     table, reference = rows(1.0, range(9)), rows(0.0, range(9))
-    table.loc[table["sample"] == 3, "value"] = math.inf
     reference.loc[reference["sample"] == 4, "value"] = math.nan
-    assert {d.interval.samples for d in paired_differences(table, reference) if d.quantity == "value"} == {7}
+    table.loc[table["sample"] < 3, "value"] = reference.loc[reference["sample"] == 8, "value"] = math.inf
+    table.loc[table["sample"] == 8, "value"] = math.inf  # of both: no difference
+    (near, far) = (d.interval for d in paired_differences(table, reference) if d.quantity == "value")
+    assert near.samples == far.samples == 7
+    known = [10.0 * (1 + sample / 100) for sample in (3, 5, 6, 7)]
+    assert far == pytest.approx(tuple(median_interval([math.inf] * 3 + known)))
+    assert far.high == math.inf
 
 
 def test_equal_data() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from advlab.errors import printable, shorten
 from advlab.results.board.cells import Cell
@@ -19,6 +19,14 @@ SECTION = re.compile(r"((?:sections?|figures?|tables?|equations?|theorems?|appen
 #: options that change no statement; runs that differ in the device or in how many images a forward holds repeat each other
 NO_DIFFERENCE = (SEED, "run.accuracy_images", "run.max_nonfinite", "run.batch_size", "run.device")
 NETWORK = ("model", "dataset", "recipe", "defense")  # what makes another network, and not another measurement of one
+
+
+class Check(NamedTuple):
+    """A claim and what decides it."""
+
+    key: Key
+    relation: str
+    threshold: str
 
 
 @dataclass(frozen=True)
@@ -156,28 +164,40 @@ def columns_of(runs: Sequence[JudgedRun], remarks: list[str]) -> list[Column]:
 
 
 def lines_of(columns: Sequence[Column]) -> list[Line]:
-    """The statements that any run of the columns has judged, in the order of the first that has; equal ones stand together."""
-    found: dict[Key, Claim] = {}
+    """The statements that any run of the columns has judged, in the order of the first that has; equal ones stand together.
+
+    Runs that judged a statement by different thresholds have made different checks of it, which have lines of their own.
+    """
+    found: dict[Check, Claim] = {}
     for run in (run for column in columns for run in column.runs):
-        found = {**run.claims, **found}  # the words of the first
-    keys = list(dict.fromkeys(key for column in columns for run in column.runs for key in run.claims))
-    statements = list(dict.fromkeys(found[key].statement for key in keys))
-    names = list(dict.fromkeys(name for _, name in keys))
-    keys.sort(key=lambda key: (statements.index(found[key].statement), names.index(key[1])))  # otherwise as they came
+        found = {**{check_of(claim): claim for claim in run.claims.values()}, **found}  # the words of the first
+    judged = (claim for column in columns for run in column.runs for claim in run.claims.values())
+    checks = list(dict.fromkeys(map(check_of, judged)))
+    statements = list(dict.fromkeys(found[check].statement for check in checks))
+    names = list(dict.fromkeys(check.key[1] for check in checks))
+    checks.sort(
+        key=lambda check: (statements.index(found[check].statement), names.index(check.key[1]))
+    )  # else as they came
     lines = []
-    for key in keys:
-        cells = [cell_of(column, key) for column in columns]
+    for check in checks:
+        cells = [cell_of(column, check) for column in columns]
         networks: dict[tuple[str, ...], list[Verdict]] = {}
         for column, cell in zip(columns, cells, strict=True):
             networks.setdefault(column.network, []).extend(claim.verdict for claim in (cell.claims if cell else ()))
-        said = {run.claims[key].networks for column in columns for run in column.runs if key in run.claims}
-        lines.append(Line(found[key], cells, networks, "all" if "all" in said else "most" if "most" in said else ""))
+        said = {claim.networks for cell in cells if cell for claim in cell.claims}
+        lines.append(Line(found[check], cells, networks, "all" if "all" in said else "most" if "most" in said else ""))
     return lines
 
 
-def cell_of(column: Column, key: Key) -> Cell | None:
+def check_of(claim: Claim) -> Check:
+    """What tells a claim from others on the board."""
+    return Check((claim.subset, claim.claim), claim.relation, repr(claim.threshold))  # as text NaN equals itself
+
+
+def cell_of(column: Column, check: Check) -> Cell | None:
     """A statement on the runs of a column; None where none has judged it."""
-    runs = [run for run in column.runs if key in run.claims]
+    key = check.key
+    runs = [run for run in column.runs if key in run.claims and check_of(run.claims[key]) == check]
     if not runs:
         return None
     again = any(run.former for run in runs)

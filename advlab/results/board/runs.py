@@ -13,7 +13,7 @@ from typing import Any
 
 from advlab.errors import AdvlabError, ResultError, one_line, printable, shorten
 from advlab.results.compare import experiment_of
-from advlab.statistics.claims import Claim, Verdict
+from advlab.statistics.claims import Claim, Relation, Verdict
 from advlab.statistics.families import simultaneous
 from advlab.store.run_configuration import Nodes, nodes_in_manifest
 from advlab.store.run_directory import RunDirectory
@@ -157,6 +157,8 @@ def read_claims(run: RunDirectory) -> dict[Key, Claim]:
         claim = Claim(**values)
         if claim.verdict not in typing.get_args(Verdict):
             raise ResultError(f"{run.claims_path} is damaged: {claim.verdict[:80]!r} is no verdict")
+        if claim.relation not in typing.get_args(Relation):
+            raise ResultError(f"{run.claims_path} is damaged: {claim.relation[:80]!r} is no relation")
         claims[claim.subset, claim.claim] = claim
     return claims
 

@@ -51,6 +51,23 @@ def test_subsets_of_one_statement_stand_together(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_checks_by_other_thresholds_have_lines_of_their_own(tmp_path: Path) -> None:
+    """Seeds of one network, measured by versions that judge by other numbers: neither is shown under the other's rule."""
+    for seed, threshold in enumerate((0.5, 0.7, 0.5, math.nan, math.nan)):
+        claim = claim_of("holds", threshold=threshold)
+        finished_run(tmp_path / f"v{seed}", claimed_nodes(run={"seed": seed}), [claim], scope="all")
+    (section,) = board(tmp_path).sections
+    found = [(line.claim.threshold, [len(cell.claims) if cell else 0 for cell in line.cells]) for line in section.lines]
+    assert str(found) == "[(0.5, [2]), (0.7, [1]), (nan, [2])]"
+
+
+@pytest.mark.parametrize("relation", ["", "<script>", "<="])
+def test_a_relation_that_is_none_is_damage(relation: str, tmp_path: Path) -> None:
+    finished_run(tmp_path / "v001", claimed_nodes(), [claim_of("holds", relation=relation)])
+    with pytest.raises(ResultError, match="no finished run"):
+        board(tmp_path)
+
+
 def test_seeds_are_one_network_with_several_runs(tmp_path: Path) -> None:
     for seed, (verdict, estimate) in enumerate([("holds", 0.9), ("holds", 0.7), ("undecided", 0.5)]):
         claims = [
@@ -120,16 +137,16 @@ def test_attacks_and_options_are_columns_of_their_own_and_no_networks(tmp_path: 
 
 @pytest.mark.parametrize(("scope", "expected"), [("all", "does not hold"), ("most", "holds")])
 def test_a_statement_about_networks_is_judged_over_them(scope: str, expected: str, tmp_path: Path) -> None:
-    for number in range(8):
+    for number in range(9):  # 8 of 9 exclude a half, 7 of 8 do not
         verdict = "does not hold" if number == 3 else "holds"
         nodes = claimed_nodes(model=f"net{number}")
         finished_run(tmp_path / str(number), nodes, [claim_of(verdict)], scope=scope)  # type: ignore[arg-type]
     (section,) = board(tmp_path).sections
     assert section.lines[0].verdict == expected
-    assert section.lines[0].networks_text == f"{scope}: {expected} (7 of 8 hold)"
+    assert section.lines[0].networks_text == f"{scope}: {expected} (8 of 9 hold)"
     frame = board_table(board(tmp_path))
     assert set(frame["scope_verdict"]) == {expected}
-    assert set(frame["networks_holding"]) == {7}
+    assert set(frame["networks_holding"]) == {8}
 
 
 def test_the_interval_is_the_one_that_decides(tmp_path: Path) -> None:
