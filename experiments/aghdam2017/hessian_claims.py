@@ -66,5 +66,13 @@ def widened_by_noise(rho: Interval, estimates: Frame, errors: Frame) -> Interval
         return rho
     noise, variance = ((deviations[kept] / values[kept]) ** 2).mean(), np.log(values[kept]).var(ddof=1)
     factor = float(max(0.0, 1 - noise / variance) ** 0.5) if variance > 0 else 0.0
-    low, high = (bound / factor if factor else math.copysign(1.0, bound) for bound in (rho.low, rho.high))
-    return Interval(rho.estimate, max(-1.0, min(rho.low, low)), min(1.0, max(rho.high, high)), rho.samples)
+
+    def widened(interval: Interval) -> Interval:
+        low, high = (bound / factor if factor else math.copysign(1.0, bound) for bound in (interval.low, interval.high))
+        return Interval(
+            rho.estimate, max(-1.0, min(interval.low, low)), min(1.0, max(interval.high, high)), rho.samples
+        )
+
+    result = widened(rho)
+    result.recompute = lambda confidence: widened(rho.at(confidence))
+    return result

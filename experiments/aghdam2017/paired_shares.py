@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 
 from advlab.statistics import NOT_MEASURED, Interval
+from advlab.statistics.intervals import at_any_confidence, wilson_bounds
 
 
-def paired_difference(both: int, only_first: int, only_second: int, neither: int) -> Interval:
-    """Share of the first less share of the second, where both are of the same images, with its 95 % interval.
+def paired_difference(
+    both: int, only_first: int, only_second: int, neither: int, *, confidence: float = 0.95
+) -> Interval:
+    """Share of the first less share of the second, where both are of the same images, with its interval.
 
     The interval is Newcombe's (Statistics in Medicine 17, 1998, method 10): Wilson's bounds of the two shares, joined with
     the correlation of the pairs. Other than an interval from two independent shares it gains from pairing, and other than
@@ -20,6 +22,7 @@ def paired_difference(both: int, only_first: int, only_second: int, neither: int
         only_first: that only the first does.
         only_second: that only the second does.
         neither: that neither does.
+        confidence: coverage of the interval.
 
     Examples:
         Newcombe's first example, of 50 pairs:
@@ -32,22 +35,18 @@ def paired_difference(both: int, only_first: int, only_second: int, neither: int
     if n == 0:
         return NOT_MEASURED
     first, second = (both + only_first) / n, (both + only_second) / n
-    (low_1, high_1), (low_2, high_2) = _wilson(first, n), _wilson(second, n)
     margins = (both + only_first) * (only_second + neither) * (both + only_second) * (only_first + neither)
     # with a continuity correction where the correlation is positive
     agreement: float = both * neither - only_first * only_second
     agreement = max(agreement - n / 2, 0) if agreement > 0 else agreement
     phi = agreement / math.sqrt(margins) if margins else 0.0
-    below, above = first - low_1, high_2 - second
-    low = math.sqrt(max(0.0, below**2 - 2 * phi * below * above + above**2))
-    above, below = high_1 - first, second - low_2
-    high = math.sqrt(max(0.0, above**2 - 2 * phi * above * below + below**2))
-    return Interval(first - second, first - second - low, first - second + high, n)
 
+    def compute(confidence: float) -> Interval:
+        (low_1, high_1), (low_2, high_2) = (wilson_bounds(share, n, confidence) for share in (first, second))
+        below, above = first - low_1, high_2 - second
+        low = math.sqrt(max(0.0, below**2 - 2 * phi * below * above + above**2))
+        above, below = high_1 - first, second - low_2
+        high = math.sqrt(max(0.0, above**2 - 2 * phi * above * below + below**2))
+        return Interval(first - second, first - second - low, first - second + high, n)
 
-def _wilson(share: float, n: int) -> tuple[float, float]:
-    """Wilson's score interval of a share of n, 95 %."""
-    z = NormalDist().inv_cdf(0.975)
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return centre - half, centre + half
+    return at_any_confidence(compute, confidence)

@@ -43,6 +43,17 @@ def test_what_is_exact_or_without_errors_is_not_widened() -> None:
     assert (hidden.low, hidden.high) == (-1, 1)
 
 
+def test_a_widened_interval_can_be_asked_at_another_confidence() -> None:
+    """Each reading of the radius is one of a family: without its bounds there, nothing could be decided."""
+    rng = np.random.default_rng(0)
+    values = np.exp(rng.normal(size=60))
+    rho = rank_correlation(values, values * np.exp(0.3 * rng.normal(size=60)))
+    widened = widened_by_noise(rho, values, 0.4 * values)
+    wide = widened.at(0.975)
+    assert wide.low == rho.at(0.975).low < widened.low
+    assert 0.5 < wide.low < wide.high <= 1
+
+
 def test_the_bounds_of_the_hessians_norm_hold_as_often_as_they_say(
     around: Callable[..., NetworkContext], measured: Callable[[NetworkContext], pd.DataFrame]
 ) -> None:

@@ -38,3 +38,13 @@ def test_pairing_makes_it_narrower_than_two_independent_shares() -> None:
     )  # the same shares, 95 and 90 of 100
     assert paired.estimate == pytest.approx(independent.estimate)
     assert paired.high - paired.low < independent.high - independent.low
+
+
+def test_it_is_wider_at_a_higher_confidence_so_that_a_family_can_be_judged() -> None:
+    """As if Wilson's bounds were those of 97.5 %, which each of two claims of one name is judged by."""
+    alone, of_two = paired_difference(36, 12, 2, 0), paired_difference(36, 12, 2, 0).at(0.975)
+    assert of_two == paired_difference(36, 12, 2, 0, confidence=0.975)
+    assert -1 < of_two.low < alone.low < alone.high < of_two.high < 1
+    rng = np.random.default_rng(1)
+    intervals = [paired_difference(*map(int, c)).at(0.8) for c in rng.multinomial(200, (0.6, 0.2, 0.1, 0.1), size=2000)]
+    assert 0.77 < np.mean([i.low <= 0.1 <= i.high for i in intervals]) < 0.84
