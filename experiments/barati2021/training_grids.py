@@ -20,6 +20,7 @@ from advlab.statistics import Claim, exact, judge
 
 from .delta_and_epsilon import delta_epsilon_claims
 from .grid_numbers import largest_of, numbers_of
+from .uniform_convergence import uniform_claims
 
 Grid = Literal["equispaced", "roots", "roots+boundary", "lobatto", "lobatto_interior"]
 CHEBYSHEV: tuple[Grid, ...] = ("roots", "roots+boundary", "lobatto")
@@ -76,7 +77,7 @@ class TrainingGrids(Experiment[RunContext]):
         #: points of a curve, denser towards the ends; 0: 12 a half-wave, and at least 401
         resolution: Annotated[int, Ge(0), Le(100_001)] = 0
         converged: Annotated[float, Gt(0)] = 1e-6  # "converge": wrong share below
-        uniform: Annotated[float, Gt(0)] = 0.5  # "uniform convergence": distance from labels, first m >= degree, below
+        uniform: Annotated[float, Gt(0)] = 0.5  # "uniform convergence": largest distance from the labels below
         apart: Annotated[float, Gt(0), Lt(0.5)] = 0.1  # from 1/2, where labels jump and no polynomial follows
         #: "considerable negative effect": fall of the least y f, whose margin is 1, above
         considerable: Annotated[float, Gt(0)] = 0.1
@@ -160,7 +161,7 @@ class TrainingGrids(Experiment[RunContext]):
         params = self.params
         wrong, distance, worst = (numbers_of(table, name) for name in ("wrong_share", "uniform_distance", "worst"))
         large_sizes = [m for m in params.sizes if m > params.degree]  # a polynomial of degree n has n + 1 coefficients
-        large_range, first = f"m > {params.degree}", sorted(m for m in params.sizes if m >= params.degree)[:1]
+        large_range = f"m > {params.degree}"
         claims = []
         for grid in (g for g in params.grids if g in CHEBYSHEV):
             claims += [
@@ -169,12 +170,11 @@ class TrainingGrids(Experiment[RunContext]):
                     quantity=f"largest share of wrong signs, {large_range}",
                     statement='section III.A: "classifiers trained on C_m converge in the expected number of samples"',
                 ),
-                judge(
-                    "uniform", largest_of(distance[grid, m] for m in first), "<", params.uniform, subset=grid,
-                    quantity=f"largest |f - label| where |x - 1/2| >= {params.apart:g}, the first m >= {params.degree}",
-                    statement='section III.A: "Chebyshev polynomials guarantee uniform convergence on a Chebyshev grid"',
-                ),
             ]  # fmt: skip
+        measured = [g for g in params.grids if g in ("equispaced", *CHEBYSHEV)]
+        claims += uniform_claims(
+            distance, measured, params.sizes, degree=params.degree, near=params.uniform, apart=params.apart
+        )
         if "equispaced" in params.grids:
             claims += [
                 judge(

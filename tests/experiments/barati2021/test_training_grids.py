@@ -109,6 +109,8 @@ def test_claims(table: pd.DataFrame) -> None:
     for grid in ("roots", "roots+boundary", "lobatto"):
         assert found[grid, "converges"] == "holds"
         assert found[grid, "uniform"] == "holds"
+        assert found[grid, "uniform-for-all-m"] == "does not hold"
+    assert found["equispaced", "not-uniform"] == "holds"
     for m in (40, 60, 80, 100, 150, 500):
         assert found["equispaced", f"no-convergence-m{m}"] == ("holds" if m <= 100 else "does not hold")
     lost = {name: verdict for (subset, name), verdict in found.items() if subset == "lobatto without the ends"}
@@ -133,7 +135,19 @@ def test_claims_of_made_up_numbers_turn_round(table: pd.DataFrame) -> None:
 def test_what_was_not_measured_is_not_judged() -> None:
     few = {"sizes": [2, 10], "grids": ["equispaced", "roots"]}
     found = verdicts(measured(**few), **few)
-    assert found == {("roots", "converges"): "not measured", ("roots", "uniform"): "not measured"}
+    names = ("converges", "uniform", "uniform-for-all-m")
+    assert found == {("roots", name): "not measured" for name in names}
+
+
+def test_uniform_convergence_is_judged_at_the_first_size_and_at_all_that_follow(table: pd.DataFrame) -> None:
+    other = table.copy()
+    is_distance = other["quantity"] == "uniform_distance"
+    other.loc[is_distance, "value"] = 0.4
+    found = verdicts(other)
+    assert (found["roots", "uniform"], found["roots", "uniform-for-all-m"]) == ("holds", "holds")
+    assert found["equispaced", "not-uniform"] == "does not hold"
+    other.loc[is_distance & (other["m"] == 150), "value"] = 0.6  # one size is enough
+    assert verdicts(other)["roots", "uniform-for-all-m"] == "does not hold"
 
 
 @pytest.mark.parametrize(
