@@ -157,6 +157,7 @@ class FirstLayer(Experiment[NetworkContext]):
 
 
 def exponents(rows: Frame, quantity: str) -> Interval:
-    """Median over samples of the slope of log quantity against log length (least squares)."""
-    logs = np.log(rows.pivot_table(index="length", columns="sample", values=quantity))
+    """Median over samples of the slope of log quantity against log length (least squares), of those where it is never 0."""
+    positive = rows.pivot_table(index="length", columns="sample", values=quantity, dropna=False)
+    logs = np.log(positive.where(positive > 0).dropna(axis=1))
     return median_interval(np.polyfit(np.log(logs.index.to_numpy()), logs.to_numpy(), 1)[0])

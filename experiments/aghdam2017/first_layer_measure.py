@@ -16,6 +16,8 @@ from advlab.models.classifier import Classifier, frozen
 
 from .first_layer import FirstLayer, FirstLayerRow
 
+VARIES = 1e-12  # deviations of a channel, as a share of its values, above which it is not constant; they are float64
+
 
 class Pooling(NamedTuple):
     """Arguments of max-pooling."""
@@ -138,8 +140,11 @@ def share(a: Tensor, b: Tensor) -> Tensor:
 
 
 def decorrelation(a: Tensor, b: Tensor) -> Tensor:
-    """(L,) mean over channels of 1 - Pearson's correlation; channels that do not vary are left out."""
-    a, b = (values.flatten(2) - values.flatten(2).mean(2, keepdim=True) for values in (a, b))
+    """(L,) mean over channels of 1 - Pearson's correlation; channels that do not vary but for rounding are left out."""
     # 1 - cos(a, b) = ||a' - b'||^2 / 2 of unit vectors: accurate where they are almost the same
-    units = [values / torch.linalg.vector_norm(values, dim=2, keepdim=True) for values in (a, b)]
+    units = []
+    for values in (a.flatten(2), b.flatten(2)):
+        deviations = values - values.mean(2, keepdim=True)
+        length, whole = (torch.linalg.vector_norm(of, dim=2, keepdim=True) for of in (deviations, values))
+        units.append(deviations / torch.where(length > VARIES * whole, length, torch.nan))
     return (units[0] - units[1]).square().sum(2).div(2).nanmean(1)

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from advlab.experiments.aghdam2017.first_layer import exponents
 from advlab.experiments.aghdam2017.first_layer_measure import (
     Pooling,
     compare,
+    decorrelation,
     first_convolution,
     permuted_perturbations,
     with_random_kernels,
@@ -124,6 +126,29 @@ def test_measures_equal_their_definitions() -> None:
     assert shifted[0]["sorted_changes"] == 0 < shifted[0]["changes"]
     constant = compare(torch.ones(1, 2, 4, 4), torch.ones(1, 2, 4, 4), torch.zeros(1, 2, 4, 4), pooling)
     assert np.isnan(constant[0]["decorrelation"])
+
+
+def test_a_dead_kernel_is_no_channel_that_correlates() -> None:
+    """Its output is its bias, whose mean differs from it by rounding: what is left is no pattern."""
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.rand(2, 3, 4, 23, 23, generator=generator, dtype=torch.float64).unbind()
+    a[:, 1] = b[:, 1] = 0.1
+    alive = [0, 2, 3]
+    r = [[np.corrcoef(a[i, c].flatten(), b[i, c].flatten())[0, 1] for c in alive] for i in range(3)]
+    assert decorrelation(a, b).tolist() == pytest.approx((1 - np.mean(r, 1)).tolist())
+
+
+def test_a_sample_without_a_difference_has_no_exponent_and_takes_none_from_the_others() -> None:
+    rows = pd.DataFrame(
+        [
+            {"length": n, "sample": s, "distance": n**2 * (s > 0), "relative": np.nan if s == 0 else n**0.5}
+            for n in (0.1, 1.0, 10.0)
+            for s in range(7)
+        ]
+    )
+    assert exponents(rows, "distance") == pytest.approx((2, 2, 2, 6))
+    assert exponents(rows, "relative") == pytest.approx((0.5, 0.5, 0.5, 6))
+    assert np.isnan(exponents(rows[rows["sample"] == 0], "distance").estimate)
 
 
 def test_the_convolution_and_the_pooling_are_the_networks_own() -> None:
