@@ -14,8 +14,8 @@ SETS_AT_ONCE = 1 << 22  # entries of the full matrices that are formed at once
 def nearest_kept(d_in: Tensor, d_out: Tensor) -> Tensor:
     """(B,) float64 share of T points whose nearest neighbour is still the nearest after a map.
 
-    By chance it is 1 / (T - 1). Where several neighbours are equally near after the map, each counts as its share of them, so
-    that a map to one point gives chance.
+    By chance it is 1 / (T - 1). Where several neighbours are equally near, before the map or after it, each counts as its share
+    of them, so that a map to one point gives chance, and the order of the points does not matter.
 
     Args:
         d_in: (B, T (T - 1) / 2) condensed distances of the points.
@@ -45,6 +45,7 @@ def _nearest_kept(before: Tensor, after: Tensor) -> Tensor:
     full_before, full_after = squareform(before), squareform(after)
     for full in (full_before, full_after):
         full.diagonal(dim1=1, dim2=2).fill_(torch.inf)
-    nearest = full_after == full_after.amin(2, keepdim=True)
-    kept = nearest.gather(2, full_before.argmin(2, keepdim=True))[:, :, 0].double() / nearest.sum(2).clamp_min(1)
+    first, then = (full == full.amin(2, keepdim=True) for full in (full_before, full_after))
+    pairs = (first.sum(2) * then.sum(2)).clamp_min(1)  # of a nearest neighbour before and one after; 0 of what is NaN
+    kept = (first & then).sum(2).double() / pairs
     return torch.where(finite, kept.mean(1), torch.nan)

@@ -17,7 +17,6 @@ from advlab.models.classifier import Classifier
 from advlab.models.full_precision import warned_obstacle
 
 log = logging.getLogger(__name__)
-
 MemoryFormat = Literal["channels_last", "contiguous"]
 T = TypeVar("T")
 
