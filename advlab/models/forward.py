@@ -188,7 +188,6 @@ class Forward:
     def _double(self) -> Classifier:
         with torch.inference_mode(False):  # the copy must allow gradients as well
             double_copy = self.classifier.double_copy(self.double_device)
-        # torch's type stubs, as above
         return double_copy.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload,no-any-return]
 
     @cached_property
