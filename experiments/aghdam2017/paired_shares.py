@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 from advlab.statistics import NOT_MEASURED, Interval
-from advlab.statistics.intervals import at_any_confidence, wilson_bounds
+from advlab.statistics.intervals import at_any_confidence
 
 
 def paired_difference(
@@ -50,3 +51,11 @@ def paired_difference(
         return Interval(first - second, first - second - low, first - second + high, n)
 
     return at_any_confidence(compute, confidence)
+
+
+def wilson_bounds(share: float, n: int, confidence: float) -> tuple[float, float]:
+    """Wilson (1927): the smallest and the largest p that the score test, (share - p)^2 <= z^2 p (1 - p) / n, does not refuse."""
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half))
