@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -112,10 +113,10 @@ def sign_of(line: Line, columns: Sequence[Column], network: str) -> str:
 
 
 def network_of(column: Column) -> str:
-    """The network of a column without its options; those without a network and data are one."""
+    """What a column is published as, whatever its seed; those without a network and data are one."""
     nodes = column.runs[0].nodes
     without = all(nodes.get(group, {}).get("name", "none") == "none" for group in ("model", "dataset"))
-    return "no network" if without else run_label(nodes)
+    return "no network" if without else re.sub(r"-seed\d+$", "", column.runs[0].path.name)
 
 
 def label_of(column: Column) -> str:
