@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import textwrap
 from collections.abc import Iterator
 from contextvars import ContextVar
 
@@ -85,6 +86,27 @@ def literal(text: str, width: int = 40) -> str:
 
     A longer one is cut in its middle: labels of runs end with what differs.
     """
+    return plain(shortened(text, width))
+
+
+def literal_lines(text: str, width: int, lines: int = 2) -> str:
+    """The same in several lines of `width` signs, broken at spaces.
+
+    >>> literal_lines("ciresan on gtsrb, samples=100", 20)
+    'ciresan on gtsrb,\\nsamples=100'
+    """
+    broken = textwrap.wrap(text, width, break_on_hyphens=False)
+    if len(broken) > lines:
+        broken = textwrap.wrap(shortened(text, lines * (width - 4)), width, break_on_hyphens=False)
+    return "\n".join(plain(shortened(line, width)) for line in broken[:lines])
+
+
+def shortened(text: str, width: int) -> str:
+    """A text of `width` signs at most, cut in its middle."""
     end = (width - 1) // 2
-    shown = text if len(text) <= width else f"{text[: width - 1 - end]}…{text[-end:]}"
-    return "".join(c if c.isprintable() else "?" for c in shown).replace("$", r"\$")
+    return text if len(text) <= width else f"{text[: width - 1 - end]}…{text[-end:]}"
+
+
+def plain(text: str) -> str:
+    """A text of which matplotlib takes none for markup."""
+    return "".join(c if c.isprintable() else "?" for c in text).replace("$", r"\$")

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from advlab.plotting.style import literal, narrow, small, width
+from advlab.plotting.style import literal_lines, narrow, small, width
 
 COLUMNS = 4  # panels beside each other, at most
 NARROW_COLUMNS = 2  # the same in a figure of one column
@@ -61,7 +61,7 @@ def grid(
         axis = axes[row, column]
         axis.set_axis_on()
         signs = 17 if narrow() and columns > 1 else {4: 20, 3: 28}.get(columns, 40)
-        title = literal(str(run), signs)
+        title = literal_lines(str(run), signs)
         if xlabel:
             title += (
                 f"\n({READINGS[norm]}, {radius_unit(scale)})" if narrow() else "\n" + short_radius_label(norm, scale)
