@@ -42,7 +42,7 @@ class GradientPenaltyRow:
 
 
 class GradientPenalty(Experiment[DataContext]):
-    """Section 2.2: "regularising by the aforementioned terms might not improve the stability significantly".
+    """Section 2.2: "regularizing by the aforementioned terms might not improve the stability significantly".
 
     The terms are the norms of gradient and Hessian at each training image. Networks are trained by the run's recipe with and
     without them, on the same images, from the same initial weights and in the same order; each seed has its own. The gradient

@@ -168,7 +168,7 @@ class Lipschitz(SphereExperiment):
             ),
             judge(
                 f"global-above-1-{kind}", lower_bound(largest_norm), ">", 1, subset=subset,
-                statement=section + '"the global Lipschitz constant of a ConvNet might be greater than 1": it is no less than '
+                statement=f'abstract, {kind}: "global Lipschitz constant of a ConvNet might be greater than 1": it is no less than '
                 "the Jacobian's norm anywhere, so that images can show it and never refute it",
                 quantity=f"largest singular value of the Jacobian at any sample or image that ascent reached, {kind}",
             ),

@@ -24,7 +24,7 @@ def elementwise_claims(rows: Frame, subset: str, *, most: float) -> list[Claim]:
     return [
         judge(
             "contraction-normalised", share_interval(below), ">", most, subset=subset,
-            statement=section + '"the Lipschitz constant is less than 1 in most of the cases"',
+            statement=section + 'the Lipschitz constant "is less than 1 in most of the cases"',
             quantity="share of perturbed images with L < 1, a normaliser for each element",
         ),
         judge(

@@ -193,7 +193,12 @@ def rows_of(rows: Frame, space: str, classifier: str) -> list[dict[str, Any]]:
 
 
 def trained_share(row: dict[str, Any]) -> Interval:
-    """Share of the training images that the linear probe classifies correctly."""
+    """Share of the training images that the linear probe classifies correctly; not measured in as many dimensions as images.
+
+    Any points in general position are linearly separable from N - 1 dimensions on, whatever their classes (Cover 1965).
+    """
+    if row["dimensions"] >= row["train_images"] - 1:
+        return NOT_MEASURED
     right = int(row["train_correct"])
     return share_interval([True] * right + [False] * (row["train_images"] - right))
 

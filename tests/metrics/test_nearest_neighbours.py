@@ -52,7 +52,8 @@ def test_distances_that_are_not_finite_give_nothing() -> None:
 def test_ties_before_the_map_count_as_those_after_it_whatever_the_order_of_the_points() -> None:
     """Corners of a square and its centre: each corner has the centre nearest, which has four nearest neighbours."""
     points = np.array([[0.0, 0.0], [0.0, 2.0], [2.0, 0.0], [2.0, 2.0], [1.0, 1.0]])
-    moved = points + np.array([[0, 0], [0, 0], [0, 0], [0, 0], [0.2, 0.3]])  # the centre moves towards one corner
+    moved = points.copy()
+    moved[4] += [0.2, 0.3]  # the centre moves towards one corner
     shares = set()
     for order in np.random.default_rng(0).permuted(np.tile(np.arange(5), (20, 1)), axis=1):
         shares.add(round(nearest_kept(condensed(points[order]), condensed(moved[order])).item(), 12))

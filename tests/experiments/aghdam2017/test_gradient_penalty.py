@@ -135,6 +135,26 @@ def test_pairs_are_images_that_both_classify_correctly() -> None:
     assert list(series["longer"].index) == list(range(8))
 
 
+def test_a_perturbation_that_was_not_found_is_longer_than_any() -> None:
+    rows = [
+        {
+            "seed": 0, "sample": i, "radius": 1.0, "correct": True, "length": length, "range": 1.0, "logit_range": 1.0,
+            "test_correct": 9, "test_images": 10,
+        }
+        for i, length in enumerate([1.0, 1.0, 1.0, np.nan, np.nan])
+    ]  # fmt: skip
+    plain = pd.DataFrame(rows)
+    lengths = [
+        np.nan,
+        np.nan,
+        2.0,
+        np.nan,
+        3.0,
+    ]  # of five ratios inf, inf, 2, none and 0, the median is between inf and 2
+    assert against_plain(plain, plain.assign(length=lengths))["longer"].tolist() == [np.inf]
+    assert against_plain(plain, plain.assign(length=[1.5, 2.5, 2.0, np.nan, np.nan]))["longer"].tolist() == [2.0]
+
+
 def test_claims_hold_on_the_papers_picture_and_fail_on_its_opposite() -> None:
     assert set(verdicts(made_up()).values()) == {"holds"}
     assert set(verdicts(made_up(longer=1.5, near=1.5, far=0.5, cost=0.1)).values()) == {"does not hold"}

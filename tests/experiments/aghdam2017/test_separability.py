@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from advlab.experiments.aghdam2017.point_classifiers import linear_probe
+from advlab.experiments.aghdam2017.separability import trained_share
 from advlab.experiments.aghdam2017.separability_measure import (
     random_map,
     source_of_training,
@@ -154,6 +156,17 @@ def test_claims_hold_on_the_papers_picture_fail_on_its_opposite_and_may_be_undec
     assert near["separable-network"] == near["separable-pixels"] == near["above-pixels"] == {"undecided"}
     assert near["much-above-pixels"] == {"does not hold"}
     assert "above-random-map" not in near
+
+
+def test_points_in_as_many_dimensions_as_there_are_images_are_always_separable_and_show_nothing() -> None:
+    """Random points with random classes: a probe gets all of them right, and the claim is not judged by that."""
+    generator = torch.Generator().manual_seed(0)
+    points, y = torch.randn(40, 39, generator=generator).double(), torch.randint(3, (40,), generator=generator)
+    probe = linear_probe(points, y, points[:1], classes=3, penalty=1e-3, steps=500)
+    assert torch.equal(probe.train_predictions, y)
+    of = {"train_correct": 40, "train_images": 40}
+    assert trained_share({**of, "dimensions": 39}).samples == 0
+    assert trained_share({**of, "dimensions": 38}).samples == 40
 
 
 def test_layers_are_named_once() -> None:
