@@ -67,7 +67,7 @@ class GradientPenalty(Experiment[DataContext]):
 
     @dataclass(frozen=True, kw_only=True)
     class Params(InRange):
-        """Penalties, images and thresholds; the paper gives none. Eight seeds are the fewest that decide four together."""
+        """Penalties, images and thresholds; the paper gives none. Eight seeds are the fewest that decide for four penalties."""
 
         #: as in `recipe.penalty`, several terms of one training joined by +; the training without any comes with them
         penalties: list[str] = field(

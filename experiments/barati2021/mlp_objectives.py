@@ -52,7 +52,7 @@ class MLPObjectives(Experiment[DeviceContext]):
     class Params(InRange):
         """The grid, the networks, and thresholds fixed before anything was measured."""
 
-        networks: Annotated[int, Ge(1)] = 6  # run.seed and those that follow
+        networks: Annotated[int, Ge(1)] = 8  # run.seed and those that follow; three pairs of layers decide from 7 on
         resolution: Annotated[int, Interval(ge=3, le=1001)] = 121  # points a side
         #: -log max softmax; L(h, h) literally; mean max(0, 1 - h^2), as eq 11; mean 1 - h^2, as eq 12
         loss: Literal["label", "entropy", "margin", "square"] = "label"

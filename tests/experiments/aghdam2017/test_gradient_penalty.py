@@ -24,6 +24,8 @@ from advlab.errors import AdvlabError, ConfigError
 from advlab.models.classifier import Classifier
 from advlab.models.forward import Execution, Forward
 from advlab.probes.draws import Draws
+from advlab.statistics import median_interval
+from advlab.statistics.families import FAMILY_ERROR
 from tests.helpers.commands import Ended
 
 GradientPenalty = components.REGISTRIES["experiment"].load("gradient_penalty")
@@ -181,6 +183,15 @@ def test_claims_hold_on_the_papers_picture_and_fail_on_its_opposite() -> None:
 def test_what_does_not_go_together_is_refused(options: dict[str, Any], error: type[AdvlabError], message: str) -> None:
     with pytest.raises(error, match=message):
         testing.settings_of("gradient_penalty", {**OPTIONS, **options})
+
+
+def test_as_many_seeds_are_trained_as_decide_for_all_penalties_together() -> None:
+    """With six, the interval of each of four medians is open on both sides, and every verdict `undecided`."""
+    params = GradientPenalty.Params()
+    for seeds in (params.seeds, GradientPenalty.presets("laptop", None, None)["experiment.seeds"]):
+        interval = median_interval(np.arange(seeds)).at(1 - FAMILY_ERROR / len(params.penalties))
+        assert np.isfinite(interval.low)
+    assert np.isinf(median_interval(np.arange(6)).at(1 - FAMILY_ERROR / len(params.penalties)).low)
 
 
 def test_a_run(cli: Any) -> None:

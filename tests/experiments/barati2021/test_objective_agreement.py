@@ -17,6 +17,8 @@ from scipy.stats import spearmanr
 from advlab import testing
 from advlab.config import components
 from advlab.config.settings import resolve
+from advlab.statistics import median_interval
+from advlab.statistics.families import FAMILY_ERROR
 
 MLPObjectives = components.REGISTRIES["experiment"].load("mlp_objectives")
 COLUMNS = ("adversarial", "hard", "hard_1", "hard_2", "other_adversarial", "other_hard")
@@ -91,3 +93,10 @@ def test_claims_hold_and_turn_round() -> None:
     two = verdicts(made_up({"hard": "radius", "hard_2": "radius", "hard_1": "opposite"}))
     assert {name for name, verdict in two.items() if verdict != "holds"} == {"layers-differ hidden layers 2 and 3"}
     assert set(verdicts(made_up({}).assign(hard_1=np.nan, hard_2=np.nan)).values()) == {"holds", "not measured"}
+
+
+def test_as_many_networks_are_drawn_as_decide_for_three_pairs_of_layers_together() -> None:
+    """With six, the interval of each of three medians is open on both sides, and every verdict `undecided`."""
+    networks = components.REGISTRIES["experiment"].load("mlp_objectives").Params().networks
+    assert np.isfinite(median_interval(np.arange(networks)).at(1 - FAMILY_ERROR / 3).low)
+    assert np.isinf(median_interval(np.arange(6)).at(1 - FAMILY_ERROR / 3).low)
