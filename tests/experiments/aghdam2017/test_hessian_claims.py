@@ -75,3 +75,13 @@ def test_the_bounds_of_the_hessians_norm_hold_as_often_as_they_say(
     wide = few["hessian_norm_high"] / few["hessian_norm_low"]
     assert 1.05 < float(wide.median()) < 4
     assert float(exact["hessian_norm_high"].sub(exact["hessian_norm_low"]).abs().max()) == pytest.approx(0)
+
+
+def test_at_a_familys_confidence_the_wider_interval_is_widened() -> None:
+    """The statement is judged for each reading of the radius: an interval that is unknown at that confidence decides nothing."""
+    values = np.exp(np.random.default_rng(3).normal(size=200))
+    rho = rank_correlation(values, values * np.random.default_rng(4).uniform(0.5, 2, size=200))
+    alone = widened_by_noise(rho, values, 0.5 * values)
+    wide = alone.at(0.99)
+    assert wide == widened_by_noise(rho.at(0.99), values, 0.5 * values)
+    assert 0.5 < wide.low < alone.low < alone.high <= wide.high <= 1

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from advlab.experiments.aghdam2017.paired_shares import paired_difference
 
+from advlab.statistics import judge, simultaneous
+
 
 def test_it_is_newcombes_first_example_in_both_orders() -> None:
     first = paired_difference(36, 12, 2, 0)
@@ -48,3 +50,15 @@ def test_it_is_wider_at_a_higher_confidence_so_that_a_family_can_be_judged() -> 
     rng = np.random.default_rng(1)
     intervals = [paired_difference(*map(int, c)).at(0.8) for c in rng.multinomial(200, (0.6, 0.2, 0.1, 0.1), size=2000)]
     assert 0.77 < np.mean([i.low <= 0.1 <= i.high for i in intervals]) < 0.84
+
+
+def test_at_a_familys_confidence_it_is_wider_and_still_decides() -> None:
+    """Separability judges one statement for several classifiers: an interval that is unknown at that confidence decides nothing."""
+    alone = paired_difference(9000, 600, 100, 300)
+    for family in (2, 20):
+        wide = alone.at(1 - 0.05 / family)
+        assert wide == paired_difference(9000, 600, 100, 300, confidence=1 - 0.05 / family)
+        assert 0 < wide.low < alone.low < alone.high < wide.high < 0.1
+    words = {"statement": "", "quantity": ""}
+    both = [judge("above-pixels", alone, ">", 0.0, subset=name, **words) for name in ("linear", "nearest")]
+    assert [(c.family, c.verdict) for c in simultaneous(both)] == [(2, "holds")] * 2
