@@ -59,6 +59,7 @@ def test_at_a_familys_confidence_it_is_wider_and_still_decides() -> None:
         wide = alone.at(1 - 0.05 / family)
         assert wide == paired_difference(9000, 600, 100, 300, confidence=1 - 0.05 / family)
         assert 0 < wide.low < alone.low < alone.high < wide.high < 0.1
-    words = {"statement": "", "quantity": ""}
-    both = [judge("above-pixels", alone, ">", 0.0, subset=name, **words) for name in ("linear", "nearest")]
+    both = [
+        judge("above-pixels", alone, ">", 0.0, subset=name, statement="", quantity="") for name in ("linear", "nearest")
+    ]
     assert [(c.family, c.verdict) for c in simultaneous(both)] == [(2, "holds")] * 2
