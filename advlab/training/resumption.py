@@ -156,6 +156,7 @@ class TrainingCheckpoints:
         self.folder, self.seconds = folder, seconds
         self.resumed_at = 0
         self._due = time.perf_counter() + seconds
+        self._refused = False  # by the file system, the last time; it is said once
 
     def resume(self, state: TrainingState) -> int:
         """Bring back the newest checkpoint that is whole; how many steps were done, 0 if there is none."""
@@ -172,8 +173,11 @@ class TrainingCheckpoints:
             return
         try:
             self.folder.write(done, state.arrays(), state.facts())
+            self._refused = False
         except StorageError as error:
-            log.warning("no checkpoint could be written, training goes on without: %s", error)
+            if not self._refused:
+                log.warning("no checkpoint could be written, training goes on without: %s", error)
+            self._refused = True
         written = time.perf_counter()
         self._due = written + max(self.seconds, MOST_OF_THE_TIME * (written - now))
 

@@ -17,6 +17,7 @@ from advlab import testing
 from advlab.errors import Interrupted, ModelError
 from advlab.lab import DataContext
 from advlab.progress import Progress
+from advlab.store.atomic import StorageError
 from advlab.store.checkpoints import CheckpointFolder
 from advlab.training.recipe import Recipe
 from advlab.training.resumption import TrainingCheckpoints
@@ -183,3 +184,26 @@ def test_checkpoints_take_a_small_share_of_the_time(tmp_path: Path, monkeypatch:
         clock[0] += 1
         checkpoints.after(step, State())  # type: ignore[arg-type]
     assert written == [60, 260, 320, 380]
+
+
+def test_a_full_disk_is_said_once_and_again_after_there_was_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of an hour's training on a full disk there would be a warning a minute otherwise."""
+
+    def write(self: CheckpointFolder, step: int, *_: object) -> None:
+        if step != 4:
+            raise StorageError("full")
+
+    monkeypatch.setattr(CheckpointFolder, "write", write)
+    checkpoints = TrainingCheckpoints(CheckpointFolder(tmp_path, {}), 0)
+
+    class State:
+        arrays = facts = dict
+
+    monkeypatch.setattr("advlab.training.resumption.MOST_OF_THE_TIME", 0)
+    said = []
+    for step in range(1, 8):
+        checkpoints.after(step, State())  # type: ignore[arg-type]
+        said.append(len(caplog.records))
+    assert said == [1, 1, 1, 1, 2, 2, 2]
