@@ -58,8 +58,8 @@ format: $(READY)  ## let ruff mend what it can
 types: $(READY)  ## mypy
 	$(BIN)/mypy
 
-unit: $(READY)  ## pytest
-	$(BIN)/python -m pytest -q $(ARGS)
+unit: $(READY)  ## pytest: all in two processes (fifteen minutes on two cores), or ARGS="tests/examples" in one
+	$(BIN)/python -m pytest -q $(or $(ARGS),-n 2 --dist loadfile)
 
 bench: $(READY)  ## ratios of speed, each measured side by side in one run: a table and JSON in outputs/bench/
 	$(BIN)/python -m benchmarks $(ARGS)
