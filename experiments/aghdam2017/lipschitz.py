@@ -159,7 +159,7 @@ class Lipschitz(SphereExperiment):
             judge(
                 f"contraction-of-all-{kind}", share_interval(largest < 1), ">", most, subset=subset,
                 statement=section + '"if L_x < 1 for all adversarial samples ... attracts": most samples do',
-                quantity=f"share of samples whose largest {kind} L is < 1",
+                quantity=f"share of samples whose largest {kind} L of the T directions drawn is < 1",
             ),
             judge(
                 f"contraction-at-x-{kind}", at_x, ">", most, subset=subset,

@@ -30,7 +30,7 @@ def elementwise_claims(rows: Frame, subset: str, *, most: float) -> list[Claim]:
         judge(
             "contraction-of-all-normalised", share_interval(largest < 1), ">", most, subset=subset,
             statement=section + '"if L_x < 1 for all adversarial samples ... attracts": most samples do',
-            quantity="share of samples whose largest L is < 1, a normaliser for each element",
+            quantity="share of samples whose largest L of the T drawn is < 1, a normaliser for each element",
         ),
     ]  # fmt: skip
 

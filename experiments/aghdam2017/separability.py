@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Lt
 
 from advlab.errors import ArgumentError
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, InRange, NetworkContext, frame_of
-from advlab.statistics import NOT_MEASURED, Claim, Interval, judge, share_interval
+from advlab.statistics import NOT_MEASURED, Claim, Interval, judge, lower_bound, share_interval
 
 from .paired_shares import paired_difference
 
@@ -195,12 +195,12 @@ def rows_of(rows: Frame, space: str, classifier: str) -> list[dict[str, Any]]:
 def trained_share(row: dict[str, Any]) -> Interval:
     """Share of the training images that the linear probe classifies correctly; not measured in as many dimensions as images.
 
-    Any points in general position are linearly separable from N - 1 dimensions on, whatever their classes (Cover 1965).
+    Other hyperplanes may separate more of them, so that it is a lower bound of what is separable. Any points in general
+    position are linearly separable from N - 1 dimensions on, whatever their classes (Cover 1965).
     """
     if row["dimensions"] >= row["train_images"] - 1:
         return NOT_MEASURED
-    right = int(row["train_correct"])
-    return share_interval([True] * right + [False] * (row["train_images"] - right))
+    return lower_bound(int(row["train_correct"]) / row["train_images"])
 
 
 def against_network(row: dict[str, Any]) -> Interval:

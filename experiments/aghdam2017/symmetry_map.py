@@ -123,12 +123,12 @@ class SymmetryMap(SphereExperiment):
             judge(
                 "not-symmetric", share_interval(has_pair), ">", 0.5, subset=subset,
                 statement='section 2.2: "one of them is classified as another class": so it is for most samples',
-                quantity="share of samples of which some permutations keep the class and others lose it",
+                quantity="share of samples of which some of the T permutations drawn keep the class and others lose it",
             ),
             judge(
                 "not-perceivable", median_interval(smallest), "<", params.visible, subset=subset,
                 statement='section 2.2: "the perturbation vectors are not perceivable"',
-                quantity="median root mean square of the smallest such perturbation, in grey levels; infinite where there is none",
+                quantity="median root mean square of the smallest such perturbation drawn, in grey levels; infinite without any",
             ),
         ]  # fmt: skip
 
