@@ -68,7 +68,7 @@ def test_the_whole_board_in_signs(checkout: Path) -> None:
         place = checkout / "experiments/aghdam2017/results/topology" / f"net{number}"
         finished_run(place, claimed_nodes("topology", f"net{number}"), [claim_of("holds")], scope="most")
     lines = generated(checkout, "board")
-    assert lines[0].split(" | ")[:5] == ["| experiment", "statement", "subsets", "lenet on digits", "vgg on digits"]
+    assert lines[0].split(" | ")[:5] == ["| experiment", "statement", "subsets", "a", "b"]
     assert [line.split("|")[1:6] for line in lines[2:4]] == [
         [" isotropy ", " small ", " l2; linf ", " + - ", " ? + "], [" ", " large ", " l2; linf ", " - + ", " + ? "],
     ]  # fmt: skip
