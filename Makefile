@@ -83,9 +83,8 @@ readme: $(READY)  ## write the READMEs' tables of verdicts anew from the publish
 # the networks of the figures; others, or other data: NETWORKS=vgg16,resnet50 ARGS="dataset.root=/path/to/imagenet"
 NETWORKS ?= lenet_mnist,ciresan,aghdam
 
-aghdam2017: aghdam2017-fig1 aghdam2017-fig2 aghdam2017-fig3 aghdam2017-fig4 aghdam2017-depth aghdam2017-fig5 \
-	aghdam2017-fig6 aghdam2017-directions aghdam2017-gradient aghdam2017-frequency aghdam2017-layer aghdam2017-penalty \
-	aghdam2017-separability  ## every figure of Aghdam et al. 2017
+FIGURES := fig1 fig2 fig3 fig4 depth fig5 fig6 directions gradient frequency layer penalty separability
+aghdam2017: $(FIGURES:%=aghdam2017-%)  ## every figure of Aghdam et al. 2017
 
 aghdam2017-fig1: $(CORE)  ## isotropy
 	$(ADVLAB) -m experiment=isotropy model=$(NETWORKS) $(ARGS)

@@ -22,7 +22,7 @@ from benchmarks.report import synchronise
 OPTIONS: dict[str, dict[str, Any]] = {
     "isotropy": {},
     "topology": {"test": "normal", "linearisation": False},
-    "lipschitz": {"iterations": 1},
+    "lipschitz": {"iterations": 1, "elementwise": False, "starts": 0},
 }
 
 

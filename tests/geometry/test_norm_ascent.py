@@ -41,10 +41,10 @@ def test_the_bounds_are_those_given() -> None:
 def test_values_are_norms_of_the_jacobian_and_near_the_largest_of_a_grid(activation: nn.Module) -> None:
     torch.manual_seed(3)
     first = nn.Linear(2, 24)
+    network = nn.Sequential(nn.Flatten(), first, activation, nn.Linear(24, 5)).double()
     with torch.no_grad():
         first.weight.mul_(6)
         first.bias.uniform_(-3, 3)
-    network = nn.Sequential(nn.Flatten(), first, activation, nn.Linear(24, 5)).double()
 
     def jacobian_norms(x: Tensor) -> Tensor:
         jacobians = torch.func.vmap(torch.func.jacrev(lambda z: network(z[None])[0]))(x)

@@ -254,7 +254,7 @@ BAD: list[tuple[list[str], list[str]]] = [
     (["${nope}"], ["${nope}", "There are: "]),
     (["run.seed=???"], ["run.seed", "a value is needed: type run.seed="]),
     # commands
-    (["listt"], ["'listt'", "Did you mean list?"]),
+    (["listt"], ["'listt'", "Did you mean list"]),
     (["isotropy"], ["'isotropy'", "Did you mean experiment=isotropy?"]),
     (["lenet"], ["'lenet'", "Did you mean model=lenet?"]),
     (["train"], ["'train'", "advlab experiment=NAME model=NAME"]),

@@ -50,6 +50,7 @@ def penalised_networks(table: pd.DataFrame, summary: pd.DataFrame) -> Figure:
             right.yaxis.set_major_locator(MaxNLocator(5) if _narrow(right) else LogLocator())
             right.yaxis.set_major_formatter("{x:g}")
             right.yaxis.set_minor_formatter(NullFormatter())
+        left.xaxis.set_major_locator(MaxNLocator(3))
         left.set_ylabel(r"smallest $L_2$ perturbation")
         if len(runs) > 1:
             left.set_title(literal(str(run), 44), loc="left")

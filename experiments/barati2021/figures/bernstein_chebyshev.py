@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from advlab.plotting.style import LINES, literal, narrow
+from advlab.plotting.style import LINES, literal, literal_lines, narrow
 from advlab.polynomials.grids import NODES
 
 from .interval_panels import BLUE, RED, WRONG_SIGN, X_LIMITS, curve, panel_grid, shade_wrong_signs
@@ -95,7 +95,8 @@ def draw_critical_points(axis: Any, rows: pd.DataFrame, several: bool) -> None:
     axis.set_xlim(-0.01, 1.01)
     axis.set_xlabel("$x$")
     title = f"critical points of $g_{{{n}}} - f_{{{n}}}$ (lines) and grids"
-    axis.set_title(f"{literal(str(rows['run'].iloc[0]), 36)}: {title}" if several else title)
+    run = literal_lines(str(rows["run"].iloc[0]), 36)
+    axis.set_title(f"{run}\n{title}" if several else title)
 
 
 def both_curves(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
