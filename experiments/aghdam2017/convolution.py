@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+from advlab.errors import ArgumentError
 
 
 def permute(x: Any, share: float, rng: np.random.Generator) -> Any:
@@ -85,3 +88,13 @@ def compare(kernel: Any, x1: Any, x2: Any, window: int) -> list[dict[str, float]
 def norm(x: Any) -> float:
     """Euclidean norm of an array's elements."""
     return float(np.linalg.norm(x))
+
+
+def check_lengths(lengths: Sequence[float]) -> None:
+    """Refuse lengths of perturbations over which no difference can be seen to grow.
+
+    Raises:
+        ArgumentError: there are fewer than two, or they do not rise.
+    """
+    if len(lengths) < 2 or list(lengths) != sorted(set(lengths)):
+        raise ArgumentError(f"lengths must be two or more, ascending and different, got {lengths}")

@@ -8,9 +8,10 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Ge, Gt
 
-from advlab.errors import ArgumentError
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, InRange, NetworkContext
 from advlab.statistics import Claim, Interval, judge, median_interval
+
+from .convolution import check_lengths
 
 CELL_SAMPLES = 25
 MEASURES = {"rms": "root mean square difference", "relative": "relative distance", "decorrelation": "1 - correlation"}
@@ -78,8 +79,7 @@ class FirstLayer(Experiment[NetworkContext]):
                 ArgumentError: names the field.
             """
             super().__post_init__()
-            if len(self.lengths) < 2 or self.lengths != sorted(set(self.lengths)):
-                raise ArgumentError(f"lengths must be two or more, ascending and different, got {self.lengths}")
+            check_lengths(self.lengths)
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from advlab.errors import ArgumentError
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, InRange, RunContext
 from advlab.statistics import Claim
 
-from .convolution import compare, permute, radial
+from .convolution import check_lengths, compare, permute, radial
 from .frequency_claims import judge_convolutions, judge_pooling, judge_radial
 
 CELL_SAMPLES = 25
@@ -101,8 +101,7 @@ class Frequency(Experiment[RunContext]):
                 raise ArgumentError(f"kernel must be at most size, got {self.kernel} of {self.size}")
             if self.size % self.window or self.size == self.window:
                 raise ArgumentError(f"window must divide size into several, got {self.window} of {self.size}")
-            if len(self.lengths) < 2 or self.lengths != sorted(set(self.lengths)):
-                raise ArgumentError(f"lengths must be two or more, ascending and different, got {self.lengths}")
+            check_lengths(self.lengths)
             if not self.shares or self.shares != sorted(set(self.shares)) or self.shares[-1] != 1:
                 raise ArgumentError(f"shares must be ascending and end with 1, got {self.shares}")
             if round(self.shares[0] * self.size**2) < 2:
