@@ -123,9 +123,16 @@ class Started:
     """A process of the forker."""
 
     pid: int
-    poll: Callable[[], int | None]
+    ask: Callable[[dict[str, Any]], Any]
     out: Path
     err: Path
+    code: int | None = None
+
+    def poll(self) -> int | None:
+        """The exit code, as often as one asks; None while it runs."""
+        if self.code is None:
+            self.code = self.ask({"pid": self.pid})
+        return self.code
 
     def kill(self, number: int) -> None:
         os.kill(self.pid, number)
@@ -184,7 +191,7 @@ class Workshop:
             "before": before, "out": str(out), "err": str(err),
         }  # fmt: skip
         pid: int = self.ask(order)
-        return Started(pid, lambda: self.ask({"pid": pid}), out, err)
+        return Started(pid, self.ask, out, err)
 
     def run(self, *arguments: str, root: Path | None = None, before: str = "", **env: object) -> Ended:
         return self.start(*arguments, root=root, before=before, **env).wait()
