@@ -56,7 +56,7 @@ def test_many_signals_at_random_moments(workshop: Workshop, table: bytes, tmp_pa
     runs = []
     for number in range(8):
         root = tmp_path / str(number)
-        process = workshop.start(*RUN, root=root, TOY_SLEEP=0.01)
+        process = workshop.start(*RUN, root=root, TOY_SLEEP=0.03)
         process.until((root / FAMILY).exists)
         time.sleep(moments.uniform(0, 0.6))
         process.kill(signal.SIGTERM)
