@@ -7,6 +7,7 @@ on CUDA.
 from __future__ import annotations
 
 import functools
+import math
 
 import torch
 from torch import Tensor
@@ -32,11 +33,19 @@ class GaussianBlur(ImageTransform):
 
 
 class DownAndUp(ImageTransform):
-    """Bicubic resampling to `size` pixels along the shorter side (0: half) and back."""
+    """Bicubic resampling to `size` pixels along the shorter side (0: half) and back, of the deviation from `mean` if there is one.
 
-    def __init__(self, size: int) -> None:
+    Args:
+        size: in pixels; at the images' own size nothing is done.
+        mean: (C, H, W) or (C, 1, 1).
+    """
+
+    mean: Tensor | None
+
+    def __init__(self, size: int, mean: Tensor | None = None) -> None:
         super().__init__()
         self.size = size
+        self.register_buffer("mean", mean)
 
     def transform(self, x: Tensor, draw: Draw | None) -> Tensor:
         """See `ImageTransform.transform`.
@@ -51,8 +60,14 @@ class DownAndUp(ImageTransform):
             raise ArgumentError(
                 f"resample: size={size} is larger than the images, {height} x {width}: take at most {shorter}"
             )
+        if size == shorter:
+            return x
         small_height, small_width = (round(side * size / shorter) for side in (height, width))
-        return along_both_axes(x, resampling_matrix(height, small_height), resampling_matrix(width, small_width))
+        rows, columns = resampling_matrix(height, small_height), resampling_matrix(width, small_width)
+        if self.mean is None:
+            return along_both_axes(x, rows, columns)
+        mean = self.mean.to(x.dtype)
+        return mean + along_both_axes(x - mean, rows, columns)
 
 
 def along_both_axes(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -93,11 +108,37 @@ def resampling_matrix(length: int, shorter: int) -> Tensor:
     True
     """
     with torch.inference_mode(False):
-        impulses = torch.eye(length, dtype=torch.float64)
-        return bicubic(bicubic(impulses, shorter), length)
+        return bicubic_matrix(shorter, length) @ bicubic_matrix(length, shorter)
 
 
-def bicubic(columns: Tensor, length: int) -> Tensor:
-    """(length, n): the columns of (m, n), interpolated along their own axis alone, antialiased."""
-    size = (length, columns.shape[1])
-    return torch.nn.functional.interpolate(columns[None, None], size, mode="bicubic", antialias=True)[0, 0]
+def bicubic_matrix(length: int, size: int) -> Tensor:
+    """(size, length) float64: bicubic interpolation of a signal to `size` values, as MATLAB's imresize does it.
+
+    The kernel is that of Keys 1981 with a = -0.5, stretched where the signal becomes shorter (antialiasing), its weights add
+    up to 1, and the signal is mirrored at its ends. Away from them it is torch's `interpolate` with antialiasing, which cuts
+    the kernel off there.
+
+    >>> torch.round(bicubic_matrix(8, 4), decimals=3)[0].tolist()
+    [0.547, 0.398, 0.102, -0.035, -0.012, 0.0, 0.0, 0.0]
+    """
+    stretch = max(1.0, length / size)
+    centre = (torch.arange(size, dtype=torch.float64)[:, None] + 0.5) * length / size - 0.5
+    reach = math.ceil(2 * stretch) + 1
+    pixel = centre.floor() + torch.arange(-reach, reach + 1)
+    weights = cubic((pixel - centre) / stretch)
+    weights /= weights.sum(1, keepdim=True)
+    place = pixel.long().remainder(2 * length)
+    mirrored = torch.minimum(place, 2 * length - 1 - place)
+    return torch.zeros(size, length, dtype=torch.float64).scatter_add_(1, mirrored, weights)
+
+
+def cubic(x: Tensor) -> Tensor:
+    """The cubic convolution kernel with a = -0.5 (Keys 1981, equation 15).
+
+    >>> cubic(torch.tensor([0.0, -0.5, 1.0, 1.5, 2.0])).tolist()
+    [1.0, 0.5625, 0.0, -0.0625, 0.0]
+    """
+    x = x.abs()
+    near = (1.5 * x - 2.5) * x.square() + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return torch.where(x <= 1, near, torch.where(x < 2, far, torch.zeros_like(x)))
