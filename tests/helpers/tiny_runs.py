@@ -11,6 +11,7 @@ OPTIONS = {
     "adversarial_gallery": [*DIGITS, "experiment.columns=1"],
     "attack_survey": [*DIGITS, "attack=fgv", "experiment.samples=4", "experiment.transfer=[mlp]"],
     "bernstein_chebyshev": ["experiment.degrees=[1,3]"],
+    "downsampling": [*DIGITS, "experiment.samples=6", "experiment.factors=[1,10]", "experiment.confined=1"],
     "first_layer": [*DIGITS],
     "fooling_gallery": [*DIGITS, "experiment.classes=[0,1]", "experiment.levels=[.5]"],
     "frequency": ["experiment.samples=2", "experiment.size=8"],

@@ -1,0 +1,1 @@
+"""What only the figures of jetley2018 draw."""
