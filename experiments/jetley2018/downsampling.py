@@ -30,13 +30,13 @@ class DownsamplingRow:
     size: int  # d_low, pixels along the shorter side of the small image; that of the image itself: not resampled
     #: transfer: DeepFool's perturbation of the network without resampling, times the factor; random: a random one as long after
     #: resampling, times the factor; white_box: DeepFool's of the network with resampling; confined: the same in the span of
-    #: resampled perturbations
+    #: resampled perturbations of other images; confined_original: in that span, of the network without resampling
     attack: str
     factor: float  # f
     label: int  # true class
     clean_prediction: int  # class of the resampled image
     prediction: int  # class of the resampled sum of image and perturbation
-    found: bool  # DeepFool found a perturbation; of a random one: of that which gives its length
+    found: bool  # DeepFool fooled the network that it attacked; of a random one: that which gives its length did
     image_norm: float  # L2, of the resampled image without the training mean
     norm: float  # L2, of the perturbation before resampling, with its factor
     resampled_norm: float  # L2, of the perturbation after resampling, with its factor
@@ -48,9 +48,9 @@ class Downsampling(Experiment[NetworkContext]):
     """Downsampling as a defense: what resampled perturbations still do, and what attacks do that know it (section 4.4).
 
     Every image is resampled to d_low pixels and back, without the training mean. DeepFool's perturbations of the network as it is
-    are added before the resampling, f times as long; a row for each. DeepFool then attacks the network with the resampling in
-    front, freely and confined to the span of resampled perturbations of other images. All attacks leave the predicted class, right
-    or wrong, so that the fooling rate at full size and f = 1 is that of DeepFool.
+    are added before the resampling, f times as long. DeepFool then attacks the network with the resampling in front, freely and
+    confined to the span of resampled perturbations of other images; and in that span the network without. All attacks leave
+    the predicted class, right or wrong, so that the fooling rate at full size and f = 1 is that of DeepFool.
     """
 
     name: ClassVar[str] = "downsampling"
@@ -153,7 +153,7 @@ class Downsampling(Experiment[NetworkContext]):
     def cost(self, ctx: NetworkContext) -> Cost:
         """An estimate: DeepFool on the network as it is, at each size and confined; two forwards a factor and size."""
         images, sizes = len(ctx.prepared["samples"]), len(ctx.prepared["sizes"])
-        attacks = sizes + len(self.confined_sizes(ctx))
+        attacks = sizes + 2 * len(self.confined_sizes(ctx))
         forwards, backwards = self.deepfool_cost(ctx)
         seen = sizes * (2 * len(self.params.factors) + 1) + attacks
         return Cost(forwards=images * (attacks * forwards + seen), backwards=images * attacks * backwards)

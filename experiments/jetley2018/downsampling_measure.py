@@ -70,7 +70,8 @@ def measure(experiment: Downsampling, ctx: NetworkContext, cell: Cell) -> list[D
             rows += images.rows("white_box", 1.0, *deepfool(ctx, x, network))
         if size in experiment.confined_sizes(ctx):
             basis = torch.from_numpy(ctx.stage(f"span-{size}").arrays["directions"]).to(x)
-            rows += images.rows("confined", 1.0, *deepfool(ctx, x, network, basis=basis), directions=basis.shape[1])
+            for attack, attacked in (("confined", network), ("confined_original", ctx.forward)):
+                rows += images.rows(attack, 1.0, *deepfool(ctx, x, attacked, basis=basis), directions=basis.shape[1])
     return rows
 
 

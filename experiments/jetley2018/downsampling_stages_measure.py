@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 MANY_IMAGES = 10_000  # of so many the mean of each pixel is smooth: its noise is of .003 at most
 CHANNEL_IMAGES = 1000  # of which the mean of a channel is taken
-SMALLEST_SINGULAR_VALUE = 1e-9  # of resampled perturbations in float64, in shares of the largest; smaller is rounding
+SMALLEST_SINGULAR_VALUE = 1e-5  # of resampled perturbations, in shares of the largest: below is what float32 rounds
 
 
 def downsampling_stages(experiment: Downsampling, ctx: NetworkContext) -> list[Stage]:

@@ -13,9 +13,12 @@ from advlab.statistics import median_interval, share_interval
 
 from ..downsampling_summary import fooled, minimal_norms, perturbed
 
-#: of the three attacks whose minimal norms stand side by side: name, size among whose rows it is, colour and marker
-ATTACKS = (("transfer", "network without resampling", LINES[0], "o"), ("white_box", "resampling network", LINES[1], "s"),
-           ("confined", "the same, confined", LINES[2], "^"))  # fmt: skip
+#: whose minimal norms stand side by side: name, in the legend, colour and marker
+ATTACKS = (
+    ("transfer", "network without resampling", LINES[0], "o"),
+    ("confined_original", "the same, confined to the span", LINES[2], "^"),
+    ("white_box", "resampling network", LINES[1], "s"),
+)
 MARKERS = "osD^vP*X"
 
 
@@ -48,10 +51,10 @@ def rates_and_norms(table: pd.DataFrame) -> Figure:
 
 def draw_rates(axis: Any, rows: pd.DataFrame) -> dict[str, Any]:
     """The fooling rate over f with its 95 % interval, a solid line a size; dashed that of random perturbations. Gives handles."""
-    handles = {}
+    handles: dict[str, Any] = {}
     for n, (size, part) in enumerate(rows.groupby("size", sort=False)):
         colour, marker = colour_of(n), MARKERS[n % len(MARKERS)]
-        label = f"{size} px" + (" (all)" if n == 0 else "")
+        label = f"{size} px" + (", not resampled" if n == 0 else "")
         factors, intervals = rates_over_factors(part, "transfer")
         axis.fill_between(
             factors, [i.low for i in intervals], [i.high for i in intervals], color=colour, alpha=0.15, lw=0
@@ -60,8 +63,7 @@ def draw_rates(axis: Any, rows: pd.DataFrame) -> dict[str, Any]:
         (handles[label],) = axis.plot(factors, estimates, color=colour, marker=marker, markersize=3.5)
         factors, intervals = rates_over_factors(part, "random")
         (dashed,) = axis.plot(factors, [i.estimate for i in intervals], color=colour, linestyle="--", linewidth=0.8)
-        if n == 0:
-            handles["random, as long"] = dashed
+    handles["random, as long"] = dashed
     axis.set_ylim(-0.03, 1.03)
     axis.set_xlabel("factor $f$ of the perturbation")
     axis.set_ylabel("fooling rate")
@@ -75,16 +77,18 @@ def rates_over_factors(rows: pd.DataFrame, attack: str) -> tuple[list[float], li
 
 
 def draw_norms(axis: Any, rows: pd.DataFrame) -> dict[str, Any]:
-    """Median norms of DeepFool with their 95 % intervals, a group a size, relative to the median of the images'. Gives handles."""
+    """Median norms of DeepFool with their 95 % intervals, a group a size, in % of the median image's. Gives
+    handles."""
     sizes, handles = list(dict.fromkeys(rows["size"])), {}
     full = rows[rows["size"] == sizes[0]]
+    whole = full["image_norm"].median()
     for n, (attack, name, colour, marker) in enumerate(ATTACKS):
         places, estimates, bars = [], [], []
         for place, size in enumerate(sizes):
             some = perturbed(full if attack == "transfer" else rows[rows["size"] == size], attack)
             if not len(some):
                 continue
-            interval = median_interval(100 * minimal_norms(some) / some["image_norm"].median())
+            interval = median_interval(100 * minimal_norms(some) / whole)
             if math.isfinite(interval.estimate):
                 places.append(place + 0.18 * (n - 1))
                 estimates.append(interval.estimate)

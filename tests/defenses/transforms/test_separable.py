@@ -14,6 +14,7 @@ from advlab.defenses import Blur, Resample
 from advlab.defenses.transforms.separable import bicubic_matrix
 from advlab.errors import ArgumentError
 from advlab.testing import image_data
+from tests.helpers.imresize import imresize
 
 
 def applied(defense: Blur | Resample, x: torch.Tensor) -> torch.Tensor:
@@ -32,30 +33,6 @@ def test_blur_is_scipys(sigma: float, dtype: torch.dtype) -> None:
     assert torch.allclose(blurred.double(), torch.from_numpy(expected), rtol=0, atol=tolerance)
     assert float(blurred.min()) >= 0
     assert float(blurred.max()) <= 1
-
-
-def imresize(signal: np.ndarray, length: int) -> np.ndarray:
-    """MATLAB's imresize of (m, n) along its first axis to `length` rows, one weight after the other ("bicubic", antialiased)."""
-    m = len(signal)
-    scale = length / m
-    kernel_width = 4.0 if scale >= 1 else 4.0 / scale
-    result = np.zeros((length, *signal.shape[1:]))
-    for row in range(1, length + 1):  # MATLAB counts from 1
-        u = row / scale + 0.5 * (1 - 1 / scale)
-        left = math.floor(u - kernel_width / 2)
-        taps = range(left, left + math.ceil(kernel_width) + 2)
-        weights = [keys(min(scale, 1.0) * (u - tap)) for tap in taps]
-        mirror = [*range(m), *reversed(range(m))]
-        for tap, weight in zip(taps, weights, strict=True):
-            result[row - 1] += weight / sum(weights) * signal[mirror[(tap - 1) % (2 * m)]]
-    return result
-
-
-def keys(x: float) -> float:
-    x = abs(x)
-    if x <= 1:
-        return 1.5 * x**3 - 2.5 * x**2 + 1
-    return -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2 if x <= 2 else 0.0
 
 
 SHAPES = [
