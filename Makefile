@@ -166,6 +166,13 @@ gunther2017-fig2: $(CORE)  ## fooling images of four digits from one random star
 gunther2017-fig3: $(CORE)  ## digits with their FGS, FGV and HC-1 adversarial images
 	$(ADVLAB) experiment=adversarial_gallery model=lenet_mnist $(ARGS)
 
+.PHONY: jetley2018-table1 jetley2018-table1-imagenet
+jetley2018-table1: $(CORE)  ## downsampling: fooling rates and minimal norms behind a resampling of the images
+	$(ADVLAB) experiment=downsampling model=lenet_mnist $(ARGS)
+
+jetley2018-table1-imagenet: $(CORE)  ## the same of AlexNet on ImageNet: ARGS="dataset.root=/path/to/imagenet"
+	$(ADVLAB) experiment=downsampling model=alexnet $(ARGS)
+
 attack-survey: $(CORE)  ## success, size, price and transfer of attacks (others: ARGS="model=cifar_vgg attack=pgd,uap")
 	$(ADVLAB) -m experiment=attack_survey model=lenet_mnist attack=fgs,fgv,hc1,deepfool experiment.transfer=[mlp] $(ARGS)
 

@@ -15,8 +15,8 @@ from ..downsampling_summary import fooled, minimal_norms, perturbed
 
 #: whose minimal norms stand side by side: name, in the legend, colour and marker
 ATTACKS = (
-    ("transfer", "network without resampling", LINES[0], "o"),
-    ("confined_original", "the same, confined to the span", LINES[2], "^"),
+    ("transfer", "original network", LINES[0], "o"),
+    ("confined_original", "the same, confined", LINES[2], "^"),
     ("white_box", "resampling network", LINES[1], "s"),
 )
 MARKERS = "osD^vP*X"
@@ -54,7 +54,7 @@ def draw_rates(axis: Any, rows: pd.DataFrame) -> dict[str, Any]:
     handles: dict[str, Any] = {}
     for n, (size, part) in enumerate(rows.groupby("size", sort=False)):
         colour, marker = colour_of(n), MARKERS[n % len(MARKERS)]
-        label = f"{size} px" + (", not resampled" if n == 0 else "")
+        label = f"{size} px" + (", as it is" if n == 0 else "")
         factors, intervals = rates_over_factors(part, "transfer")
         axis.fill_between(
             factors, [i.low for i in intervals], [i.high for i in intervals], color=colour, alpha=0.15, lw=0
