@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ def write_images(root: Path, classes: list[str], images: int) -> None:
             Image.fromarray(generator.integers(256, size=(32, 32, 3), dtype=np.uint8)).save(root / name / f"{n}.png")
 
 
-def outcome() -> tuple[pd.DataFrame, dict[str, object]]:
+def outcome() -> tuple[pd.DataFrame, dict[str, Any]]:
     (plan,) = Path("outputs").glob("**/plan.json")
     return pd.read_csv(plan.with_name("table.csv")), json.loads(plan.read_text())["prepared"]
 
