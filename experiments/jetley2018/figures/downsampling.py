@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from advlab.plotting.style import LINES, literal, narrow, width
 from advlab.statistics import median_interval, share_interval
@@ -62,8 +63,8 @@ def draw_rates(axis: Any, rows: pd.DataFrame) -> dict[str, Any]:
         estimates = [i.estimate for i in intervals]
         (handles[label],) = axis.plot(factors, estimates, color=colour, marker=marker, markersize=3.5)
         factors, intervals = rates_over_factors(part, "random")
-        (dashed,) = axis.plot(factors, [i.estimate for i in intervals], color=colour, linestyle="--", linewidth=0.8)
-    handles["random, as long"] = dashed
+        axis.plot(factors, [i.estimate for i in intervals], color=colour, linestyle="--", linewidth=0.8)
+    handles["random, as long"] = Line2D([], [], color="#777777", linestyle="--", linewidth=0.8)
     axis.set_ylim(-0.03, 1.03)
     axis.set_xlabel("factor $f$ of the perturbation")
     axis.set_ylabel("fooling rate")
