@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
-
-from annotated_types import Ge, Gt, Lt
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from advlab.attacks import DeepFool
-from advlab.errors import ArgumentError, ConfigError
-from advlab.lab import Cell, Cost, Experiment, Figure, Frame, InRange, NetworkContext, Settings, Stage
+from advlab.errors import ConfigError
+from advlab.lab import Cell, Cost, Experiment, Figure, Frame, NetworkContext, Settings, Stage
 from advlab.statistics import Claim
 
+from .downsampling_params import DownsamplingParams
 from .downsampling_summary import summarised, verdicts
 
 PAPER_SIDE = 227
@@ -57,43 +56,10 @@ class Downsampling(Experiment[NetworkContext]):
     paper: ClassVar[str] = "jetley2018, table 1"
     title: ClassVar[str] = "Fooling rate and minimal norms behind a resampling of the images"
     uses: ClassVar[tuple[str, ...]] = ("dataset", "model", "attack")
+    Params: ClassVar[type] = DownsamplingParams
     Row: ClassVar[type] = DownsamplingRow
     summary_keys: ClassVar[tuple[str, ...]] = ("size",)
     one_draw: ClassVar[bool] = True
-
-    @dataclass(frozen=True, kw_only=True)
-    class Params(InRange):
-        """Images, sizes and factors of table 1, and thresholds of the claims, fixed beforehand."""
-
-        samples: Annotated[int, Ge(1)] = 2000  # images (table 1), the first of a seeded order
-        #: d_low in pixels along the shorter side; empty: the paper's 200, 150, 120 and 100 of 227, as shares of the images' side
-        sizes: list[Annotated[int, Ge(1)]] = field(default_factory=list)
-        factors: list[Annotated[float, Gt(0)]] = field(default_factory=lambda: [1.0, 2.0, 3.0, 4.0, 5.0, 10.0])  # f
-        #: of the smallest sizes, at so many DeepFool is also confined; the paper: at 120 and 100
-        confined: Annotated[int, Ge(0)] = 2
-        #: other images, training images where there are any, whose resampled perturbations span that subspace; 0: 1000, of large
-        #: images as many as have 2^24 values
-        spanning: Annotated[int, Ge(0)] = 0
-        #: the mean that is subtracted: of each pixel (image) or of each channel; auto: of each pixel where there are 10000
-        #: training images in memory
-        mean: Literal["auto", "image", "channel"] = "auto"
-        restored: Annotated[float, Gt(0), Lt(1)] = 0.85  # claim: fooling rate at the largest f above
-        #: claim "grow steadily": share of images that a longer perturbation no longer fools below
-        lost: Annotated[float, Gt(0), Lt(1)] = 0.05
-        imperceptible: Annotated[float, Gt(0)] = 0.02  # claim: norm at the largest f over the image's below
-        equally_vulnerable: Annotated[float, Gt(0)] = 1.25  # claims: ratio of median norms below
-
-        def __post_init__(self) -> None:
-            """Refuse values out of range, and factors without 1 or that stand twice.
-
-            Raises:
-                ArgumentError: names the field.
-            """
-            super().__post_init__()
-            if 1 not in self.factors or sorted(set(self.factors)) != list(self.factors):
-                raise ArgumentError(f"factors must ascend and hold 1, got {self.factors}: take [1,2,3,4,5,10]")
-            if len(set(self.sizes)) != len(self.sizes):
-                raise ArgumentError(f"sizes must differ, got {self.sizes}")
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:
@@ -128,7 +94,9 @@ class Downsampling(Experiment[NetworkContext]):
         """The mean, the perturbations of other images, and what they span at each size."""
         from .downsampling_stages_measure import downsampling_stages  # loads torch
 
-        return downsampling_stages(self, ctx)
+        return downsampling_stages(
+            ctx, mean=self.params.mean, sizes=self.confined_sizes(ctx), cost=self.deepfool_cost(ctx)
+        )
 
     def cells(self, ctx: NetworkContext) -> list[Cell]:
         """Some images a cell, at all sizes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +17,6 @@ from advlab.lab import Arrays, Cost, NetworkContext, Stage
 from advlab.models.forward import Forward
 from advlab.probes.selection import order
 
-if TYPE_CHECKING:  # it imports this module
-    from .downsampling import Downsampling
-
 log = logging.getLogger(__name__)
 
 MANY_IMAGES = 10_000  # of so many the mean of each pixel is smooth: its noise is of .003 at most
@@ -27,16 +24,21 @@ CHANNEL_IMAGES = 1000  # of which the mean of a channel is taken
 SMALLEST_SINGULAR_VALUE = 1e-5  # of resampled perturbations, in shares of the largest: below is what float32 rounds
 
 
-def downsampling_stages(experiment: Downsampling, ctx: NetworkContext) -> list[Stage]:
-    """The mean, the perturbations of other images, and what they span at each size at which DeepFool is confined."""
+def downsampling_stages(ctx: NetworkContext, *, mean: str, sizes: list[int], cost: tuple[int, int]) -> list[Stage]:
+    """The mean, the perturbations of other images, and what they span at each size at which DeepFool is confined.
+
+    Args:
+        ctx: of the run.
+        mean: which one: auto, image or channel.
+        sizes: at which DeepFool is confined.
+        cost: forwards and backwards of DeepFool on an image.
+    """
     images, others = ctx.split(ctx.prepared["split"]), ctx.prepared["others"]
-    kind = experiment.params.mean
-    mean = ctx.key(images=images, version=1, mean=kind, seed=ctx.settings.run.seed)
-    stages = [Stage("mean", mean, partial(training_mean, ctx, images, kind), kind="training-mean")]
-    sizes = experiment.confined_sizes(ctx)
+    key = ctx.key(images=images, version=1, mean=mean, seed=ctx.settings.run.seed)
+    stages = [Stage("mean", key, partial(training_mean, ctx, images, mean), kind="training-mean")]
     if sizes:
         attack = ctx.settings.attack
-        forwards, backwards = (len(others) * each for each in experiment.deepfool_cost(ctx))
+        forwards, backwards = (len(others) * each for each in cost)
         key = ctx.key(images=images, version=1, attack=attack, samples=others)
         make = partial(perturbations, ctx, images, others)
         stages.append(Stage("perturbations", key, make, Cost(forwards, backwards), kind="deepfool-perturbations"))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from advlab.lab import Frame, frame_of
 from advlab.statistics import NOT_MEASURED, Claim, Interval, judge, mean_interval, share_interval
 
+from .downsampling_params import DownsamplingParams
 from .median_ratio import median_ratio
-
-if TYPE_CHECKING:  # it imports this module
-    from .downsampling import Downsampling
 
 KNOWING = ("white_box", "confined", "confined_original")  # attacks that know the resampling
 
@@ -67,7 +65,7 @@ def norms_of_attack(name: str, rows: Frame, original: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def verdicts(table: Frame, params: Downsampling.Params) -> list[Claim]:
+def verdicts(table: Frame, params: DownsamplingParams) -> list[Claim]:
     """The statements of section 4.4 at each size below the images' own, and their control."""
     side, claims = table["size"].max(), []
     full = table[table["size"] == side]
@@ -77,7 +75,7 @@ def verdicts(table: Frame, params: Downsampling.Params) -> list[Claim]:
     return claims
 
 
-def transfer_claims(rows: Frame, full: Frame, subset: str, params: Downsampling.Params) -> list[Claim]:
+def transfer_claims(rows: Frame, full: Frame, subset: str, params: DownsamplingParams) -> list[Claim]:
     """Accuracy, and what longer perturbations do."""
     longest = max(params.factors)
     longer = perturbed(rows, "transfer", longest)
@@ -124,7 +122,7 @@ def transfer_claims(rows: Frame, full: Frame, subset: str, params: Downsampling.
     ]  # fmt: skip
 
 
-def white_box_claims(rows: Frame, full: Frame, subset: str, params: Downsampling.Params) -> list[Claim]:
+def white_box_claims(rows: Frame, full: Frame, subset: str, params: DownsamplingParams) -> list[Claim]:
     """Minimal norms of the attacks that know the resampling, against the network without it and against each other."""
     original = minimal_norms(perturbed(full, "transfer"))
     white_box = minimal_norms(perturbed(rows, "white_box"))
