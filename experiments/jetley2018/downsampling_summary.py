@@ -9,24 +9,10 @@ from advlab.lab import Frame, frame_of
 from advlab.statistics import NOT_MEASURED, Claim, Interval, judge, mean_interval, share_interval
 
 from .downsampling_params import DownsamplingParams
+from .figures.downsampling_rows import fooled, minimal_norms, perturbed
 from .median_ratio import median_ratio
 
 KNOWING = ("white_box", "confined", "confined_original")  # attacks that know the resampling
-
-
-def fooled(rows: Frame) -> Any:
-    """Whether the prediction is another than that of the resampled image, a series by sample."""
-    return (rows["prediction"] != rows["clean_prediction"]).set_axis(rows["sample"])
-
-
-def perturbed(rows: Frame, attack: str, factor: float = 1.0) -> Frame:
-    """The rows of one attack at one factor."""
-    return rows[(rows["attack"] == attack) & (rows["factor"] == factor)]
-
-
-def minimal_norms(rows: Frame) -> Any:
-    """The norms of DeepFool's perturbations by sample, before resampling; infinite where it found none."""
-    return rows["norm"].where(rows["found"], math.inf).set_axis(rows["sample"])
 
 
 def summarised(table: Frame) -> Frame:

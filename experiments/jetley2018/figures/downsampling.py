@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from advlab.plotting.style import LINES, literal, narrow, width
 from advlab.statistics import median_interval, share_interval
 
-from ..downsampling_summary import fooled, minimal_norms, perturbed
+from .downsampling_rows import fooled, minimal_norms, perturbed
 
 #: whose minimal norms stand side by side: name, in the legend, colour and marker
 ATTACKS = (
