@@ -20,6 +20,7 @@ ATTACKS = (
     ("confined_original", "the same, confined", LINES[2], "^"),
     ("white_box", "resampling network", LINES[1], "s"),
 )
+LOGARITHMIC = 8  # norms further apart than by this factor have a logarithmic axis
 MARKERS = "osD^vP*X"
 
 
@@ -83,6 +84,7 @@ def draw_norms(axis: Any, rows: pd.DataFrame) -> dict[str, Any]:
     sizes, handles = list(dict.fromkeys(rows["size"])), {}
     full = rows[rows["size"] == sizes[0]]
     whole = full["image_norm"].median()
+    drawn: list[float] = []
     for n, (attack, name, colour, marker) in enumerate(ATTACKS):
         places, estimates, bars = [], [], []
         for place, size in enumerate(sizes):
@@ -95,6 +97,7 @@ def draw_norms(axis: Any, rows: pd.DataFrame) -> dict[str, Any]:
                 estimates.append(interval.estimate)
                 ends = (interval.estimate - interval.low, interval.high - interval.estimate)
                 bars.append([end if math.isfinite(end) else 0.0 for end in ends])
+        drawn += estimates
         if places:
             handles[name] = axis.errorbar(
                 places, estimates, list(zip(*bars, strict=True)), color=colour, marker=marker, markersize=4, capsize=2,
@@ -102,7 +105,11 @@ def draw_norms(axis: Any, rows: pd.DataFrame) -> dict[str, Any]:
             )  # fmt: skip
     axis.set_xticks(range(len(sizes)), [str(size) for size in sizes])
     axis.set_xlim(-0.5, len(sizes) - 0.5)
-    axis.set_ylim(bottom=0)
+    if drawn and max(drawn) > LOGARITHMIC * min(drawn) > 0:
+        axis.set_yscale("log")
+        axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    else:
+        axis.set_ylim(bottom=0)
     axis.set_xlabel("resampled to, pixels a side")
     axis.set_ylabel("median norm, %\nof the image's")
     return handles
