@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra.core.config_store import ConfigStore
@@ -16,11 +17,15 @@ from advlab.config import components
 from advlab.plugins import loading
 from advlab.plugins.names import registered_choices
 from tests.helpers.commands import Ended
+from tests.helpers.forker import Forker
+from tests.helpers.unrendered import UNRENDERED, unrendered
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # before torch, as the command line does
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):  # else their threads wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -32,6 +37,26 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     patch.delenv("ADVLAB_PLUGINS", raising=False)
     yield
     patch.undo()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _rendering() -> Iterator[Any]:
+    """Figures are not rendered; what would render them."""
+    from matplotlib.figure import Figure
+
+    rendering = Figure.savefig
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", unrendered)
+        yield rendering
+
+
+@pytest.fixture(autouse=True)
+def _figures_are_rendered_where_they_matter(request: pytest.FixtureRequest, _rendering: Any) -> Iterator[None]:
+    """For a test with the marker `renders`, or in a file with it (`pytestmark`)."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.node.get_closest_marker("renders") is not None:
+            patch.setattr("matplotlib.figure.Figure.savefig", _rendering)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +101,24 @@ def shell(tmp_path: Path) -> Callable[..., Ended]:
             cwd=tmp_path, capture_output=True, text=True, timeout=timeout, env={**os.environ, **(env or {})}, check=False,
         )  # fmt: skip
         return Ended(done.returncode, done.stdout, done.stderr)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def forker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
+    made = Forker(tmp_path_factory.mktemp("forker"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def forked(forker: Forker, tmp_path: Path) -> Callable[..., Ended]:
+    """As `shell`, forked from a process that has imported all: for what is not about the start."""
+
+    def call(*arguments: str) -> Ended:
+        out, err = tmp_path / "stdout.txt", tmp_path / "stderr.txt"
+        return forker.start(arguments, cwd=tmp_path, out=out, err=err, env=os.environ, before=UNRENDERED).wait(300)
 
     return call
 

@@ -7,6 +7,8 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from advlab.plotting.style import COLUMN, PAGE
 from tests.helpers.commands import Ended
 
@@ -18,6 +20,7 @@ def inches(path: Path) -> float:
     return float(struct.unpack(">I", path.read_bytes()[16:20])[0]) / 300
 
 
+@pytest.mark.renders
 def test_a_run_draws_as_wide_as_it_is_told_and_plot_as_the_run_or_otherwise(cli: Callable[..., Ended]) -> None:
     assert cli(*LINE, "run.figure=column").code == 0
     assert cli(*LINE).code == 0

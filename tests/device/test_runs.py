@@ -34,6 +34,12 @@ def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(units, "_prepared", {})
 
 
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The networks that these tests have trained on the CPU: the same of many experiments."""
+    return tmp_path_factory.mktemp("trained") / "weights"
+
+
 def run_on(cli: Callable[..., Ended], device: str, line: list[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The table and the manifest of a run on a device, with outputs and a cache of its own."""
     ended = cli(*line, f"run.device={device}", f"run.output_root={device}/outputs", f"run.cache_root={device}/cache")
@@ -43,11 +49,16 @@ def run_on(cli: Callable[..., Ended], device: str, line: list[str]) -> tuple[pd.
 
 
 @pytest.mark.parametrize("experiment", [name for name in group_choices("experiment") if name != "none"])
-def test_an_experiment(experiment: str, cli: Callable[..., Ended], request: pytest.FixtureRequest) -> None:
+def test_an_experiment(
+    experiment: str, cli: Callable[..., Ended], weights: Path, request: pytest.FixtureRequest
+) -> None:
     line = [f"experiment={experiment}", *TINY, *OPTIONS[experiment]]
     on_device = issubclass(components.REGISTRIES["experiment"].load(experiment).context_type(), DeviceContext)
+    if weights.is_dir():
+        shutil.copytree(weights, "cpu/cache/weights")
     here, _ = run_on(cli, "cpu", line)
     if Path("cpu/cache/weights").is_dir():  # the same networks; all else is made anew
+        shutil.copytree("cpu/cache/weights", weights, dirs_exist_ok=True)
         shutil.copytree("cpu/cache/weights", "cuda/cache/weights")
     request.getfixturevalue("cuda")
     there, manifest = run_on(cli, "cuda", line)

@@ -123,6 +123,7 @@ def test_a_run_on_a_relative_folder_goes_on_from_anywhere(
     assert (run / "table.csv").read_bytes() == before
 
 
+@pytest.mark.renders
 def test_runs_of_one_name_and_version_stay_apart(cli: Callable[..., Any], plugin: str, tmp_path: Path) -> None:
     for root in ("one", "two"):
         table(cli, plugin, "plain", root)

@@ -138,7 +138,7 @@ FAULTS = {
 
 @pytest.mark.parametrize(("change", "fault"), zip(CHANGES.items(), FAULTS.values(), strict=True), ids=list(FAULTS))
 def test_mistakes_of_an_author_are_named(
-    change: tuple[str, str], fault: str, line: list[str], shell: Callable[..., Ended], tmp_path: Path
+    change: tuple[str, str], fault: str, line: list[str], forked: Callable[..., Ended], tmp_path: Path
 ) -> None:
     old, new = change
     text = STAGED.replace(old, new)
@@ -146,7 +146,7 @@ def test_mistakes_of_an_author_are_named(
         text = text.replace("ctx.key(version=1), square", "ctx.key(version=1, start=self.params.start), square")
     assert text != STAGED
     (tmp_path / "staged.py").write_text(text)
-    ended = shell(*line)
+    ended = forked(*line)
     assert ended.code in (1, 2)
     assert fault in ended.err
     if "facts" not in fault and "numpy" not in fault:

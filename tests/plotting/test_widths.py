@@ -47,10 +47,11 @@ def drawn(experiment: Any, table: pd.DataFrame, width: str) -> Any:
     return figure
 
 
+@pytest.mark.renders
 @pytest.mark.parametrize("name", NAMES)
 def test_one_run_several_runs_and_rows_of_nan(name: str, cli: Callable[..., Ended]) -> None:
     several = SEVERAL if f"experiment={name}" and "probe.radii=[.1,1]" in OPTIONS[name] else []
-    line = [f"experiment={name}", *TINY, *OPTIONS[name], *several, "run.output_root=outputs", "run.cache_root=cache"]
+    line = [f"experiment={name}", *TINY, *OPTIONS[name], *several, "run.output_root=outputs"]
     ended = cli(*line)
     assert ended.code == 0, ended.err
     (manifest,) = Path("outputs").glob("**/manifest.json")

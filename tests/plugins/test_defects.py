@@ -81,13 +81,13 @@ SURVEY = (
 )
 
 
-def ended_of(shell: Callable[..., Ended], folder: Path, *arguments: str) -> tuple[Ended, str]:
+def ended_of(forked: Callable[..., Ended], folder: Path, *arguments: str) -> tuple[Ended, str]:
     """How a command line with all plug-ins ended, and its log.txt."""
     plugins = []
     for number, text in enumerate((NET, BLOBS, ATTACK, EXPERIMENT)):
         (folder / f"plug{number}.py").write_text(text)
         plugins.append(f"--plugin={folder / f'plug{number}.py'}")
-    ended = shell(*plugins, *arguments)
+    ended = forked(*plugins, *arguments)
     logs = list((folder / "outputs").rglob("log.txt"))
     return ended, logs[0].read_text() if logs else ""
 
@@ -98,9 +98,9 @@ def ended_of(shell: Callable[..., Ended], folder: Path, *arguments: str) -> tupl
     ids=["attack", "experiment"],
 )
 def test_a_defect_reaches_the_log_with_its_traceback(
-    arguments: tuple[str, ...], function: str, fault: str, shell: Callable[..., Ended], tmp_path: Path
+    arguments: tuple[str, ...], function: str, fault: str, forked: Callable[..., Ended], tmp_path: Path
 ) -> None:
-    ended, log = ended_of(shell, tmp_path, *arguments)
+    ended, log = ended_of(forked, tmp_path, *arguments)
     assert ended.code == 1
     for text in (ended.err, log):
         assert "Traceback (most recent call last)" in text
@@ -109,8 +109,8 @@ def test_a_defect_reaches_the_log_with_its_traceback(
     assert "the run failed; what was measured is kept in" in log
 
 
-def test_what_an_attack_refuses_is_one_message(shell: Callable[..., Ended], tmp_path: Path) -> None:
-    ended, log = ended_of(shell, tmp_path, *SURVEY, "attack.refuse=true")
+def test_what_an_attack_refuses_is_one_message(forked: Callable[..., Ended], tmp_path: Path) -> None:
+    ended, log = ended_of(forked, tmp_path, *SURVEY, "attack.refuse=true")
     assert ended.code == 2
     assert ended.err.splitlines()[-1] == "advlab: attack=shaky: refuse must be false"
     assert "Traceback" not in ended.err

@@ -32,7 +32,7 @@ def flat():
 
 
 @pytest.mark.parametrize("raised", ["ATTACK", "DEFENSE", "MODEL"])
-def test_code_of_another_version_does_not_go_on(raised: str, shell: Callable[..., Ended], tmp_path: Path) -> None:
+def test_code_of_another_version_does_not_go_on(raised: str, forked: Callable[..., Ended], tmp_path: Path) -> None:
     def write(**versions: int) -> str:
         text = PLUGIN
         for name in ("ATTACK", "DEFENSE", "MODEL"):
@@ -41,29 +41,29 @@ def test_code_of_another_version_does_not_go_on(raised: str, shell: Callable[...
         return f"--plugin={tmp_path / 'mine.py'}"
 
     line = ["experiment=attack_survey", "attack=brighter", "defense=darker", "model=flat", "run.preset=tiny"]
-    ended = shell(write(), *line)
+    ended = forked(write(), *line)
     assert ended.code == 0, ended.err
     run = tmp_path / "outputs/attack_survey/digits-flat-brighter-darker/v001"
     for path in (run / "cells").glob("*.csv"):
         path.unlink()
-    ended = shell(write(**{raised: 2}), "resume", str(run))
+    ended = forked(write(**{raised: 2}), "resume", str(run))
     assert ended.code == 2
     assert f"another version of the {raised.lower()}" in ended.err
-    assert shell(write(), "resume", str(run)).code == 0
+    assert forked(write(), "resume", str(run)).code == 0
 
 
 def test_code_that_changed_without_its_version_is_seen_by_its_behaviour(
-    shell: Callable[..., Ended], tmp_path: Path
+    forked: Callable[..., Ended], tmp_path: Path
 ) -> None:
     text = PLUGIN.replace("=ATTACK", "=1").replace("=DEFENSE", "=1").replace("=MODEL", "=1")
     plugin = tmp_path / "mine.py"
     plugin.write_text(text)
     line = [f"--plugin={plugin}", "experiment=attack_survey", "attack=fgs", "defense=darker", "model=flat"]
-    assert shell(*line, "run.preset=tiny").code == 0
+    assert forked(*line, "run.preset=tiny").code == 0
     run = tmp_path / "outputs/attack_survey/digits-flat-fgs-darker/v001"
     for path in (run / "cells").glob("*.csv"):
         path.unlink()
     plugin.write_text(text.replace("0.9", "0.5"))
-    ended = shell(line[0], "resume", str(run))
+    ended = forked(line[0], "resume", str(run))
     assert ended.code == 2
     assert "the outputs of flat are not those that this run began with" in ended.err

@@ -12,18 +12,15 @@ import pytest
 
 from advlab.store.run_directory import RunDirectory
 from tests.helpers.commands import Ended
+from tests.helpers.forker import Forker
 from tests.helpers.run_files import FAMILY, RUN, cells, version
 from tests.helpers.run_workshop import Workshop
 from tests.helpers.strangers import RUNS, contents
 
 
 @pytest.fixture(scope="session")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
-    made = Workshop(tmp_path_factory.mktemp("workshop"))
-    yield made
-    assert made.process.stdin is not None
-    made.process.stdin.close()
-    made.process.wait(20)
+def workshop(forker: Forker, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    return Workshop(tmp_path_factory.mktemp("workshop"), forker)
 
 
 @pytest.fixture(scope="session")

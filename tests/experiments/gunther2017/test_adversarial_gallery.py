@@ -196,6 +196,7 @@ def test_the_figure_shows_the_tables_images(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:Glyph")
 @pytest.mark.parametrize("start", range(0, len(HOSTILE), 4))
+@pytest.mark.renders
 def test_class_names_are_never_markup(start: int, tmp_path: Path) -> None:
     names = HOSTILE[start : start + 4]
     found = table(context(tmp_path, images(names)))

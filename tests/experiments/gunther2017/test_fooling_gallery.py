@@ -126,6 +126,7 @@ def test_what_is_not_reached_is_said_and_drawn_empty(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Glyph")
+@pytest.mark.renders
 def test_the_figure_has_a_start_and_a_tile_for_each_level_of_each_class(tmp_path: Path) -> None:
     names = ("$\\alpha$", "<b>", "a\nb", "ü" * 300, "")
     found = table(context(tmp_path, names=names, classes=[0, 1, 2, 3]))
