@@ -58,8 +58,12 @@ format: $(READY)  ## let ruff mend what it can
 types: $(READY)  ## mypy
 	$(BIN)/mypy
 
-unit: $(READY)  ## pytest: all in two processes (fifteen minutes on two cores), or ARGS="tests/examples" in one
-	$(BIN)/python -m pytest -q $(or $(ARGS),-n 2 --dist loadfile)
+unit: $(READY)  ## pytest: all but the long tests in two processes, or ARGS="tests/examples" in one
+	$(BIN)/python -m pytest -q $(or $(ARGS),-n 2 --dist worksteal)
+
+.PHONY: test-long
+test-long: $(READY)  ## pytest with the long tests: further cases of what unit has a case of
+	$(BIN)/python -m pytest -q -m "" $(or $(ARGS),-n 2 --dist worksteal)
 
 bench: $(READY)  ## ratios of speed, each measured side by side in one run: a table and JSON in outputs/bench/
 	$(BIN)/python -m benchmarks $(ARGS)

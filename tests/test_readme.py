@@ -70,9 +70,9 @@ def test_every_question_is_answered(line: str, cli: Callable[..., Any]) -> None:
 
 
 def test_the_demo_then_plot_resume_and_python(cli: Callable[..., Any], tmp_path: Path) -> None:
-    assert cli("run.preset=tiny").code == 0
+    assert cli("run.preset=tiny", "recipe.epochs=1").code == 0
     run = "outputs/isotropy/digits-lenet/v001"
-    assert cli("run.preset=tiny", "run.seed=1").code == 0
+    assert cli("run.preset=tiny", "recipe.epochs=1", "run.seed=1").code == 0
     ended = cli("plot", run, run.replace("v001", "v002"))
     assert ended.code == 0
     drawn = [line for line in ended.out.splitlines() if line.endswith((".png", ".pdf"))]

@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import indent
 
 from tests.helpers.import_graph import MODULE_FILES, ROOT, imported_at_once, modules_that_measure, own_module
+from tests.helpers.unrendered import UNRENDERED
 
 #: parts of advlab of which no file may import torch when it is imported
 TORCH_FREE_PARTS = {
@@ -158,6 +160,7 @@ def test_an_experiment_that_declares_no_torch_runs_without_it(tmp_path: Path) ->
         "for name in names:\n"
         "    assert run([f'experiment={name}', 'run.preset=tiny']) == 0, name\n"
         "    assert 'torch' not in sys.modules, name + ' loads torch'\n"
+        + indent(UNRENDERED, "    ")  # all but the first
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -36,8 +36,7 @@ def read(folder: Path) -> dict[str, Any]:
     return content
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("option", ["--small", "--pretend"])
+@pytest.mark.parametrize("option", ["--pretend", pytest.param("--small", marks=pytest.mark.long)])
 def test_every_step_runs_on_the_cpu_and_on_a_pretended_device(option: str, tmp_path: Path) -> None:
     assert main([option, "--minutes", "30", "--output", str(tmp_path)]) == 0
     content, markdown = read(tmp_path), (tmp_path / "gpu.md").read_text(encoding="utf-8")
@@ -123,7 +122,6 @@ def test_failed_tests_are_counted_and_named(tmp_path: Path) -> None:
     assert failed == [{"test": "tests.a::b", "message": "assert 1 == 2 / more"}]
 
 
-@pytest.mark.slow
 def test_tests_that_take_too_long_leave_what_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert suite.ended([sys.executable, "-c", "import time; time.sleep(600)"], 0.2)[1]
     (tmp_path / "test_slow.py").write_text(

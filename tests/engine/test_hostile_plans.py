@@ -31,7 +31,15 @@ def complete(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("complete")
 
 
-@pytest.mark.parametrize(("place", "value"), CHANGES, ids=[f"{'.'.join(p)}={v}"[:60] for p, v in CHANGES])
+#: parts of a configuration of which a figure may show the names
+SHOWN = ("name", "of", "dataset", "choices")
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [pytest.param(place, value, marks=[pytest.mark.renders] if place[-1] in SHOWN else []) for place, value in CHANGES],
+    ids=[f"{'.'.join(p)}={v}"[:60] for p, v in CHANGES],
+)
 def test_a_changed_run_directory_ends_in_one_message(
     place: tuple[str, ...], value: Any, cli: Callable[..., Ended], complete: Path
 ) -> None:

@@ -10,7 +10,7 @@ from tests.helpers.forker import Forker, Started
 # A linear network on noise of 8 x 8 pixels that it classifies correctly, one sample a cell; faults come from the
 # environment, which is no part of the configuration.
 TOY = '''
-import os, time
+import os, signal, time
 import numpy as np
 import torch
 from matplotlib.figure import Figure
@@ -22,6 +22,8 @@ spheres.CELL_VALUES = 1
 measure = isotropy.Isotropy.measure
 
 def observed(self, ctx, cell):
+    if os.environ.get("TOY_STOP") == cell.id:
+        os.kill(os.getpid(), signal.SIGSTOP)
     time.sleep(float(os.environ.get("TOY_SLEEP", 0)))
     if os.environ.get("TOY_DEFECT") == cell.id:
         raise RuntimeError("a defect of the program")

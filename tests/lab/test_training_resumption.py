@@ -26,18 +26,27 @@ from tests.helpers.images import random_images
 SHAPE = (1, 6, 6)
 RECIPE = Recipe(name="some", max_steps=30, batch_size=4, lr=0.01, augment=["hard:1,0.1"])
 
-# trains a perceptron on digits in the cache that is named, with a checkpoint every .05 s
+# trains a perceptron on digits in the cache that is named, with a checkpoint every .05 s; stops after the first if it is told
 SCRIPT = """
-import logging, sys
+import logging, os, signal, sys
 from pathlib import Path
 import torch
 from advlab.config import components
 from advlab.data.source import LoadOptions
 from advlab.lab.trained_network import trained_classifier
 from advlab.store.artifacts import ArtifactStore
+from advlab.store.checkpoints import CheckpointFolder
 from advlab.training import resumption
 from advlab.training.recipe import Recipe
 
+write = CheckpointFolder.write
+
+def stopping(self, *checkpoint):
+    write(self, *checkpoint)
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+if "stop" in sys.argv:
+    CheckpointFolder.write = stopping
 resumption.MOST_OF_THE_TIME = 0
 logging.basicConfig(level="INFO", stream=sys.stderr, format="%(message)s")
 torch.set_num_threads(1)
@@ -141,18 +150,18 @@ def line_with(word: str, process: subprocess.Popen[str]) -> str:
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
 def test_the_bytes_after_sigkill_are_the_same(tmp_path: Path) -> None:
-    def begun(cache: Path) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", SCRIPT, str(cache)]
+    def begun(cache: Path, *more: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", SCRIPT, str(cache), *more]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     cache = tmp_path / "killed"
-    whole, first = begun(tmp_path / "whole"), begun(cache)
+    # those that are killed are still at it then, however fast they are
+    whole, first = begun(tmp_path / "whole"), begun(cache, "stop")
     wait_for_a_checkpoint(first, cache)
     first.kill()
     # two at once: one goes on and is killed, the other waits, and goes on from there
-    second = begun(cache)
+    second = begun(cache, "stop")
     assert "goes on after step" in line_with("goes on", second)
-    second.send_signal(signal.SIGSTOP)  # it is still at it when the third begins, however fast it is
     third = begun(cache)
     assert "waiting for another process" in line_with("waiting", third)
     second.kill()

@@ -39,11 +39,11 @@ def table(reference: RunDirectory) -> bytes:
 @pytest.fixture
 def killed_run(workshop: Workshop, tmp_path: Path) -> RunDirectory:
     """A run that was killed after some cells."""
-    started = workshop.start(*RUN, root=tmp_path, TOY_SLEEP=0.02)
+    started = workshop.start(*RUN, root=tmp_path, TOY_STOP="samples-00005")
     started.until(lambda: len(cells(version(tmp_path))) >= 5)
     started.kill(signal.SIGKILL)
     assert started.wait().code == -signal.SIGKILL
-    assert len(cells(version(tmp_path))) < 25
+    assert len(cells(version(tmp_path))) == 5
     return version(tmp_path)
 
 

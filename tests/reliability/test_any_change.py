@@ -14,8 +14,16 @@ from tests.helpers.commands import Ended
 from tests.helpers.strangers import altered, one_line, unfinished, write_yaml
 
 
+@pytest.mark.renders
 @pytest.mark.parametrize(
-    ("stranger", "seeds"), [("points", range(25)), ("network", range(100, 110))], indirect=["stranger"]
+    ("stranger", "seeds"),
+    [
+        ("points", range(12)),
+        ("network", range(100, 105)),
+        pytest.param("points", range(12, 25), marks=pytest.mark.long),
+        pytest.param("network", range(105, 110), marks=pytest.mark.long),
+    ],
+    indirect=["stranger"],
 )
 def test_any_change_is_harmless(seeds: range, stranger: Path, cli: Callable[..., Ended]) -> None:
     original = stranger.with_name("original")

@@ -17,13 +17,19 @@ from tests.helpers.run_workshop import Workshop
 def test_a_second_process_on_the_same_run_is_refused(
     workshop: Workshop, killed_run: RunDirectory, table: bytes
 ) -> None:
-    first = workshop.start("resume", str(killed_run.path), TOY_SLEEP=0.1)
-    first.until(lambda: "going on with" in first.err.read_text())
+    first = workshop.start("resume", str(killed_run.path), TOY_STOP="samples-00007")  # still at it, however fast it is
+    first.until(lambda: len(cells(killed_run)) == 7)
     root = killed_run.path.parent.parent.parent
     for second in (workshop.run("resume", str(killed_run.path)), workshop.run(*RUN, "run.resume=true", root=root)):
         assert second.code == 2
         assert second.err.splitlines()[-1] == f"advlab: {killed_run.path} is being worked on by another process"
         clean(second.err)
+
+    def goes_on() -> bool:
+        first.kill(signal.SIGCONT)  # again, for it may only be about to stop
+        return first.poll() is not None
+
+    first.until(goes_on)
     complete(first.wait(), killed_run, table)
 
 
@@ -50,7 +56,7 @@ def table_file(table: bytes, folder: Path) -> Path:
 
 
 def test_a_requeued_job_goes_on_with_its_run(workshop: Workshop, table: bytes, tmp_path: Path) -> None:
-    started = workshop.start(*RUN, root=tmp_path, TOY_SLEEP=0.02, SLURM_JOB_ID=77)
+    started = workshop.start(*RUN, root=tmp_path, TOY_STOP="samples-00003", SLURM_JOB_ID=77)
     started.until(lambda: len(cells(version(tmp_path))) >= 3)
     started.kill(signal.SIGKILL)
     started.wait()

@@ -100,6 +100,7 @@ def test_a_finished_run_is_read(run: str, old: Path) -> None:
     assert loaded.manifest["versions"]["advlab"] == "0.1.0"
 
 
+@pytest.mark.renders
 @pytest.mark.parametrize("run", RUNS)
 def test_a_finished_run_is_drawn(run: str, old: Path, cli: Callable[..., Ended]) -> None:
     ended = cli("plot", f"outputs/{run}/v001", "--output", "drawn.png")

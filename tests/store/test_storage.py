@@ -254,12 +254,25 @@ def test_lock_is_refused_while_held_and_free_after_a_kill(tmp_path: Path) -> Non
             pass
 
 
-def test_lock_waits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = tmp_path / ".lock"
-    with holder(path, 0.4), caplog.at_level("INFO", logger="advlab.store.atomic"):
-        started = time.monotonic()
-        with locked(path, wait=True, message="waiting for it"):
-            assert 0.05 < time.monotonic() - started < 30
+def test_lock_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until it is let go, which here happens after the waiting was said."""
+    path, said, left = tmp_path / ".lock", FORK.Event(), FORK.Event()
+
+    def holds() -> None:
+        with locked(path, wait=False):
+            ready.set()
+            assert said.wait(60)
+            time.sleep(0.1)
+            left.set()
+
+    ready = FORK.Event()
+    process = FORK.Process(target=holds)
+    process.start()
+    assert ready.wait(60)
+    monkeypatch.setattr("advlab.store.locks.log.info", lambda *words: said.set())
+    with locked(path, wait=True, message="waiting for it"):
+        assert left.is_set()
+    process.join()
 
 
 def test_lock_on_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
