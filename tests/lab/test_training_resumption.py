@@ -26,7 +26,7 @@ from tests.helpers.images import random_images
 SHAPE = (1, 6, 6)
 RECIPE = Recipe(name="some", max_steps=30, batch_size=4, lr=0.01, augment=["hard:1,0.1"])
 
-# trains a perceptron on digits in the cache that is named, with a checkpoint every .05 s; stops after the first if it is told
+# trains a perceptron on digits in the cache that is named, with a checkpoint after each step; stops at a fortieth if it is told
 SCRIPT = """
 import logging, os, signal, sys
 from pathlib import Path
@@ -41,9 +41,10 @@ from advlab.training.recipe import Recipe
 
 write = CheckpointFolder.write
 
-def stopping(self, *checkpoint):
-    write(self, *checkpoint)
-    os.kill(os.getpid(), signal.SIGSTOP)
+def stopping(self, step, *state):
+    write(self, step, *state)
+    if step % 40 == 0:
+        os.kill(os.getpid(), signal.SIGSTOP)
 
 if "stop" in sys.argv:
     CheckpointFolder.write = stopping
@@ -53,8 +54,8 @@ torch.set_num_threads(1)
 store = ArtifactStore(Path(sys.argv[1]))
 data = components.REGISTRIES["dataset"].load("digits")().load("train", "digits", LoadOptions(Path("."), False, store))
 model = components.REGISTRIES["model"].load("mlp")(hidden=[16])
-recipe = Recipe(name="some", max_steps=600, batch_size=16, optimizer="adam", lr=1e-3, augment=["pgd_linf:0.1,0.05,2"])
-classifier, _ = trained_classifier("net", model, recipe, data, store, torch.device("cpu"), 0, None, 0.05)
+recipe = Recipe(name="some", max_steps=120, batch_size=16, optimizer="adam", lr=1e-3, augment=["pgd_linf:0.1,0.05,2"])
+classifier, _ = trained_classifier("net", model, recipe, data, store, torch.device("cpu"), 0, None, 1e-9)
 print(classifier.digest())
 """
 

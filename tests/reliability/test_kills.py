@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 from advlab.store.run_directory import RunDirectory
+from tests.helpers.forker import Started
 from tests.helpers.run_files import FAMILY, RUN, cells, clean, complete, snapshot, version
-from tests.helpers.run_workshop import Started, Workshop
+from tests.helpers.run_workshop import Workshop
 
 
 def begin(workshop: Workshop, root: Path, log: Path) -> Started:
