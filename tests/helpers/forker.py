@@ -80,14 +80,14 @@ class Started:
     def kill(self, number: int) -> None:
         os.kill(self.pid, number)
 
-    def until(self, condition: Callable[[], object], seconds: float = 60) -> None:
+    def until(self, condition: Callable[[], object], seconds: float = 300) -> None:
         """Wait until something is to be seen while the process runs."""
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"nothing was seen: {self.err.read_text()}"
             time.sleep(0.005)
 
-    def wait(self, seconds: float = 100) -> Ended:
+    def wait(self, seconds: float = 300) -> Ended:
         end = time.monotonic() + seconds
         while (code := self.poll()) is None:
             if time.monotonic() > end:
@@ -137,4 +137,4 @@ class Forker:
     def close(self) -> None:
         assert self.process.stdin is not None
         self.process.stdin.close()
-        self.process.wait(20)
+        self.process.wait(100)

@@ -31,7 +31,7 @@ def bash(folder: Path, line: str, environment: dict[str, str] | None = None) -> 
     script = f'advlab() {{ "{sys.executable}" -m advlab "$@"; }}\n{line}\nexit ${{PIPESTATUS[0]}}'
     done = subprocess.run(
         ["bash", "-c", script], cwd=folder, capture_output=True, text=True, encoding="utf-8", errors="replace",
-        env={**os.environ, **(environment or {})}, timeout=100, check=False,
+        env={**os.environ, **(environment or {})}, timeout=300, check=False,
     )  # fmt: skip
     return Ended(done.returncode, done.stdout, done.stderr)
 
@@ -102,7 +102,7 @@ def test_a_signal_while_the_last_lines_print(number: signal.Signals, tmp_path: P
     time.sleep(0.5)
     assert process.poll() is None
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert "interrupted" not in err
     assert "figure: " not in out  # it was in the midst of them
