@@ -152,11 +152,11 @@ def _products(function: ImageFunction, x: Tensor, step: float) -> tuple[Tensor, 
         def difference(z: Tensor) -> Tensor:
             length = float(z.norm())
             v = as_image(z * (step / length))
-            ahead, behind = (_gradient(function, x + sign * v, False)[1] for sign in (1, -1))
+            ahead, behind = (image_gradient(function, x + sign * v, False)[1] for sign in (1, -1))
             return (double_rows(ahead) - double_rows(behind)) * (length / (2 * step))
 
-        return double_rows(_gradient(function, x, False)[1]), difference
-    leaf, gradient = _gradient(function, x, True)
+        return double_rows(image_gradient(function, x, False)[1]), difference
+    leaf, gradient = image_gradient(function, x, True)
 
     def exact(z: Tensor) -> Tensor:
         if not gradient.requires_grad:  # the function is linear
@@ -168,7 +168,7 @@ def _products(function: ImageFunction, x: Tensor, step: float) -> tuple[Tensor, 
     return double_rows(gradient.detach()), exact
 
 
-def _gradient(function: ImageFunction, x: Tensor, twice: bool) -> tuple[Tensor, Tensor]:
+def image_gradient(function: ImageFunction, x: Tensor, twice: bool) -> tuple[Tensor, Tensor]:
     """The leaf of the graph, a copy of x, and the (n, C, H, W) gradients with respect to it; `twice`: with their own graph."""
     with torch.enable_grad():
         leaf = x.detach().clone().requires_grad_()
