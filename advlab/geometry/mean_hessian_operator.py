@@ -71,6 +71,18 @@ class MeanHessian:
             sums = self._exact(units) if self._hessian == "autograd" else self._differences(units)
             return sums * (norms / len(self._points))
 
+    def gradient_norm(self) -> float:
+        """Mean over the points of |grad g|, against which |lambda| h says how far the boundary bends within a step."""
+        norms: list[Tensor] = []
+        with torch.inference_mode(False):
+            for x, sources in zip(
+                self._points.split(self._batch_size), self._sources.split(self._batch_size), strict=True
+            ):
+                gradients = image_gradient(self._value(sources), x.contiguous(memory_format=self._format), False)[1]
+                norms.append(self._double(gradients.flatten(1)).norm(dim=1))
+                self.gradients += len(x)
+        return float(torch.cat(norms).mean())
+
     def _differences(self, units: Tensor) -> Tensor:
         """(k, D) sums over the points of the central differences along unit vectors (k, D)."""
         points, count = self._points, len(self._points)

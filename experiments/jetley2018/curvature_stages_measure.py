@@ -95,12 +95,12 @@ def make_basis(
         return lanczos_curvatures(operator, params.pairs, tolerance=params.tolerance, seed=ctx.settings.run.seed)
 
     basis, _ = ctx.forward.in_batches(call)
-    gradients = made["operator"].gradients
+    gradient_norm, gradients = made["operator"].gradient_norm(), made["operator"].gradients
     ctx.count(forwards=gradients, backwards=gradients)
     arrays = {"directions": basis.directions.float().numpy()}
     arrays |= {name: getattr(basis, name).numpy() for name in ("curvatures", "rayleigh", "residuals")}
     facts = {"asymmetry": None if math.isnan(basis.asymmetry) else basis.asymmetry}
-    return arrays, facts | {"gradients": gradients, "step": step, "points": len(points)}
+    return arrays, facts | {"gradients": gradients, "gradient_norm": gradient_norm, "step": step, "points": len(points)}
 
 
 def length_of_step(ctx: NetworkContext, params: CurvatureParams) -> float:

@@ -135,6 +135,15 @@ def test_a_direction_of_any_length() -> None:
     assert not products[3].any()
 
 
+def test_the_norm_of_the_gradient() -> None:
+    network, norms = tanh_network(), []
+    for point, source in zip(POINTS, SOURCES, strict=True):
+        x = point.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(_difference(network, source)(x), x)
+        norms.append(float(gradient.norm()))
+    assert operator(network, batch_size=2).gradient_norm() == pytest.approx(sum(norms) / len(norms))
+
+
 def test_finite_and_exact_hessians_agree_as_the_step_shrinks() -> None:
     network = tanh_network()
     exact = operator(network, hessian="autograd").products(torch.eye(D))
