@@ -176,6 +176,13 @@ jetley2018-table1: $(CORE)  ## downsampling: fooling rates and minimal norms beh
 
 jetley2018-table1-imagenet: $(CORE)  ## the same of AlexNet on ImageNet: ARGS="dataset.root=/path/to/imagenet"
 	$(ADVLAB) experiment=downsampling model=alexnet $(ARGS)
+.PHONY: jetley2018 jetley2018-curvature
+jetley2018: jetley2018-curvature  ## the figures of Jetley et al. 2018 on LeNet and MNIST
+
+jetley2018-curvature: $(CORE)  ## sections 2.2 and 3: principal curvatures, their directions, what they say of attacks
+	$(ADVLAB) experiment=curvature model=lenet_mnist $(ARGS)
+	$(ADVLAB) experiment=curvature_sign model=lenet_mnist $(filter-out experiment.%,$(ARGS))
+	$(ADVLAB) experiment=curved_universal model=lenet_mnist $(filter-out experiment.%,$(ARGS))
 
 attack-survey: $(CORE)  ## success, size, price and transfer of attacks (others: ARGS="model=cifar_vgg attack=pgd,uap")
 	$(ADVLAB) -m experiment=attack_survey model=lenet_mnist attack=fgs,fgv,hc1,deepfool experiment.transfer=[mlp] $(ARGS)

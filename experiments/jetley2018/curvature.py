@@ -7,12 +7,11 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Lt
 
-from advlab.errors import ConfigError
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, NetworkContext, Settings, Stage
 from advlab.statistics import Claim
 
 from .curvature_claims import curvature_claims, curvature_summary
-from .curvature_stages import CurvatureParams, curvature_stages, is_dense, stage_id
+from .curvature_stages import CurvatureParams, curvature_stages, is_dense, refuse_unknown_classes, stage_id
 
 PRINCIPAL, RANDOM = "principal", "random"
 LENGTHS, BISECTIONS = (
@@ -105,18 +104,11 @@ class Curvature(Experiment[NetworkContext]):
         Raises:
             ConfigError: one does not.
         """
-        self._check_classes(settings.dataset.class_count)
-
-    def _check_classes(self, known: int) -> None:
-        """Refuse classes that the dataset has not; 0: their number is not known before it is loaded."""
-        if known and max(self.params.classes, default=0) >= known:
-            raise ConfigError(
-                f"experiment.classes={self.params.classes}: the dataset has the classes 0 to {known - 1}: name some of them"
-            )
+        refuse_unknown_classes(self.params.classes, settings.dataset.class_count)
 
     def targets(self, ctx: NetworkContext) -> list[int]:
         """The classes whose boundaries are looked at."""
-        self._check_classes(len(ctx.data.classes))
+        refuse_unknown_classes(self.params.classes, len(ctx.data.classes))
         return list(self.params.classes or range(len(ctx.data.classes)))
 
     def stages(self, ctx: NetworkContext) -> list[Stage]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
-from advlab.errors import ArgumentError, DataError
+from advlab.errors import ArgumentError, ConfigError, DataError
 from advlab.lab import Cost, DataContext, InRange, NetworkContext, Stage
 
 if TYPE_CHECKING:  # loads torch
@@ -50,6 +50,18 @@ class CurvatureParams(InRange):
             raise ArgumentError(f"step must be authors or a length above 0, got {self.step!r}")
         if not isinstance(self.step, str) and not self.step > 0:
             raise ArgumentError(f"step must be authors or a length above 0, got {self.step}")
+
+
+def refuse_unknown_classes(classes: Sequence[int], known: int) -> None:
+    """Refuse classes that the dataset has not; 0: their number is not known before it is loaded.
+
+    Raises:
+        ConfigError: names the classes that there are.
+    """
+    if known and max(classes, default=0) >= known:
+        raise ConfigError(
+            f"experiment.classes={list(classes)}: the dataset has the classes 0 to {known - 1}: name some of them"
+        )
 
 
 def points_id(target: int) -> str:

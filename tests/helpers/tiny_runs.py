@@ -13,6 +13,8 @@ OPTIONS = {
     "bernstein_chebyshev": ["experiment.degrees=[1,3]"],
     "downsampling": [*DIGITS, "experiment.samples=6", "experiment.factors=[1,10]", "experiment.confined=1"],
     "curvature": [*DIGITS, "experiment.basis=lanczos", "experiment.pairs=3"],
+    "curvature_sign": [*DIGITS],
+    "curved_universal": [*DIGITS, "experiment.basis=lanczos", "experiment.pairs=3"],
     "first_layer": [*DIGITS],
     "fooling_gallery": [*DIGITS, "experiment.classes=[0,1]", "experiment.levels=[.5]"],
     "frequency": ["experiment.samples=2", "experiment.size=8"],

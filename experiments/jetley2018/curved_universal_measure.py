@@ -1,0 +1,79 @@
+"""Draws vectors of the high-curvature subspaces, makes UAPs and measures how many images they fool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from advlab.attacks import UAP
+from advlab.lab import Arrays, Cell, NetworkContext
+
+from .curvature_stages import measured_samples, source_images
+from .curvature_stages_measure import curvature_basis
+from .curved_universal import CURVED, DRAWN, NEGATIVE, UNIVERSAL, CurvedUniversal, UniversalRow
+
+RANK = 1e-3  # singular values below so much of the largest span nothing
+
+
+def source_samples(ctx: NetworkContext, count: int) -> tuple[Tensor, Tensor]:
+    """(n, C, H, W) images of the split that bases are made of, in a seeded order, and (n,) their classes by the network."""
+    images, samples = source_images(ctx)
+    order = np.random.default_rng([ctx.settings.run.seed, 2018]).permutation(samples)[:count]
+    x = images.images(torch.from_numpy(order))
+    return x, ctx.forward(x).argmax(1)
+
+
+def prepare(experiment: CurvedUniversal, ctx: NetworkContext) -> dict[str, Any]:
+    """The mean norm of the images of the UAP."""
+    x, _ = source_samples(ctx, experiment.params.uap_images)
+    return {"norm": float(x.cpu().double().flatten(1).norm(dim=1).mean())}
+
+
+def make_uap(experiment: CurvedUniversal, ctx: NetworkContext, attack: UAP) -> tuple[Arrays, Mapping[str, Any]]:
+    """Arrays and facts of the stage of a universal perturbation: `universal` (C, H, W)."""
+    x, predictions = source_samples(ctx, experiment.params.uap_images)
+    result = ctx.attack(attack, x, predictions)
+    assert result.universal is not None
+    return {"universal": result.universal.cpu().numpy()}, {"fooling_rate": result.facts["fooling_rate"]}
+
+
+def measure(experiment: CurvedUniversal, ctx: NetworkContext, cell: Cell) -> list[UniversalRow]:
+    """The rows of one length."""
+    params, share = experiment.params, cell.payload["share"]
+    length = share * ctx.prepared["norm"]
+    images, _ = ctx.images_and_labels(measured_samples(ctx, params.samples))
+    clean = ctx.forward(images).argmax(1)
+    bases = [curvature_basis(ctx, target) for target in experiment.targets(ctx)]
+    top = min(params.top, min(len(basis.directions) for basis in bases) // 2)
+    spans = {
+        CURVED: span(torch.cat([basis.directions[:top] for basis in bases])),
+        NEGATIVE: span(torch.cat([basis.directions[-top:] for basis in bases])),
+    }
+    rows = []
+
+    def add(kind: str, draw: int, v: Tensor, dimensions: int) -> None:
+        moved = images + v.view(1, *ctx.data.shape).to(images)
+        fooled = float((ctx.forward(moved).argmax(1) != clean).double().mean())
+        rows.append(UniversalRow(kind, draw, share, length, dimensions, len(images), fooled))
+
+    for i, kind in enumerate(DRAWN):
+        for draw in range(params.draws):
+            generator = np.random.default_rng([ctx.settings.run.seed, i, draw])  # the same direction at every length
+            dimensions = len(spans[kind]) if kind in spans else ctx.values_per_image
+            weights = torch.from_numpy(generator.standard_normal(dimensions))
+            v = weights @ spans[kind] if kind in spans else weights
+            add(kind, draw, v * (length / v.norm()), dimensions)
+    universal = torch.from_numpy(ctx.stage(f"uap-{cell.payload['place']}").arrays["universal"]).double()
+    norm = universal.norm()
+    add(UNIVERSAL, 0, universal * (length / norm if norm > 0 else 0.0), ctx.values_per_image)
+    return rows
+
+
+def span(directions: Tensor) -> Tensor:
+    """(r, D) float64 orthonormal rows on the CPU that span those of (m, D), of which some may depend on others."""
+    _, values, rows = torch.linalg.svd(directions.cpu().double(), full_matrices=False)
+    return rows[values > RANK * values[0]]

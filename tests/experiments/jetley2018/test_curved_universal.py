@@ -1,0 +1,94 @@
+"""Universal perturbations from a subspace that a network made for it must obey, and the verdicts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+
+from advlab import testing
+from experiments.jetley2018.curved_universal import CurvedUniversal
+from experiments.jetley2018.curved_universal_measure import span
+
+IMAGES = torch.rand(60, 1, 6, 6, generator=torch.Generator().manual_seed(0)).mul(255).round() / 255
+
+
+class OneDirection(nn.Module):
+    """The second class is what differs much in the first pixel from grey, whatever the other pixels are."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        away = (x.flatten(1)[:, 0] - 0.5).square()
+        return torch.stack([torch.full_like(away, 1.0), 4 * away, 0 * away - 5], 1)
+
+
+def table_of(**options: Any) -> pd.DataFrame:
+    params = {
+        "classes": [1], "points": 6, "iterations": 100, "top": 1, "draws": 6, "samples": 25, "uap_images": 10,
+        "uap_passes": 2, "shares": [0.1, 0.6], **options,
+    }  # fmt: skip
+    labels = OneDirection()(IMAGES).argmax(1)
+    return testing.measured(
+        testing.context(
+            "curved_universal", OneDirection(), IMAGES, labels, {f"experiment.{k}": v for k, v in params.items()}
+        )
+    )
+
+
+def test_a_network_that_looks_at_one_direction() -> None:
+    """Its one curved direction fools all images at a length of 2, which random vectors of 36 pixels hardly do."""
+    table = table_of()
+    long = table[table["share"] == 0.6].set_index("perturbation")
+    assert 1 < long["length"].iloc[0] < 4
+    assert long.loc["curved", "fooled"].min() == 1
+    assert long.loc["random", "fooled"].mean() < 0.6
+    assert set(long.loc["curved", "dimensions"]) == {1}
+    assert set(long.loc["random", "dimensions"]) == {36}
+    short = table[(table["share"] == 0.1) & (table["perturbation"] == "random")]
+    assert short["fooled"].mean() < 0.1
+    rates = table.groupby(["perturbation", "share"])["length"].nunique()
+    assert set(rates) == {1}
+
+
+def test_lengths_are_shares_of_the_mean_norm() -> None:
+    table = table_of(uap_images=60)
+    half = IMAGES.flatten(1).norm(dim=1).mean()  # of the half that perturbations are made of
+    assert (table["length"] / table["share"]).to_numpy() == pytest.approx(float(half), rel=0.05)
+
+
+def test_the_span_of_directions_that_depend_on_each_other() -> None:
+    rows = torch.randn(3, 8, generator=torch.Generator().manual_seed(1))
+    twice = torch.cat([rows, rows[:2] + rows[1:]])
+    q = span(twice)
+    assert len(q) == 3
+    torch.testing.assert_close(q @ q.T, torch.eye(3).double())
+    torch.testing.assert_close(rows.double() @ q.T @ q, rows.double(), rtol=1e-5, atol=1e-6)
+
+
+def made_up(curved: float, random: float, uap: float) -> pd.DataFrame:
+    rows = [
+        {"run": "test", "perturbation": kind, "draw": draw, "share": 0.3, "length": 3.0, "dimensions": 5, "images": 9,
+         "fooled": rate + 0.001 * draw}
+        for kind, rate, draws in (("curved", curved, 20), ("negative", curved, 20), ("random", random, 20), ("uap", uap, 1))
+        for draw in range(draws)
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    return table.assign(fooled=table["fooled"] * (1 + 0.01 * (table["draw"] * 7 % 5)))
+
+
+def test_verdicts() -> None:
+    def verdicts(table: pd.DataFrame) -> dict[str, str]:
+        return {c.claim: c.verdict for c in CurvedUniversal(CurvedUniversal.Params()).claims(table)}
+
+    assert verdicts(made_up(0.8, 0.1, 0.9)) == {"above-random": "holds", "near-uap": "holds"}
+    assert verdicts(made_up(0.1, 0.3, 0.9)) == {"above-random": "does not hold", "near-uap": "does not hold"}
+    assert verdicts(made_up(0.1, 0.0, 0.0))["near-uap"] == "not measured"
+
+
+def test_bases_of_lanczos_and_of_dense_are_taken_alike() -> None:
+    dense, lanczos = (
+        table_of(basis=basis, pairs=2, shares=[0.6]).set_index("perturbation") for basis in ("dense", "lanczos")
+    )
+    assert dense.loc["curved", "fooled"].min() == lanczos.loc["curved", "fooled"].min() == 1
