@@ -12,7 +12,7 @@ from advlab.cli.main import limit_openmp_spinning
 def main() -> None:
     """Run what is named, or everything."""
     limit_openmp_spinning()  # takes effect only before torch is loaded, as the benchmarks do: hence not at the top
-    from benchmarks import attacks, isotropy, mantel, training
+    from benchmarks import attacks, curvature, isotropy, mantel, training
     from benchmarks.report import Report
 
     benchmarks = {
@@ -20,6 +20,7 @@ def main() -> None:
         "spheres": isotropy.run_shared,
         "attacks": attacks.run,
         "mantel": mantel.run,
+        "curvature": curvature.run,
     }
     benchmarks["training"] = training.run
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
