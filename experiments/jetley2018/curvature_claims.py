@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from advlab.lab import Frame, frame_of
-from advlab.statistics import NOT_MEASURED, Claim, judge, median_interval, rank_correlation, share_interval
+from advlab.statistics import NOT_MEASURED, Claim, Interval, judge, median_interval, rank_correlation, share_interval
 
 ENDS = 5  # pairs of either end whose residuals the summary shows
 SIGNS = ("positive", "negative")
@@ -62,7 +62,7 @@ def flat_share(curvatures: np.ndarray[Any, Any], size: int, bound: float) -> flo
     return math.nan if unknown and max(between) > bound else (known_flat + unknown) / size
 
 
-def correlation(basis: Frame, sign: int) -> Any:
+def correlation(basis: Frame, sign: int) -> Interval:
     """Rank correlation of |curvature| and flipping norm over the followed directions of a sign, with its interval."""
     followed = basis[(basis["images"] > 0) & (basis["curvature"] * sign > 0)]
     return rank_correlation(followed["curvature"].abs(), followed["flip_norm"])
@@ -107,7 +107,7 @@ def curvature_claims(table: Frame, params: Thresholds) -> list[Claim]:
             for sign in SIGNS
         ),
         judge(
-            "curved-below-random", share_interval(below_random(curved)), ">", params.most, subset="classes", networks="all",
+            "curved-below-random", below_random(curved), ">", params.most, subset="classes", networks="all",
             statement='section 2.2: "along the remaining directions, those of significant curvature, the network is indeed '
             'vulnerable": control, a random direction',
             quantity="share of curved classes whose most curved direction flips at a smaller norm than a random one",
@@ -136,16 +136,15 @@ def curvature_claims(table: Frame, params: Thresholds) -> list[Claim]:
     return claims
 
 
-def below_random(numbers: list[dict[str, Any]]) -> list[bool]:
-    """Of each class with a random direction whether its most curved ones flip at a smaller norm."""
-    return [
-        of["flip_norm_curved"] < of["flip_norm_random"]
-        for of in numbers
-        if not math.isnan(of["flip_norm_curved"]) and not math.isnan(of["flip_norm_random"])
-    ]
+def below_random(numbers: list[dict[str, Any]]) -> Interval:
+    """Share of the classes whose most curved directions flip at a smaller norm than a random one; unknown where neither does."""
+    pairs = [(of["flip_norm_curved"], of["flip_norm_random"]) for of in numbers]
+    known = [pair for pair in pairs if not math.isnan(sum(pair)) and min(pair) < math.inf]
+    unknown = sum(pair == (math.inf, math.inf) for pair in pairs)
+    return share_interval([a < b for a, b in known], unknown=unknown) if known else NOT_MEASURED
 
 
-def median(values: list[float]) -> Any:
+def median(values: list[float]) -> Interval:
     """The median of what is known with its interval."""
     known = [value for value in values if not math.isnan(value)]
     return median_interval(known) if known else NOT_MEASURED

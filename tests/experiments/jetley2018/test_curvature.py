@@ -182,6 +182,11 @@ def test_verdicts() -> None:
     steep = made_up().assign(curvature=lambda t: np.sign(t["curvature"]), flip_norm=11.0)
     assert claims_of(steep)["mostly-flat", "classes"].verdict == "does not hold"
     assert claims_of(steep)["curved-below-random", "classes"].verdict == "does not hold"
+    beyond = made_up().assign(flip_norm=math.inf)
+    assert claims_of(beyond)["curved-below-random", "classes"].verdict == "not measured"
+    one = beyond.assign(flip_norm=lambda t: t["flip_norm"].where((t["target"] > 0) | (t["direction"] == "random"), 3.0))
+    assert claims_of(one)["curved-below-random", "classes"].estimate == 1
+    assert claims_of(one)["curved-below-random", "classes"].verdict == "undecided"  # of eleven classes nothing is known
     few = claims_of(made_up(classes=2))
     assert few["mostly-flat", "classes"].verdict == "undecided"
     assert few["higher-curvature-lower-norm-of-a-class", "positive, c0"].verdict == "holds"
