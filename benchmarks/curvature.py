@@ -24,7 +24,7 @@ from experiments.jetley2018.curvature_stages import CurvatureParams
 from experiments.jetley2018.curvature_stages_measure import length_of_step, make_points
 
 TARGET = 3
-DIRECTIONS, DENSE_POINTS, QUALITY_POINTS = 10, 5, 25
+DIRECTIONS, DENSE_POINTS, QUALITY_POINTS = 10, 25, 25
 PAIRS = {5: 60, 25: 220}  # of either end, ten and fifty of both -> gradients a point that finding them may take
 CAPTURED = 0.85
 NETWORKS: tuple[tuple[str, tuple[int, int, int], int], ...] = (

@@ -24,7 +24,7 @@ from advlab.geometry.mean_hessian import (
 )
 from advlab.lab import Arrays, NetworkContext
 
-from .curvature_stages import CurvatureParams, is_dense, points_id, source_images, stage_id
+from .curvature_params import CurvatureParams, is_dense, points_id, source_images, stage_id
 
 log = logging.getLogger(__name__)
 DRAWN = 20  # images are drawn until there are enough points, but at most so many a point

@@ -100,7 +100,7 @@ class CurvedUniversal(Experiment[NetworkContext]):
 
     def stages(self, ctx: NetworkContext) -> list[Stage]:
         """Points and basis of each class, and a UAP for each length."""
-        from .curved_universal_measure import make_uap  # loads torch
+        from .universal_stage_measure import make_uap  # loads torch
 
         stages = curvature_stages(ctx, self.params, self.targets(ctx))
         images, _ = source_images(ctx)
@@ -109,7 +109,7 @@ class CurvedUniversal(Experiment[NetworkContext]):
             key = ctx.key(
                 images=images, version=1, seed=ctx.settings.run.seed, attack=attack, count=self.params.uap_images
             )
-            make = partial(make_uap, self, ctx, attack)
+            make = partial(make_uap, ctx, attack, self.params.uap_images)
             count = self.params.uap_images * self.params.uap_passes
             stages.append(Stage(f"uap-{i}", key, make, Cost(10 * count, 20 * count), kind="jetley2018_uap"))
         return stages

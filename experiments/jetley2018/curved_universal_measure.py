@@ -1,44 +1,27 @@
-"""Draws vectors of the high-curvature subspaces, makes UAPs and measures how many images they fool."""
+"""Draws vectors of the high-curvature subspaces and measures how many images they and UAPs fool."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from advlab.attacks import UAP
-from advlab.lab import Arrays, Cell, NetworkContext
+from advlab.lab import Cell, NetworkContext
 
-from .curvature_stages import measured_samples, source_images
+from .curvature_params import measured_samples
 from .curvature_stages_measure import curvature_basis
 from .curved_universal import CURVED, DRAWN, NEGATIVE, UNIVERSAL, CurvedUniversal, UniversalRow
+from .universal_stage_measure import source_samples
 
 RANK = 1e-3  # singular values below so much of the largest span nothing
-
-
-def source_samples(ctx: NetworkContext, count: int) -> tuple[Tensor, Tensor]:
-    """(n, C, H, W) images of the split that bases are made of, in a seeded order, and (n,) their classes by the network."""
-    images, samples = source_images(ctx)
-    order = np.random.default_rng([ctx.settings.run.seed, 2018]).permutation(samples)[:count]
-    x = images.images(torch.from_numpy(order))
-    return x, ctx.forward(x).argmax(1)
 
 
 def prepare(experiment: CurvedUniversal, ctx: NetworkContext) -> dict[str, Any]:
     """The mean norm of the images of the UAP."""
     x, _ = source_samples(ctx, experiment.params.uap_images)
     return {"norm": float(x.cpu().double().flatten(1).norm(dim=1).mean())}
-
-
-def make_uap(experiment: CurvedUniversal, ctx: NetworkContext, attack: UAP) -> tuple[Arrays, Mapping[str, Any]]:
-    """Arrays and facts of the stage of a universal perturbation: `universal` (C, H, W)."""
-    x, predictions = source_samples(ctx, experiment.params.uap_images)
-    result = ctx.attack(attack, x, predictions)
-    assert result.universal is not None
-    return {"universal": result.universal.cpu().numpy()}, {"fooling_rate": result.facts["fooling_rate"]}
 
 
 def measure(experiment: CurvedUniversal, ctx: NetworkContext, cell: Cell) -> list[UniversalRow]:

@@ -1,0 +1,118 @@
+"""What experiments of jetley2018 say of curvature bases: parameters, ids of their stages, images they are made of or not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_types import Ge, Gt, Le
+
+from advlab.errors import ArgumentError, ConfigError, DataError
+from advlab.lab import DataContext, InRange
+
+if TYPE_CHECKING:  # loads torch
+    from advlab.data.images import ImageData
+
+log = logging.getLogger(__name__)
+DENSE_VALUES = 784  # values of an image up to which basis=auto is dense
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurvatureParams(InRange):
+    """How the principal directions of a class are found; base of the parameters of experiments that need them."""
+
+    points: Annotated[int, Ge(2)] = 100  # boundary points of a class (the authors' code)
+    #: auto: dense of up to 784 values an image, Lanczos of more; dense takes up to 3072
+    basis: Literal["auto", "dense", "lanczos"] = "auto"
+    pairs: Annotated[int, Ge(1)] = (
+        10  # of either end: so many most positive and so many most negative directions of lanczos
+    )
+    tolerance: Annotated[float, Gt(0), Le(1)] = (
+        0.1  # relative, of lanczos; a smaller one costs twice as much and buys nothing
+    )
+    hessian: Literal["finite", "autograd"] = "finite"  # autograd: of smooth networks; it is 0 of piecewise linear ones
+    #: length h of the finite step in [0, 1] pixels; authors: sqrt(D) (max - min of the mean-subtracted training images) / 51.2
+    step: float | str = "authors"
+    way: Annotated[float, Gt(0), Le(1)] = 0.8  # points lie at x + way r of targeted DeepFool's r (the authors' code)
+    iterations: Annotated[int, Ge(1)] = 5  # of targeted DeepFool (the authors' code)
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range, and a step that is neither a length nor the authors'.
+
+        Raises:
+            ArgumentError: names the field.
+        """
+        super().__post_init__()
+        if isinstance(self.step, str) and self.step != "authors":
+            raise ArgumentError(f"step must be authors or a length above 0, got {self.step!r}")
+        if not isinstance(self.step, str) and not self.step > 0:
+            raise ArgumentError(f"step must be authors or a length above 0, got {self.step}")
+
+
+def refuse_unknown_classes(classes: Sequence[int], known: int) -> None:
+    """Refuse classes that the dataset has not; 0: their number is not known before it is loaded.
+
+    Raises:
+        ConfigError: names the classes that there are.
+    """
+    if known and max(classes, default=0) >= known:
+        raise ConfigError(
+            f"experiment.classes={list(classes)}: the dataset has the classes 0 to {known - 1}: name some of them"
+        )
+
+
+def points_id(target: int) -> str:
+    """Id of the stage with a class's boundary points, for cells that ask for `boundary_points`."""
+    return f"points-{target}"
+
+
+def stage_id(target: int, half: int | None = None) -> str:
+    """Id of the stage with a class's curvature basis, for cells that ask for `curvature_basis`.
+
+    Args:
+        target: the class.
+        half: 0 or 1: of a half of the points.
+    """
+    return f"curvature-{target}" if half is None else f"curvature-{target}-half-{half}"
+
+
+def is_dense(params: CurvatureParams, size: int) -> bool:
+    """Whether the bases of images of `size` values are dense, of all directions."""
+    return params.basis == "dense" or (params.basis == "auto" and size <= DENSE_VALUES)
+
+
+def source_images(ctx: DataContext) -> tuple[ImageData, list[int]]:
+    """The images that bases and boundary points are made of, disjoint from those that are measured, and their indices.
+
+    The training split; of a dataset without one, or where that is what is measured, the second half of the measured split in the
+    run's seeded order.
+    """
+    train = training_images(ctx)
+    if train is not None:
+        return train, list(range(len(train)))
+    return ctx.data, ctx.order()[len(ctx.data) // 2 :]
+
+
+def measured_samples(ctx: DataContext, count: int = 0) -> list[int]:
+    """Indices of the samples of the measured split that experiments of this paper measure, in the run's seeded order.
+
+    Args:
+        ctx: of the run.
+        count: so many at most; 0: all: the split, or where `source_images` takes a half of it, the other half.
+    """
+    samples = ctx.order() if training_images(ctx) is not None else ctx.order()[: len(ctx.data) // 2]
+    return samples[: count or None]
+
+
+def training_images(ctx: DataContext) -> ImageData | None:
+    """The training split, on the run's device; None: there is none, or it is (part of) what is measured."""
+    if ctx.data.split in ("train", "all"):
+        return None
+    try:
+        train = ctx.split("train")
+    except DataError as error:
+        log.info("%s: boundary points and bases are made of half of the split %s", error, ctx.data.split)
+        return None
+    return None if train.digest == ctx.data.digest else train
