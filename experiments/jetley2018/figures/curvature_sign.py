@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from advlab.plotting.style import LINES, literal_lines, narrow, small, width
 
@@ -34,6 +35,7 @@ def curvature_sign(table: pd.DataFrame) -> Figure:
         left.set_title(literal_lines(run, 40), fontsize=small(8))
         left.set_xlabel("mean curvature, a pixel")
         left.set_ylabel("share of images")
+        left.xaxis.set_major_locator(MaxNLocator(4))
         right.plot([0, 1], [0, 1], color="#888888", linewidth=0.6)
         right.set_xlabel("natural images taken for attacked")
         right.set_ylabel("images found")
