@@ -11,7 +11,8 @@ from advlab import testing
 from advlab.data.images import ImageData, tensor_digest
 from advlab.errors import DataError
 from advlab.lab import NetworkContext
-from experiments.jetley2018.disjoint_images import images_of_bases, measured_samples, training_mean
+from experiments.jetley2018.curvature_stages import measured_samples
+from experiments.jetley2018.disjoint_images import images_of_bases, training_mean
 
 
 def images(count: int, seed: int, split: str) -> ImageData:
