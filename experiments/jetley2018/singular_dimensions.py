@@ -8,15 +8,15 @@ SMALL = (1, 2, 5)  # and their multiples by powers of ten, where few directions 
 
 
 def ladder(limit: int) -> list[int]:
-    """Numbers of directions below `limit`: tenths of it, and 1, 2, 5, 10, 20, ... up to its tenth.
+    """Numbers of directions below `limit`: tenths of it, .95 and .98 of it, and 1, 2, 5, 10, 20, ... up to its tenth.
 
     >>> ladder(100)
-    [1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90]
+    [1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98]
     >>> ladder(1)
     []
     """
     few = {step * 10**power for power in range(len(str(limit))) for step in SMALL}
-    tenths = {round(limit * k / 10) for k in range(1, 10)}
+    tenths = {round(limit * percent / 100) for percent in (*range(10, 100, 10), 95, 98)}
     return sorted(d for d in {d for d in few if 10 * d <= limit} | tenths if 0 < d < limit)
 
 

@@ -15,6 +15,7 @@ OPTIONS = {
     "curvature": [*DIGITS, "experiment.basis=lanczos", "experiment.pairs=3"],
     "curvature_sign": [*DIGITS],
     "curved_universal": [*DIGITS, "experiment.basis=lanczos", "experiment.pairs=3"],
+    "confined_deepfool": [*DIGITS, "experiment.samples=6"],
     "deepfool_svd": [*DIGITS],
     "first_layer": [*DIGITS],
     "fooling_gallery": [*DIGITS, "experiment.classes=[0,1]", "experiment.levels=[.5]"],

@@ -26,7 +26,7 @@ def accuracies(table: pd.DataFrame) -> Figure:
         table: rows of `deepfool_svd` with a `run` column. Bands are 95 % Clopper-Pearson intervals over images.
     """
     runs = list(dict.fromkeys(table["run"])) or [""]
-    columns = 1 if narrow() else min(3, max(2, len(runs)))
+    columns = 1 if narrow() else min(3, len(runs))
     rows = -(-len(runs) // columns)
     figure = Figure(figsize=(width(), 0.7 + 2.0 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
@@ -42,7 +42,7 @@ def accuracies(table: pd.DataFrame) -> Figure:
             axis.fill_between(points["d"], low, high, color=colour, alpha=0.15, linewidth=0)
             (handles[label],) = axis.plot(points["d"], accuracy, line, color=colour, marker=marker, markersize=3)
         levels(axis, part, handles)
-        axis.set_title(literal(str(run), 44 if columns == 1 else 34 if columns == 2 else 22))
+        axis.set_title(literal(str(run), 44 if columns == 1 else 32 if columns == 2 else 22))
         axis.set_xlabel("directions $d$")
         axis.set_ylim(-0.03, 1.03)
         axis.locator_params(axis="x", nbins=5)
