@@ -183,6 +183,18 @@ jetley2018-curvature: $(CORE)  ## sections 2.2 and 3: principal curvatures, thei
 	$(ADVLAB) experiment=curvature model=lenet_mnist $(ARGS)
 	$(ADVLAB) experiment=curvature_sign model=lenet_mnist $(filter-out experiment.%,$(ARGS))
 	$(ADVLAB) experiment=curved_universal model=lenet_mnist $(filter-out experiment.%,$(ARGS))
+.PHONY: jetley2018-fig4 jetley2018-fig4-imagenet jetley2018-fig5 jetley2018-fig5-cifar100
+jetley2018-fig4: $(CORE)  ## accuracy on images projected onto singular vectors of DeepFool perturbations
+	$(ADVLAB) -m experiment=deepfool_svd model=lenet_mnist,lenet_mnist_pgd $(ARGS)
+
+jetley2018-fig4-imagenet: $(CORE)  ## the same at 224 pixels, resampled to 100 and 120: ARGS="dataset.root=/path/to/imagenet"
+	$(ADVLAB) -m experiment=deepfool_svd model=alexnet experiment.resampled_to=100,120 experiment.candidates=10 $(ARGS)
+
+jetley2018-fig5: $(CORE)  ## DeepFool confined to those singular vectors, beside the norms of projected images
+	$(ADVLAB) -m experiment=confined_deepfool model=lenet_mnist,lenet_mnist_pgd $(ARGS)
+
+jetley2018-fig5-cifar100: $(CORE)  ## the same on the paper's CIFAR-100 network
+	$(ADVLAB) experiment=confined_deepfool model=cifar_alexnet_cifar100 $(ARGS)
 
 attack-survey: $(CORE)  ## success, size, price and transfer of attacks (others: ARGS="model=cifar_vgg attack=pgd,uap")
 	$(ADVLAB) -m experiment=attack_survey model=lenet_mnist attack=fgs,fgv,hc1,deepfool experiment.transfer=[mlp] $(ARGS)
