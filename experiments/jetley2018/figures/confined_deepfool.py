@@ -113,7 +113,7 @@ def draw_gallery(part: Any, blocks: list[pd.DataFrame]) -> None:
             for axis, (kind, colour) in zip(axes[:, column], PICTURES.items(), strict=True):
                 axis.set_axis_on()
                 if row["outcome"] != "success" and kind == "perturbation":
-                    empty_tile(axis, "none")
+                    empty_tile(axis, "capped" if row["outcome"] == "capped" else "failed")
                     continue
                 if isinstance(row[kind], str) and row[kind]:
                     show(axis, decode(pd.Series({**row.to_dict(), "pixels": row[kind]})))

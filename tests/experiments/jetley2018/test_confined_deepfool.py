@@ -205,6 +205,22 @@ def test_too_few_images_or_none_that_succeeds_decide_nothing() -> None:
     assert claims_of(failing, failing, RISING)["hi-below-lo", "d=1"] == "not measured"
 
 
+def test_the_papers_cifar100_network_with_random_weights() -> None:
+    torch.manual_seed(0)
+    net = components.REGISTRIES["model"].load("cifar_alexnet")(classes=100).network().eval()
+    x = torch.rand(24, 3, 32, 32)
+    keyed = {"experiment.perturbations": 6, "experiment.samples": 2, "experiment.dims": [3]}
+    rows = testing.measured(testing.context("confined_deepfool", net, x, torch.arange(24), keyed))
+    assert set(rows["dimensions"]) == {3072}
+    assert set(rows["rank"]) == {6}
+    success = rows[rows["outcome"] == "success"]
+    assert set(success["subspace"]) >= {"hi", "whole"}
+    assert float(success["outside"].max()) < 1e-3
+    plain = rows[rows["subspace"] == "whole"].set_index("sample")["l2"]
+    confined = success[success["subspace"] == "hi"]
+    assert all(row.l2 > 0.99 * plain[row.sample] for row in confined.itertuples())  # a subspace holds nothing nearer
+
+
 def test_a_run(cli: Callable[..., Ended]) -> None:
     ended = cli("experiment=confined_deepfool", "run.preset=tiny", "recipe.epochs=1", "run.output_root=outputs")
     assert ended.code == 0, ended.err
