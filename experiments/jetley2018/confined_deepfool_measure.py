@@ -43,8 +43,11 @@ def measure(experiment: ConfinedDeepFool, ctx: NetworkContext, cell: Cell) -> li
     x, _ = ctx.images_and_labels(ctx.prepared["samples"])
     classes, mean = predicted(ctx, x), singular_mean(ctx, params.source)
     confined = None if subspace == WHOLE else confined_to(ctx, space, found, subspace, cell.payload["d"] or found.rank)
-    inputs = {} if confined is None else {"basis": confined.basis.T.contiguous()}
-    result = ctx.attack(authors_deepfool(params.candidates), x, classes, **inputs)
+    attack = authors_deepfool(params.candidates)
+    if confined is None:
+        result = ctx.attack(attack, x, classes)
+    else:
+        result = ctx.attack(attack, x, classes, basis=confined.basis.T.contiguous())
     delta, deviation = result.adv - x, x - mean
     projection = deviation if confined is None else confined.project(deviation)
     longest = params.cap * math.sqrt(x[0].numel())
