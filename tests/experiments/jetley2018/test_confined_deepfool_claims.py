@@ -1,0 +1,62 @@
+"""Verdicts of `confined_deepfool` on made-up tables."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from advlab.config import components
+from experiments.jetley2018.confined_deepfool_claims import ratios
+
+Confined: Any = components.REGISTRIES["experiment"].load("confined_deepfool")
+
+
+def test_ratios_take_failures_as_infinite() -> None:
+    inf = math.inf
+    found = ratios({1: 4.0, 2: inf, 3: 1.0, 4: inf}, {1: 2.0, 2: 1.0, 3: inf, 4: inf})
+    assert found[:3] == [2.0, inf, 0.0]
+    assert math.isnan(found[3])
+
+
+def claims_of(hi: list[float], lo: list[float], projected: list[float], images: int = 40) -> dict[tuple[str, str], str]:
+    """Verdicts on norms at d = 1, 2, ...; infinite: every image fails."""
+    rows = []
+    for subspace, norms, shift in (("hi", hi, 0.1), ("lo", lo, -0.1), ("random", lo, -0.1)):
+        for d, norm in enumerate(norms, 1):
+            for sample in range(images):
+                found = math.isfinite(norm)
+                rows.append(
+                    {
+                        "run": "r", "subspace": subspace, "d": d, "sample": sample, "rank": 99, "outside": 0.0,
+                        "outcome": "success" if found else "max_iter",
+                        "l2": norm * (1 + sample / 1000) if found else math.nan, "projected": projected[d - 1] + shift,
+                    }
+                )  # fmt: skip
+    experiment = Confined(Confined.Params())
+    return {(claim.claim, claim.subset): claim.verdict for claim in experiment.claims(pd.DataFrame(rows))}
+
+
+FALLING = [64.0, 32.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.5, 0.25, 0.125]
+RISING = [float(d) for d in range(1, 11)]
+
+
+def test_verdicts_on_the_papers_curves() -> None:
+    found = claims_of(FALLING, [math.inf, math.inf, *(3 * norm for norm in FALLING[2:])], RISING)
+    assert {verdict for (claim, _), verdict in found.items() if claim == "hi-below-lo"} == {"holds"}
+    assert found["inverse-each", "S_hi"] == found["inverse-each", "S_lo"] == "holds"
+    assert found["inverse", "S_hi and S_lo"] == "holds"
+
+
+def test_verdicts_on_curves_the_other_way_round() -> None:
+    found = claims_of([3 * norm for norm in FALLING], FALLING, RISING)
+    assert {verdict for (claim, _), verdict in found.items() if claim == "hi-below-lo"} == {"does not hold"}
+    found = claims_of(RISING, RISING, RISING)
+    assert found["inverse", "S_hi and S_lo"] == found["inverse-each", "S_hi"] == "does not hold"
+
+
+def test_too_few_images_or_none_that_succeeds_decide_nothing() -> None:
+    assert claims_of(FALLING, [2 * norm for norm in FALLING], RISING, images=4)["hi-below-lo", "d=1"] == "undecided"
+    failing = [math.inf] * 10
+    assert claims_of(failing, failing, RISING)["hi-below-lo", "d=1"] == "not measured"
