@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import torchvision
 
 from advlab import testing
 from advlab.config import components
@@ -180,6 +181,24 @@ def test_numbers_of_directions() -> None:
     assert dimensions([], 784)[:7] == [1, 2, 5, 10, 20, 50, 78]
     assert all(d < 3072 for d in ladder(3072))
     assert 2765 in ladder(3072)
+
+
+def test_an_imagenet_network_with_random_weights_at_a_hundred_pixels() -> None:
+    torch.manual_seed(0)
+    net = torchvision.models.alexnet(weights=None, num_classes=5).eval()
+    x = torch.rand(8, 3, 224, 224)
+    keyed = {
+        "experiment.resampled_to": 100,
+        "experiment.perturbations": 3,
+        "experiment.samples": 2,
+        "experiment.dims": [1],
+    }
+    ctx = testing.context("deepfool_svd", net, x, torch.arange(8) % 5, {**keyed, "experiment.candidates": 1})
+    rows = testing.measured(ctx)
+    assert set(rows["dimensions"]) == {30000}
+    assert set(rows["d"]) == {1, 3}
+    assert set(rows["images"]) == {2}
+    assert {claim.verdict for claim in verdicts(ctx, rows) if claim.claim == "saturates"} == {"not measured"}
 
 
 def test_a_run(cli: Callable[..., Ended]) -> None:
