@@ -112,11 +112,22 @@ def selected_directions(curvatures: Tensor, directions: Tensor, which: Selection
             f"{d} directions of one end were asked for, the basis holds {m // 2}: type experiment.pairs={d}, or fewer "
             "directions"
         )
-    keys = {"pos": -curvatures, "neg": curvatures, "flat": curvatures.abs(), "most": -curvatures.abs()}
+    return directions[selected_indices(curvatures, which, d)]
+
+
+def selected_indices(curvatures: Tensor, which: Selection, d: int) -> Tensor:
+    """(k,) indices of the curvatures (m,) that `selected_directions` takes, but for `complement`; those of both ends for 2 d >= m.
+
+    Examples:
+        >>> selected_indices(torch.tensor([5.0, 0.1, -7.0]), "neg+pos", 1).tolist()
+        [0, 2]
+    """
+    m = len(curvatures)
     if which == "neg+pos":
         order = (-curvatures).argsort(stable=True)
-        return directions[order if 2 * d >= m else torch.cat([order[:d], order[m - d :]])]
-    return directions[keys[which].argsort(stable=True)[:d]]
+        return order if 2 * d >= m else torch.cat([order[:d], order[m - d :]])
+    keys = {"pos": -curvatures, "neg": curvatures, "flat": curvatures.abs(), "most": -curvatures.abs()}
+    return keys[which].argsort(stable=True)[:d]
 
 
 def _complement(directions: Tensor, d: int, seed: int) -> Tensor:

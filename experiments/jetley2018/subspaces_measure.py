@@ -1,0 +1,124 @@
+"""Spans the subspaces of figure 3 from the curvature bases of all classes, and classifies images projected onto them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from advlab.data.images import ImageData
+from advlab.geometry.mean_hessian import MeanHessian
+from advlab.geometry.subspaces import Subspace, orthonormal_rows, random_subspace, selected_directions, selected_indices
+from advlab.lab import Arrays, NetworkContext, Stage
+
+from .curvature_stages import curvature_stages, points_id, source_images, stage_id
+from .curvature_stages_measure import boundary_points, curvature_basis, length_of_step
+from .subspace_family import Kind, SubspaceParams, kinds_of
+
+MEAN = "mean-image"  # id of the stage of the mean training image
+
+
+class Spanned(NamedTuple):
+    """A subspace and what it is spanned by."""
+
+    kind: Kind
+    draw: int  # of a random one, from 0
+    subspace: Subspace
+    directions: int  # of all classes together; those that depend on others add nothing to the rank
+    curvature: float  # mean magnitude of the curvatures of the directions; nan where it was not measured
+
+
+def subspace_stages(ctx: NetworkContext, params: SubspaceParams) -> list[Stage]:
+    """The curvature bases of all classes, and the mean training image."""
+    images, samples = source_images(ctx)
+    key = ctx.key(images=images, version=1, samples=len(samples), seed=ctx.settings.run.seed)
+    mean = Stage(MEAN, key, partial(mean_image, images, samples), kind="mean_training_image")
+    return [*curvature_stages(ctx, params, range(len(ctx.data.classes))), mean]
+
+
+def needed_stages(ctx: NetworkContext) -> tuple[str, ...]:
+    """Ids of the stages that a cell with all subspaces asks for."""
+    classes = range(len(ctx.data.classes))
+    return (*(points_id(c) for c in classes), *(stage_id(c) for c in classes), MEAN)
+
+
+def mean_image(images: ImageData, samples: Sequence[int]) -> tuple[Arrays, dict[str, Any]]:
+    """The array `mean` (C, H, W) float64 in [0, 1] of the images of those indices."""
+    total: Any = 0
+    for part in torch.tensor(list(samples)).split(1000):
+        total = total + images.bytes(part).sum(0, dtype=torch.int64).cpu()
+    return {"mean": (total.double() / len(samples) / 255).numpy()}, {}
+
+
+def training_mean(ctx: NetworkContext) -> Tensor:
+    """(C, H, W) float32 on the run's device; the cell names the stage `MEAN`."""
+    return torch.from_numpy(ctx.stage(MEAN).arrays["mean"]).float().to(ctx.device)
+
+
+def spanned_subspaces(ctx: NetworkContext, params: SubspaceParams, d: int) -> Iterator[Spanned]:
+    """The subspaces of d directions of each class, one after the other.
+
+    Random ones have d times the classes dimensions, D at most, and no mean but the others'.
+    """
+    size, seed = ctx.values_per_image, ctx.settings.run.seed
+    mean = training_mean(ctx) if params.centred else None
+    classes = range(len(ctx.data.classes))
+    bases = [curvature_basis(ctx, c) for c in classes]
+    for kind in kinds_of(params, size):
+        if kind == "random":
+            for draw in range(params.draws):
+                rows = random_subspace(min(d * len(classes), size), size, derived_seed(seed, d, draw))
+                subspace = Subspace(rows.float().to(ctx.device), mean)
+                yield Spanned(kind, draw, subspace, d * len(classes), math.nan)
+            continue
+        chosen, magnitudes = [], []
+        for c, basis in zip(classes, bases, strict=True):
+            taken = selected_directions(basis.curvatures, basis.directions, kind, d, seed=derived_seed(seed, d, c))
+            chosen.append(taken)
+            if kind == "complement":
+                magnitudes.append(measured_curvatures(ctx, params, c, taken))
+            else:
+                magnitudes.append(basis.curvatures[selected_indices(basis.curvatures, kind, d)].abs())
+        directions, curvatures = torch.cat(chosen), torch.cat(magnitudes)
+        mean_curvature = float(curvatures.mean()) if len(curvatures) else math.nan
+        yield Spanned(kind, 0, Subspace(orthonormal_rows(directions), mean), len(directions), mean_curvature)
+
+
+def measured_curvatures(ctx: NetworkContext, params: SubspaceParams, target: int, directions: Tensor) -> Tensor:
+    """(k,) |v'Hv| of unit vectors (k, D) by the mean Hessian of a class at its boundary points."""
+    if not len(directions):
+        return directions.new_zeros(0)
+    points, sources = boundary_points(ctx, target)
+    step = length_of_step(ctx, params)
+
+    def call(batch_size: int) -> tuple[Tensor, int]:
+        operator = MeanHessian(
+            ctx.attack_target, points, target, sources, step=step, hessian=params.hessian, batch_size=batch_size
+        )
+        return (operator.products(directions) * directions).sum(1).abs(), operator.gradients
+
+    (curvatures, gradients), _ = ctx.forward.in_batches(call)
+    ctx.count(forwards=gradients, backwards=gradients)
+    return curvatures
+
+
+def derived_seed(*numbers: int) -> int:
+    """A seed of several numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+
+
+def predictions(
+    ctx: NetworkContext, images: ImageData, samples: Sequence[int], subspace: Subspace | None = None
+) -> tuple[Tensor, Tensor]:
+    """(n,) classes of images as they are, or projected onto a subspace, and (n,) true classes, on the CPU."""
+    found = []
+    with torch.inference_mode():
+        for part in torch.tensor(list(samples)).split(ctx.forward.limit):
+            x = images.images(part)
+            found.append(ctx.forward(x if subspace is None else subspace.project(x)).argmax(1).cpu())
+    return torch.cat(found), images.labels[torch.tensor(list(samples)).to(images.device)].cpu()
