@@ -16,7 +16,7 @@ def counted_share(hits: float, of: int) -> Interval:
     >>> counted_share(10, 10) == share_interval([True] * 10)
     True
     """
-    return share_interval(np.full(of, hits / of)) if of else NOT_MEASURED
+    return share_interval(np.clip(hits - np.arange(of), 0, 1)) if of else NOT_MEASURED
 
 
 def difference(first: Interval, second: Interval) -> Interval:

@@ -131,4 +131,4 @@ class Suppression(Experiment[NetworkContext]):
         """Accuracy against the median ratio of smallest norms: a panel for each mode, a curve over d for each subspace."""
         from .figures.suppression import trade_off
 
-        return trade_off(self.summary(table))
+        return trade_off(self.summary(table), gain=self.params.gain, lost=self.params.lost)

@@ -6,6 +6,7 @@ TINY = ["run.preset=tiny", "run.batch_size=100", "run.download=false"]
 NOISE = ["probe.noise=portable", "probe.samples=2", "probe.confidence=0"]
 SPHERE = [*NOISE, "probe.radii=[.1,1]", "probe.trials=12", "recipe.epochs=1"]
 DIGITS = ["dataset=digits", "model=lenet", "recipe=lenet_digits", "recipe.epochs=1"]
+CURVATURE = [*DIGITS, "experiment.basis=lanczos", "experiment.pairs=1", "experiment.points=2"]
 #: what makes each experiment cheap, and draws the same numbers on both devices
 OPTIONS = {
     "adversarial_gallery": [*DIGITS, "experiment.columns=1"],
@@ -36,6 +37,9 @@ OPTIONS = {
     "mlp_objectives": ["experiment.networks=1"],
     "sample_complexity": ["experiment.teachers=1", "experiment.sizes=[50]", "experiment.steps=20", "experiment.pool=1024"],
     "separability": [*DIGITS],
+    "subspace_accuracy": CURVATURE,
+    "subspace_norms": CURVATURE,
+    "suppression": [*CURVATURE, "experiment.samples=4", "experiment.subspaces=[most,random]"],
     "symmetricity": SPHERE,
     "symmetry_map": [*NOISE, "probe.samples=1", "experiment.grid=11", "recipe.epochs=1"],
     "topology": SPHERE,

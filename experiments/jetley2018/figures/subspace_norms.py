@@ -20,7 +20,7 @@ def norm_curves(table: pd.DataFrame) -> Figure:
     """
     kinds = [kind for kind in NAMES if (table["perturbation"] == kind).any()]
     means = table.groupby(["run", "subspace", "d", "draw", "perturbation"], sort=False)["share"].mean().reset_index()
-    figure, axes_of = panels(means, rows=len(kinds), height=1.25, around=0.9 if narrow() else 0.6)
+    figure, axes_of = panels(means, rows=len(kinds), height=1.05 if narrow() else 1.2, around=0.9 if narrow() else 0.6)
     for n, (run, axes) in enumerate(axes_of.items()):
         for axis, kind in zip(axes, kinds, strict=True):
             own = means[(means["run"] == run) & (means["perturbation"] == kind)]
