@@ -29,7 +29,7 @@ def test_a_difference_joins_bounds_of_half_the_error_each() -> None:
     [((0.2, 0.1, 0.4), (0.2, 0.1, 0.4)), ((-0.2, -0.4, -0.1), (0.2, 0.1, 0.4)), ((-0.1, -0.3, 0.2), (0.1, 0.0, 0.3))],
 )
 def test_the_magnitude_of_an_interval(bounds: tuple[float, ...], expected: tuple[float, ...]) -> None:
-    assert absolute(Interval(*bounds, 9))[:3] == pytest.approx(expected)
+    assert absolute(Interval(bounds[0], bounds[1], bounds[2], 9))[:3] == pytest.approx(expected)
 
 
 def test_extremes_take_each_interval_at_its_part_of_the_error() -> None:

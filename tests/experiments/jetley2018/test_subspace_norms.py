@@ -23,7 +23,7 @@ from advlab.statistics import simultaneous
 from tests.helpers.squares_network import SIZE, Squares, context
 
 SubspaceNorms = components.REGISTRIES["experiment"].load("subspace_norms")
-SMALL = {"samples": 40, "universal": 2, "universal_images": 30, "draws": 2}
+SMALL: dict[str, Any] = {"samples": 40, "universal": 2, "universal_images": 30, "draws": 2}
 
 
 def test_perturbations_lie_in_the_two_pixels_that_decide_and_random_vectors_anywhere() -> None:

@@ -16,7 +16,7 @@ from advlab.statistics import simultaneous
 from tests.helpers.squares_network import context
 
 Suppression = components.REGISTRIES["experiment"].load("suppression")
-SMALL = {"samples": 12, "accuracy_images": 100, "dimensions": [1]}
+SMALL: dict[str, Any] = {"samples": 12, "accuracy_images": 100, "dimensions": [1]}
 
 
 def test_without_the_two_pixels_nothing_is_left_and_with_them_alone_all() -> None:
