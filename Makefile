@@ -196,9 +196,13 @@ jetley2018-fig5: $(CORE)  ## DeepFool confined to those singular vectors, beside
 jetley2018-fig5-cifar100: $(CORE)  ## the same on the paper's CIFAR-100 network
 	$(ADVLAB) experiment=confined_deepfool model=cifar_alexnet_cifar100 $(ARGS)
 .PHONY: jetley2018-fig3 jetley2018-suppression
+.PHONY: jetley2018-fig3 jetley2018-angles jetley2018-suppression
 jetley2018-fig3: $(CORE)  ## accuracy and shares of perturbations in subspaces of curved, flat and random directions
 	$(ADVLAB) experiment=subspace_accuracy model=lenet_mnist $(ARGS)
 	$(ADVLAB) experiment=subspace_norms model=lenet_mnist $(ARGS)
+
+jetley2018-angles: $(CORE)  ## section 4.3: angles between the bases of curvature, of DeepFool and of gradients
+	$(ADVLAB) experiment=basis_angles model=lenet_mnist $(ARGS)
 
 jetley2018-suppression: $(CORE)  ## sections 1, 4.4 and 5: accuracy and white-box robustness without curved directions
 	$(ADVLAB) experiment=suppression model=lenet_mnist $(ARGS)

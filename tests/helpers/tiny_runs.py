@@ -11,6 +11,7 @@ CURVATURE = [*DIGITS, "experiment.basis=lanczos", "experiment.pairs=1", "experim
 OPTIONS = {
     "adversarial_gallery": [*DIGITS, "experiment.columns=1"],
     "attack_survey": [*DIGITS, "attack=fgv", "experiment.samples=4", "experiment.transfer=[mlp]"],
+    "basis_angles": [*CURVATURE, "experiment.dimensions=[1]", "experiment.perturbations=40"],
     "bernstein_chebyshev": ["experiment.degrees=[1,3]"],
     "downsampling": [*DIGITS, "experiment.samples=6", "experiment.factors=[1,10]", "experiment.confined=1"],
     "curvature": [*DIGITS, "experiment.basis=lanczos", "experiment.pairs=3"],
