@@ -90,10 +90,9 @@ class SubspaceNorms(Experiment[NetworkContext]):
 
     def stages(self, ctx: NetworkContext) -> list[Stage]:
         """The curvature bases of all classes, and the perturbations of each kind."""
-        from .perturbation_stages_measure import perturbation_stage  # loads torch
-        from .subspaces_measure import subspace_stages
+        from .subspaces_measure import subspace_stages  # loads torch
 
-        made = [perturbation_stage(ctx, self.params, kind) for kind in self.params.perturbations]
+        made = self.measurement().perturbation_stages(self, ctx)  # type: ignore[attr-defined]
         return [*subspace_stages(ctx, self.params), *made]
 
     def cells(self, ctx: NetworkContext) -> list[Cell]:

@@ -6,13 +6,19 @@ import torch
 from torch import Tensor
 
 from advlab.geometry.subspaces import Subspace, random_share
-from advlab.lab import Cell, NetworkContext
+from advlab.lab import Cell, NetworkContext, Stage
 
 from .curvature_stages import measured_samples
+from .perturbation_stages_measure import perturbation_stage
 from .subspace_norms import SubspaceNorms, SubspaceNormsRow
 from .subspaces_measure import predictions, spanned_subspaces
 
 CHUNK = 1 << 24  # values of the perturbations that are on the device at once
+
+
+def perturbation_stages(experiment: SubspaceNorms, ctx: NetworkContext) -> list[Stage]:
+    """The perturbations of each kind."""
+    return [perturbation_stage(ctx, experiment.params, kind) for kind in experiment.params.perturbations]
 
 
 def measure(experiment: SubspaceNorms, ctx: NetworkContext, cell: Cell) -> list[SubspaceNormsRow]:

@@ -18,7 +18,7 @@ def accuracy_curves(table: pd.DataFrame) -> Figure:
         table: rows of `subspace_accuracy` with a `run` column. The dotted line is the test accuracy on images as they are.
     """
     table = table.assign(accuracy=table["correct"] / table["images"], whole=table["correct_whole"] / table["images"])
-    figure, axes_of = panels(table, rows=1, height=1.9, around=0.8 if narrow() else 0.6)
+    figure, axes_of = panels(table, rows=1, height=1.9, around=0.8)
     for run, (axis,) in axes_of.items():
         own = table[table["run"] == run]
         test = own[own["split"] == "test"]
@@ -36,5 +36,5 @@ def accuracy_curves(table: pd.DataFrame) -> Figure:
         Line2D([], [], color="#555555", linestyle="--", linewidth=0.8, label="training images"),
         Line2D([], [], color="#555555", linestyle=":", linewidth=0.9, label="whole test images"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3 if narrow() else 8, frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3 if narrow() else 5, frameon=False)
     return figure
