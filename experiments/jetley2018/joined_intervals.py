@@ -77,9 +77,20 @@ def smallest(intervals: Sequence[Interval]) -> Interval:
     return _negated(negative) if negative.samples else NOT_MEASURED
 
 
-def _negated(interval: Interval) -> Interval:
-    def compute(confidence: float) -> Interval:
-        estimate, low, high, samples = interval.at(confidence)
-        return Interval(-estimate, -high, -low, samples)
+def scaled(interval: Interval, factor: float, shift: float) -> Interval:
+    """The quantity times a factor, plus a number.
 
-    return at_any_confidence(compute, 0.95)
+    >>> scaled(share_interval([True] * 10), -1.0, 1.0)[::2]
+    (0.0, 0.30849710781876083)
+    """
+
+    def compute(confidence: float) -> Interval:
+        estimate, *bounds, samples = interval.at(confidence)
+        low, high = sorted(factor * bound + shift for bound in bounds)
+        return Interval(factor * estimate + shift, low, high, samples)
+
+    return at_any_confidence(compute, 0.95) if interval.samples else NOT_MEASURED
+
+
+def _negated(interval: Interval) -> Interval:
+    return scaled(interval, -1.0, 0.0)

@@ -7,7 +7,7 @@ from typing import Any
 from advlab.lab import Frame
 from advlab.statistics import NOT_MEASURED, Claim, judge
 
-from .joined_intervals import difference, largest, smallest
+from .joined_intervals import difference, largest, scaled, smallest
 from .subspace_family import CURVED
 from .suppression_points import Point, points_of
 
@@ -48,6 +48,10 @@ def suppression_claims(table: Frame, params: Any) -> list[Claim]:
                     networks="" if control else "all",
                 )
             )  # fmt: skip
+        claims += [
+            no_free_point(points, params, mode, "curved", CURVED),
+            no_free_point(points, params, mode, "random", ("random",)),
+        ]
         curved = [p for p in points if p.rows["mode"].iloc[0] == mode and p.rows["subspace"].iloc[0] in CURVED]
         accurate = [p for p in curved if len(p.both) >= len(p.rows) / 2]
         claims.append(
@@ -59,6 +63,29 @@ def suppression_claims(table: Frame, params: Any) -> list[Claim]:
             )
         )  # fmt: skip
     return [*claims, dearer_than_random(points, params)]
+
+
+def no_free_point(points: list[Point], params: Any, mode: str, words: str, kinds: tuple[str, ...]) -> Claim:
+    """Whether every projection fails to gain robustness or loses accuracy; it decides where none gains, too.
+
+    The margin of a projection is the larger of (gain - ratio) / (gain - 1) and (loss - lost) / lost: above 0 it is not free.
+    """
+    margins = [
+        largest(
+            [
+                scaled(p.ratio, -1 / (params.gain - 1), params.gain / (params.gain - 1)),
+                scaled(p.lost, 1 / params.lost, -1.0),
+            ]
+        )
+        for p in points
+        if at(p)[0] == mode and at(p)[1] in kinds
+    ]
+    return judge(
+        "no-free-point-random" if words == "random" else "no-free-point", smallest(margins), ">", 0, subset=f"{mode} {words}",
+        statement="control: the same of random directions" if words == "random" else COST,
+        quantity=f"least margin of {len(margins)} projections, by which one gains too little or loses too much",
+        networks="" if words == "random" else "all",
+    )  # fmt: skip
 
 
 def dearer_than_random(points: list[Point], params: Any) -> Claim:

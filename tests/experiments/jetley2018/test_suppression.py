@@ -81,6 +81,8 @@ def test_robustness_that_costs_accuracy_confirms_and_free_robustness_refutes() -
     assert between[("free-robustness", "remove curved")] == "undecided"
     useless = verdicts({("remove", "most", 15): (1.05, 5), **RANDOM})
     assert useless[("free-robustness", "remove curved")] == "not measured"
+    found = [case[("no-free-point", "remove curved")] for case in (costly, free, between, useless)]
+    assert found == ["holds", "does not hold", "undecided", "holds"]
 
 
 def test_what_only_an_attack_without_the_projection_fails_at_is_overstated() -> None:
