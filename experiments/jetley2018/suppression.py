@@ -36,7 +36,8 @@ class SuppressionRow:
     l2_whole: float  # smallest L2 norm found without the projection, of pixels in [0, 1]; nan: not eligible
     correct: bool  # behind the projection
     l2: float  # smallest L2 norm found behind the projection, by an attack that knows it; nan: not correct, or none was found
-    transferred: bool  # the perturbation found without the projection changes the class behind it, too
+    factor: float  # by which the perturbation found without the projection is lengthened, before it is shown to both
+    transferred: bool  # that perturbation changes the class behind the projection, too
     accuracy_images: int  # of the projection, the same in all its rows
     accurate_whole: int  # of them: correct without it
     accurate: int  # of them: correct behind it
@@ -50,7 +51,8 @@ class Suppression(Experiment[NetworkContext]):
     Each image is projected before the network sees it: onto the span of d directions of each class (keep), or out of it
     (remove), with the training mean's component instead. Accuracy is measured on many images, robustness as the smallest L2 norm
     that refined DeepFool finds on network and projection together, on some of them. Beside that, the perturbations found
-    without the projection are shown to the projected network: the apparent robustness of an attack that does not know it.
+    without the projection, lengthened by `gain` since they end at the boundary, are shown to the projected network: the apparent
+    robustness, against an attack that does not know it.
     Random subspaces of d C dimensions are the control.
     """
 

@@ -52,12 +52,12 @@ def measure(experiment: Suppression, ctx: NetworkContext, cell: Cell) -> list[Su
                 "mode": mode, "subspace": spanned.kind, "d": d, "draw": spanned.draw, "classes": len(ctx.data.classes),
                 "rank": len(spanned.subspace.basis), "dimension": ctx.values_per_image,
             }  # fmt: skip
-            rows += attacked(ctx, network, measured_samples(ctx, params.samples), common, counts)
+            rows += attacked(ctx, network, measured_samples(ctx, params.samples), params.gain, common, counts)
     return rows
 
 
 def attacked(
-    ctx: NetworkContext, network: Any, samples: list[int], common: dict[str, Any], counts: dict[str, Any]
+    ctx: NetworkContext, network: Any, samples: list[int], factor: float, common: dict[str, Any], counts: dict[str, Any]
 ) -> list[SuppressionRow]:
     """A row for each sample: the smallest norm behind a projection, beside that without it.
 
@@ -65,6 +65,7 @@ def attacked(
         ctx: of the run.
         network: with the projection.
         samples: indices.
+        factor: by which perturbations found without the projection are lengthened.
         common: columns of all rows before `sample`.
         counts: those of the accuracy.
     """
@@ -72,14 +73,15 @@ def attacked(
     stage = ctx.stage("unprojected").arrays
     adv = torch.from_numpy(stage["adv"]).to(x)
     result = ctx.attack(ATTACK, x, labels, network=network)
-    seen = classify(ctx, network, adv)
+    seen = classify(ctx, network, x + factor * (adv - x))
     columns = [
         values.tolist() for values in (result.eligible, result.success, result.distance, seen != labels.to(seen.device))
     ]
     return [
         SuppressionRow(
             **common, sample=sample, eligible_whole=bool(success), l2_whole=float(l2) if success else math.nan,
-            correct=eligible, l2=distance if found else math.nan, transferred=bool(success) and changed, **counts,
+            correct=eligible, l2=distance if found else math.nan, factor=factor,
+            transferred=bool(success) and changed, **counts,
         )
         for sample, success, l2, eligible, found, distance, changed in zip(
             samples, stage["success"], stage["l2"], *columns, strict=True

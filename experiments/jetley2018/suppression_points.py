@@ -45,11 +45,11 @@ class Point:
 
     @property
     def overstated(self) -> Interval:
-        """Of those images: share that withstands the perturbation found without the projection, less the share that withstands
-        every perturbation of its length."""
+        """Of those images: share that withstands the lengthened perturbation found without the projection, less the share that
+        withstands every perturbation of its length."""
         both = self.both
         apparent = ~both["transferred"].astype(bool)
-        withstands = both["l2"] > both["l2_whole"]
+        withstands = both["l2"] > both["factor"] * both["l2_whole"]
         counts = [int((a & b).sum()) for a in (apparent, ~apparent) for b in (withstands, ~withstands)]
         return paired_difference(counts[0], counts[1], counts[2], counts[3])
 
@@ -64,7 +64,7 @@ class Point:
             "median_l2": both["l2"].median(), "median_l2_whole": both["l2_whole"].median(),
             "ratio": ratio.estimate, "ratio_low": ratio.low, "ratio_high": ratio.high,
             "withstand_transfer": 1 - both["transferred"].mean() if len(both) else math.nan,
-            "withstand_white_box": (both["l2"] > both["l2_whole"]).mean() if len(both) else math.nan,
+            "withstand_white_box": (both["l2"] > both["factor"] * both["l2_whole"]).mean() if len(both) else math.nan,
         }  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def made(points: dict[tuple[str, str, int], tuple[float, int]], samples: int = 8
                     "mode": mode, "subspace": kind, "d": d, "draw": 0, "classes": 10, "rank": min(10 * d, 784),
                     "dimension": 784, "sample": sample, "eligible_whole": sample > 1, "l2_whole": whole if sample > 1 else np.nan,
                     "correct": sample > 2, "l2": whole * ratio * draws.uniform(0.95, 1.05) if sample > 2 else np.nan,
-                    "transferred": bool(sample % 3 == 0), "accuracy_images": 5000, "accurate_whole": 4950,
+                    "factor": 1.1, "transferred": bool(sample % 3 == 0), "accuracy_images": 5000, "accurate_whole": 4950,
                     "accurate": 4950 - lost, "lost": lost, "won": 0, "run": "made",
                 }
             )  # fmt: skip
