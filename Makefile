@@ -206,6 +206,12 @@ jetley2018-angles: $(CORE)  ## section 4.3: angles between the bases of curvatur
 
 jetley2018-suppression: $(CORE)  ## sections 1, 4.4 and 5: accuracy and white-box robustness without curved directions
 	$(ADVLAB) experiment=suppression model=lenet_mnist $(ARGS)
+.PHONY: jetley2018-fig1 jetley2018-fig2
+jetley2018-fig1: $(CORE)  ## class scores of single images along curvature directions
+	$(ADVLAB) experiment=score_curves model=lenet_mnist $(ARGS)
+
+jetley2018-fig2: $(CORE)  ## class scores over all images, and the share moved into each class
+	$(ADVLAB) experiment=class_scores model=lenet_mnist $(ARGS)
 
 attack-survey: $(CORE)  ## success, size, price and transfer of attacks (others: ARGS="model=cifar_vgg attack=pgd,uap")
 	$(ADVLAB) -m experiment=attack_survey model=lenet_mnist attack=fgs,fgv,hc1,deepfool experiment.transfer=[mlp] $(ARGS)
