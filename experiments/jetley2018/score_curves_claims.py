@@ -54,7 +54,10 @@ def score_curve_claims(table: Frame, params: Any) -> list[Claim]:
         numbers = {
             "symmetry": median_interval(rows["symmetry"]), "monotonicity": median_interval(rows["monotonicity"]),
             "separability": separable(rows, "left", "total"), "common-shape": separable(rows, "left", "within"),
+            "separability-of-component": separable(rows, "aligned_left", "aligned_total"),
         }  # fmt: skip
+        if not (rows["curvature"].iloc[0] > 0 if kind == "positive" else rows["curvature"].iloc[0] < 0):
+            numbers = dict.fromkeys(numbers, NOT_MEASURED)  # there is no direction of this sign
         for name, interval in numbers.items():
             statement, quantity, field = WORDS[name]
             threshold = getattr(params, field)
@@ -95,6 +98,10 @@ WORDS = {
     "monotonicity": ('"monotonic in both half-lines"', "median monotonicity of the worse half-line", "monotonicity"),
     "separability": (
         '"approximately additively separable"', "share of the score's variance that G(s) + H(image) explains", "separability",
+    ),
+    "separability-of-component": (
+        '"F_c([i^d, i^perp]) = G(i^d) + H(i^perp)", of the whole component along d as the paper writes it',
+        "share of the score's variance that G(i^d) + H(image) explains", "separability",
     ),
     "common-shape": (
         '"the shapes of the curves change very little between most samples" (4.1): without what differs between images alone',
