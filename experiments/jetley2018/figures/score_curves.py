@@ -14,14 +14,15 @@ from advlab.plotting.gallery import caption
 from advlab.plotting.pixels import decode, show
 from advlab.plotting.style import LINES, literal_lines, narrow, small, width
 
-KINDS = ("positive", "negative", "flat", "complement", "random")
+KINDS = ("positive", "negative")  # as in the paper; class_scores draws flat ones as well
 INSIDE, OUTSIDE, FOLLOWED = LINES[0], "#999999", LINES[1]
 TILE_COLUMNS = 3  # images beside each other
 
 
 def score_curves(table: pd.DataFrame) -> Figure:
-    """For each run, drawn class and kind of direction: a curve for each image; the direction and images along the red curve.
+    """Along the most positive and the most negative direction of each drawn class, a curve for each image.
 
+    The direction and images along the red curve stand beside them.
     A curve is blue where the network says the class. The red curve's dots are where the images lie, whose predicted classes
     stand above them.
 
@@ -36,13 +37,13 @@ def score_curves(table: pd.DataFrame) -> Figure:
     ]
     tile_rows = max((-(-_tiles(rows) // TILE_COLUMNS) for _, rows, _ in panels), default=1)
     headings = sum(first for _, _, first in panels)
-    height = (2.0 + 0.95 * tile_rows) if narrow() else max(1.9, 1.0 * tile_rows)
+    height = (1.9 + 0.85 * tile_rows) if narrow() else max(1.9, 1.0 * tile_rows)
     figure = Figure(figsize=(width(), height * len(panels) + 0.35 * headings + 0.55), layout="constrained")
     heights = [height + 0.35 * first for _, _, first in panels]
     outer = figure.add_gridspec(len(panels), 1, height_ratios=heights)
     for place, (run, rows, first) in zip((outer[k, 0] for k in range(len(panels))), panels, strict=True):
         if narrow():
-            curves, tiles = _halves(place.subgridspec(2, 1, height_ratios=[1.7, 0.95 * tile_rows]))
+            curves, tiles = _halves(place.subgridspec(2, 1, height_ratios=[1.7, 0.85 * tile_rows]))
         else:
             curves, tiles = _halves(place.subgridspec(1, 2, width_ratios=[1.35, 1]))
         axis = figure.add_subplot(curves)
@@ -56,9 +57,8 @@ def score_curves(table: pd.DataFrame) -> Figure:
 
 
 def _kinds(rows: pd.DataFrame) -> list[tuple[bool, str]]:
-    """The kinds of directions that are drawn, each with whether it is the first of its block; random ones beside no flat one."""
+    """The kinds of directions that are drawn, each with whether it is the first of its block."""
     kinds = [kind for kind in KINDS if kind in set(rows["direction"])]
-    kinds = [kind for kind in kinds if kind != "random"] or kinds
     return [(kind == kinds[0], kind) for kind in kinds]
 
 
