@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt, Lt
 from advlab.errors import ArgumentError, ConfigError
 from advlab.lab import Cell, Cost, Experiment, NetworkContext, Settings, Stage
 
-from .curvature_stages import CurvatureParams, curvature_stages, measured_samples, stage_id
+from .curvature_stages import CurvatureParams, curvature_stages, is_dense, measured_samples, stage_id
 from .saturation import DOUBLINGS, range_id
 
 KINDS = ("positive", "negative", "flat", "random")  # directions; flat ones that are not known are called complement
@@ -79,8 +79,18 @@ class AlongDirections(Experiment[NetworkContext]):
         return self.params.classes or range(len(ctx.data.classes))
 
     def stages(self, ctx: NetworkContext) -> list[Stage]:
-        """The curvature bases of all classes, and the range of s of each."""
-        targets = self.targets(ctx)
+        """The curvature bases of all classes, and the range of s of each.
+
+        Raises:
+            ConfigError: a basis has fewer directions of a kind than are asked for.
+        """
+        targets, size = self.targets(ctx), ctx.values_per_image
+        known = size if is_dense(self.params, size) else self.params.pairs
+        if self.params.directions > known:
+            raise ConfigError(
+                f"experiment.directions={self.params.directions}: a basis has {known} directions of either end: "
+                f"type experiment.directions={known}, or experiment.pairs={self.params.directions} of a Lanczos basis"
+            )
         stages = curvature_stages(ctx, self.params, targets)
         return stages if self.params.range else [*stages, *(self._range_stage(ctx, c) for c in targets)]
 

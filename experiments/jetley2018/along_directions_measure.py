@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advlab.errors import ConfigError
 from advlab.geometry.mean_hessian import CurvatureBasis
 from advlab.lab import Arrays, NetworkContext
 
@@ -54,19 +53,11 @@ def direction_of(ctx: NetworkContext, target: int, kind: str, index: int) -> Dir
 
     Flat directions are the eigenvectors with the smallest |lambda| of a full basis. The pairs of either end do not tell which
     directions are flat: then it is a random one of their orthogonal complement, whose kind is `complement`.
-
-    Raises:
-        ConfigError: the basis has no so many of this kind.
     """
     if kind == "random":
         return Direction(kind, random_unit(ctx, target, 0), np.nan)
     basis = curvature_basis(ctx, target)
     size, full = len(basis.directions), len(basis.directions) == ctx.values_per_image
-    if index > (size if full else size // 2):
-        raise ConfigError(
-            f"experiment.directions={index}: the basis of class {target} holds {size} directions of both ends: "
-            f"type experiment.directions={max(1, size // 2)}"
-        )
     if kind == "flat" and not full:
         return Direction("complement", random_unit(ctx, target, index, apart_from=basis), np.nan)
     if kind == "flat":

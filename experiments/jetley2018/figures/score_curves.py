@@ -22,9 +22,8 @@ TILE_COLUMNS = 3  # images beside each other
 def score_curves(table: pd.DataFrame) -> Figure:
     """Along the most positive and the most negative direction of each drawn class, a curve for each image.
 
-    The direction and images along the red curve stand beside them.
-    A curve is blue where the network says the class. The red curve's dots are where the images lie, whose predicted classes
-    stand above them.
+    The direction and images along the red curve stand beside them. A curve is blue where the network says the class. The
+    red curve's dots are where the images lie, whose predicted classes stand above them.
 
     Args:
         table: rows of `ScoreCurves`, with a `run` column.

@@ -134,8 +134,9 @@ def test_lanczos_has_a_complement_instead_of_flat_directions_and_says_how_many_d
     assert float((direction_of(ctx, 0, "flat", 2).vector - complement.vector).norm()) > 0.5
     assert float(direction_of(ctx, 0, "random", 1).vector.norm()) == pytest.approx(1)
     assert abs(float(direction_of(ctx, 0, "positive", 1).vector.double().flatten() @ U)) == pytest.approx(1, abs=1e-3)
+    more = context(60, basis="lanczos", pairs=2, directions=3)
     with pytest.raises(ConfigError, match=r"experiment\.directions=2"):
-        direction_of(ctx, 0, "negative", 3)
+        more.settings.experiment.stages(more)
 
 
 def test_a_given_range_is_taken_and_no_stage_seeks_one() -> None:
