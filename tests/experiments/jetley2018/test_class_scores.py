@@ -17,7 +17,7 @@ from advlab.statistics import simultaneous
 from experiments.jetley2018.along_directions_measure import direction_of
 from experiments.jetley2018.class_scores_claims import half_moved
 from experiments.jetley2018.saturation import ladder, saturated_range
-from tests.experiments.jetley2018.quadratic_network import FALLS, RISES, Quadratic, U, V, images
+from tests.helpers.quadratic_network import FALLS, RISES, Quadratic, U, V, images
 
 ClassScores = components.REGISTRIES["experiment"].load("class_scores")
 

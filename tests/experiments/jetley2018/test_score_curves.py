@@ -15,7 +15,7 @@ from advlab import testing
 from advlab.plotting.pixels import decode
 from experiments.jetley2018.score_curves_claims import separable
 from experiments.jetley2018.score_curves_measure import curve_columns, shifted
-from tests.experiments.jetley2018.quadratic_network import FALLS, RISES, Quadratic, U, images
+from tests.helpers.quadratic_network import FALLS, RISES, Quadratic, U, images
 
 
 def context(network: nn.Module, **options: Any) -> Any:
