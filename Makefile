@@ -195,7 +195,6 @@ jetley2018-fig5: $(CORE)  ## DeepFool confined to those singular vectors, beside
 
 jetley2018-fig5-cifar100: $(CORE)  ## the same on the paper's CIFAR-100 network
 	$(ADVLAB) experiment=confined_deepfool model=cifar_alexnet_cifar100 $(ARGS)
-.PHONY: jetley2018-fig3 jetley2018-suppression
 .PHONY: jetley2018-fig3 jetley2018-angles jetley2018-suppression
 jetley2018-fig3: $(CORE)  ## accuracy and shares of perturbations in subspaces of curved, flat and random directions
 	$(ADVLAB) experiment=subspace_accuracy model=lenet_mnist $(ARGS)

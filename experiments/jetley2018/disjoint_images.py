@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from advlab.lab import NetworkContext
 
-from .curvature_stages import source_images, training_images
+from .curvature_params import source_images, training_images
 
 if TYPE_CHECKING:  # these load torch, and experiments are declared without it
     from torch import Tensor
