@@ -76,8 +76,11 @@ class ClassScores(AlongDirections):
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:
-        """`laptop`: 500 images and 21 lengths, 50 boundary points; `tiny`: 30 images, 7 lengths, 5 points, one direction."""
-        sizes = {"tiny": (30, 3, 5, 1), "laptop": (500, 10, 50, 2)}.get(preset)
+        """`laptop`: 1500 images, so that 150 of a class decide, 13 lengths, 50 points; `tiny`: 30 images, 7 lengths, 5 points.
+
+        Both take one direction of each kind.
+        """
+        sizes = {"tiny": (30, 3, 5, 1), "laptop": (1500, 6, 50, 1)}.get(preset)
         names = ("samples", "steps", "points", "directions")
         return {f"experiment.{name}": size for name, size in zip(names, sizes, strict=True)} if sizes else {}
 
