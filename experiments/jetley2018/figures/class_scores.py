@@ -35,7 +35,7 @@ def class_scores(table: pd.DataFrame) -> Figure:
     row_height = 1.15 if narrow() else 0.8
     figure = Figure(figsize=(width(), total * row_height + 0.35 * len(blocks) + 0.6), layout="constrained")
     columns = 2 if narrow() else 3
-    grid = figure.add_gridspec(total, columns, width_ratios=[3.2, 1] if narrow() else [3, 3, 1])
+    grid = figure.add_gridspec(max(1, total), columns, width_ratios=[3.2, 1] if narrow() else [3, 3, 1])
     row = 0
     for run, rows, kinds in blocks:
         scores: list[Any] = []  # axes with one vertical scale, so that flat directions look flat

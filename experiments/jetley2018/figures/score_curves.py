@@ -39,7 +39,7 @@ def score_curves(table: pd.DataFrame) -> Figure:
     height = (1.9 + 0.85 * tile_rows) if narrow() else max(1.9, 1.0 * tile_rows)
     figure = Figure(figsize=(width(), height * len(panels) + 0.35 * headings + 0.55), layout="constrained")
     heights = [height + 0.35 * first for _, _, first in panels]
-    outer = figure.add_gridspec(len(panels), 1, height_ratios=heights)
+    outer = figure.add_gridspec(max(1, len(panels)), 1, height_ratios=heights or None)
     for place, (run, rows, first) in zip((outer[k, 0] for k in range(len(panels))), panels, strict=True):
         if narrow():
             curves, tiles = _halves(place.subgridspec(2, 1, height_ratios=[1.7, 0.85 * tile_rows]))
