@@ -107,7 +107,7 @@ class ConfinedDeepFool(Experiment[NetworkContext]):
 
     def claims(self, table: Frame) -> list[Claim]:
         """Section 4.3's and the caption's statements."""
-        return verdicts(table, self.params)
+        return verdicts(table, smaller=self.params.smaller, inverse=self.params.inverse)
 
     def summary(self, table: Frame) -> Frame:
         """Success, capped, median and mean norm, and the projected images' norm, of each subspace."""
@@ -117,4 +117,4 @@ class ConfinedDeepFool(Experiment[NetworkContext]):
         """Norms of perturbations and projected images against d, and sample images."""
         from .figures.confined_deepfool import confined_norms
 
-        return confined_norms(table)
+        return confined_norms(table, self.summary(table))

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from advlab.lab import Frame, frame_of
 from advlab.statistics import Claim, judge, median_interval, rank_correlation
-
-if TYPE_CHECKING:
-    from .confined_deepfool import ConfinedDeepFool
 
 SMALLER = (
     'section 4.3: "the attack must exploit genuine classification directions in order to achieve low norm"; figure 5, S_hi and '
@@ -24,8 +21,14 @@ INVERSE = (
 CONTROL = "control: random directions"
 
 
-def verdicts(table: Frame, params: ConfinedDeepFool.Params) -> list[Claim]:
-    """The claims of one run."""
+def verdicts(table: Frame, *, smaller: float, inverse: float) -> list[Claim]:
+    """The claims of one run.
+
+    Args:
+        table: its rows.
+        smaller: ratio of the norms on another subspace and on S_hi above which S_hi is the smaller.
+        inverse: rank correlation below which the two curves are inverse.
+    """
     if not len(table):
         return []
     claims = []
@@ -35,7 +38,7 @@ def verdicts(table: Frame, params: ConfinedDeepFool.Params) -> list[Claim]:
             if d in hi:
                 claims.append(
                     judge(
-                        f"hi-below-{subspace}", median_interval(ratios(others, hi[d])), ">", params.smaller,
+                        f"hi-below-{subspace}", median_interval(ratios(others, hi[d])), ">", smaller,
                         subset=f"d={d}", statement=statement,
                         quantity=f"median ratio of an image's norms on {called} and on S_hi; infinite where {called} alone "
                         "fails, 0 where S_hi alone does",
@@ -49,7 +52,7 @@ def verdicts(table: Frame, params: ConfinedDeepFool.Params) -> list[Claim]:
         medians = summarised(table[table["subspace"].isin(names)].assign(run=""))
         claims.append(
             judge(
-                name, rank_correlation(medians["median"], medians["projected"]), "<", params.inverse, subset=subset,
+                name, rank_correlation(medians["median"], medians["projected"]), "<", inverse, subset=subset,
                 statement=INVERSE if names != ("random",) else CONTROL,
                 quantity="Spearman of the median confined norm and the projected images' mean norm over subspaces and d",
             )

@@ -93,7 +93,8 @@ class DeepFoolSvd(Experiment[NetworkContext]):
 
     def claims(self, table: Frame) -> list[Claim]:
         """The caption's and section 4.3's statements."""
-        return verdicts(table, self.params)
+        params = self.params
+        return verdicts(table, above=params.above, early=params.early, late=params.late, lost=params.lost)
 
     def summary(self, table: Frame) -> Frame:
         """Accuracy on each subspace, a line for each number of directions."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from advlab.lab import Frame, frame_of
 from advlab.statistics import NOT_MEASURED, Claim, Interval, judge, share_interval
-
-if TYPE_CHECKING:
-    from .deepfool_svd import DeepFoolSvd
 
 CAPTION = (
     "figure 4: S_hi represents the high-to-low ordering, S_lo the low-to-high, and d the number of vectors retained"
@@ -23,13 +20,21 @@ SATURATES = (
 )
 
 
-def verdicts(table: Frame, params: DeepFoolSvd.Params) -> list[Claim]:
-    """The claims of one run."""
+def verdicts(table: Frame, *, above: float, early: float, late: float, lost: float) -> list[Claim]:
+    """The claims of one run.
+
+    Args:
+        table: its rows.
+        above: share of the images that are right on one of two subspaces alone, above which S_hi is the better.
+        early: share of the right images that a quarter of S_hi keeps, above.
+        late: the same of S_lo, below.
+        lost: share of the right images that all directions lose, below.
+    """
     if not len(table):
         return []
     claims = [
         judge(
-            f"hi-above-{row.subspace}", share(row.only_hi, row.only_hi + row.only_here), ">", params.above,
+            f"hi-above-{row.subspace}", share(row.only_hi, row.only_hi + row.only_here), ">", above,
             subset=f"d={row.d}", statement=statement,
             quantity=f"of the images that are right on one of S_hi and {called} alone, the share that is right on S_hi",
         )
@@ -37,7 +42,7 @@ def verdicts(table: Frame, params: DeepFoolSvd.Params) -> list[Claim]:
         for row in rows_of(table, subspace)
         if row.d < row.rank
     ]  # fmt: skip
-    for name, subspace, relation, threshold in (("early", "hi", ">", params.early), ("late", "lo", "<", params.late)):
+    for name, subspace, relation, threshold in (("early", "hi", ">", early), ("late", "lo", "<", late)):
         row = nearest(table, subspace, 0.25)
         claims.append(
             judge(
@@ -48,10 +53,10 @@ def verdicts(table: Frame, params: DeepFoolSvd.Params) -> list[Claim]:
                 quantity="share of the right images that are right on a quarter of the directions",
             )
         )  # fmt: skip
-    return claims + saturation(table, params)
+    return claims + saturation(table, lost)
 
 
-def saturation(table: Frame, params: DeepFoolSvd.Params) -> list[Claim]:
+def saturation(table: Frame, lost: float) -> list[Claim]:
     """S_hi against images without projection: of all directions, and of half of them.
 
     It is judged only where there are more perturbations than dimensions. With all dimensions a projection changes nothing, and the
@@ -64,7 +69,7 @@ def saturation(table: Frame, params: DeepFoolSvd.Params) -> list[Claim]:
         note = "" if spanning else f"; {row.perturbations} perturbations cannot span {row.dimensions} dimensions"
         claims.append(
             judge(
-                "saturates", share(row.whole - row.kept, row.whole) if spanning else NOT_MEASURED, "<", params.lost,
+                "saturates", share(row.whole - row.kept, row.whole) if spanning else NOT_MEASURED, "<", lost,
                 subset=f"{name} of {row.rank} directions", statement=SATURATES,
                 quantity=f"share of the images that are right without projection which S_hi gets wrong{note}",
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from advlab.defenses.transforms.separable import bicubic, placed
+from advlab.defenses.transforms.separable import bicubic_matrix, placed
 from advlab.errors import ArgumentError
 
 
@@ -39,8 +39,8 @@ class ResampledSpace:
         self._small, self.dimensions = (channels, *small), channels * small[0] * small[1]
         with torch.inference_mode(False):  # they serve gradients later
             sides = list(zip((height, width), small, strict=True))
-            self._down = [bicubic(torch.eye(side, dtype=torch.float64), less) for side, less in sides]
-            self._up = [bicubic(torch.eye(less, dtype=torch.float64), side) for side, less in sides]
+            self._down = [bicubic_matrix(side, less) for side, less in sides]
+            self._up = [bicubic_matrix(less, side) for side, less in sides]
 
     def coordinates(self, x: Tensor) -> Tensor:
         """(n, D) the values of (n, C, H, W) images or perturbations, resampled to the smaller size."""

@@ -1,4 +1,7 @@
-"""The mean Hessian and its principal directions against known Hessians, brute force in float64 and what the scores do."""
+"""The mean Hessian and its principal directions against known Hessians, brute force in float64 and what the scores do.
+
+Longer than other files: one operator against all its oracles, which share a network.
+"""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Quadratic(nn.Module):
         return torch.stack([RISES / 2 * a**2 + FALLS / 2 * b**2 - 0.1, 0.1 * a, -0.1 * a], 1)
 
 
-def images(count: int) -> tuple[Tensor, Tensor]:
+def six_by_six_images(count: int) -> tuple[Tensor, Tensor]:
     """Random images on grey levels and labels that say nothing."""
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(count, *SHAPE, generator=generator).mul(255).round() / 255

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from advlab import testing
 
 SIZE = 16  # values of an image
-OPTIONS = {"experiment.points": 6, "experiment.step": 0.5, "experiment.iterations": 50}
+SQUARES_OPTIONS = {"experiment.points": 6, "experiment.step": 0.5, "experiment.iterations": 50}
 
 
 class Squares(nn.Module):
@@ -24,7 +24,7 @@ class Squares(nn.Module):
         return self.scale * (x.flatten(1)[:, :2] - 0.5).square()
 
 
-def images(count: int = 240) -> tuple[Tensor, Tensor]:
+def four_by_four_images(count: int = 240) -> tuple[Tensor, Tensor]:
     """Images of 4 x 4 pixels, none of them near the boundary, whose labels are the network's own predictions."""
     drawn = torch.rand(2 * count, 1, 4, 4, generator=torch.Generator().manual_seed(0)).mul(255).round().div(255)
     logits = Squares()(drawn)
@@ -34,5 +34,5 @@ def images(count: int = 240) -> tuple[Tensor, Tensor]:
 
 def context(experiment: str, batch_size: int = 256, **params: Any) -> Any:
     """The context of an experiment on that network."""
-    options = OPTIONS | {f"experiment.{key}": value for key, value in params.items()}
-    return testing.context(experiment, Squares(), *images(), options, batch_size=batch_size)
+    options = SQUARES_OPTIONS | {f"experiment.{key}": value for key, value in params.items()}
+    return testing.context(experiment, Squares(), *four_by_four_images(), options, batch_size=batch_size)

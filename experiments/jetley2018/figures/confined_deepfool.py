@@ -12,7 +12,6 @@ from advlab.plotting.gallery import empty_tile, look
 from advlab.plotting.pixels import decode, show
 from advlab.plotting.style import LINES, literal, narrow, width
 
-from ..confined_deepfool_claims import summarised
 from .deepfool_svd import LOOKS
 
 CONFINED, PROJECTED = LINES[0], LINES[1]  # blue and red, as in the paper's figure
@@ -22,13 +21,13 @@ PICTURES = {"perturbation": CONFINED, "projection": PROJECTED}
 SIDE = 0.52  # inches: a sample image with the space around it, on a page
 
 
-def confined_norms(table: pd.DataFrame) -> Figure:
+def confined_norms(table: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     """For each run: norms against d on S_hi, S_lo and random directions, the share of successes, and sample images.
 
     Args:
         table: rows of `confined_deepfool` with a `run` column.
+        summary: of the same table.
     """
-    summary = summarised(table)
     runs = list(dict.fromkeys(table["run"]))
     blocks = [gallery_blocks(table[table["run"] == run]) for run in runs]
     panels = 5.2 if narrow() else 3.6

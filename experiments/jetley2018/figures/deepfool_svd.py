@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from advlab.plotting.style import LINES, literal, narrow, width
-
-from ..deepfool_svd_claims import share
+from advlab.statistics import share_interval
 
 #: subspace -> colour, marker, line and label, as figure 5 has them too
 LOOKS = {
@@ -37,7 +37,7 @@ def accuracies(table: pd.DataFrame) -> Figure:
         part = table[table["run"] == run]
         for subspace, (colour, marker, line, label) in LOOKS.items():
             points = part[part["subspace"] == subspace].sort_values("d")
-            found = [share(row.correct, row.images) for row in points.itertuples()]
+            found = [share_interval(np.arange(row.images) < row.correct) for row in points.itertuples()]
             low, high, accuracy = ([getattr(each, name) for each in found] for name in ("low", "high", "estimate"))
             axis.fill_between(points["d"], low, high, color=colour, alpha=0.15, linewidth=0)
             (handles[label],) = axis.plot(points["d"], accuracy, line, color=colour, marker=marker, markersize=3)

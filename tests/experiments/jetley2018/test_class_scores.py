@@ -17,7 +17,7 @@ from advlab.statistics import simultaneous
 from experiments.jetley2018.along_directions_measure import direction_of
 from experiments.jetley2018.class_scores_claims import half_moved
 from experiments.jetley2018.saturation import ladder, saturated_range
-from tests.helpers.quadratic_network import FALLS, RISES, Quadratic, U, V, images
+from tests.helpers.quadratic_network import FALLS, RISES, Quadratic, U, V, six_by_six_images
 
 ClassScores = components.REGISTRIES["experiment"].load("class_scores")
 
@@ -27,7 +27,7 @@ def context(count: int = 80, **options: Any) -> Any:
     return testing.context(
         "class_scores",
         Quadratic(),
-        *images(count),
+        *six_by_six_images(count),
         options={f"experiment.{name}": value for name, value in given.items()},
     )
 
@@ -56,7 +56,7 @@ def test_the_most_curved_directions_of_the_class_are_found_with_their_curvatures
 def test_columns_are_those_of_their_definitions(measured: tuple[Any, pd.DataFrame]) -> None:
     ctx, table = measured
     samples = ctx.settings.experiment.samples(ctx)
-    x = images(800)[0].double().flatten(1)[samples]
+    x = six_by_six_images(800)[0].double().flatten(1)[samples]
     rows = table[(table["direction"] == "positive") & (table["index"] == 1)].sort_values("length")
     longest = rows["length"].max()
     assert rows["length"].to_numpy() == pytest.approx(np.linspace(-longest, longest, 13))
@@ -151,7 +151,7 @@ def test_the_batch_size_changes_nothing_but_rounding() -> None:
     tables = []
     for batch in (7, 256):
         ctx = testing.context(
-            "class_scores", Quadratic(), *images(50), batch_size=batch,
+            "class_scores", Quadratic(), *six_by_six_images(50), batch_size=batch,
             options={"experiment.classes": [0], "experiment.points": 10, "experiment.steps": 2},
         )  # fmt: skip
         tables.append(testing.measured(ctx).drop(columns=["pixels"]))

@@ -1,4 +1,7 @@
-"""Boundary points against their definition, the step, the halves, the keys of the stages and what experiments read back."""
+"""Boundary points against their definition, the step, the halves, the keys of the stages and what experiments read back.
+
+Longer than other files: the stages share one made context.
+"""
 
 from __future__ import annotations
 

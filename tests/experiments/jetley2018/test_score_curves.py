@@ -15,13 +15,16 @@ from advlab import testing
 from advlab.plotting.pixels import decode
 from experiments.jetley2018.score_curves_claims import separable
 from experiments.jetley2018.score_curves_measure import curve_columns, shifted
-from tests.helpers.quadratic_network import FALLS, RISES, Quadratic, U, images
+from tests.helpers.quadratic_network import FALLS, RISES, Quadratic, U, six_by_six_images
 
 
 def context(network: nn.Module, **options: Any) -> Any:
     given = {"points": 20, "classes": [0], "steps": 20, "range": 2.0, "samples": 30, **options}
     return testing.context(
-        "score_curves", network, *images(80), options={f"experiment.{name}": value for name, value in given.items()}
+        "score_curves",
+        network,
+        *six_by_six_images(80),
+        options={f"experiment.{name}": value for name, value in given.items()},
     )
 
 
@@ -37,7 +40,7 @@ def test_a_parabola_is_symmetric_monotonic_and_separable_in_its_component(measur
     assert (rows["curvature"] - RISES).abs().max() < 1e-2
     assert (rows["symmetry"] > 0.95).all()  # centres lie between the points
     assert (rows["monotonicity"] > 0.99).all()
-    x = images(80)[0].double().flatten(1)[rows["sample"].tolist()]
+    x = six_by_six_images(80)[0].double().flatten(1)[rows["sample"].tolist()]
     along = (x @ U).numpy()
     sign = np.sign(np.corrcoef(rows["center"], along)[0, 1])  # of the direction that was found: s_0 = -x.d
     assert rows["center"].to_numpy() == pytest.approx(sign * along, abs=0.06)  # midpoints are .05 apart
@@ -103,7 +106,7 @@ def test_the_film_strip_holds_the_direction_and_the_images_as_they_are_classifie
     row = rows.iloc[0]
     assert row["prediction"] == 0  # of the class, which the negative direction leaves
     direction, *moved = np.split(decode(row), 6, axis=2)
-    x = images(80)[0][row["sample"]]
+    x = six_by_six_images(80)[0][row["sample"]]
     d = torch.from_numpy(direction.copy()).double().flatten() - 127.5
     d = (d / d.norm()).reshape(x.shape)
     predictions = [int(k) for k in row["predictions"].split()]
