@@ -18,6 +18,7 @@ from advlab.geometry.singular_directions import singular_directions
 from advlab.statistics import Claim
 from experiments.jetley2018.singular_dimensions import dimensions, ladder
 from tests.helpers.commands import Ended
+from tests.helpers.imresize import down_and_up
 
 DeepFoolSvd: Any = components.REGISTRIES["experiment"].load("deepfool_svd")
 
@@ -95,8 +96,7 @@ def test_resampled_images_saturate_at_the_accuracy_on_resampled_images() -> None
     net = network()
     ctx, rows = table(net, resampled_to=3, dims=[2])
     measured = ctx.data.images(torch.tensor(ctx.order()[:80]))
-    small = torch.nn.functional.interpolate(measured, (3, 3), mode="bicubic", antialias=True)
-    large = torch.nn.functional.interpolate(small, (6, 6), mode="bicubic", antialias=True)
+    large = torch.from_numpy(down_and_up(measured.double().numpy(), 3)).to(measured)
     correct = int((net(large).argmax(1) == ctx.data.labels[ctx.order()[:80]]).sum())
     assert correct < 80
     assert set(rows["dimensions"]) == {9}
