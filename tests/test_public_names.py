@@ -15,7 +15,10 @@ PUBLIC = {
     "advlab.attacks": {
         "APGD", "Attack", "DeepFool", "FGS", "FGV", "Fooling", "HotCold", "LBFGS", "Library", "Noise", "PGD", "Saliency", "UAP",
     },
-    "advlab.defenses": {"Blur", "Chain", "Defense", "Noise", "Project", "Resample", "Round", "Shift"},
+    "advlab.defenses": {
+        "Binarize", "BitDepth", "Blur", "Chain", "Combined", "Crops", "Defense", "Jpeg", "Noise", "Project", "Resample",
+        "RescaleCrops", "Round", "Shift",
+    },
     "advlab.lab": {
         "Arrays", "Cell", "ChoicesOf", "Cost", "DataContext", "DeviceContext", "Experiment", "Figure", "Frame", "NetworkContext",
         "InRange", "RunContext", "Settings", "Stage", "frame_of",

@@ -43,7 +43,10 @@ DESCRIBES = {
     "advlab.probes", "advlab.probes.sphere", "advlab.training", "advlab.training.recipe", "advlab.training.recipe_text",
 }  # fmt: skip
 #: the files of advlab.defenses that declare one, and what all have
-DEFENSES = {"", "base", "blur", "chain", "noise", "plugin", "project", "resample", "round", "shift"}
+DEFENSES = {
+    "", "base", "binarize", "bit_depth", "blur", "chain", "combined", "crops", "jpeg", "noise", "plugin", "project", "resample",
+    "rescale_crops", "round", "shift",
+}  # fmt: skip
 #: libraries that are torch or load it
 WITH_TORCH = {"torch", "torchvision"}
 

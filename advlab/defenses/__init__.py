@@ -8,12 +8,33 @@ A defense holds its parameters; called with a network it gives a `DefendedNetwor
 """
 
 from advlab.defenses.base import Defense
+from advlab.defenses.binarize import Binarize
+from advlab.defenses.bit_depth import BitDepth
 from advlab.defenses.blur import Blur
 from advlab.defenses.chain import Chain
+from advlab.defenses.combined import Combined
+from advlab.defenses.crops import Crops
+from advlab.defenses.jpeg import Jpeg
 from advlab.defenses.noise import Noise
 from advlab.defenses.project import Project
 from advlab.defenses.resample import Resample
+from advlab.defenses.rescale_crops import RescaleCrops
 from advlab.defenses.round import Round
 from advlab.defenses.shift import Shift
 
-__all__ = ["Blur", "Chain", "Defense", "Noise", "Project", "Resample", "Round", "Shift"]
+__all__ = [
+    "Binarize",
+    "BitDepth",
+    "Blur",
+    "Chain",
+    "Combined",
+    "Crops",
+    "Defense",
+    "Jpeg",
+    "Noise",
+    "Project",
+    "Resample",
+    "RescaleCrops",
+    "Round",
+    "Shift",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -87,4 +88,4 @@ class Defense(InRange, ABC):
     @property
     def label(self) -> str:
         """Its name in messages and lists."""
-        return type(self).__name__.lower()
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # these load torch, and every defense is declared without it
     from torch import Tensor
 
     from advlab.defenses.transforms.stage import Stage
+
+Towards = Literal["nearest", "zero"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,13 +27,15 @@ class Round(Defense):
 
     Attributes:
         levels: how many, the bounds among them.
+        towards: the nearest level, or zero: the one below, as a conversion to whole numbers without rounding cuts off.
     """
 
     differentiable = False
     levels: Annotated[int, Ge(2)] = 256
+    towards: Towards = "nearest"
 
     def stages(self, bounds: Bounds, fitted: Mapping[str, Tensor]) -> list[Stage]:
         """See `Defense.stages`."""
         from advlab.defenses.transforms.rounding import Rounding  # loads torch
 
-        return [Rounding(self.levels, bounds)]
+        return [Rounding(self.levels, bounds, down=self.towards == "zero")]

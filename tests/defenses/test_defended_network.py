@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from advlab.attacks.defended import Defended
-from advlab.defenses import Blur, Chain, Defense, Noise, Project, Resample, Round, Shift
+from advlab.attacks.network import CountedNetwork
+from advlab.defenses import (
+    Binarize,
+    BitDepth,
+    Blur,
+    Chain,
+    Combined,
+    Crops,
+    Defense,
+    Jpeg,
+    Noise,
+    Project,
+    Resample,
+    RescaleCrops,
+    Round,
+    Shift,
+)
+from advlab.defenses.draws import Draw
 from advlab.errors import ArgumentError
 
 ALL = [
+    Binarize(),
+    BitDepth(),
     Blur(),
+    Combined(),
+    Crops(),
+    Crops(grid=3, spacing=0.5, average="probabilities"),
+    Jpeg(),
     Noise(),
     Project(basis=torch.eye(32)[:, :9]),
     Resample(),
+    RescaleCrops(),
     Round(),
     Shift(),
     Chain(of=(Shift(), Blur(sigma=0.5), Noise(sigma=0.02), Round(levels=16))),
@@ -62,19 +88,45 @@ def test_gradients_are_finite_differences(defense: Defense) -> None:
     assert torch.autograd.gradcheck(lambda point: network.logits(point, draw), (x.requires_grad_(),), atol=1e-7)
 
 
-def test_straight_through_gives_the_networks_gradient_at_the_defended_image() -> None:
+@pytest.mark.parametrize(
+    "defense", [Round(levels=5), Binarize(), BitDepth(bits=2), Jpeg(quality=20)], ids=lambda defense: defense.label
+)
+def test_straight_through_gives_the_networks_gradient_at_the_defended_image(defense: Defense) -> None:
+    """By finite differences of the network alone."""
     network, x = smooth(), images().requires_grad_()
-    defended = Round(levels=5)(network)
+    defended, changed = defense(network), defense(nn.Identity())(x.detach())
     (found,) = torch.autograd.grad(defended(x)[:, 1].sum(), x)
-    rounded = (x.detach() * 4).round() / 4
-    assert torch.allclose(defended(x), network(rounded), rtol=0, atol=1e-15)
-    step = 1e-6
-    for place in ((0, 0, 0, 0), (3, 1, 2, 1)):
-        moved = [rounded.clone(), rounded.clone()]
-        moved[0][place] += step
-        moved[1][place] -= step
-        difference = (network(moved[0])[place[0], 1] - network(moved[1])[place[0], 1]) / (2 * step)
-        assert abs(float(found[place] - difference)) < 1e-8
+    assert torch.allclose(defended(x), network(changed), rtol=0, atol=1e-15)
+    assert torch.allclose(found, by_differences(lambda at: network(at)[:, 1], changed), rtol=0, atol=1e-8)
+
+
+def by_differences(value: Callable[[Tensor], Tensor], x: Tensor, step: float = 1e-6) -> Tensor:
+    """(n, C, H, W) central differences of the values (n,) of each image."""
+    gradient = torch.zeros_like(x)
+    for pixel in range(x[0].numel()):
+        moved = [x.clone(), x.clone()]
+        moved[0].flatten(1)[:, pixel] += step
+        moved[1].flatten(1)[:, pixel] -= step
+        with torch.no_grad():
+            gradient.flatten(1)[:, pixel] = (value(moved[0]) - value(moved[1])) / (2 * step)
+    return gradient
+
+
+def test_the_gradient_over_draws_is_the_mean_of_those_of_each_draw() -> None:
+    """EOT through what an attack is given, of a defense that is random and rounds: differences go through all but rounding."""
+    network, x = smooth(), images()
+    defended, smooth_part = Combined()(network), Chain(of=(Shift(), Blur(), Noise(clip=False)))(nn.Identity())
+    found = CountedNetwork(defended, 64, draws=5).linearise(x).vjp(torch.eye(3, dtype=x.dtype)[[1]].expand(4, -1))
+    expected = torch.zeros_like(x)
+    for trial in range(5):
+        draw = defended.draw(x, trial)
+        rounded, before = Combined()(nn.Identity()).logits(x, draw), smooth_part.logits(x, draw)
+
+        def value(at: Tensor, draw: Draw = draw, offset: Tensor = rounded - before) -> Tensor:
+            return network(smooth_part.logits(at, draw) + offset)[:, 1]
+
+        expected += by_differences(value, x) / 5
+    assert torch.allclose(found, expected, rtol=0, atol=1e-8)
 
 
 def test_straight_through_in_a_chain_keeps_the_other_stages_gradients() -> None:

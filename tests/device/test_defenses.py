@@ -8,11 +8,27 @@ from torch import nn
 
 from advlab.attacks import FGS, DeepFool
 from advlab.config.choices import group_choices
-from advlab.defenses import Blur, Chain, Defense, Noise, Project, Resample, Round, Shift
+from advlab.defenses import (
+    Binarize,
+    BitDepth,
+    Blur,
+    Chain,
+    Combined,
+    Crops,
+    Defense,
+    Jpeg,
+    Noise,
+    Project,
+    Resample,
+    RescaleCrops,
+    Round,
+    Shift,
+)
 from advlab.defenses.draws import draw_of
 from tests.helpers.two_devices import largest_difference
 
 ALL = [
+    Binarize(), BitDepth(), Combined(), Crops(), Crops(grid=3, spacing=0.5, average="probabilities"), Jpeg(), RescaleCrops(),
     Blur(), Noise(sigma=0.05), Project(basis=torch.eye(32)[:, :9], centred=True, mean=torch.full((32,), 0.4)),
     Resample(), Round(), Shift(),
     Chain(of=(Shift(), Blur(sigma=0.5), Noise(sigma=0.02), Round(levels=16))),
