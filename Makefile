@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 .PHONY: help env demo test lint format types unit bench snapshot aghdam2017 aghdam2017-fig1 aghdam2017-fig2 aghdam2017-fig3 \
 	aghdam2017-fig4 aghdam2017-depth aghdam2017-fig5 aghdam2017-fig6 aghdam2017-directions aghdam2017-gradient \
 	aghdam2017-frequency gunther2017 \
-	gunther2017-fig1 gunther2017-fig2 gunther2017-fig3 attack-survey clean
+	gunther2017-fig1 gunther2017-fig2 gunther2017-fig3 gunther2017-table2 attack-survey clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -158,7 +158,7 @@ barati2021-fig5-sensitivity: $(CORE)  ## the same with other ascents, initial we
 barati2021-prediction: $(CORE)  ## section IV-B: agreement with a random network against the number of points
 	$(ADVLAB) -m experiment=sample_complexity experiment.loss=label,margin $(filter run.% experiment.%,$(ARGS))
 
-gunther2017: gunther2017-fig2 gunther2017-fig3  ## the figures of Günther et al. 2017 on LeNet and MNIST
+gunther2017: gunther2017-fig2 gunther2017-fig3 gunther2017-table2  ## the figures and tables of Günther et al. 2017 on LeNet and MNIST
 
 gunther2017-fig1: $(CORE)  ## adversarial and fooling images on ImageNet: ARGS="dataset.root=/path/to/imagenet"
 	$(ADVLAB) experiment=adversarial_gallery model=alexnet experiment.columns=5 $(ARGS)
@@ -211,6 +211,8 @@ jetley2018-fig1: $(CORE)  ## class scores of single images along curvature direc
 
 jetley2018-fig2: $(CORE)  ## class scores over all images, and the share moved into each class
 	$(ADVLAB) experiment=class_scores model=lenet_mnist $(ARGS)
+gunther2017-table2: $(CORE)  ## adversarial images that preprocessing makes right again
+	$(ADVLAB) experiment=preprocessing model=lenet_mnist $(ARGS)
 
 attack-survey: $(CORE)  ## success, size, price and transfer of attacks (others: ARGS="model=cifar_vgg attack=pgd,uap")
 	$(ADVLAB) -m experiment=attack_survey model=lenet_mnist attack=fgs,fgv,hc1,deepfool experiment.transfer=[mlp] $(ARGS)

@@ -58,9 +58,11 @@ def test_truncation_leaves_whole_grey_levels_where_they_are() -> None:
 def test_combined_is_shift_blur_noise_and_rounding_in_this_order(towards: str) -> None:
     x = torch.rand(3, 2, 7, 6, dtype=torch.float64)
     chain = Chain(of=(Shift(pixels=2, seed=5), Blur(sigma=0.7), Noise(sigma=0.02, seed=5), Round(towards=towards)))  # type: ignore[arg-type]
-    combined = Combined(pixels=2, sigma=0.7, noise=0.02, seed=5, towards=towards)  # type: ignore[arg-type]
+    combined = Combined(pixels=2, sigma=0.7, noise=0.02, seed=5, integers=towards)  # type: ignore[arg-type]
     assert torch.equal(applied(combined, x), applied(chain, x))
     assert (combined.random, combined.differentiable) == (chain.random, chain.differentiable)
+    free = Chain(of=(Shift(), Blur(), Noise(clip=False)))
+    assert torch.equal(applied(Combined(integers="none"), x), applied(free, x))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
