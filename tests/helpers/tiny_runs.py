@@ -38,6 +38,10 @@ OPTIONS = {
     "lipschitz_toy": [],
     "mlp_objectives": ["experiment.networks=1"],
     "preprocessing": [*DIGITS, "experiment.attacks=[fgv,hc1]", "experiment.samples=12", "experiment.controls=2"],
+    "preprocessing_strength": [
+        *DIGITS, "experiment.attacks=[fgv]", "experiment.defenses=[combined,crops]", "experiment.adaptive=[fgv]",
+        "experiment.samples=6", "experiment.grids=[2]",
+    ],
     "sample_complexity": ["experiment.teachers=1", "experiment.sizes=[50]", "experiment.steps=20", "experiment.pool=1024"],
     "score_curves": [*DIGITS, "experiment.classes=[3,8]", "experiment.basis=lanczos", "experiment.pairs=2"],
     "separability": [*DIGITS],
