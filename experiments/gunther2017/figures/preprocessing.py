@@ -27,7 +27,7 @@ def corrected_by_defense(summary: pd.DataFrame) -> Figure:
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for axis, run in zip(axes, runs, strict=False):
         panel(axis, summary[summary["run"] == run], defenses)
-        axis.set_title(literal(str(run), 44))
+        axis.set_title(literal(str(run), 30))
     for axis in axes[len(runs) :]:
         axis.set_axis_off()
     for axis in axes[max(0, len(runs) - columns) : len(runs)]:
