@@ -16,11 +16,13 @@ from advlab.defenses.combined import Combined
 from advlab.defenses.crops import Crops
 from advlab.defenses.jpeg import Jpeg
 from advlab.defenses.noise import Noise
+from advlab.defenses.openmax import OpenMax
 from advlab.defenses.project import Project
 from advlab.defenses.resample import Resample
 from advlab.defenses.rescale_crops import RescaleCrops
 from advlab.defenses.round import Round
 from advlab.defenses.shift import Shift
+from advlab.defenses.softmax_threshold import SoftmaxThreshold
 
 __all__ = [
     "Binarize",
@@ -32,9 +34,11 @@ __all__ = [
     "Defense",
     "Jpeg",
     "Noise",
+    "OpenMax",
     "Project",
     "Resample",
     "RescaleCrops",
     "Round",
     "Shift",
+    "SoftmaxThreshold",
 ]

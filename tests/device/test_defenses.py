@@ -8,6 +8,7 @@ from torch import nn
 
 from advlab.attacks import FGS, DeepFool
 from advlab.config.choices import group_choices
+from advlab.data.images import ImageData, tensor_digest
 from advlab.defenses import (
     Binarize,
     BitDepth,
@@ -18,11 +19,13 @@ from advlab.defenses import (
     Defense,
     Jpeg,
     Noise,
+    OpenMax,
     Project,
     Resample,
     RescaleCrops,
     Round,
     Shift,
+    SoftmaxThreshold,
 )
 from advlab.defenses.draws import draw_of
 from tests.helpers.two_devices import largest_difference
@@ -33,6 +36,8 @@ ALL = [
     Resample(), Round(), Shift(),
     Chain(of=(Shift(), Blur(sigma=0.5), Noise(sigma=0.02), Round(levels=16))),
 ]  # fmt: skip
+#: those that reject, of which the first looks at a layer of the network; with what they are fitted to
+REJECTING = [OpenMax(layer="2", tail_size=20), SoftmaxThreshold(threshold=0.4)]
 each = pytest.mark.parametrize("defense", ALL, ids=lambda defense: defense.label)
 
 
@@ -46,7 +51,7 @@ def images() -> torch.Tensor:
 
 
 def test_none_is_forgotten() -> None:
-    assert {defense.label for defense in ALL} >= set(group_choices("defense")) - {"none"}
+    assert {defense.label for defense in [*ALL, *REJECTING]} >= set(group_choices("defense")) - {"none"}
 
 
 @each
@@ -61,6 +66,31 @@ def test_a_defense(defense: Defense, cuda: torch.device) -> None:
         gradients.append((logits, *torch.autograd.grad(logits[:, 0].sum(), point)))
     for a, b in zip(*gradients, strict=True):
         assert largest_difference(a, b) < 1e-5
+
+
+def training_images() -> ImageData:
+    pixels = torch.randint(256, (200, 2, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        labels = network()(pixels.float() / 255).argmax(1)
+    return ImageData("toy", "train", ("a", "b", "c"), labels, (2, 4, 4), tensor_digest(pixels, labels), pixels)
+
+
+@pytest.mark.parametrize("defense", REJECTING, ids=lambda defense: defense.label)
+def test_a_defense_that_rejects(defense: Defense, cuda: torch.device) -> None:
+    data, x = training_images(), images()
+    fitted = [defense.fit(images, net) for images, net in ((data, network()), (data.to(cuda), network().to(cuda)))]
+    for name in fitted[0] or {}:
+        assert largest_difference((fitted[0] or {})[name], (fitted[1] or {})[name]) < 1e-4
+    here, there = defense(network(), fitted=fitted[0]), defense(network(), fitted=fitted[0]).to(cuda)
+    logits, gradients = [], []
+    for defended, point in ((here, x.clone()), (there, x.to(cuda))):
+        logits.append(defended(point.requires_grad_()))
+        gradients.append(torch.autograd.grad(logits[-1][:, -1].sum(), point)[0])
+    assert largest_difference(*logits) < 1e-5
+    assert largest_difference(*gradients) < 1e-5
+    y = network()(x).argmax(1)
+    results = FGS()(here, x, y), FGS()(there, x.to(cuda), y.to(cuda))
+    assert torch.equal(results[0].status, results[1].status.cpu())
 
 
 @each
