@@ -12,7 +12,7 @@ from advlab.cli.main import limit_openmp_spinning
 def main() -> None:
     """Run what is named, or everything."""
     limit_openmp_spinning()  # takes effect only before torch is loaded, as the benchmarks do: hence not at the top
-    from benchmarks import attacks, curvature, isotropy, mantel, training
+    from benchmarks import attacks, curvature, isotropy, mantel, open_set, training
     from benchmarks.report import Report
 
     benchmarks = {
@@ -21,6 +21,7 @@ def main() -> None:
         "attacks": attacks.run,
         "mantel": mantel.run,
         "curvature": curvature.run,
+        "open_set": open_set.run,
     }
     benchmarks["training"] = training.run
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
