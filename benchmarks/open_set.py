@@ -37,7 +37,7 @@ def run(report: Report, *, repeats: int, images: int) -> None:
     except ImportError as error:
         version += f"; pytorch-ood not run: {error}"
     results = {name: call() for name, call in sides.items()}
-    seconds = in_turn(sides, repeats or 3)
+    seconds = in_turn(dict(sides), repeats or 3)
     title = f"OpenMax, {rows} rows of {CLASSES} logits"
     report.tables[title] = [{"side": name, "ms": 1000 * min(values)} for name, values in seconds.items()]
     report.facts[title] = f"advlab {version}; {torch.get_num_threads()} threads"
