@@ -213,6 +213,9 @@ jetley2018-fig2: $(CORE)  ## class scores over all images, and the share moved i
 	$(ADVLAB) experiment=class_scores model=lenet_mnist $(ARGS)
 gunther2017-table2: $(CORE)  ## adversarial images that preprocessing makes right again
 	$(ADVLAB) experiment=preprocessing model=lenet_mnist $(ARGS)
+.PHONY: gunther2017-table3
+gunther2017-table3: $(CORE)  ## what an open set network makes of test, adversarial and fooling images
+	$(ADVLAB) experiment=open_set model=lenet_mnist $(ARGS)
 
 attack-survey: $(CORE)  ## success, size, price and transfer of attacks (others: ARGS="model=cifar_vgg attack=pgd,uap")
 	$(ADVLAB) -m experiment=attack_survey model=lenet_mnist attack=fgs,fgv,hc1,deepfool experiment.transfer=[mlp] $(ARGS)

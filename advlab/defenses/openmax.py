@@ -60,18 +60,20 @@ class OpenMax(Defense):
         Raises:
             ArgumentError: it was not fitted.
         """
-        from advlab.defenses.transforms.open_set import OpenMaxStage, open_set_model  # these load torch
-        from advlab.open_set.openmax import openmax_logits, rejection_logits
+        from advlab.defenses.transforms.open_set import OpenMaxStage, open_set_model  # loads torch
 
         if not fitted:
             raise ArgumentError("openmax must be fitted first: defense(network, fitted=defense.fit(images, network))")
-        revise = (
-            partial(rejection_logits, reject_at=self.reject_at)
-            if self.decision == "reject"
-            else partial(openmax_logits, alpha=self.alpha, weighting=self.weighting, offset=self.offset)
-        )
         model = open_set_model(fitted, self.distance, self.translation)
-        return [OpenMaxStage(model, layer=self.layer, revise=revise)]
+        return [OpenMaxStage(model, layer=self.layer, revise=self.revision())]
+
+    def revision(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """From logits (n, C) and w (n, C) to logits (n, C + 1), see `advlab.open_set.openmax`."""
+        from advlab.open_set.openmax import openmax_logits, rejection_logits  # loads torch
+
+        if self.decision == "reject":
+            return partial(rejection_logits, reject_at=self.reject_at)
+        return partial(openmax_logits, alpha=self.alpha, weighting=self.weighting, offset=self.offset)
 
     @property
     def needs_fit(self) -> bool:
