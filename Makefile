@@ -159,6 +159,7 @@ barati2021-prediction: $(CORE)  ## section IV-B: agreement with a random network
 	$(ADVLAB) -m experiment=sample_complexity experiment.loss=label,margin $(filter run.% experiment.%,$(ARGS))
 
 gunther2017: gunther2017-fig2 gunther2017-fig3 gunther2017-table2  ## the figures and tables of Günther et al. 2017 on LeNet and MNIST
+gunther2017: gunther2017-fig2 gunther2017-fig3 gunther2017-table3 gunther2017-fig4  ## the figures of Günther et al. 2017 on LeNet and MNIST
 
 gunther2017-fig1: $(CORE)  ## adversarial and fooling images on ImageNet: ARGS="dataset.root=/path/to/imagenet"
 	$(ADVLAB) experiment=adversarial_gallery model=alexnet experiment.columns=5 $(ARGS)
@@ -214,6 +215,10 @@ jetley2018-fig2: $(CORE)  ## class scores over all images, and the share moved i
 gunther2017-table2: $(CORE)  ## adversarial images that preprocessing makes right again
 	$(ADVLAB) experiment=preprocessing model=lenet_mnist $(ARGS)
 .PHONY: gunther2017-table3
+.PHONY: gunther2017-table3 gunther2017-fig4
+gunther2017-fig4: $(CORE)  ## fooling images of all digits from three starts, before an open set network
+	$(ADVLAB) experiment=fooling_grid model=lenet_mnist $(ARGS)
+
 gunther2017-table3: $(CORE)  ## what an open set network makes of test, adversarial and fooling images
 	$(ADVLAB) experiment=open_set model=lenet_mnist $(ARGS)
 

@@ -36,7 +36,7 @@ class OpenSetRow:
     arithmetic: str  # of the loss's gradient; empty for images along no loss
     network: str  # openmax; softmax: a threshold with the paper's open set network's clean accuracy; plain: none
     varied: str  # parameter of openmax that is not the paper's; empty: all are
-    value: str  # of that parameter
+    value: str  # of that parameter; where all are the paper's, the tail size
     total: int  # images
     correct: int  # classified as the label
     unknown: int  # rejected

@@ -200,7 +200,8 @@ def aware_row(experiment: OpenSet, ctx: NetworkContext, kind: Variant) -> OpenSe
     classes = found[counts["other"]].tolist()
     usual = max(set(classes), key=classes.count) if classes else NONE
     return OpenSetRow(
-        images=shown.images, group=shown.group, arithmetic=shown.arithmetic, network="openmax", varied="", value="",
+        images=shown.images, group=shown.group, arithmetic=shown.arithmetic, network="openmax", varied="",
+        value=str(defense.tail_size),
         total=len(found), **counted(counts), missing=count - len(found), already=0,
         correct_gained=0, correct_lost=0, target_gained=0, target_lost=0, **likeness(shown, experiment.params.pass_images),
         l2_plain=median_norm((adv - x)[plain]), usual_class=usual,

@@ -20,7 +20,7 @@ class OpenSetNetwork(NamedTuple):
 
     Attributes:
         varied: parameter in which it differs from the paper's; empty: it is the paper's.
-        value: of that parameter, as text.
+        value: of that parameter, as text; of the paper's, its tail size.
         defense: all parameters.
     """
 
@@ -67,7 +67,7 @@ def paper_defense(params: OpenSetParams) -> OpenMax:
 def variants(params: OpenSetParams) -> list[OpenSetNetwork]:
     """The paper's first, then those that differ from it in one parameter."""
     base = paper_defense(params)
-    found = [OpenSetNetwork("", "", base)]
+    found = [OpenSetNetwork("", str(base.tail_size), base)]
     for name, parameter in LISTS.items():
         values: Sequence[Any] = getattr(params, parameter)
         for value in values:

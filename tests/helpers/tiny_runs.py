@@ -22,6 +22,7 @@ OPTIONS = {
     "downsampling": [*DIGITS, "experiment.samples=6", "experiment.factors=[1,10]", "experiment.confined=1"],
     "first_layer": [*DIGITS],
     "fooling_gallery": [*DIGITS, "experiment.classes=[0,1]", "experiment.levels=[.5]"],
+    "fooling_grid": [*DIGITS, "experiment.levels=[.5]"],
     "frequency": ["experiment.samples=2", "experiment.size=8"],
     "gradient_isotropy": [*SPHERE, "experiment.directions=2"],
     "gradient_penalty": [

@@ -104,8 +104,9 @@ def draw_sweep(axis: Any, table: pd.DataFrame, varied: str, label: str, *, log: 
         right = "unknown" if rows["group"].iloc[0] == "fooling" else "correct"
         points = [(float(v), 100 * r / t) for v, r, t in zip(rows["value"], rows[right], rows["total"], strict=True)]
         base = openmax[(openmax["images"] == name) & (openmax["varied"] == "")]
-        if varied == "offset":
-            points += [(0.0, 100 * r / t) for r, t in zip(base[right], base["total"], strict=True)]
+        for row in base.to_dict("records"):
+            own = 0.0 if varied == "offset" else float(row["value"] or math.nan)
+            points.append((own, 100 * row[right] / row["total"]))
         x, y = zip(*sorted(points), strict=True)
         axis.plot(x, y, marker=MARKS[k % len(MARKS)], markersize=3, color=LINES[k % len(LINES)], label=name)
     if log:
@@ -141,7 +142,7 @@ def draw_strength(axis: Any, table: pd.DataFrame) -> None:
                 linestyle=":" if math.isclose(float(level), 0.5) else "--",
             )  # fmt: skip
     axis.set_ylim(-3, 103)
-    axis.set_xlabel("length of the perturbation over the smallest\n(lines: wrong class at 50 %, dotted; above, dashed)")
+    axis.set_xlabel("length over the smallest (lines: wrong\nclass at 50 %, dotted; above, dashed)")
     axis.set_ylabel("% corrected")
     if axis.lines:
         axis.legend(frameon=False, fontsize=small(6.5), loc="best")
