@@ -18,7 +18,7 @@ from tests.helpers.tiny_runs import OPTIONS, TINY
 
 NAMES = [name for name in group_choices("experiment") if name != "none"]
 #: narrower on a page than a page, with one run: they fit a column
-NARROWER = {"adversarial_gallery", "first_layer", "fooling_gallery", "gradient_penalty", "separability"}
+NARROWER = {"adversarial_gallery", "first_layer", "fooling_gallery", "fooling_grid", "gradient_penalty", "separability"}
 #: columns that can be NaN in some rows, where a network gave no finite numbers or a bound is not known
 NOT_ALWAYS_KNOWN = {
     "isotropy": ["range", "mean_score", "noise_floor"],

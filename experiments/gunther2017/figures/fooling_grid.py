@@ -10,7 +10,6 @@ from matplotlib.lines import Line2D
 
 from advlab.plotting.gallery import LINE_HEIGHT, Canvas, blocks, caption, line_count, look, scale, tile_side
 from advlab.plotting.pixels import decode, frame, show
-from advlab.plotting.style import narrow
 
 #: verdict -> words, colour of the border (the paper's green, red and yellow, told apart without colour vision) and mark
 VERDICTS = {
@@ -19,6 +18,7 @@ VERDICTS = {
     "other": ("another class", "#F0C000", "^"),
 }
 BORDER = 2.0  # points
+LEGEND_WIDTH = 4.5  # inches of a legend in one line
 
 
 def fooling_grid(table: pd.DataFrame) -> Figure:
@@ -38,7 +38,7 @@ def fooling_grid(table: pd.DataFrame) -> Figure:
     tile = tile_side(columns)
     heads = {name: caption(str(name), tile, 2) for name in reached["target_name"].unique()}
     canvas = Canvas(
-        runs=max(1, len(placed)), rows=max(1, len(levels)), columns=columns, tile=tile, margin=0.08, first_column_gap=0.3,
+        runs=max(1, len(placed)), rows=max(1, len(levels)), columns=columns, tile=tile, margin=0.08, first_column_gap=0.2,
         row_gap=0.06, lines_above=line_count(heads.values()), lines_below=1,
     )  # fmt: skip
     several = table["run"].nunique() > 1
@@ -82,6 +82,7 @@ def draw_tile(axis: Any, row: pd.Series) -> None:
 
 def legend(canvas: Canvas) -> None:
     """Below everything: what border and mark mean."""
+    columns = 3 if canvas.width > LEGEND_WIDTH else 1
     handles = [
         Line2D(
             [], [], color=colour, marker=mark, linewidth=BORDER, markersize=4.5, markeredgecolor="white", label=words
@@ -89,11 +90,10 @@ def legend(canvas: Canvas) -> None:
         for words, colour, mark in VERDICTS.values()
     ]
     canvas.figure.legend(
-        handles=handles, loc="lower center", ncols=1 if narrow() else 3, frameon=False, fontsize=look()["fontsize"],
+        handles=handles, loc="lower center", ncols=columns, frameon=False, fontsize=look()["fontsize"],
         bbox_to_anchor=(0.5, 0.0),
     )  # fmt: skip
-    lines = 3 if narrow() else 1
-    extra = (lines + 1) * LINE_HEIGHT * scale() * 1.3
+    extra = (len(VERDICTS) // columns + 1) * LINE_HEIGHT * scale() * 1.3
     grown = canvas.height + extra
     for axis in canvas.figure.axes:
         x, y, w, h = axis.get_position().bounds

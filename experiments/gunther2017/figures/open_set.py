@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from advlab.plotting.style import LINES, literal_lines, narrow, small, width
 
@@ -28,7 +29,8 @@ PAPER = {
     "F90": (0.0, 69.28, 26.96, 3.75),
     "F99": (0.0, 15.46, 83.12, 1.42),
 }
-MARKS = ("o", "s", "^", "v", "D", "P", "X")
+MARKS = ("o", "s", "^", "v", "D", "P", "X", "*", "<")
+COLOURS = (*LINES, "#888888", "#882255")
 
 
 def open_set(table: pd.DataFrame) -> Figure:
@@ -47,10 +49,17 @@ def open_set(table: pd.DataFrame) -> Figure:
         if len(runs) > 1:
             part.suptitle(literal_lines(str(run), 60 if not narrow() else 34), fontsize=8)
         axes = part.subplots(rows, columns, height_ratios=heights).flatten()
+        lines = looks(own)
         draw_outcomes(axes[0], own)
-        draw_sweep(axes[1], own, "tail_size", "tail size", log=True)
-        draw_sweep(axes[2], own, "offset", "constant added to all logits", log=False)
-        draw_strength(axes[3], own)
+        draw_sweep(axes[1], own, lines, "tail_size", "tail size", log=True)
+        draw_sweep(axes[2], own, lines, "offset", "constant added to all logits", log=False)
+        draw_strength(axes[3], own, lines)
+        if lines:
+            axes[1].legend(
+                handles=[Line2D([], [], label=name, **look) for name, look in lines.items()], loc="lower center",
+                bbox_to_anchor=(0.5, 1.0), ncols=3 if narrow() else 4, frameon=False, fontsize=small(6.5), columnspacing=0.9,
+                handletextpad=0.4,
+            )  # fmt: skip
     return figure
 
 
@@ -87,17 +96,22 @@ def draw_outcomes(axis: Any, table: pd.DataFrame) -> None:
         )  # fmt: skip
 
 
-def plain_kinds(table: pd.DataFrame) -> list[str]:
-    """The kinds that a sweep shows: the test set, adversarial images in the exact arithmetic, and fooling images."""
+def looks(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """How the line of each kind of images looks in all panels: test, adversarial (exact arithmetic) and fooling images."""
     chosen = table[table["group"].isin(["test", "adversarial", "fooling"]) & (table["arithmetic"] != "float32")]
     names = list(dict.fromkeys(chosen["images"]))
-    return [name for name in names if name in PAPER] or names
+    return {
+        str(name): {"color": COLOURS[k % len(COLOURS)], "marker": MARKS[k % len(MARKS)], "markersize": 3}
+        for k, name in enumerate(names)
+    }  # fmt: skip
 
 
-def draw_sweep(axis: Any, table: pd.DataFrame, varied: str, label: str, *, log: bool) -> None:
+def draw_sweep(
+    axis: Any, table: pd.DataFrame, lines: dict[str, dict[str, Any]], varied: str, label: str, *, log: bool
+) -> None:
     """Share that is right against one parameter: correct, or of fooling images unknown."""
     openmax = table[table["network"] == "openmax"]
-    for k, name in enumerate(plain_kinds(table)):
+    for name, look in lines.items():
         rows = openmax[(openmax["images"] == name) & (openmax["varied"] == varied) & (openmax["total"] > 0)]
         if not len(rows):
             continue
@@ -108,23 +122,21 @@ def draw_sweep(axis: Any, table: pd.DataFrame, varied: str, label: str, *, log: 
             own = 0.0 if varied == "offset" else float(row["value"] or math.nan)
             points.append((own, 100 * row[right] / row["total"]))
         x, y = zip(*sorted(points), strict=True)
-        axis.plot(x, y, marker=MARKS[k % len(MARKS)], markersize=3, color=LINES[k % len(LINES)], label=name)
+        axis.plot(x, y, **look)
     if log:
         axis.set_xscale("log")
     axis.set_ylim(-3, 103)
     axis.set_xlabel(label)
     axis.set_ylabel("% correct; F: % unknown")
-    if axis.lines:
-        axis.legend(frameon=False, fontsize=small(6), ncols=2, loc="best")
 
 
-def draw_strength(axis: Any, table: pd.DataFrame) -> None:
+def draw_strength(axis: Any, table: pd.DataFrame, lines: dict[str, dict[str, Any]]) -> None:
     """Share of adversarial images that is corrected, against the length of the perturbation over the smallest."""
     rows = table[(table["network"] == "openmax") & (table["varied"] == "") & (table["arithmetic"] != "float32")]
     kinds = [
         n for n in rows.loc[rows["group"] == "adversarial", "images"] if (rows["images"].str.startswith(f"{n} x")).any()
     ]
-    for k, name in enumerate(kinds):
+    for name in kinds:
         points = []
         for row in rows.to_dict("records"):
             found = re.fullmatch(re.escape(name) + r"(?: x ([\d.]+))?", row["images"])
@@ -133,16 +145,14 @@ def draw_strength(axis: Any, table: pd.DataFrame) -> None:
         if not points:
             continue
         x, y = zip(*sorted(points), strict=True)
-        axis.plot(x, y, marker=MARKS[k % len(MARKS)], markersize=3, color=LINES[k % len(LINES)], label=name)
+        axis.plot(x, y, **lines[name])
         sure = rows[rows["images"].str.startswith(f"{name} p >=") & (rows["total"] > 0)]
         for row in sure.to_dict("records"):
             level = row["images"].split()[-1]
             axis.axhline(
-                100 * row["correct"] / row["total"], color=LINES[k % len(LINES)], linewidth=0.6,
+                100 * row["correct"] / row["total"], color=lines[name]["color"], linewidth=0.6,
                 linestyle=":" if math.isclose(float(level), 0.5) else "--",
             )  # fmt: skip
     axis.set_ylim(-3, 103)
     axis.set_xlabel("length over the smallest (lines: wrong\nclass at 50 %, dotted; above, dashed)")
     axis.set_ylabel("% corrected")
-    if axis.lines:
-        axis.legend(frameon=False, fontsize=small(6.5), loc="best")
