@@ -16,9 +16,9 @@ PUBLIC = {
         "APGD", "Attack", "DeepFool", "FGS", "FGV", "Fooling", "HotCold", "LBFGS", "Library", "Noise", "PGD", "Saliency", "UAP",
     },
     "advlab.defenses": {
-        "Binarize", "BitDepth", "Blur", "Chain", "Combined", "Crops", "Defense", "Jpeg", "Noise", "Project", "Resample",
-        "RescaleCrops", "Round", "Shift",
-    },
+        "Binarize", "BitDepth", "Blur", "Chain", "Combined", "Crops", "Defense", "Jpeg", "Noise", "OpenMax", "Project", "Resample",
+        "RescaleCrops", "Round", "Shift", "SoftmaxThreshold",
+    },  # fmt: skip
     "advlab.lab": {
         "Arrays", "Cell", "ChoicesOf", "Cost", "DataContext", "DeviceContext", "Experiment", "Figure", "Frame", "NetworkContext",
         "InRange", "RunContext", "Settings", "Stage", "frame_of",

@@ -15,7 +15,7 @@ from advlab.defenses import OpenMax
 from advlab.errors import ConfigError
 from advlab.lab import NetworkContext
 from advlab.plotting.pixels import decode
-from tests.experiments.gunther2017.test_open_set import CLASSES, SHAPE, images_and_labels, network
+from tests.helpers.noise_classes import CLASS_COUNT, SHAPE, images_and_labels, network
 
 
 def context(**options: Any) -> NetworkContext:
@@ -28,7 +28,7 @@ def context(**options: Any) -> NetworkContext:
 def test_the_grid_is_asked_again() -> None:
     ctx = context(levels=[0.5, 0.9])
     table = testing.measured(ctx)
-    assert len(table) == 3 * (1 + 2 * CLASSES)
+    assert len(table) == 3 * (1 + 2 * CLASS_COUNT)
     asked = OpenMax(layer="2")
     open_set = asked(network(), fitted=asked.fit(ctx.data, network()))
     starts = random_starts(3, SHAPE, 0)
@@ -54,12 +54,12 @@ def test_the_grid_is_asked_again() -> None:
             expected = int(rejected.argmax())
             assert row.prediction == expected
             assert row.verdict == (
-                "unknown" if expected == CLASSES else "target" if expected == row.target else "other"
+                "unknown" if expected == CLASS_COUNT else "target" if expected == row.target else "other"
             )
     assert seen >= {"reached", "at level already"}
     summary = ctx.settings.experiment.summary(table)
     assert list(summary["level"]) == [0.5, 0.9]
-    assert (summary[["images", "not_reached", "at_level_already"]].sum(axis=1) == 3 * CLASSES).all()
+    assert (summary[["images", "not_reached", "at_level_already"]].sum(axis=1) == 3 * CLASS_COUNT).all()
     assert (summary["images"] == summary[["unknown", "target", "other"]].sum(axis=1)).all()
 
 
