@@ -18,7 +18,7 @@ PUBLIC = {
     "advlab.defenses": {
         "Binarize", "BitDepth", "Blur", "Chain", "Combined", "Crops", "Defense", "Jpeg", "Noise", "OpenMax", "Project", "Resample",
         "RescaleCrops", "Round", "Shift", "SoftmaxThreshold",
-    },  # fmt: skip
+    },
     "advlab.lab": {
         "Arrays", "Cell", "ChoicesOf", "Cost", "DataContext", "DeviceContext", "Experiment", "Figure", "Frame", "NetworkContext",
         "InRange", "RunContext", "Settings", "Stage", "frame_of",
