@@ -198,7 +198,7 @@ def aware_row(experiment: OpenSet, ctx: NetworkContext, kind: Variant) -> OpenSe
     plain = torch.as_tensor(ctx.stage(kind.id).arrays["success"][:count]).to(x.device) & result.success
     adv = adversarial_images(ctx, kind.id)[:count]
     classes = found[counts["other"]].tolist()
-    usual = max(set(classes), key=classes.count) if classes else NONE
+    usual = max(sorted(set(classes)), key=classes.count) if classes else NONE
     return OpenSetRow(
         images=shown.images, group=shown.group, arithmetic=shown.arithmetic, network="openmax", varied="",
         value=str(defense.tail_size),
