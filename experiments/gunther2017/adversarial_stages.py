@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -86,11 +85,12 @@ def adversarial_stages(ctx: NetworkContext, kinds: Sequence[Variant], samples: S
     - `success` (N,) bool; `prediction` (N,) of the network; `weight` (N,) w of x + w eta, NaN where there is none;
       `saturated` (N,) bool, as `AttackResult` says; `status` (N,).
     """
-    measurement = importlib.import_module(f"{__name__}_measure")  # loads torch, which listing does without
+    from .adversarial_stages_measure import make_adversarial  # loads torch
+
     stages = []
     for kind in kinds:
         forwards, backwards = (len(samples) * each for each in kind.attack.estimated_cost(len(ctx.data.classes)))
         key = ctx.key(version=1, attack=kind.attack, samples=list(samples))
-        make = partial(measurement.make_adversarial, ctx, kind.attack, list(samples))
+        make = partial(make_adversarial, ctx, kind.attack, list(samples))
         stages.append(Stage(kind.id, key, make, Cost(forwards, backwards), kind=KIND))
     return stages
