@@ -38,13 +38,14 @@ OPTIONS = {
     "lipschitz": SPHERE,
     "lipschitz_toy": [],
     "mlp_objectives": ["experiment.networks=1"],
+    "open_set": [
+        *DIGITS, "experiment.attacks=[fgv,hc1]", "experiment.samples=6", "experiment.classes=2", "experiment.levels=[.5]",
+        "experiment.offsets=[-5]", "experiment.tail_sizes=[20,1000]", "experiment.alphas=[]",
+    ],
     "preprocessing": [*DIGITS, "experiment.attacks=[fgv,hc1]", "experiment.samples=12", "experiment.controls=2"],
     "preprocessing_strength": [
         *DIGITS, "experiment.attacks=[fgv]", "experiment.defenses=[combined,crops]", "experiment.adaptive=[fgv]",
         "experiment.samples=6", "experiment.grids=[2]",
-    "open_set": [
-        *DIGITS, "experiment.attacks=[fgv,hc1]", "experiment.samples=6", "experiment.classes=2", "experiment.levels=[.5]",
-        "experiment.offsets=[-5]", "experiment.tail_sizes=[20,1000]", "experiment.alphas=[]",
     ],
     "sample_complexity": ["experiment.teachers=1", "experiment.sizes=[50]", "experiment.steps=20", "experiment.pool=1024"],
     "score_curves": [*DIGITS, "experiment.classes=[3,8]", "experiment.basis=lanczos", "experiment.pairs=2"],
