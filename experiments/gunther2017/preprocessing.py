@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Lt
@@ -104,10 +105,12 @@ class Preprocessing(Experiment[NetworkContext]):
 
     def stages(self, ctx: NetworkContext) -> list[Stage]:
         """The adversarial images of each attack, and the minimal norms of clean images."""
+        from .preprocessing_measure import minimal_norms  # loads torch
+
         samples, params = ctx.order(self.params.samples), self.params
         key = ctx.key(version=1, samples=samples, controls=params.controls)
         cost = Cost(*(each * (params.controls + len(samples) // 20) for each in DEEPFOOL_COST))
-        norms = Stage(NORMS, key, lambda: self.measurement().minimal_norms(self, ctx), cost, kind="gunther2017-norms")
+        norms = Stage(NORMS, key, partial(minimal_norms, self, ctx), cost, kind="gunther2017-norms")
         return [norms, *adversarial_stages(ctx, self.kinds(ctx), samples)]
 
     def cells(self, ctx: NetworkContext) -> list[Cell]:

@@ -102,7 +102,8 @@ def beyond(params: Any, subset: str, rows: Frame) -> list[Claim]:
                 judge(
                     "minimality", right_difference(first, last), ">", params.far_fewer, subset=f"{subset}, {defense}",
                     statement='section 4: "we only used difficult adversarial images, with a minimal perturbation [...]. When '
-                    'creating adversarial images with larger perturbations [...] many of these images might not be detected or corrected"',
+                    'creating adversarial images with larger perturbations [...] many of these images might not be detected or '
+                    'corrected"',
                     quantity=f"share corrected at {factors[0]:g} times the smallest weight less at {factors[-1]:g} times",
                 )
             )  # fmt: skip

@@ -64,11 +64,11 @@ def sweep_panel(
                 axis.fill_between(
                     line["strength"], 100 * line["low"], 100 * line["high"], color=colours[kind], alpha=0.2, lw=0
                 )
+    ticks = sorted(rows["strength"].unique())
     if sweep not in ("shift", "blur"):
-        ticks = sorted(rows["strength"].unique())
         axis.set_xscale("log", base=2)
-        axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-        axis.minorticks_off()
+    axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.minorticks_off()
     axis.set_ylim(-3, 103)
     axis.set_xlabel(SWEEPS[sweep])
     axis.set_ylabel("right, %")
@@ -120,7 +120,15 @@ def legends(figure: Figure, kinds: dict[str, str], defenses: dict[str, str], run
     """Colours of the images above, those of the defenses and the runs' line styles below."""
     axis = figure.axes[0]
     of_kinds = [axis.plot([], [], color=colour, label=literal(name, 12))[0] for name, colour in kinds.items()]
-    figure.legend(handles=of_kinds, loc="outside upper center", ncols=2 if narrow() else 6, frameon=False)
+    title = literal(str(runs[0]), 44) if len(runs) == 1 else None
+    figure.legend(
+        handles=of_kinds,
+        loc="outside upper center",
+        ncols=4 if narrow() else 6,
+        frameon=False,
+        title=title,
+        title_fontsize=8,
+    )
     below = [axis.plot([], [], color=colour, label=literal(name, 14))[0] for name, colour in defenses.items()]
     if len(runs) > 1:
         styles = cycle_of(STYLES, len(runs))
@@ -128,11 +136,5 @@ def legends(figure: Figure, kinds: dict[str, str], defenses: dict[str, str], run
             axis.plot([], [], style, color="#666666", label=literal(str(run), 30 if narrow() else 24))[0]
             for run, style in zip(runs, styles, strict=True)
         ]
-    elif runs:
-        figure.suptitle(literal(str(runs[0]), 44), fontsize=8)
-    figure.legend(
-        handles=below,
-        loc="outside lower center",
-        ncols=1 if narrow() and len(runs) > 1 else 2 if narrow() else 4,
-        frameon=False,
-    )
+    ncols = 4 if not narrow() else 1 if len(runs) > 1 else 2
+    figure.legend(handles=below, loc="outside lower center", ncols=ncols, frameon=False)
