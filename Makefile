@@ -11,8 +11,7 @@ READY := $(VENV)/.ready
 .DEFAULT_GOAL := help
 .PHONY: help env demo test lint format types unit bench snapshot aghdam2017 aghdam2017-fig1 aghdam2017-fig2 aghdam2017-fig3 \
 	aghdam2017-fig4 aghdam2017-depth aghdam2017-fig5 aghdam2017-fig6 aghdam2017-directions aghdam2017-gradient \
-	aghdam2017-frequency gunther2017 \
-	gunther2017-fig1 gunther2017-fig2 gunther2017-fig3 gunther2017-table2 attack-survey clean
+	aghdam2017-frequency attack-survey clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -158,33 +157,30 @@ barati2021-fig5-sensitivity: $(CORE)  ## the same with other ascents, initial we
 barati2021-prediction: $(CORE)  ## section IV-B: agreement with a random network against the number of points
 	$(ADVLAB) -m experiment=sample_complexity experiment.loss=label,margin $(filter run.% experiment.%,$(ARGS))
 
-gunther2017: gunther2017-fig2 gunther2017-fig3 gunther2017-table2  ## the figures and tables of Günther et al. 2017 on LeNet and MNIST
-gunther2017: gunther2017-fig2 gunther2017-fig3 gunther2017-table3 gunther2017-fig4  ## the figures of Günther et al. 2017 on LeNet and MNIST
+.PHONY: jetley2018 jetley2018-curvature jetley2018-fig1 jetley2018-fig2 jetley2018-fig3 jetley2018-angles jetley2018-fig4 \
+	jetley2018-fig4-imagenet jetley2018-fig5 jetley2018-fig5-cifar100 jetley2018-suppression jetley2018-table1 \
+	jetley2018-table1-imagenet
 
-gunther2017-fig1: $(CORE)  ## adversarial and fooling images on ImageNet: ARGS="dataset.root=/path/to/imagenet"
-	$(ADVLAB) experiment=adversarial_gallery model=alexnet experiment.columns=5 $(ARGS)
-	$(ADVLAB) experiment=fooling_gallery model=alexnet $(ARGS)
-
-gunther2017-fig2: $(CORE)  ## fooling images of four digits from one random start
-	$(ADVLAB) experiment=fooling_gallery model=lenet_mnist $(ARGS)
-
-gunther2017-fig3: $(CORE)  ## digits with their FGS, FGV and HC-1 adversarial images
-	$(ADVLAB) experiment=adversarial_gallery model=lenet_mnist $(ARGS)
-
-.PHONY: jetley2018-table1 jetley2018-table1-imagenet
-jetley2018-table1: $(CORE)  ## downsampling: fooling rates and minimal norms behind a resampling of the images
-	$(ADVLAB) experiment=downsampling model=lenet_mnist $(ARGS)
-
-jetley2018-table1-imagenet: $(CORE)  ## the same of AlexNet on ImageNet: ARGS="dataset.root=/path/to/imagenet"
-	$(ADVLAB) experiment=downsampling model=alexnet $(ARGS)
-.PHONY: jetley2018 jetley2018-curvature
-jetley2018: jetley2018-curvature  ## the figures of Jetley et al. 2018 on LeNet and MNIST
+jetley2018: jetley2018-curvature jetley2018-fig1 jetley2018-fig2 jetley2018-fig3 jetley2018-angles jetley2018-fig4 jetley2018-fig5 jetley2018-suppression jetley2018-table1  ## figures and tables of Jetley et al. 2018 on LeNet and MNIST (two cores: ARGS=run.preset=laptop)
 
 jetley2018-curvature: $(CORE)  ## sections 2.2 and 3: principal curvatures, their directions, what they say of attacks
 	$(ADVLAB) experiment=curvature model=lenet_mnist $(ARGS)
 	$(ADVLAB) experiment=curvature_sign model=lenet_mnist $(filter-out experiment.%,$(ARGS))
 	$(ADVLAB) experiment=curved_universal model=lenet_mnist $(filter-out experiment.%,$(ARGS))
-.PHONY: jetley2018-fig4 jetley2018-fig4-imagenet jetley2018-fig5 jetley2018-fig5-cifar100
+
+jetley2018-fig1: $(CORE)  ## class scores of single images along curvature directions
+	$(ADVLAB) experiment=score_curves model=lenet_mnist $(ARGS)
+
+jetley2018-fig2: $(CORE)  ## class scores over all images, and the share moved into each class
+	$(ADVLAB) experiment=class_scores model=lenet_mnist $(ARGS)
+
+jetley2018-fig3: $(CORE)  ## accuracy and shares of perturbations in subspaces of curved, flat and random directions
+	$(ADVLAB) experiment=subspace_accuracy model=lenet_mnist $(ARGS)
+	$(ADVLAB) experiment=subspace_norms model=lenet_mnist $(ARGS)
+
+jetley2018-angles: $(CORE)  ## section 4.3: angles between the bases of curvature, of DeepFool and of gradients
+	$(ADVLAB) experiment=basis_angles model=lenet_mnist $(ARGS)
+
 jetley2018-fig4: $(CORE)  ## accuracy on images projected onto singular vectors of DeepFool perturbations
 	$(ADVLAB) -m experiment=deepfool_svd model=lenet_mnist,lenet_mnist_pgd $(ARGS)
 
@@ -196,31 +192,42 @@ jetley2018-fig5: $(CORE)  ## DeepFool confined to those singular vectors, beside
 
 jetley2018-fig5-cifar100: $(CORE)  ## the same on the paper's CIFAR-100 network
 	$(ADVLAB) experiment=confined_deepfool model=cifar_alexnet_cifar100 $(ARGS)
-.PHONY: jetley2018-fig3 jetley2018-angles jetley2018-suppression
-jetley2018-fig3: $(CORE)  ## accuracy and shares of perturbations in subspaces of curved, flat and random directions
-	$(ADVLAB) experiment=subspace_accuracy model=lenet_mnist $(ARGS)
-	$(ADVLAB) experiment=subspace_norms model=lenet_mnist $(ARGS)
-
-jetley2018-angles: $(CORE)  ## section 4.3: angles between the bases of curvature, of DeepFool and of gradients
-	$(ADVLAB) experiment=basis_angles model=lenet_mnist $(ARGS)
 
 jetley2018-suppression: $(CORE)  ## sections 1, 4.4 and 5: accuracy and white-box robustness without curved directions
 	$(ADVLAB) experiment=suppression model=lenet_mnist $(ARGS)
-.PHONY: jetley2018-fig1 jetley2018-fig2
-jetley2018-fig1: $(CORE)  ## class scores of single images along curvature directions
-	$(ADVLAB) experiment=score_curves model=lenet_mnist $(ARGS)
 
-jetley2018-fig2: $(CORE)  ## class scores over all images, and the share moved into each class
-	$(ADVLAB) experiment=class_scores model=lenet_mnist $(ARGS)
+jetley2018-table1: $(CORE)  ## downsampling: fooling rates and minimal norms behind a resampling of the images
+	$(ADVLAB) experiment=downsampling model=lenet_mnist $(ARGS)
+
+jetley2018-table1-imagenet: $(CORE)  ## the same of AlexNet on ImageNet: ARGS="dataset.root=/path/to/imagenet"
+	$(ADVLAB) experiment=downsampling model=alexnet $(ARGS)
+
+.PHONY: gunther2017 gunther2017-fig1 gunther2017-fig2 gunther2017-fig3 gunther2017-table2 gunther2017-strength gunther2017-table3 \
+	gunther2017-fig4
+
+gunther2017: gunther2017-fig2 gunther2017-fig3 gunther2017-table2 gunther2017-strength gunther2017-table3 gunther2017-fig4  ## figures and tables of Günther et al. 2017 on LeNet and MNIST (two cores: ARGS=run.preset=laptop)
+
+gunther2017-fig1: $(CORE)  ## adversarial and fooling images on ImageNet: ARGS="dataset.root=/path/to/imagenet"
+	$(ADVLAB) experiment=adversarial_gallery model=alexnet experiment.columns=5 $(ARGS)
+	$(ADVLAB) experiment=fooling_gallery model=alexnet $(ARGS)
+
+gunther2017-fig2: $(CORE)  ## fooling images of four digits from one random start
+	$(ADVLAB) experiment=fooling_gallery model=lenet_mnist $(ARGS)
+
+gunther2017-fig3: $(CORE)  ## digits with their FGS, FGV and HC-1 adversarial images
+	$(ADVLAB) experiment=adversarial_gallery model=lenet_mnist $(ARGS)
+
 gunther2017-table2: $(CORE)  ## adversarial images that preprocessing makes right again
 	$(ADVLAB) experiment=preprocessing model=lenet_mnist $(ARGS)
-.PHONY: gunther2017-table3
-.PHONY: gunther2017-table3 gunther2017-fig4
-gunther2017-fig4: $(CORE)  ## fooling images of all digits from three starts, before an open set network
-	$(ADVLAB) experiment=fooling_grid model=lenet_mnist $(ARGS)
+
+gunther2017-strength: $(CORE)  ## stronger preprocessing, images beyond the smallest weight, and attacks that know the defense
+	$(ADVLAB) experiment=preprocessing_strength model=lenet_mnist $(ARGS)
 
 gunther2017-table3: $(CORE)  ## what an open set network makes of test, adversarial and fooling images
 	$(ADVLAB) experiment=open_set model=lenet_mnist $(ARGS)
+
+gunther2017-fig4: $(CORE)  ## fooling images of all digits from three starts, before an open set network
+	$(ADVLAB) experiment=fooling_grid model=lenet_mnist $(ARGS)
 
 attack-survey: $(CORE)  ## success, size, price and transfer of attacks (others: ARGS="model=cifar_vgg attack=pgd,uap")
 	$(ADVLAB) -m experiment=attack_survey model=lenet_mnist attack=fgs,fgv,hc1,deepfool experiment.transfer=[mlp] $(ARGS)
