@@ -28,10 +28,13 @@ C = TypeVar("C", bound=RunContext)
 
 
 class Measurement(Protocol):
-    """What a module `<figure>_measure` offers: `measure`, and `prepare` where the experiment's own calls it."""
+    """What a module `<figure>_measure` offers: `measure`, and `prepare` and `stages` where the experiment's own call them."""
 
     def prepare(self, experiment: Any, ctx: Any) -> dict[str, Any]:
         """As `Experiment.prepare`."""
+
+    def stages(self, experiment: Any, ctx: Any) -> list[Stage]:
+        """As `Experiment.stages`."""
 
     def measure(self, experiment: Any, ctx: Any, cell: Cell) -> list[Any]:
         """As `Experiment.measure`."""

@@ -1,0 +1,161 @@
+"""The conclusions that gunther2017 draws from table 1, each beside its control, as means over seeds.
+
+One name is one family, whose intervals cover together: six seeds decide it by means, and by medians they would not.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from advlab.lab import Frame
+from advlab.statistics import Claim, judge, mean_interval, median_interval
+
+from .fine_tuned_networks import ASCENT, BASE, CONTROLS, MINIMAL, NETWORKS, TABLE_ATTACKS
+
+SECTION = "section 2.1: "
+FINE_TUNED = ("fgs", "fgv", "hc")
+
+
+class Thresholds(NamedTuple):
+    """What was fixed before anything was measured: HC's rate after training, and how little PASS changes."""
+
+    hc_rate: float
+    pass_change: float
+
+
+def by_seed(rows: Frame) -> dict[str, Frame]:
+    """Series over the seeds of rows of one network and attack: `accuracy`, `rate`, `pass`, `l2`, `transfer`.
+
+    Rates are of the images that were classified correctly; `transfer` is the share of the base network's adversarial images
+    that fool the network, of those whose originals it classifies correctly.
+    """
+    rows = rows.set_index("seed")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            "accuracy": rows["test_correct"] / rows["test_images"],
+            "rate": rows["successes"] / rows["eligible"],
+            "pass": rows["mean_pass"],
+            "l2": rows["median_l2"],
+            "transfer": rows["transferred"] / rows["transferred_of"],
+            "saturated": rows["saturated"] / rows["eligible"],
+        }
+
+
+class Measured:
+    """Series over seeds of one run, by network, attack and arithmetic."""
+
+    def __init__(self, table: Frame) -> None:
+        self.table = table
+        self.networks = list(dict.fromkeys(table["network"]))
+
+    def __call__(self, network: str, attack: str, arithmetic: str, quantity: str) -> Frame:
+        """One quantity of `by_seed`, (seeds,)."""
+        table = self.table
+        which = (table["network"] == network) & (table["attack"] == attack)
+        return by_seed(table[which & (table["arithmetic"].fillna("") == arithmetic)])[quantity]
+
+
+def table_claims(table: Frame, thresholds: Thresholds) -> list[Claim]:
+    """What the paper concludes from its table, and what the smallest perturbations say; one of them for each training."""
+    of = Measured(table)
+    tuned = [name for name in FINE_TUNED if name in of.networks]
+    claims = [claim for name in tuned for claim in accuracy_claims(of, name)]
+    for attack in ("fgs", "fgv"):
+        for arithmetic in ("exact", "float32"):
+            claims += rate_claims(of, tuned, attack, arithmetic)
+    if tuned:
+        rates = np.min([of(name, "hc", "", "rate") for name in tuned], axis=0)
+        claims.append(
+            judge(
+                "hc-stays", median_interval(rates), ">", thresholds.hc_rate, subset="after all",
+                statement=SECTION + '"HC adversarial images could be generated in almost all cases"',
+                quantity=f"success rate of HC, the lowest of {', '.join(NETWORKS[name].words for name in tuned)}",
+            )
+        )  # fmt: skip
+    for name in tuned:
+        for attack in TABLE_ATTACKS:
+            arithmetic = "" if attack == "hc" else "exact"
+            change = (of(name, attack, arithmetic, "pass") - of(BASE, attack, arithmetic, "pass")).abs()
+            claims.append(
+                judge(
+                    "pass-stable", mean_interval(change), "<", thresholds.pass_change,
+                    subset=f"{NETWORKS[name].words}, {attack}",
+                    statement=SECTION + '"the quality of adversarial images did not change substantially"',
+                    quantity="change of the mean PASS, without its sign",
+                )
+            )  # fmt: skip
+    return claims + stability_claims(of)
+
+
+def accuracy_claims(of: Measured, name: str) -> list[Claim]:
+    """Clean accuracy of one training less that of the base network, and less that of as many iterations on clean images."""
+    statement = SECTION + '"improves the (already very high) classification accuracy a little"'
+    accuracy, claims = of(name, "fgs", "exact", "accuracy"), []
+    for label, other in (("accuracy-rises", BASE), ("accuracy-above-control", CONTROLS[name])):
+        if other in of.networks:
+            difference = accuracy - of(other, "fgs", "exact", "accuracy")
+            claims.append(
+                judge(
+                    label, mean_interval(difference), ">", 0.0, subset=NETWORKS[name].words,
+                    statement=statement if other == BASE else "control: as many iterations on clean images",
+                    quantity=f"clean accuracy, less that of {NETWORKS[other].words}",
+                )
+            )  # fmt: skip
+    return claims
+
+
+def rate_claims(of: Measured, tuned: list[str], attack: str, arithmetic: str) -> list[Claim]:
+    """Success rates of one attack in one arithmetic: below the base network's, below the control's, and lowest where trained so."""
+    claims, words = [], f"{attack.upper()}, {arithmetic}"
+    for name in tuned:
+        for label, other in (("rate-falls", BASE), ("rate-below-control", CONTROLS[name])):
+            if other not in of.networks:
+                continue
+            difference = of(name, attack, arithmetic, "rate") - of(other, attack, arithmetic, "rate")
+            claims.append(
+                judge(
+                    label, mean_interval(difference), "<", 0.0, subset=f"{words}, {NETWORKS[name].words}",
+                    statement=SECTION + '"the success rate of adversarial images does drop moderately"'
+                    if other == BASE else "control: as many iterations on clean images",
+                    quantity=f"success rate, less that of {NETWORKS[other].words}",
+                )
+            )  # fmt: skip
+    if set(tuned) == set(FINE_TUNED):
+        own = of("fgv", attack, arithmetic, "rate")
+        others = np.minimum(of("fgs", attack, arithmetic, "rate"), of("hc", attack, arithmetic, "rate"))
+        claims.append(
+            judge(
+                "lowest-by-fgv", mean_interval(own - others), "<", 0.0, subset=words,
+                statement=SECTION + '"the highest drop, i.e., from 85 % to 60 % is seen when trained with FGV"',
+                quantity="success rate after training with FGV, less the lower of the other two",
+            )
+        )  # fmt: skip
+    return claims
+
+
+def stability_claims(of: Measured) -> list[Claim]:
+    """Whether smallest perturbations and robust accuracies grow by more than under the control of each network."""
+    claims = []
+    for name, control in CONTROLS.items():
+        if name not in of.networks or control not in of.networks:
+            continue
+        words = NETWORKS[name].words
+        ratio = of(name, MINIMAL, "", "l2") / of(control, MINIMAL, "", "l2")
+        claims.append(
+            judge(
+                "norm-rises", mean_interval(ratio), ">", 1.0, subset=words,
+                statement="ours: training on adversarial images makes the smallest perturbations longer than its control does",
+                quantity=f"median smallest L2 perturbation, over that of {NETWORKS[control].words}",
+            )
+        )  # fmt: skip
+        gain = of(control, ASCENT, "exact", "rate") - of(name, ASCENT, "exact", "rate")
+        claims.append(
+            judge(
+                "robust-accuracy-rises", mean_interval(gain), ">", 0.0, subset=words,
+                statement="ours: and fewer images are within reach of Auto-PGD",
+                quantity=f"share of correct images that Auto-PGD leaves, less that of {NETWORKS[control].words}",
+            )
+        )  # fmt: skip
+    return claims

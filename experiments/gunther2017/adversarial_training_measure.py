@@ -1,0 +1,123 @@
+"""Fine-tunes networks on adversarial images of a base network, and attacks all of them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from advlab.attacks.norms import norms_of_each
+from advlab.attacks.status import Status
+from advlab.lab import Cell, DataContext
+from advlab.metrics.pass_score import pass_score
+from advlab.models.classifier import frozen
+from advlab.models.forward import Execution, Forward
+
+from .adversarial_training import AdversarialTraining, AdversarialTrainingRow
+from .fine_tuned_networks import ASCENT, BASE, MINIMAL, TABLE_ATTACKS
+from .fine_tuned_networks_measure import base_network, base_recipe, fine_tuned_network
+from .training_images_measure import IMAGES_AT_ONCE, Attacked, attacked_images, stages_of_seed
+
+__all__ = ["measure", "stages"]
+
+
+def stages(experiment: AdversarialTraining, ctx: DataContext) -> list[Any]:
+    """The base networks' adversarial images, of the training set and of the test images."""
+    return [stage for seed in experiment.seeds(ctx) for stage in stages_of_seed(experiment, ctx, seed)]
+
+
+def measure(experiment: AdversarialTraining, ctx: DataContext, cell: Cell) -> list[AdversarialTrainingRow]:
+    """The rows of one network: its accuracy, every attack on it, and the base network's adversarial images shown to it."""
+    params, run = experiment.params, ctx.settings.run
+    seed, name = cell.payload["seed"], cell.payload["network"]
+    base = base_network(params, ctx, seed)
+    if name == BASE:
+        recipe = base_recipe(params, ctx)
+        classifier, trained_on = base, len(ctx.load_split("train"))
+        iterations = recipe.total_steps(min(params.train_images or trained_on, trained_on))
+        trained_on = min(params.train_images or trained_on, trained_on)
+    else:
+        iterations = experiment.fine_tuning_steps(name)
+        classifier, trained_on = fine_tuned_network(experiment, ctx, seed, name, base)
+    rows = []
+    with frozen(classifier):
+        forward = Forward(classifier, Execution(run.batch_size or IMAGES_AT_ONCE, "contiguous", run.precision))
+        common: dict[str, Any] = {
+            "seed": seed, "network": name, "test_images": len(ctx.prepared["samples"]),
+            "test_correct": count_correct(ctx, forward), "iterations": iterations, "trained_on": trained_on,
+            "weights": classifier.digest()[:12],
+        }  # fmt: skip
+        for (attack, arithmetic), algorithm in params.attacks().items():
+            samples = ctx.prepared["samples"]
+            samples = samples[: params.strong_images if attack in (MINIMAL, ASCENT) else params.images]
+            of_base = None
+            if attack in TABLE_ATTACKS:
+                of_base = Attacked.of_stage(ctx, f"test-{seed}-{attack}-{arithmetic}", samples, attack)
+            attacked = of_base if name == BASE and of_base is not None else None
+            if attacked is None:
+                attacked = attacked_images(ctx, forward, algorithm, samples, all_targets=attack == "hc")
+            similar = params.pass_images if attack in TABLE_ATTACKS else 0
+            rows.append(
+                AdversarialTrainingRow(
+                    attack=attack, arithmetic=arithmetic, **outcome(attacked), **likeness(attacked, similar),
+                    **transferred(of_base, forward), **common,
+                )
+            )  # fmt: skip
+    ctx.count(forwards=forward.images)
+    return rows
+
+
+def count_correct(ctx: DataContext, forward: Forward) -> int:
+    """How many of the test images are classified correctly."""
+    samples, correct = ctx.prepared["samples"], 0
+    for start in range(0, len(samples), IMAGES_AT_ONCE):
+        x, labels = ctx.images_and_labels(samples[start : start + IMAGES_AT_ONCE])
+        correct += int((forward(x).argmax(1) == labels).sum())
+    return correct
+
+
+def outcome(attacked: Attacked) -> dict[str, Any]:
+    """Columns of the successes, and of the failures by their cause."""
+    failed = attacked.eligible & ~attacked.success
+    causes = {
+        "zero_gradient": attacked.status == Status.ZERO_GRADIENT,
+        "no_flip_at_saturation": attacked.status == Status.NO_FLIP_AT_SATURATION,
+    }
+    counts = {name: int((failed & which).sum()) for name, which in causes.items()}
+    norms = norms_of_each((attacked.adv - attacked.x)[attacked.success].double(), "l2")
+    return {
+        "images": len(attacked.x), "eligible": int(attacked.eligible.sum()), "successes": int(attacked.success.sum()), **counts,
+        "other_failures": int(failed.sum()) - sum(counts.values()),
+        "saturated": int((attacked.saturated & attacked.eligible).sum()),
+        "median_l2": float(norms.quantile(0.5)) if len(norms) else math.nan,
+    }  # fmt: skip
+
+
+def likeness(attacked: Attacked, count: int) -> dict[str, Any]:
+    """Columns of the mean PASS over the first `count` successes."""
+    index = attacked.success.nonzero()[:count, 0]
+    if not len(index):
+        return {"mean_pass": math.nan, "pass_images": 0}
+    scores = pass_score(attacked.x[index], attacked.adv[index])
+    return {"mean_pass": float(scores.double().mean()), "pass_images": len(index)}
+
+
+def transferred(of_base: Attacked | None, forward: Forward) -> dict[str, Any]:
+    """Columns of how many adversarial images of the base network fool a network that classifies their originals correctly."""
+    if of_base is None:
+        return {"transferred_of": 0, "transferred": 0}
+    index = of_base.success.nonzero()[:, 0]
+    labels = of_base.labels[index]
+    clean, fooled = (predictions(forward, images[index]) for images in (of_base.x, of_base.adv))
+    correct = clean == labels
+    return {"transferred_of": int(correct.sum()), "transferred": int((correct & (fooled != labels)).sum())}
+
+
+def predictions(forward: Forward, images: Tensor) -> Tensor:
+    """(n,) classes of (n, C, H, W) images."""
+    if not len(images):
+        return torch.zeros(0, dtype=torch.int64, device=images.device)
+    with torch.inference_mode():
+        return torch.cat([forward(part).argmax(1) for part in images.split(IMAGES_AT_ONCE)])
