@@ -11,11 +11,11 @@ from annotated_types import Ge, Gt, Le, Lt
 from advlab.attacks import APGD, FGS, FGV, Attack, DeepFool, HotCold
 from advlab.errors import ArgumentError, ConfigError
 from advlab.lab import Cell, Cost, DataContext, Experiment, Figure, Frame, InRange, Settings, Stage, frame_of
-from advlab.statistics import Claim, mean_interval
+from advlab.statistics import Claim
 from advlab.training.recipe_text import parse_augmentation
 
-from .adversarial_training_claims import Thresholds, by_seed, table_claims
-from .fine_tuned_networks import ASCENT, BASE, MINIMAL, NETWORKS, TABLE_ATTACKS
+from .adversarial_training_claims import Thresholds, by_seed, mean_over_seeds, table_claims
+from .fine_tuned_networks import ASCENT, BASE, MINIMAL, NETWORKS, TABLE_ATTACKS, fine_tuning
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class AdversarialTrainingRow:
     """One attack, in one arithmetic, on one network of one seed; an image that is attacked towards k targets counts k times."""
 
     seed: int  # of the training
-    network: str  # base, or what it was fine-tuned on: a key of NETWORKS
+    network: str  # base, or what it was fine-tuned on: of NETWORKS, or a mixture such as fgs+fgv+hc
     attack: str  # fgs, fgv, hc (every other class is hot once), deepfool_refined or apgd
     arithmetic: str  # of the loss's gradient: exact, or float32 as the paper's; "" where there is one alone
     images: int  # attacked
@@ -33,15 +33,15 @@ class AdversarialTrainingRow:
     no_flip_at_saturation: int  # failures: no weight flips the class
     other_failures: int
     saturated: int  # eligible images whose label has p = 1 in float32
-    mean_pass: float  # PASS of the first successes; NaN: none was measured
+    mean_pass: float  # PASS of the successes among the first images, of HC for one target each; NaN: none was measured
     pass_images: int  # over so many
-    median_l2: float  # of the successes' perturbations, pixels in [0, 1]
+    median_l2: float  # of the perturbations of eligible images, pixels in [0, 1]; a failure's is infinite
     transferred_of: int  # adversarial images of the base network whose originals this network classifies correctly
     transferred: int  # of them, those that fool it as well
     test_images: int  # on which the clean accuracy was measured
     test_correct: int
-    iterations: int  # of the fine-tuning; of the base network: of its training
-    trained_on: int  # images of the fine-tuning
+    iterations: int  # of the fine-tuning, steps of the optimizer; of the base network: of its training
+    trained_on: int  # images that were trained on in these
     weights: str  # beginning of the digest of the network's
 
 
@@ -50,12 +50,12 @@ class AdversarialTraining(Experiment[DataContext]):
 
     Each seed trains a base network by the run's recipe, makes adversarial images of its training set (one an image by FGS
     and FGV, one for each other class by HC; those that were found, with the originals' labels), and fine-tunes the base network
-    on the images of one kind alone, by the same recipe from its start (caffe starts its schedule anew when weights are given;
-    the paper says nothing). Controls are as many iterations on clean images, on images with noise whose signs are random and
-    whose size is that of the image's FGS perturbation, and PGD training of the same number of gradients. All networks are
-    attacked anew, in whole grey levels, in the exact arithmetic of the loss's gradient and in the paper's (float32); beside rates
-    stand the smallest perturbation by refined DeepFool and the accuracy under Auto-PGD, since a rate of nearly one cannot fall
-    by much, and a rate in float32 falls with every image whose label has p = 1.
+    on the images of one kind alone, or of a mixture, by the same recipe from its start (caffe starts its schedule anew when
+    weights are given; the paper says nothing). Controls are as many iterations on clean images, on images with noise whose signs
+    are random and whose size is that of the image's FGS perturbation, and PGD training of the same number of gradients. All
+    networks are attacked anew, in whole grey levels, in the exact arithmetic of the loss's gradient and in the paper's (float32);
+    beside rates stand the smallest perturbation by refined DeepFool and the accuracy under Auto-PGD, since a rate of nearly one
+    cannot fall by much, and a rate in float32 falls with every image whose label has p = 1.
 
     Statements about training are judged over seeds, at a share `scale` of the paper's iterations. At the paper's scale one seed
     takes half an hour on two cores: `experiment.seeds=1 experiment.scale=1` gives numbers beside the paper's, without verdict.
@@ -74,13 +74,13 @@ class AdversarialTraining(Experiment[DataContext]):
 
         networks: list[str] = field(default_factory=lambda: list(NETWORKS))
         seeds: Annotated[int, Ge(1)] = 6  # base networks, run.seed and those that follow
-        scale: Annotated[float, Gt(0), Le(1)] = 0.2  # share of the iterations, of the recipe's and of those below
-        iterations: Annotated[int, Ge(0)] = (
-            20_000  # section 2.1, of fine-tuning on one adversarial image for each image
-        )
-        iterations_all: Annotated[int, Ge(0)] = 50_000  # on one for each image and other class
-        train_images: Annotated[int, Ge(0)] = 0  # of the training set; 0: all
-        #: how far beyond the smallest weight the training's images are; 1.05 is that of Rozsa et al. 2016
+        #: share of the iterations below, and of the recipe's where it counts them (`max_steps`) and not epochs
+        scale: Annotated[float, Gt(0), Le(1)] = 0.2
+        #: section 2.1, of fine-tuning on one adversarial image for each image, and on one for each image and other class
+        iterations: Annotated[int, Ge(0)] = 20_000
+        iterations_all: Annotated[int, Ge(0)] = 50_000
+        train_images: Annotated[int, Ge(0)] = 0  # that are made adversarial, or fine-tuned on as they are; 0: all
+        #: how far beyond the smallest weight the training's images are, before they are rounded; 1.05 is that of Rozsa et al. 2016
         beyond: Annotated[float, Ge(1), Lt(math.inf)] = 1.0
         arithmetic: Literal["exact", "float32"] = "exact"  # in which the training's FGS and FGV images are made
         pgd: str = "pgd_linf:0.1,0.025,8"  # the PGD training, as a recipe writes it
@@ -100,9 +100,8 @@ class AdversarialTraining(Experiment[DataContext]):
                 ArgumentError: names the field.
             """
             super().__post_init__()
-            unknown = [name for name in self.networks if name not in NETWORKS]
-            if unknown:
-                raise ArgumentError(f"networks: there is no {unknown[0]!r}; there are {', '.join(NETWORKS)}")
+            for name in self.networks:
+                fine_tuning(name)
             if BASE not in self.networks or len(set(self.networks)) < len(self.networks):
                 raise ArgumentError(f"networks must hold base and others, each once, got {self.networks}")
             if parse_augmentation(self.pgd)[0] != "pgd_linf":
@@ -146,7 +145,8 @@ class AdversarialTraining(Experiment[DataContext]):
 
     def prepare(self, ctx: DataContext) -> dict[str, Any]:
         """The test images, in a seeded order: the first are attacked."""
-        return {"samples": ctx.order(max(self.params.images, self.params.test_images or len(ctx.data)))}
+        params = self.params
+        return {"samples": ctx.order(max(params.images, params.strong_images, params.test_images or len(ctx.data)))}
 
     def stages(self, ctx: DataContext) -> list[Stage]:
         """The base networks' adversarial images of the training set, and those of the test images."""
@@ -158,43 +158,44 @@ class AdversarialTraining(Experiment[DataContext]):
 
     def cells(self, ctx: DataContext) -> list[Cell]:
         """One a seed and network: its fine-tuning, and all attacks on it."""
-        cells = []
         tests = [f"{attack}-{arithmetic}" for attack, arithmetic in self.params.attacks() if attack in TABLE_ATTACKS]
+        cells = []
         for seed in self.seeds(ctx):
             for network in self.params.networks:
                 needed = [f"test-{seed}-{name}" for name in tests]
-                if attack := NETWORKS[network].attack:
-                    needed.append(f"train-{seed}-{attack}")
+                needed += [f"train-{seed}-{attack}" for attack in fine_tuning(network).attacks]
                 payload = {"seed": seed, "network": network}
                 cells.append(Cell(f"seed-{seed}-{network}", payload, stages=tuple(needed)))
         return cells
 
     def cost(self, ctx: DataContext) -> Cost:
-        """Trainings and attacks; the adversarial images of the base networks are counted by their stages."""
-        params, recipe = self.params, ctx.settings.recipe
-        train_images = params.train_images or 60_000  # MNIST's, where their number is not given
-        steps = math.ceil(params.scale * recipe.total_steps(train_images))
-        for network in params.networks:
-            steps += self.fine_tuning_steps(network) if network != BASE else 0
-        classes = len(ctx.data.classes)
-        forwards = backwards = 0
+        """Trainings and attacks; what the attacks of the table take on the base networks is counted by the stages."""
+        params, recipe, classes = self.params, ctx.settings.recipe, len(ctx.data.classes)
+        steps = recipe.total_steps(len(ctx.load_split("train"))) * (params.scale if recipe.max_steps else 1)
+        for name in params.networks:
+            passes = 1 + self.pgd_steps if fine_tuning(name).images == "pgd" else 1
+            steps += passes * self.fine_tuning_steps(name)
+        trained = params.seeds * math.ceil(steps) * recipe.batch_size
+        cost = Cost(trained + params.seeds * len(params.networks) * len(ctx.prepared["samples"]), trained)
         for (name, _), attack in params.attacks().items():
-            images = params.images * (classes - 1 if name == "hc" else 1)
-            images = params.strong_images if name in (MINIMAL, ASCENT) else images
-            each = attack.estimated_cost(classes)
-            forwards, backwards = forwards + images * each[0], backwards + images * each[1]
-        networks = len(params.networks)
-        trained = params.seeds * steps * recipe.batch_size
-        return Cost(
-            forwards=trained + params.seeds * networks * (forwards + len(ctx.prepared["samples"])),
-            backwards=trained + params.seeds * networks * backwards,
-        )
+            of_table = name in TABLE_ATTACKS
+            images = params.images * (classes - 1 if name == "hc" else 1) if of_table else params.strong_images
+            images *= params.seeds * (len(params.networks) - of_table)
+            forwards, backwards = attack.estimated_cost(classes)
+            cost += Cost(images * forwards, images * backwards)
+        return cost
+
+    @property
+    def pgd_steps(self) -> int:
+        """Gradients that PGD takes for a batch, before the step of the optimizer."""
+        return round(parse_augmentation(self.params.pgd)[1][2])
 
     def fine_tuning_steps(self, network: str) -> int:
-        """Iterations of a fine-tuning; 0 leaves the base network."""
-        params = self.params
-        whole = params.iterations_all if NETWORKS[network].iterations == "all" else params.iterations
-        return round(params.scale * whole)
+        """Iterations of a fine-tuning, for PGD fewer by the gradients that its images take; 0 leaves the base network."""
+        params, tuning = self.params, fine_tuning(network)
+        whole = {"": 0, "one": params.iterations, "all": params.iterations_all}[tuning.iterations]
+        steps = round(params.scale * whole)
+        return math.ceil(steps / (1 + self.pgd_steps)) if tuning.images == "pgd" else steps
 
     def claims(self, table: Frame) -> list[Claim]:
         """The conclusions of section 2.1, over seeds, and whether the perturbations grow."""
@@ -206,7 +207,7 @@ class AdversarialTraining(Experiment[DataContext]):
         for keys, part in table.groupby(["run", "network", "attack", "arithmetic"], sort=False, dropna=False):
             line = dict(zip(("run", "network", "attack", "arithmetic"), keys, strict=True)) | {"seeds": len(part)}
             for name, values in by_seed(part).items():
-                mean = mean_interval(values)
+                mean = mean_over_seeds(values)
                 line |= {name: mean.estimate, f"{name}_low": mean.low, f"{name}_high": mean.high}
             lines.append(line)
         return frame_of(lines)

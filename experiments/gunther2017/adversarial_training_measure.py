@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,12 +14,12 @@ from advlab.attacks.status import Status
 from advlab.lab import Cell, DataContext
 from advlab.metrics.pass_score import pass_score
 from advlab.models.classifier import frozen
-from advlab.models.forward import Execution, Forward
+from advlab.models.forward import Forward
 
 from .adversarial_training import AdversarialTraining, AdversarialTrainingRow
-from .fine_tuned_networks import ASCENT, BASE, MINIMAL, TABLE_ATTACKS
+from .fine_tuned_networks import BASE, TABLE_ATTACKS
 from .fine_tuned_networks_measure import base_network, base_recipe, fine_tuned_network
-from .training_images_measure import IMAGES_AT_ONCE, Attacked, attacked_images, stages_of_seed
+from .training_images_measure import IMAGES_AT_ONCE, Attacked, attacked_images, forward_of, stages_of_seed
 
 __all__ = ["measure", "stages"]
 
@@ -30,39 +31,38 @@ def stages(experiment: AdversarialTraining, ctx: DataContext) -> list[Any]:
 
 def measure(experiment: AdversarialTraining, ctx: DataContext, cell: Cell) -> list[AdversarialTrainingRow]:
     """The rows of one network: its accuracy, every attack on it, and the base network's adversarial images shown to it."""
-    params, run = experiment.params, ctx.settings.run
-    seed, name = cell.payload["seed"], cell.payload["network"]
-    base = base_network(params, ctx, seed)
+    params, seed, name = experiment.params, cell.payload["seed"], cell.payload["network"]
+    classifier = base_network(params, ctx, seed)
     if name == BASE:
-        recipe = base_recipe(params, ctx)
-        classifier, trained_on = base, len(ctx.load_split("train"))
-        iterations = recipe.total_steps(min(params.train_images or trained_on, trained_on))
-        trained_on = min(params.train_images or trained_on, trained_on)
+        trained_on = len(ctx.load_split("train"))
+        iterations = base_recipe(params, ctx).total_steps(trained_on)
     else:
         iterations = experiment.fine_tuning_steps(name)
-        classifier, trained_on = fine_tuned_network(experiment, ctx, seed, name, base)
+        classifier, trained_on = fine_tuned_network(experiment, ctx, seed, name, classifier)
     rows = []
     with frozen(classifier):
-        forward = Forward(classifier, Execution(run.batch_size or IMAGES_AT_ONCE, "contiguous", run.precision))
+        forward = forward_of(ctx, classifier)
         common: dict[str, Any] = {
             "seed": seed, "network": name, "test_images": len(ctx.prepared["samples"]),
             "test_correct": count_correct(ctx, forward), "iterations": iterations, "trained_on": trained_on,
             "weights": classifier.digest()[:12],
         }  # fmt: skip
         for (attack, arithmetic), algorithm in params.attacks().items():
-            samples = ctx.prepared["samples"]
-            samples = samples[: params.strong_images if attack in (MINIMAL, ASCENT) else params.images]
-            of_base = None
-            if attack in TABLE_ATTACKS:
-                of_base = Attacked.of_stage(ctx, f"test-{seed}-{attack}-{arithmetic}", samples, attack)
-            attacked = of_base if name == BASE and of_base is not None else None
-            if attacked is None:
-                attacked = attacked_images(ctx, forward, algorithm, samples, all_targets=attack == "hc")
-            similar = params.pass_images if attack in TABLE_ATTACKS else 0
+            of_table = attack in TABLE_ATTACKS
+            samples = ctx.prepared["samples"][: params.images if of_table else params.strong_images]
+            of_base = (
+                Attacked.of_stage(ctx, f"test-{seed}-{attack}-{arithmetic}", samples, attack) if of_table else None
+            )
+            if of_base is not None and name == BASE:
+                attacked = of_base
+            else:
+                x, labels = ctx.images_and_labels(samples)
+                attacked = attacked_images(ctx, forward, algorithm, x, labels, all_targets=attack == "hc")
+            pass_images = min(params.pass_images, len(samples)) if of_table else 0
             rows.append(
                 AdversarialTrainingRow(
-                    attack=attack, arithmetic=arithmetic, **outcome(attacked), **likeness(attacked, similar),
-                    **transferred(of_base, forward), **common,
+                    attack=attack, arithmetic=arithmetic, **outcome(attacked), **transferred(of_base, forward), **common,
+                    **likeness(attacked, pass_images, copies=len(attacked.x) // len(samples)),
                 )
             )  # fmt: skip
     ctx.count(forwards=forward.images)
@@ -86,18 +86,23 @@ def outcome(attacked: Attacked) -> dict[str, Any]:
         "no_flip_at_saturation": attacked.status == Status.NO_FLIP_AT_SATURATION,
     }
     counts = {name: int((failed & which).sum()) for name, which in causes.items()}
-    norms = norms_of_each((attacked.adv - attacked.x)[attacked.success].double(), "l2")
+    norms = norms_of_each(attacked.adv - attacked.x, "l2").masked_fill(failed, math.inf)[attacked.eligible]
     return {
         "images": len(attacked.x), "eligible": int(attacked.eligible.sum()), "successes": int(attacked.success.sum()), **counts,
         "other_failures": int(failed.sum()) - sum(counts.values()),
         "saturated": int((attacked.saturated & attacked.eligible).sum()),
-        "median_l2": float(norms.quantile(0.5)) if len(norms) else math.nan,
+        "median_l2": float(np.median(norms.cpu().numpy())) if len(norms) else math.nan,
     }  # fmt: skip
 
 
-def likeness(attacked: Attacked, count: int) -> dict[str, Any]:
-    """Columns of the mean PASS over the first `count` successes."""
-    index = attacked.success.nonzero()[:count, 0]
+def likeness(attacked: Attacked, count: int, copies: int) -> dict[str, Any]:
+    """Columns of the mean PASS of the first `count` images, the successes among them; of several targets, of one an image in turn.
+
+    So it is over the same images, and for HC over the same pairs, of each network.
+    """
+    images = torch.arange(count, device=attacked.x.device)
+    index = images * copies + images % copies
+    index = index[attacked.success[index]]
     if not len(index):
         return {"mean_pass": math.nan, "pass_images": 0}
     scores = pass_score(attacked.x[index], attacked.adv[index])
@@ -106,7 +111,7 @@ def likeness(attacked: Attacked, count: int) -> dict[str, Any]:
 
 def transferred(of_base: Attacked | None, forward: Forward) -> dict[str, Any]:
     """Columns of how many adversarial images of the base network fool a network that classifies their originals correctly."""
-    if of_base is None:
+    if of_base is None or not bool(of_base.success.any()):
         return {"transferred_of": 0, "transferred": 0}
     index = of_base.success.nonzero()[:, 0]
     labels = of_base.labels[index]
@@ -117,7 +122,4 @@ def transferred(of_base: Attacked | None, forward: Forward) -> dict[str, Any]:
 
 def predictions(forward: Forward, images: Tensor) -> Tensor:
     """(n,) classes of (n, C, H, W) images."""
-    if not len(images):
-        return torch.zeros(0, dtype=torch.int64, device=images.device)
-    with torch.inference_mode():
-        return torch.cat([forward(part).argmax(1) for part in images.split(IMAGES_AT_ONCE)])
+    return torch.cat([forward(part).argmax(1) for part in images.split(IMAGES_AT_ONCE)])

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from advlab.attacks.grey_levels import in_grey_levels
 from advlab.data.images import ImageData, tensor_digest
 from advlab.errors import ModelError
 from advlab.lab import DataContext
 from advlab.models.classifier import Classifier
 from advlab.probes.selection import order
 from advlab.training.recipe import Recipe
-from advlab.training.recipe_text import parse_augmentation
 
-from .fine_tuned_networks import NETWORKS
+from .fine_tuned_networks import fine_tuning
 
 if TYPE_CHECKING:
     from .adversarial_training import AdversarialTraining
@@ -26,11 +23,22 @@ if TYPE_CHECKING:
 NOISE_SEED = 7_919  # added to the training's: its signs are no part of the order of the images
 
 
+def base_recipe(params: AdversarialTraining.Params, ctx: DataContext) -> Recipe:
+    """The run's recipe, at a share of its iterations where it counts them; one that counts epochs is left as it is."""
+    recipe: Recipe = ctx.settings.recipe
+    return replace(recipe, max_steps=max(1, round(params.scale * recipe.max_steps))) if recipe.max_steps else recipe
+
+
+def base_network(params: AdversarialTraining.Params, ctx: DataContext, seed: int) -> Classifier:
+    """The network of a seed before any fine-tuning, trained on the whole training split or from the artifacts."""
+    return ctx.train(base_recipe(params, ctx), seed=seed)
+
+
 def training_images(train_images: int, ctx: DataContext, seed: int) -> ImageData:
-    """The first images of an order of the training split by the seed, on the CPU.
+    """What is fine-tuned on, or made adversarial: the first images of an order of the training split, on the CPU.
 
     Args:
-        train_images: how many; 0: all.
+        train_images: how many; 0: all, as they are.
         ctx: of the run.
         seed: of the order.
 
@@ -42,63 +50,52 @@ def training_images(train_images: int, ctx: DataContext, seed: int) -> ImageData
         raise ModelError(f"{data.name} is too large to train on here (it is streamed): choose another dataset")
     if not 0 < train_images < len(data):
         return data
-    return with_images(data, *of_index(data, torch.from_numpy(order(data, seed)[:train_images])))
-
-
-def of_index(data: ImageData, index: Tensor) -> tuple[Tensor, Tensor]:
-    """Pixels and labels of some images in memory."""
-    assert isinstance(data.pixels, Tensor)
-    return data.pixels[index], data.labels[index]
+    index = torch.from_numpy(order(data, seed)[:train_images])
+    return with_images(data, data.pixels[index], data.labels[index])
 
 
 def with_images(data: ImageData, pixels: Tensor, labels: Tensor) -> ImageData:
-    """The same dataset with other images, (N, C, H, W) in the dataset's own type, and labels (N,)."""
+    """The same dataset with other images, (N, C, H, W) uint8 or float32 in [0, 1], and labels (N,)."""
     return replace(data, pixels=pixels, labels=labels, digest=tensor_digest(pixels, labels))
-
-
-def base_recipe(params: AdversarialTraining.Params, ctx: DataContext) -> Recipe:
-    """The run's recipe at a share of its length."""
-    recipe: Recipe = ctx.settings.recipe
-    if recipe.max_steps:
-        return replace(recipe, max_steps=max(1, round(params.scale * recipe.max_steps)))
-    steps = recipe.total_steps(len(training_images(params.train_images, ctx, 0)))
-    return replace(recipe, epochs=0, max_steps=max(1, round(params.scale * steps)))
-
-
-def base_network(params: AdversarialTraining.Params, ctx: DataContext, seed: int) -> Classifier:
-    """The network of a seed before any fine-tuning, trained or from the artifacts."""
-    return ctx.train(base_recipe(params, ctx), data=training_images(params.train_images, ctx, seed), seed=seed)
 
 
 def fine_tuned_network(
     experiment: AdversarialTraining, ctx: DataContext, seed: int, name: str, base: Classifier
 ) -> tuple[Classifier, int]:
-    """One of NETWORKS and the number of images that it was fine-tuned on; with no iterations it is the base network.
+    """A network of the table and the number of images that it was fine-tuned on; with no iterations it is the base network.
 
     Raises:
-        ModelError: the attack that makes its images found none.
+        ModelError: the attacks that make its images found none.
     """
-    params, kind = experiment.params, NETWORKS[name]
-    clean = training_images(params.train_images, ctx, seed)
-    data, recipe, steps = clean, ctx.settings.recipe, experiment.fine_tuning_steps(name)
-    if kind.attack:
-        made = ctx.stage(f"train-{seed}-{kind.attack}").arrays
-        index, adv = torch.from_numpy(made["index"]), torch.from_numpy(made["adv"])
-        if not len(index):
-            raise ModelError(
-                f"{kind.attack} found no adversarial image of {len(clean)}, on which {name} is to be trained"
-            )
-        labels = clean.labels[index]
-        if kind.images == "noise":
-            adv = noisy(grey(clean.images(index)), adv, seed + NOISE_SEED)
-        data = with_images(clean, adv, labels)
-    if kind.images == "pgd":
-        recipe = replace(recipe, augment=[*recipe.augment, params.pgd])
-        steps = math.ceil(steps / (1 + round(parse_augmentation(params.pgd)[1][2])))
+    steps, recipe = experiment.fine_tuning_steps(name), ctx.settings.recipe
     if steps == 0:
         return base, 0
-    recipe = replace(recipe, epochs=0, max_steps=steps)
+    data = fine_tuning_images(experiment, ctx, seed, name)
+    augment = [*recipe.augment, experiment.params.pgd] if fine_tuning(name).images == "pgd" else recipe.augment
+    recipe = replace(recipe, epochs=0, max_steps=steps, augment=augment)
     return ctx.train(recipe, data=data, initial=base, seed=seed), len(data)
+
+
+def fine_tuning_images(experiment: AdversarialTraining, ctx: DataContext, seed: int, name: str) -> ImageData:
+    """The images that a network is fine-tuned on, with the labels of the originals; PGD's are clean ones here.
+
+    Raises:
+        ModelError: the attacks that make them found none.
+    """
+    clean, tuning = training_images(experiment.params.train_images, ctx, seed), fine_tuning(name)
+    if not tuning.attacks:
+        return clean
+    made = [ctx.stage(f"train-{seed}-{attack}").arrays for attack in tuning.attacks]
+    index = torch.cat([torch.from_numpy(arrays["index"]) for arrays in made])
+    adv = torch.cat([torch.from_numpy(arrays["adv"]) for arrays in made])
+    if not len(index):
+        raise ModelError(
+            f"{' and '.join(tuning.attacks)} found no adversarial image of the {len(clean)} that {name} is to be trained on: "
+            f"type experiment.networks= without {name}, or train the base network for longer"
+        )
+    if tuning.images == "noise":
+        adv = noisy(clean.bytes(index), adv, seed + NOISE_SEED)
+    return with_images(clean, adv, clean.labels[index])
 
 
 def noisy(pixels: Tensor, adv: Tensor, seed: int) -> Tensor:
@@ -110,8 +107,3 @@ def noisy(pixels: Tensor, adv: Tensor, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     signs = torch.randint(0, 2, pixels.shape, generator=generator, dtype=torch.int8) * 2 - 1
     return (pixels.int() + size * signs).clamp_(0, 255).to(torch.uint8)
-
-
-def grey(x: Tensor) -> Tensor:
-    """(N, C, H, W) images in [0, 1] as uint8 grey levels."""
-    return (in_grey_levels(x, (0.0, 1.0)) * 255).round().to(torch.uint8)

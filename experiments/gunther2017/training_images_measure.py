@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from advlab.attacks import Attack
+from advlab.data.images import eight_bit, unit_interval
 from advlab.lab import Arrays, Cost, DataContext, Stage
 from advlab.lab.trained_network import training_key
-from advlab.models.classifier import frozen
+from advlab.models.classifier import Classifier, frozen
 from advlab.models.forward import Execution, Forward
 
-from .fine_tuned_networks import NETWORKS, TABLE_ATTACKS
-from .fine_tuned_networks_measure import base_network, base_recipe, grey, training_images
+from .fine_tuned_networks import TABLE_ATTACKS, fine_tuning
+from .fine_tuned_networks_measure import base_network, base_recipe, training_images
 
 if TYPE_CHECKING:
     from .adversarial_training import AdversarialTraining
@@ -53,7 +54,7 @@ class Attacked:
         """What a stage has made, of these samples."""
         x, labels, _ = with_targets(*ctx.images_and_labels(samples), len(ctx.data.classes), attack == "hc")
         arrays = {key: torch.as_tensor(value).to(x.device) for key, value in ctx.stage(stage).arrays.items()}
-        return cls(x=x, labels=labels, **{**arrays, "adv": arrays["adv"].to(x) / 255})
+        return cls(x=x, labels=labels, **{**arrays, "adv": unit_interval(arrays["adv"])})
 
 
 def with_targets(x: Tensor, labels: Tensor, classes: int, all_targets: bool) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -69,20 +70,17 @@ def with_targets(x: Tensor, labels: Tensor, classes: int, all_targets: bool) -> 
     )
 
 
+def images_at_once(shape: tuple[int, ...], classes: int, all_targets: bool) -> int:
+    """How many images of (C, H, W) are attacked in one call, each towards one class or all others."""
+    return max(1, PIXELS_AT_ONCE // (math.prod(shape) * (classes - 1 if all_targets else 1)))
+
+
 def attacked_images(
-    ctx: DataContext, forward: Forward, attack: Attack, samples: list[int], *, all_targets: bool
-) -> Attacked:
-    """An attack on samples of the measured split; counted and timed."""
-    x, labels = ctx.images_and_labels(samples)
-    return attacked_tensors(ctx, forward, attack, x, labels, all_targets=all_targets)
-
-
-def attacked_tensors(
     ctx: DataContext, forward: Forward, attack: Attack, x: Tensor, labels: Tensor, *, all_targets: bool
 ) -> Attacked:
-    """An attack on (n, C, H, W) images in [0, 1], as many at a time as memory holds."""
+    """An attack on (n, C, H, W) images in [0, 1], as many at a time as memory holds; counted and timed."""
     classes = len(ctx.data.classes)
-    at_once = max(1, PIXELS_AT_ONCE // (x[0].numel() * (classes - 1 if all_targets else 1)))
+    at_once = images_at_once(ctx.data.shape, classes, all_targets)
     parts: list[Attacked] = []
     for some, own in zip(x.split(at_once), labels.split(at_once), strict=True):
         images, truth, targets = with_targets(some, own, classes, all_targets)
@@ -94,41 +92,40 @@ def attacked_tensors(
         ctx.count(forwards=result.forwards, backwards=result.backwards, images=len(images), seconds=seconds)
         found = (result.adv, result.success, result.eligible, result.saturated, result.status)
         parts.append(Attacked(images, truth, *found))
-    columns = {field.name: torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Attacked)}
-    return Attacked(**columns)
+    return Attacked(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Attacked)))
 
 
 def stages_of_seed(experiment: AdversarialTraining, ctx: DataContext, seed: int) -> list[Stage]:
     """A stage for each attack whose images are trained on, and one for each attack and arithmetic on the test images."""
     params, stages = experiment.params, []
-    train = training_images(params.train_images, ctx, seed)
-    model, nodes = ctx.settings.model, ctx.settings.nodes
-    base = training_key(nodes["model"]["name"], model, base_recipe(params, ctx), train, seed)
-    classes = len(ctx.data.classes)
-    attacks = params.attacks()
-    wanted = {NETWORKS[name].attack for name in params.networks} - {""}
-    for name in [attack for attack in TABLE_ATTACKS if attack in wanted]:
+    name, model = ctx.settings.nodes["model"]["name"], ctx.settings.model
+    base: dict[str, Any] = {
+        "version": 1,
+        "base": training_key(name, model, base_recipe(params, ctx), ctx.load_split("train"), seed),
+        "precision": ctx.settings.run.precision,
+    }
+    train, samples = training_images(params.train_images, ctx, seed), ctx.prepared["samples"][: params.images]
+    classes, attacks = len(ctx.data.classes), params.attacks()
+    needed = {attack for network in params.networks for attack in fine_tuning(network).attacks}
+    for name in [attack for attack in TABLE_ATTACKS if attack in needed]:
         attack = attacks[name, "" if name == "hc" else params.arithmetic]
-        images = len(train) * (classes - 1 if name == "hc" else 1)
         stages.append(
             Stage(
                 f"train-{seed}-{name}",
-                ctx.key(images=train, version=1, base=base, attack=attack, beyond=params.beyond),
+                ctx.key(images=train, attack=attack, beyond=params.beyond, **base),
                 partial(make_training_images, experiment, ctx, seed, name, attack),
-                cost_of(attack, images, classes),
+                cost_of(attack, len(train) * (classes - 1 if name == "hc" else 1), classes),
                 kind="adversarial_training_images",
             )
         )
-    samples = ctx.prepared["samples"][: params.images]
     for (name, arithmetic), attack in attacks.items():
         if name in TABLE_ATTACKS:
-            images = len(samples) * (classes - 1 if name == "hc" else 1)
             stages.append(
                 Stage(
                     f"test-{seed}-{name}-{arithmetic}",
-                    ctx.key(version=1, base=base, attack=attack, samples=samples),
+                    ctx.key(attack=attack, samples=samples, **base),
                     partial(make_test_images, experiment, ctx, seed, name, attack),
-                    cost_of(attack, images, classes),
+                    cost_of(attack, len(samples) * (classes - 1 if name == "hc" else 1), classes),
                     kind="adversarial_test_images",
                 )
             )
@@ -141,11 +138,10 @@ def cost_of(attack: Attack, images: int, classes: int) -> Cost:
     return Cost(images * forwards, images * backwards)
 
 
-def base_forward(experiment: AdversarialTraining, ctx: DataContext, seed: int) -> Forward:
-    """Forwards of the base network of a seed."""
+def forward_of(ctx: DataContext, classifier: Classifier) -> Forward:
+    """Forwards of a network that was trained here."""
     run = ctx.settings.run
-    execution = Execution(run.batch_size or IMAGES_AT_ONCE, "contiguous", run.precision)
-    return Forward(base_network(experiment.params, ctx, seed), execution)
+    return Forward(classifier, Execution(run.batch_size or IMAGES_AT_ONCE, "contiguous", run.precision))
 
 
 def make_training_images(
@@ -153,33 +149,28 @@ def make_training_images(
 ) -> tuple[Arrays, dict[str, Any]]:
     """`adv` (n, C, H, W) uint8, the adversarial images that were found, and `index` (n,) of their originals."""
     params, train = experiment.params, training_images(experiment.params.train_images, ctx, seed)
-    forward = base_forward(experiment, ctx, seed)
-    classes, all_targets = len(ctx.data.classes), name == "hc"
-    size, advs, indices = max(1, PIXELS_AT_ONCE // math.prod(train.shape)), [], []
+    forward = forward_of(ctx, base_network(params, ctx, seed))
+    all_targets, copies = name == "hc", len(ctx.data.classes) - 1 if name == "hc" else 1
+    advs, indices = [], []
     with frozen(forward.classifier):
-        for start in range(0, len(train), size):
-            index = torch.arange(start, min(start + size, len(train)))
+        for index in torch.arange(len(train)).split(images_at_once(train.shape, copies + 1, all_targets)):
             x, labels = train.images(index).to(ctx.device), train.labels[index].to(ctx.device)
-            attacked = attacked_tensors(ctx, forward, attack, x, labels, all_targets=all_targets)
-            originals = index.repeat_interleave(classes - 1) if all_targets else index
-            success = attacked.success
+            attacked = attacked_images(ctx, forward, attack, x, labels, all_targets=all_targets)
             moved = attacked.x + params.beyond * (attacked.adv - attacked.x)
-            advs.append(grey(moved[success].clamp(0, 1)).cpu())
-            indices.append(originals[success.cpu()])
-            ctx.report_progress(f"{name} images of seed {seed}", min(start + size, len(train)), len(train))
-    ctx.count(forwards=forward.images)
+            advs.append(eight_bit(moved[attacked.success].clamp(0, 1)).cpu())
+            indices.append(index.repeat_interleave(copies)[attacked.success.cpu()])
+            ctx.report_progress(f"{name} images of seed {seed}", int(index[-1]) + 1, len(train))
     adv, found = torch.cat(advs), torch.cat(indices)
-    attempts = len(train) * (classes - 1 if all_targets else 1)
-    return {"adv": adv.numpy(), "index": found.numpy()}, {"attempts": attempts, "found": len(found)}
+    return {"adv": adv.numpy(), "index": found.numpy()}, {"attempts": len(train) * copies, "found": len(found)}
 
 
 def make_test_images(
     experiment: AdversarialTraining, ctx: DataContext, seed: int, name: str, attack: Attack
 ) -> tuple[Arrays, dict[str, Any]]:
     """The attack on the base network: `adv` uint8, `success`, `eligible`, `saturated` and `status`, a row an attacked image."""
-    forward = base_forward(experiment, ctx, seed)
-    samples = ctx.prepared["samples"][: experiment.params.images]
+    forward = forward_of(ctx, base_network(experiment.params, ctx, seed))
+    x, labels = ctx.images_and_labels(ctx.prepared["samples"][: experiment.params.images])
     with frozen(forward.classifier):
-        attacked = attacked_images(ctx, forward, attack, samples, all_targets=name == "hc")
+        attacked = attacked_images(ctx, forward, attack, x, labels, all_targets=name == "hc")
     arrays = {key: getattr(attacked, key).cpu().numpy() for key in ("success", "eligible", "saturated", "status")}
-    return {"adv": grey(attacked.adv).cpu().numpy(), **arrays}, {"successes": int(attacked.success.sum())}
+    return {"adv": eight_bit(attacked.adv).cpu().numpy(), **arrays}, {"successes": int(attacked.success.sum())}

@@ -10,6 +10,10 @@ CURVATURE = [*DIGITS, "experiment.basis=lanczos", "experiment.pairs=1", "experim
 #: what makes each experiment cheap, and draws the same numbers on both devices
 OPTIONS = {
     "adversarial_gallery": [*DIGITS, "experiment.columns=1"],
+    "adversarial_training": [
+        *DIGITS, "experiment.networks=[base,fgs,hc,fgs+hc,clean,noise,pgd]", "experiment.seeds=1", "experiment.train_images=40",
+        "experiment.images=5",
+    ],
     "attack_survey": [*DIGITS, "attack=fgv", "experiment.samples=4", "experiment.transfer=[mlp]"],
     "basis_angles": [*CURVATURE, "experiment.dimensions=[1]", "experiment.perturbations=40"],
     "bernstein_chebyshev": ["experiment.degrees=[1,3]"],

@@ -6,15 +6,12 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from advlab.plotting.style import LINES, literal_lines, narrow, width
 
-#: as `fine_tuned_networks.NETWORKS` has them, for the axis
-WORDS = {
-    "base": "base network", "fgs": "+ FGS", "fgv": "+ FGV", "hc": "+ HC", "clean": "+ clean", "clean_long": "+ clean, long",
-    "noise": "+ noise", "pgd": "+ PGD",
-}  # fmt: skip
+from ..fine_tuned_networks import ASCENT, MINIMAL, fine_tuning
 
 
 class Series(NamedTuple):
@@ -48,39 +45,33 @@ def fine_tuned_networks(table: pd.DataFrame) -> Figure:
     table = derived(table)
     runs = list(dict.fromkeys(table["run"]))
     rows, columns = (3, 2) if narrow() else (1, 5)
-    networks = [name for name in WORDS if name in set(table["network"])]
-    height = (0.55 + rows * (0.42 + 0.145 * len(networks))) * len(runs) + 0.4
+    networks = list(dict.fromkeys(table["network"]))
+    height = (0.55 + rows * (0.42 + 0.19 * len(networks))) * len(runs) + 0.4
     figure = Figure(figsize=(width(), height), layout="constrained")
     parts: Any = figure.subfigures(len(runs), 1, squeeze=False)
     for part, run in zip(parts[:, 0], runs, strict=True):
         own = table[table["run"] == run]
         axes = part.subplots(rows, columns, sharey=True).ravel()
         part.suptitle(literal_lines(str(run), 52 if narrow() else 100), fontsize=8)
-        minimal, ascent = "deepfool_refined", "apgd"
-        strong = [
-            PLAIN._replace(attack=minimal, arithmetic=""),
-            PLAIN._replace(attack=ascent),
-        ]
+        minimal, ascent = PLAIN._replace(attack=MINIMAL, arithmetic=""), PLAIN._replace(attack=ASCENT)
         panels = [
             ("accuracy", "clean accuracy (%)", [PLAIN]),
             ("rate", "success rate (%)", list(SERIES)),
             ("pass", "mean PASS", list(SERIES[:3])),
-            ("l2", r"smallest $L_2$", strong[:1]),
-            ("left", "Auto-PGD leaves (%)", strong[1:]),
+            ("l2", r"smallest $L_2$", [minimal]),
+            ("left", "Auto-PGD leaves (%)", [ascent]),
         ]
         for axis, (quantity, label, series) in zip(axes, panels, strict=False):
             for n, one in enumerate(series):
-                _points(axis, own, networks, quantity, one, 0.14 * (n - (len(series) - 1) / 2))
+                _points(axis, own, networks, quantity, one, 0.17 * (n - (len(series) - 1) / 2))
             axis.set_xlabel(label)
             axis.xaxis.set_major_locator(MaxNLocator(3, min_n_ticks=2))
-            axis.set_yticks(range(len(networks)), [WORDS[name] for name in networks])
+            axis.set_yticks(range(len(networks)), [fine_tuning(name).words for name in networks])
             axis.set_ylim(len(networks) - 0.5, -0.5)
         for axis in axes[len(panels) :]:
             axis.set_axis_off()
     handles = [
-        axes[0].plot([], [], color=s.color, marker=s.marker, linestyle="none", markersize=4, markerfacecolor=_face(s))[
-            0
-        ]
+        Line2D([], [], color=s.color, marker=s.marker, linestyle="none", markersize=4, markerfacecolor=_face(s))
         for s in SERIES
     ]
     figure.legend(
@@ -114,6 +105,6 @@ def _points(axis: Any, own: pd.DataFrame, networks: list[str], quantity: str, se
             y = place + offset
             axis.plot([values.min(), values.max()], [y, y], color=series.color, linewidth=1)
             axis.plot(
-                values.median(), y, color=series.color, marker=series.marker, markersize=3.5, linestyle="none",
+                values.median(), y, color=series.color, marker=series.marker, markersize=3, linestyle="none",
                 markerfacecolor=_face(series), markeredgewidth=0.8,
             )  # fmt: skip
