@@ -12,6 +12,8 @@ READY := $(VENV)/.ready
 .PHONY: help env demo test lint format types unit bench snapshot aghdam2017 aghdam2017-fig1 aghdam2017-fig2 aghdam2017-fig3 \
 	aghdam2017-fig4 aghdam2017-depth aghdam2017-fig5 aghdam2017-fig6 aghdam2017-directions aghdam2017-gradient \
 	aghdam2017-frequency attack-survey clean
+	aghdam2017-frequency gunther2017 \
+	gunther2017-fig1 gunther2017-fig2 gunther2017-fig3 gunther2017-table1 attack-survey clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -206,6 +208,7 @@ jetley2018-table1-imagenet: $(CORE)  ## the same of AlexNet on ImageNet: ARGS="d
 	gunther2017-fig4
 
 gunther2017: gunther2017-fig2 gunther2017-fig3 gunther2017-table2 gunther2017-strength gunther2017-table3 gunther2017-fig4  ## figures and tables of Günther et al. 2017 on LeNet and MNIST (two cores: ARGS=run.preset=laptop)
+gunther2017: gunther2017-fig2 gunther2017-fig3 gunther2017-table1  ## figures and tables of Günther et al. 2017 on LeNet and MNIST
 
 gunther2017-fig1: $(CORE)  ## adversarial and fooling images on ImageNet: ARGS="dataset.root=/path/to/imagenet"
 	$(ADVLAB) experiment=adversarial_gallery model=alexnet experiment.columns=5 $(ARGS)
@@ -228,6 +231,8 @@ gunther2017-table3: $(CORE)  ## what an open set network makes of test, adversar
 
 gunther2017-fig4: $(CORE)  ## fooling images of all digits from three starts, before an open set network
 	$(ADVLAB) experiment=fooling_grid model=lenet_mnist $(ARGS)
+gunther2017-table1: $(CORE)  ## networks fine-tuned on adversarial images, and controls (two cores: ARGS=run.preset=laptop)
+	$(ADVLAB) experiment=adversarial_training $(ARGS)
 
 attack-survey: $(CORE)  ## success, size, price and transfer of attacks (others: ARGS="model=cifar_vgg attack=pgd,uap")
 	$(ADVLAB) -m experiment=attack_survey model=lenet_mnist attack=fgs,fgv,hc1,deepfool experiment.transfer=[mlp] $(ARGS)

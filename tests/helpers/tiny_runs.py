@@ -12,7 +12,7 @@ OPTIONS = {
     "adversarial_gallery": [*DIGITS, "experiment.columns=1"],
     "adversarial_training": [
         *DIGITS, "experiment.networks=[base,fgs,hc,fgs+hc,clean,noise,pgd]", "experiment.seeds=1", "experiment.train_images=40",
-        "experiment.images=5",
+        "experiment.images=5", "experiment.apgd_steps=3",
     ],
     "attack_survey": [*DIGITS, "attack=fgv", "experiment.samples=4", "experiment.transfer=[mlp]"],
     "basis_angles": [*CURVATURE, "experiment.dimensions=[1]", "experiment.perturbations=40"],

@@ -37,7 +37,7 @@ SMALL = {
     "experiment.networks": NETWORKS, "experiment.seeds": 1, "experiment.scale": 0.01, "experiment.iterations": 1000,
     "experiment.iterations_all": 1500, "experiment.train_images": 40, "experiment.test_images": 100,
     "experiment.images": 12, "experiment.pass_images": 5, "experiment.strong_images": 4,
-    "experiment.pgd": "pgd_linf:0.1,0.03,3",
+    "experiment.pgd": "pgd_linf:0.1,0.03,3", "experiment.apgd_steps": 5,
 }  # fmt: skip
 
 
