@@ -217,4 +217,4 @@ class AdversarialTraining(Experiment[DataContext]):
         """Rates, PASS, smallest perturbations and accuracies of all networks, a point for each seed."""
         from .figures.adversarial_training import fine_tuned_networks
 
-        return fine_tuned_networks(table)
+        return fine_tuned_networks(table, {name: fine_tuning(name).words for name in table["network"]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -10,8 +11,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from advlab.plotting.style import LINES, literal_lines, narrow, width
-
-from ..fine_tuned_networks import ASCENT, MINIMAL, fine_tuning
 
 
 class Series(NamedTuple):
@@ -35,12 +34,13 @@ SERIES = (
 PLAIN = Series("fgs", "exact", "", "#333333", "D", True)
 
 
-def fine_tuned_networks(table: pd.DataFrame) -> Figure:
+def fine_tuned_networks(table: pd.DataFrame, words: Mapping[str, str]) -> Figure:
     """Five panels a run: accuracy, success rates, PASS, smallest perturbation, accuracy under Auto-PGD; a row for each network.
 
     Args:
         table: rows of `adversarial_training` with a `run` column. Points are medians over seeds, lines reach from the smallest
             to the largest seed.
+        words: network -> what it is called on the axis.
     """
     table = derived(table)
     runs = list(dict.fromkeys(table["run"]))
@@ -53,7 +53,7 @@ def fine_tuned_networks(table: pd.DataFrame) -> Figure:
         own = table[table["run"] == run]
         axes = part.subplots(rows, columns, sharey=True).ravel()
         part.suptitle(literal_lines(str(run), 52 if narrow() else 100), fontsize=8)
-        minimal, ascent = PLAIN._replace(attack=MINIMAL, arithmetic=""), PLAIN._replace(attack=ASCENT)
+        minimal, ascent = PLAIN._replace(attack="deepfool_refined", arithmetic=""), PLAIN._replace(attack="apgd")
         panels = [
             ("accuracy", "clean accuracy (%)", [PLAIN]),
             ("rate", "success rate (%)", list(SERIES)),
@@ -66,7 +66,7 @@ def fine_tuned_networks(table: pd.DataFrame) -> Figure:
                 _points(axis, own, networks, quantity, one, 0.17 * (n - (len(series) - 1) / 2))
             axis.set_xlabel(label)
             axis.xaxis.set_major_locator(MaxNLocator(3, min_n_ticks=2))
-            axis.set_yticks(range(len(networks)), [fine_tuning(name).words for name in networks])
+            axis.set_yticks(range(len(networks)), [words[name] for name in networks])
             axis.set_ylim(len(networks) - 0.5, -0.5)
         for axis in axes[len(panels) :]:
             axis.set_axis_off()
