@@ -12,8 +12,6 @@ READY := $(VENV)/.ready
 .PHONY: help env demo test lint format types unit bench snapshot aghdam2017 aghdam2017-fig1 aghdam2017-fig2 aghdam2017-fig3 \
 	aghdam2017-fig4 aghdam2017-depth aghdam2017-fig5 aghdam2017-fig6 aghdam2017-directions aghdam2017-gradient \
 	aghdam2017-frequency attack-survey clean
-	aghdam2017-frequency gunther2017 \
-	gunther2017-fig1 gunther2017-fig2 gunther2017-fig3 gunther2017-table1 attack-survey clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-18s %s\n", $$1, $$2}'

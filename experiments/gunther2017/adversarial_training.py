@@ -14,7 +14,7 @@ from advlab.lab import Cell, Cost, DataContext, Experiment, Figure, Frame, InRan
 from advlab.statistics import Claim
 from advlab.training.recipe_text import parse_augmentation
 
-from .adversarial_training_claims import Thresholds, by_seed, mean_over_seeds, table_claims
+from .adversarial_training_claims import TrainingThresholds, by_seed, mean_over_seeds, table_claims
 from .fine_tuned_networks import ASCENT, BASE, MINIMAL, NETWORKS, TABLE_ATTACKS, fine_tuning
 
 
@@ -200,7 +200,7 @@ class AdversarialTraining(Experiment[DataContext]):
 
     def claims(self, table: Frame) -> list[Claim]:
         """The conclusions of section 2.1, over seeds, and whether the perturbations grow."""
-        return table_claims(table, Thresholds(hc_rate=self.params.hc_rate, pass_change=self.params.pass_change))
+        return table_claims(table, TrainingThresholds(hc_rate=self.params.hc_rate, pass_change=self.params.pass_change))
 
     def summary(self, table: Frame) -> Frame:
         """Table 1, a line for each network and attack: means over seeds, with their intervals."""

@@ -19,7 +19,7 @@ SECTION = "section 2.1: "
 LOSS_ATTACKS = ("fgs", "fgv")  # the two whose direction depends on the arithmetic
 
 
-class Thresholds(NamedTuple):
+class TrainingThresholds(NamedTuple):
     """What was fixed before anything was measured: HC's rate after training, and how little PASS changes."""
 
     hc_rate: float
@@ -63,7 +63,7 @@ class Measured:
         return by_seed(table[which & (table["arithmetic"].fillna("") == arithmetic)])[quantity]
 
 
-def table_claims(table: Frame, thresholds: Thresholds) -> list[Claim]:
+def table_claims(table: Frame, thresholds: TrainingThresholds) -> list[Claim]:
     """What the paper concludes from its table, and what the smallest perturbations say; one of them for each training."""
     of = Measured(table)
     tuned = [name for name in of.networks if fine_tuning(name).images == "adversarial"]
