@@ -26,8 +26,12 @@ class Point:
 
     @property
     def both(self) -> Frame:
-        """The attacked images that are correct, and were attacked with success, with and without the projection."""
-        return self.rows[self.rows["eligible_whole"] & self.rows["correct"] & self.rows["l2"].notna()]
+        """The attacked images that are correct with and without the projection, and were attacked with success without it.
+
+        Where no perturbation was found behind the projection, `l2` is infinite: longer than any that was.
+        """
+        both = self.rows[self.rows["eligible_whole"] & self.rows["correct"]]
+        return both.assign(l2=both["l2"].fillna(math.inf))
 
     @property
     def ratio(self) -> Interval:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,21 @@ def test_what_only_an_attack_without_the_projection_fails_at_is_overstated() -> 
     assert verdicts(weak)[("lower-than-it-appears", "remove curved")] == "holds"
     strong = {("remove", "most", 15): (1.4, 100), **RANDOM}
     assert verdicts(strong)[("lower-than-it-appears", "remove curved")] == "does not hold"
+
+
+def test_an_image_on_which_the_attack_finds_nothing_is_robust_and_not_left_out() -> None:
+    table = made({("remove", "most", 15): (1.0, 5), **RANDOM})
+    most = table["subspace"] == "most"
+    table.loc[most & (table["sample"] < 60), "l2"] = np.nan  # 57 of 77 images that are right with and without
+    point = points_of(table[most])[0]
+    assert len(point.both) == 77
+    assert point.ratio.estimate == np.inf
+    assert point.line()["withstand_white_box"] == pytest.approx(57 / 77)
+    params = Suppression.Params(modes=["remove"])
+    found = {(c.claim, c.subset): c.verdict for c in simultaneous(Suppression(params).claims(table))}
+    assert found[("free-robustness", "remove curved")] == "does not hold"
+    assert found[("no-free-point", "remove curved")] == "does not hold"
+    Suppression(params).plot(table).savefig(io.BytesIO(), format="png")
 
 
 def test_all_dimensions_are_no_suppression() -> None:
