@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -18,14 +19,17 @@ from advlab.lab import Cell, NetworkContext
 from advlab.models.forward import Forward
 from advlab.probes.selection import order
 
+from .curvature_params import training_images
 from .downsampling import PAPER_SIDE, PAPER_SIZES, SPANNING_IMAGES, SPANNING_VALUES, Downsampling, DownsamplingRow
-from .downsampling_stages_measure import deepfool, predicted, training_images
+from .downsampling_stages_measure import deepfool, predicted
+
+log = logging.getLogger(__name__)
 
 
 def prepare(experiment: Downsampling, ctx: NetworkContext) -> dict[str, Any]:
     """`samples` of the measured split, `others` of the split `split`, and the descending `sizes`, first the images' own.
 
-    Without a training split, the second half of the measured one is not measured, and the others are of it.
+    Without a training split that is not measured, the second half of the measured one is not measured, and the others are of it.
 
     Raises:
         ConfigError: a size is larger than the images.
@@ -39,6 +43,7 @@ def prepare(experiment: Downsampling, ctx: NetworkContext) -> dict[str, Any]:
     many = params.spanning or max(1, min(SPANNING_IMAGES, SPANNING_VALUES // ctx.values_per_image))
     training = training_images(ctx)
     if training is None:
+        log.warning("no training images: half of %s stands for them, and the rest is measured", ctx.data.split)
         half = (len(candidates) + 1) // 2
         split, measured, others = ctx.data.split, candidates[:half], candidates[half:]
     else:

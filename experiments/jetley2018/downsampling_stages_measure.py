@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from typing import Any
 
@@ -12,12 +11,9 @@ from torch import Tensor
 
 from advlab.data.images import ImageData
 from advlab.defenses.transforms.separable import DownAndUp
-from advlab.errors import DataError
 from advlab.lab import Arrays, Cost, NetworkContext, Stage
 from advlab.models.forward import Forward
 from advlab.probes.selection import order
-
-log = logging.getLogger(__name__)
 
 MANY_IMAGES = 10_000  # of so many the mean of each pixel is smooth: its noise is of .003 at most
 CHANNEL_IMAGES = 1000  # of which the mean of a channel is taken
@@ -47,19 +43,6 @@ def downsampling_stages(ctx: NetworkContext, *, mean: str, sizes: list[int], cos
         make = partial(spanned, ctx, size)
         stages.append(Stage(f"span-{size}", span, make, kind="resampled-span", stages=("perturbations",)))
     return stages
-
-
-def training_images(ctx: NetworkContext) -> ImageData | None:
-    """The training split; None where it is what is measured, or there is none, as in a folder of test images."""
-    if ctx.data.split == "train":
-        return None
-    try:
-        return ctx.split("train")
-    except DataError as error:
-        log.warning(
-            "no training images (%s): half of %s stands for them, and the rest is measured", error, ctx.data.split
-        )
-        return None
 
 
 def training_mean(ctx: NetworkContext, images: ImageData, kind: str) -> tuple[Arrays, dict[str, Any]]:
