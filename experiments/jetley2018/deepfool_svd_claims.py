@@ -19,6 +19,8 @@ SATURATES = (
     'performance as that yielded when the net is tested directly on the downsampled images"'
 )
 
+NEAR = 0.1  # of all directions: so far from a quarter or a half of them d may be
+
 
 def verdicts(table: Frame, *, above: float, early: float, late: float, lost: float) -> list[Claim]:
     """The claims of one run.
@@ -46,8 +48,8 @@ def verdicts(table: Frame, *, above: float, early: float, late: float, lost: flo
         row = nearest(table, subspace, 0.25)
         claims.append(
             judge(
-                name, share(row.kept, row.whole), relation, threshold,  # type: ignore[arg-type]
-                subset=f"S_{subspace}, d={row.d}",
+                name, share(row.kept, row.whole) if row else NOT_MEASURED, relation, threshold,  # type: ignore[arg-type]
+                subset=f"S_{subspace}, d={row.d}" if row else f"S_{subspace}, no d near it",
                 statement=f'{TRENDS}, of which section 4.2 says: "classification decisions have effectively already been made '
                 'based on a relatively small number of features"',
                 quantity="share of the right images that are right on a quarter of the directions",
@@ -63,14 +65,15 @@ def saturation(table: Frame, lost: float) -> list[Claim]:
     first of the two holds by construction; it says something where perturbations leave dimensions out.
     """
     claims = []
+    first = table.iloc[0]
+    spanning = first["perturbations"] > first["dimensions"]
+    note = "" if spanning else f"; {first['perturbations']} perturbations cannot span {first['dimensions']} dimensions"
     for name, part in (("all", 1.0), ("half", 0.5)):
         row = nearest(table, "hi", part)
-        spanning = row.perturbations > row.dimensions
-        note = "" if spanning else f"; {row.perturbations} perturbations cannot span {row.dimensions} dimensions"
         claims.append(
             judge(
-                "saturates", share(row.whole - row.kept, row.whole) if spanning else NOT_MEASURED, "<", lost,
-                subset=f"{name} of {row.rank} directions", statement=SATURATES,
+                "saturates", share(row.whole - row.kept, row.whole) if row and spanning else NOT_MEASURED, "<", lost,
+                subset=f"{name} of {first['rank']} directions", statement=SATURATES,
                 quantity=f"share of the images that are right without projection which S_hi gets wrong{note}",
             )
         )  # fmt: skip
@@ -87,9 +90,13 @@ def rows_of(table: Frame, subspace: str) -> list[Any]:
     return list(table[table["subspace"] == subspace].sort_values("d").itertuples())
 
 
-def nearest(table: Frame, subspace: str, part: float) -> Any:
-    """The row of a subspace whose d is nearest to a part of all directions; of two the smaller d."""
-    return min(rows_of(table, subspace), key=lambda row: abs(row.d - part * row.rank))
+def nearest(table: Frame, subspace: str, part: float) -> Any | None:
+    """The row of a subspace whose d is nearest to a part of all directions; of two the smaller d.
+
+    None where it is further from it than a tenth of all directions, and would say nothing of that part.
+    """
+    row = min(rows_of(table, subspace), key=lambda row: abs(row.d - part * row.rank))
+    return row if abs(row.d - part * row.rank) <= NEAR * row.rank else None
 
 
 def summarised(table: Frame) -> Frame:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from advlab.errors import ConfigError
+
 SMALL = (1, 2, 5)  # and their multiples by powers of ten, where few directions make a difference
 
 
@@ -21,5 +23,14 @@ def ladder(limit: int) -> list[int]:
 
 
 def dimensions(typed: Sequence[int], limit: int) -> list[int]:
-    """The typed numbers of directions that are below `limit`, ascending; of none the ladder. All `limit` of them are extra."""
+    """The typed numbers of directions that are below `limit`, ascending; of none the ladder. All `limit` of them are extra.
+
+    Raises:
+        ConfigError: a typed number is above `limit`.
+    """
+    if max(typed, default=0) > limit:
+        raise ConfigError(
+            f"experiment.dims={list(typed)}: the perturbations have {limit} directions at most: take at most {limit}, or where "
+            "an image has more values a larger experiment.perturbations"
+        )
     return sorted({d for d in typed if d < limit}) if typed else ladder(limit)

@@ -14,6 +14,7 @@ import torchvision
 
 from advlab import testing
 from advlab.config import components
+from advlab.errors import ConfigError
 from advlab.geometry.singular_directions import singular_directions
 from advlab.statistics import Claim
 from experiments.jetley2018.singular_dimensions import dimensions, ladder
@@ -166,6 +167,12 @@ def test_verdicts_on_curves_the_other_way_round() -> None:
     assert found["saturates", "half of 100 directions"] == "does not hold"
 
 
+def test_a_quarter_is_judged_only_where_some_d_is_near_it() -> None:
+    hi, lo = ({d: curve[d] for d in (1, 75, 100)} for curve in (RISING, FLAT))
+    found = {claim.claim: claim.verdict for claim in made_up(hi, lo) if claim.subset != "all of 100 directions"}
+    assert found["early"] == found["late"] == found["saturates"] == "not measured"
+
+
 def test_too_few_images_decide_nothing() -> None:
     found = {(claim.claim, claim.subset): claim.verdict for claim in made_up(RISING, FLAT, images=6)}
     assert found["hi-above-lo", "d=10"] == "undecided"
@@ -178,6 +185,8 @@ def test_spanning_needs_more_perturbations_than_dimensions() -> None:
 
 def test_numbers_of_directions() -> None:
     assert dimensions([50, 3, 3, 100], 100) == [3, 50]
+    with pytest.raises(ConfigError, match="have 100 directions at most: take at most 100"):
+        dimensions([3, 101], 100)
     assert dimensions([], 784)[:7] == [1, 2, 5, 10, 20, 50, 78]
     assert all(d < 3072 for d in ladder(3072))
     assert 2765 in ladder(3072)
