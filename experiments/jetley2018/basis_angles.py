@@ -13,6 +13,7 @@ from advlab.statistics import NOT_MEASURED, Claim, judge, mean_interval
 
 from .curvature_stages import CurvatureParams, curvature_stages, is_dense, stage_id
 from .singular_stages import SingularParams, singular_id, singular_stage
+from .subspace_family import directions_held
 
 SOURCES = ("deepfool", "gradient")
 ALL = -1  # the class of rows about all classes together
@@ -37,7 +38,7 @@ class BasisAnglesRow:
     overlap: float  # mean squared cosine of the principal angles
     expected: float  # the same of random subspaces, in the mean: the larger of both dimensions / D
     smallest_angle: float  # degrees
-    median_angle: float  # degrees
+    median_angle: float  # degrees; of an even number of angles the lower one of the middle
 
 
 class BasisAngles(Experiment[NetworkContext]):
@@ -95,7 +96,12 @@ class BasisAngles(Experiment[NetworkContext]):
         return ("most", "flat" if is_dense(self.params, ctx.values_per_image) else "complement", "random")
 
     def cells(self, ctx: NetworkContext) -> list[Cell]:
-        """One a d."""
+        """One a d.
+
+        Raises:
+            ConfigError: the curvature bases do not hold so many directions.
+        """
+        directions_held(self.params, ctx.values_per_image, self.params.dimensions)
         singular = [singular_id(source) for source in SOURCES]  # type: ignore[arg-type]
         needed = (*(stage_id(c) for c in range(len(ctx.data.classes))), *singular)
         return [Cell(f"d-{d:06d}", {"d": d}, needed) for d in sorted(self.params.dimensions)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -75,17 +76,27 @@ def dimensions_of(params: SubspaceParams, size: int) -> list[int]:
     Raises:
         ConfigError: the bases hold fewer.
     """
-    limit = size if is_dense(params, size) else min(params.pairs, size // 2)
-    too_many = [d for d in params.dimensions if d > limit]
-    if too_many:
-        more = "" if limit == size else f", or type experiment.pairs={max(too_many)}"
-        raise ConfigError(
-            f"experiment.dimensions={params.dimensions}: the bases hold {limit} directions of a kind: take at most {limit}{more}"
-        )
+    limit = directions_held(params, size, params.dimensions)
     if params.dimensions:
         return sorted(params.dimensions)
     grid = [0, *(step * 10**k for k in range(8) for step in STEPS if k == 0 or step >= 10)]
     return sorted({*(d for d in grid if d < limit), limit})
+
+
+def directions_held(params: CurvatureParams, size: int, dimensions: Sequence[int]) -> int:
+    """How many directions of a kind the basis of a class holds, for images of `size` values.
+
+    Raises:
+        ConfigError: one of the numbers of directions that were typed is larger.
+    """
+    limit = size if is_dense(params, size) else min(params.pairs, size // 2)
+    largest = max(dimensions, default=0)
+    if largest > limit:
+        more = f", or type experiment.pairs={largest}" if limit < largest <= size // 2 else ""
+        raise ConfigError(
+            f"experiment.dimensions={list(dimensions)}: the bases hold {limit} directions of a kind: take at most {limit}{more}"
+        )
+    return limit
 
 
 def only(rows: Frame, **values: Any) -> Frame:

@@ -7,7 +7,7 @@ import pytest
 
 from advlab import testing
 from advlab.config import components
-from advlab.errors import ArgumentError
+from advlab.errors import ArgumentError, ConfigError
 from tests.helpers.squares_network import SIZE, context
 
 BasisAngles = components.REGISTRIES["experiment"].load("basis_angles")
@@ -29,6 +29,11 @@ def test_curved_directions_perturbations_and_gradients_are_the_two_pixels() -> N
     claims = BasisAngles(BasisAngles.Params()).claims(found)
     assert {claim.verdict for claim in claims} == {"undecided"}  # two classes decide nothing
     assert set(BasisAngles(BasisAngles.Params()).summary(found)["directions"]) == {"most", "flat", "random"}
+
+
+def test_more_directions_than_a_basis_holds_are_refused_before_anything_is_made() -> None:
+    with pytest.raises(ConfigError, match=rf"the bases hold {SIZE} directions of a kind: take at most {SIZE}$"):
+        testing.measured(context("basis_angles", dimensions=[1, SIZE + 1], perturbations=60))
 
 
 def made(curved: float, flat: float) -> pd.DataFrame:

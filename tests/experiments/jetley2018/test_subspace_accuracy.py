@@ -74,6 +74,8 @@ def test_what_is_typed_must_be_there() -> None:
         ConfigError, match=r"hold 10 directions of a kind: take at most 10, or type experiment\.pairs=12"
     ):
         dimensions_of(SubspaceParams(basis="lanczos", dimensions=[2, 12]), 3072)
+    with pytest.raises(ConfigError, match=r"take at most 10$"):  # no number of pairs would hold so many
+        dimensions_of(SubspaceParams(basis="lanczos", dimensions=[2000]), 3072)
     with pytest.raises(ConfigError, match=r"take at most 16$"):
         dimensions_of(SubspaceParams(dimensions=[17]), SIZE)
     assert dimensions_of(SubspaceParams(dimensions=[5, 2]), SIZE) == [2, 5]
