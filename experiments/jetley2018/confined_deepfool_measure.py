@@ -19,9 +19,9 @@ from advlab.plotting.pixels import encode
 from .confined_deepfool import WHOLE, ConfinedDeepFool, ConfinedRow
 from .curvature_stages import measured_samples
 from .disjoint_images import images_of_bases
+from .predictions_measure import predicted
 from .resampled_space import ResampledSpace
 from .singular_stages import authors_deepfool, singular_basis, singular_facts, singular_mean
-from .singular_stages_measure import predicted
 from .singular_subspaces import basis_of
 
 
@@ -41,7 +41,7 @@ def measure(experiment: ConfinedDeepFool, ctx: NetworkContext, cell: Cell) -> li
         return []
     space = ResampledSpace(ctx.data.shape, params.resampled_to)
     x, _ = ctx.images_and_labels(ctx.prepared["samples"])
-    classes, mean = predicted(ctx, x), singular_mean(ctx, params.source)
+    classes, mean = predicted(ctx.forward, x), singular_mean(ctx, params.source)
     confined = None if subspace == WHOLE else confined_to(ctx, space, found, subspace, cell.payload["d"] or found.rank)
     attack = authors_deepfool(params.candidates)
     if confined is None:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from advlab.geometry.subspaces import Subspace
@@ -15,11 +14,10 @@ from advlab.lab import Cell, NetworkContext
 from .curvature_stages import measured_samples
 from .deepfool_svd import SUBSPACES, DeepFoolSvd, DeepFoolSvdRow
 from .disjoint_images import images_of_bases
+from .predictions_measure import predictions
 from .resampled_space import ResampledSpace
 from .singular_stages import singular_basis, singular_facts, singular_mean
 from .singular_subspaces import basis_of
-
-PROJECTED_TOGETHER = 500  # images; a number of its own, so that results do not depend on the batch size
 
 
 def prepare(experiment: DeepFoolSvd, ctx: NetworkContext) -> dict[str, Any]:
@@ -38,7 +36,7 @@ def measure(experiment: DeepFoolSvd, ctx: NetworkContext, cell: Cell) -> list[De
     d = cell.payload["d"] or found.rank
     if cell.payload["d"] >= found.rank:
         return []
-    unchanged = right(ctx, lambda x: x)
+    unchanged = right(ctx)
     whole = right(ctx, lambda x: space.images(space.coordinates(x))) if params.resampled_to else unchanged
     mean = space.coordinates(singular_mean(ctx, params.source)[None])[0] if params.centred else None
     subspaces = {name: Subspace(basis_of(ctx, found, name, d), mean) for name in SUBSPACES}
@@ -61,11 +59,7 @@ def projection(space: ResampledSpace, subspace: Subspace) -> Callable[[Tensor], 
     return lambda x: space.images(subspace.project(space.coordinates(x)))
 
 
-def right(ctx: NetworkContext, transform: Callable[[Tensor], Tensor]) -> Tensor:
-    """(n,) bool on the CPU: whether the network classifies the measured images correctly when they are transformed."""
-    answers = []
-    for part in torch.tensor(ctx.prepared["samples"]).split(PROJECTED_TOGETHER):
-        x, labels = ctx.images_and_labels(part.tolist())
-        with torch.inference_mode():
-            answers.append((ctx.forward(transform(x)).argmax(1) == labels).cpu())
-    return torch.cat(answers)
+def right(ctx: NetworkContext, transform: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+    """(n,) bool on the CPU: whether the network classifies the measured images correctly, as they are or transformed."""
+    found, labels = predictions(ctx, ctx.data, ctx.prepared["samples"], transform)
+    return found == labels

@@ -21,7 +21,8 @@ from advlab.probes.selection import order
 
 from .curvature_params import training_images
 from .downsampling import PAPER_SIDE, PAPER_SIZES, SPANNING_IMAGES, SPANNING_VALUES, Downsampling, DownsamplingRow
-from .downsampling_stages_measure import deepfool, predicted
+from .downsampling_stages_measure import deepfool
+from .predictions_measure import predicted
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,12 @@ from torch import Tensor
 
 from advlab.data.images import ImageData
 from advlab.defenses.transforms.separable import DownAndUp
+from advlab.errors import MeasurementError
 from advlab.lab import Arrays, Cost, NetworkContext, Stage
 from advlab.models.forward import Forward
 from advlab.probes.selection import order
+
+from .predictions_measure import predicted
 
 MANY_IMAGES = 10_000  # of so many the mean of each pixel is smooth: its noise is of .003 at most
 CHANNEL_IMAGES = 1000  # of which the mean of a channel is taken
@@ -68,11 +71,19 @@ def spanned(ctx: NetworkContext, size: int) -> tuple[Arrays, dict[str, Any]]:
     """Arrays and facts of a stage: `directions` (D, r) float32, an orthonormal basis of the span of resampled perturbations.
 
     The perturbations are of unit length and not centred, as in the authors' code; the decomposition is in float64.
+
+    Raises:
+        MeasurementError: there is no perturbation.
     """
     delta = torch.from_numpy(ctx.stage("perturbations").arrays["delta"]).to(ctx.device).double()
     rows = DownAndUp(size).transform(delta, None).flatten(1)
     lengths = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
     rows = (rows / lengths)[lengths[:, 0] > 0]
+    if not len(rows):
+        raise MeasurementError(
+            f"DeepFool fooled the network on none of {len(ctx.prepared['others'])} other images, and their perturbations span "
+            "nothing: type a larger experiment.spanning, or experiment.confined=0"
+        )
     _, values, directions = torch.linalg.svd(rows, full_matrices=False)
     rank = int((values > SMALLEST_SINGULAR_VALUE * values[:1]).sum())
     return {"directions": directions[:rank].T.contiguous().float().cpu().numpy()}, {"perturbations": len(rows)}
@@ -89,10 +100,3 @@ def deepfool(ctx: NetworkContext, x: Tensor, network: Forward, **data: Tensor) -
     """
     result = ctx.attack(ctx.settings.attack, x, predicted(network, x), network=network, **data)
     return result.adv - x, result.success
-
-
-def predicted(network: Forward, x: Tensor) -> Tensor:
-    """(n,) classes of (n, C, H, W) images."""
-    with torch.inference_mode():
-        classes = network(x).argmax(1)
-    return classes.clone()  # an attack may differentiate what is computed with it

@@ -13,6 +13,7 @@ from advlab.lab import Arrays, NetworkContext
 from advlab.models.input_gradient import input_gradient
 
 from .disjoint_images import images_of_bases, training_mean
+from .predictions_measure import predicted
 from .resampled_space import ResampledSpace
 from .singular_stages import SingularParams, Source, authors_deepfool
 
@@ -51,7 +52,7 @@ def make(ctx: NetworkContext, params: SingularParams, source: Source) -> tuple[A
 
 def perturbations(ctx: NetworkContext, params: SingularParams, x: Tensor) -> Tensor:
     """(m, C, H, W) DeepFool's perturbations out of the predicted classes of n images (n, C, H, W), of its m <= n successes."""
-    result = ctx.attack(authors_deepfool(params.candidates), x, predicted(ctx, x))
+    result = ctx.attack(authors_deepfool(params.candidates), x, predicted(ctx.forward, x))
     return (result.adv - x)[result.success]
 
 
@@ -69,10 +70,3 @@ def score_gradients(ctx: NetworkContext, x: Tensor) -> Tensor:
     found = ctx.in_batches(gradients, images=len(x))
     ctx.count(forwards=len(x), backwards=len(x))
     return found[torch.isfinite(found).flatten(1).all(1)]
-
-
-def predicted(ctx: NetworkContext, x: Tensor) -> Tensor:
-    """(n,) classes that the network gives n images, which DeepFool leaves: as the authors', it asks for no true ones."""
-    with torch.inference_mode():
-        classes = ctx.forward(x).argmax(1)
-    return classes.clone()

@@ -9,8 +9,9 @@ from advlab.lab import Cell, NetworkContext
 from advlab.probes.selection import order
 
 from .curvature_stages import measured_samples, source_images
+from .predictions_measure import predictions
 from .subspace_accuracy import SubspaceAccuracy, SubspaceAccuracyRow
-from .subspaces_measure import predictions, spanned_subspaces
+from .subspaces_measure import spanned_subspaces
 
 
 def measure(experiment: SubspaceAccuracy, ctx: NetworkContext, cell: Cell) -> list[SubspaceAccuracyRow]:
@@ -22,7 +23,7 @@ def measure(experiment: SubspaceAccuracy, ctx: NetworkContext, cell: Cell) -> li
     rows = []
     for spanned in spanned_subspaces(ctx, params, d):
         for split, images in splits.items():
-            found, labels = predictions(ctx, *images, spanned.subspace)
+            found, labels = predictions(ctx, *images, spanned.subspace.project)
             right = found == labels
             if spanned.kind == "pos":
                 right_in_pos[split] = right

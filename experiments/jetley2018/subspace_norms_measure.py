@@ -10,8 +10,9 @@ from advlab.lab import Cell, NetworkContext, Stage
 
 from .curvature_stages import measured_samples
 from .perturbation_stages_measure import perturbation_stage
+from .predictions_measure import predictions
 from .subspace_norms import SubspaceNorms, SubspaceNormsRow
-from .subspaces_measure import predictions, spanned_subspaces
+from .subspaces_measure import spanned_subspaces
 
 CHUNK = 1 << 24  # values of the perturbations that are on the device at once
 
@@ -26,7 +27,7 @@ def measure(experiment: SubspaceNorms, ctx: NetworkContext, cell: Cell) -> list[
     params, d, rows = experiment.params, cell.payload["d"], []
     samples = measured_samples(ctx, params.test_images)
     for spanned in spanned_subspaces(ctx, params, d):
-        found, labels = predictions(ctx, ctx.data, samples, spanned.subspace)
+        found, labels = predictions(ctx, ctx.data, samples, spanned.subspace.project)
         correct, rank = int((found == labels).sum()), len(spanned.subspace.basis)
         for kind in params.perturbations:
             arrays = ctx.stage(kind).arrays

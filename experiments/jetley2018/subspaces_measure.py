@@ -1,4 +1,4 @@
-"""Spans the subspaces of figure 3 from the curvature bases of all classes, and classifies images projected onto them."""
+"""Spans the subspaces of figure 3 from the curvature bases of all classes."""
 
 from __future__ import annotations
 
@@ -110,15 +110,3 @@ def measured_curvatures(ctx: NetworkContext, params: SubspaceParams, target: int
 def derived_seed(*numbers: int) -> int:
     """A seed of several numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
-
-
-def predictions(
-    ctx: NetworkContext, images: ImageData, samples: Sequence[int], subspace: Subspace | None = None
-) -> tuple[Tensor, Tensor]:
-    """(n,) classes of images as they are, or projected onto a subspace, and (n,) true classes, on the CPU."""
-    found = []
-    with torch.inference_mode():
-        for part in torch.tensor(list(samples)).split(ctx.forward.limit):
-            x = images.images(part)
-            found.append(ctx.forward(x if subspace is None else subspace.project(x)).argmax(1).cpu())
-    return torch.cat(found), images.labels[torch.tensor(list(samples)).to(images.device)].cpu()

@@ -13,7 +13,8 @@ from advlab.defenses import Project
 from advlab.lab import Arrays, Cell, Cost, NetworkContext, Stage
 
 from .curvature_stages import measured_samples
-from .subspaces_measure import Spanned, predictions, spanned_subspaces, training_mean
+from .predictions_measure import predictions
+from .subspaces_measure import Spanned, spanned_subspaces, training_mean
 from .suppression import ATTACK, Suppression, SuppressionRow
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from advlab import testing
-from advlab.errors import ArgumentError, ConfigError
+from advlab.errors import ArgumentError, ConfigError, MeasurementError
 from experiments.jetley2018.downsampling_measure import prepare
 from tests.helpers.imresize import down_and_up
 
@@ -133,6 +133,15 @@ def test_no_image_that_spans_is_measured_where_training_images_are_measured(spli
     prepared = prepare(ctx.settings.experiment, replace(ctx, data=measured, load_split=lambda _: measured))
     assert prepared["split"] == split
     assert sorted(prepared["samples"] + prepared["others"]) == list(range(COUNT))
+
+
+def test_a_network_that_nothing_fools_is_confined_to_nothing() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(SIDE * SIDE, 2)).requires_grad_(False)
+    network[1].weight.zero_()  # type: ignore[operator]
+    with pytest.raises(MeasurementError, match=r"on none of 6 other images.*experiment\.confined=0"):
+        table_of(network, ONE_SIZE)
+    unconfined = table_of(network, ONE_SIZE | {"experiment.confined": 0})
+    assert not unconfined["found"].any()
 
 
 def test_the_papers_sizes_are_shares_of_the_side() -> None:
