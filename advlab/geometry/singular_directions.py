@@ -63,15 +63,16 @@ def singular_directions(
         >>> found.rank, [round(value, 4) for value in found.values.tolist()], found.directions.tolist()
         (2, [1.4142, 1.0], [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
     """
-    rows = perturbations.double()
+    rows = perturbations.to(torch.float64, copy=True)  # of large images gigabytes: one copy, changed in place
     norms = torch.linalg.vector_norm(rows, dim=1)
     if not bool(torch.isfinite(norms).all()):
         raise ArgumentError("perturbations hold values that are NaN or infinite: leave those rows out")
-    rows = rows[norms > 0]
+    if not bool(norms.all()):
+        rows, norms = rows[norms > 0], norms[norms > 0]
     if not len(rows):
         raise ArgumentError("there is no perturbation other than zero: singular vectors need one at least")
     if normalise:
-        rows = rows / norms[norms > 0][:, None]
+        rows /= norms[:, None]
     n, dimension = rows.shape
     wide = n < dimension
     squares, vectors = torch.linalg.eigh(rows @ rows.T if wide else rows.T @ rows)
@@ -79,7 +80,11 @@ def singular_directions(
     rank = int((values > tolerance * values[0]).sum())
     values, vectors = values[:rank], vectors[:, :rank]
     # of small values, X'u is orthogonal to the others up to the rounding of X X' alone: QR makes it so, and keeps the order
-    directions = torch.linalg.qr(rows.T @ (vectors / values)).Q.T if wide else vectors.T
+    if wide:
+        vectors = rows.T @ (vectors / values)
+        del rows
+        vectors = torch.linalg.qr(vectors).Q
+    directions = vectors.T
+    directions = directions.to(perturbations.dtype)
     largest = directions.gather(1, directions.abs().argmax(1, keepdim=True))
-    directions = directions * largest.sign()
-    return SingularDirections(values.to(perturbations.dtype), directions.to(perturbations.dtype).contiguous(), rank)
+    return SingularDirections(values.to(perturbations.dtype), (directions * largest.sign()).contiguous(), rank)

@@ -32,18 +32,19 @@ def make(ctx: NetworkContext, params: SingularParams, source: Source) -> tuple[A
     for part in torch.tensor(samples).split(ATTACKED_TOGETHER):
         x = data.images(part)
         vectors = perturbations(ctx, params, x) if source == "deepfool" else score_gradients(ctx, x)
-        rows.append(space.coordinates(vectors))
+        found = space.coordinates(vectors)
+        rows.append(found[(found != 0).any(1)])
         ctx.report_progress(source, min(len(rows) * ATTACKED_TOGETHER, len(samples)), len(samples))
     stacked = torch.cat(rows)
-    stacked = stacked[(stacked != 0).any(1)]
+    rows.clear()
     if not len(stacked):
         raise MeasurementError(
             f"none of {len(samples)} images has a {'perturbation' if source == 'deepfool' else 'gradient'}: take more by "
             f"experiment.perturbations={10 * len(samples)}, or another network"
         )
-    found = singular_directions(stacked)
+    basis = singular_directions(stacked)
     mean = training_mean(ctx, samples).float()
-    arrays = {"values": found.values, "directions": found.directions, "mean": mean}
+    arrays = {"values": basis.values, "directions": basis.directions, "mean": mean}
     facts = {
         "perturbations": len(stacked), "failed": len(samples) - len(stacked), "dimensions": stacked.shape[1],
     }  # fmt: skip

@@ -88,3 +88,11 @@ def test_zero_rows_are_left_out_and_what_remains_must_be_finite() -> None:
         singular_directions(rows[:1])
     with pytest.raises(ArgumentError, match="NaN or infinite"):
         singular_directions(torch.tensor([[1.0, float("nan")]]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_what_is_given_stays_as_it_is(dtype: torch.dtype) -> None:
+    rows = torch.randn(5, 7, dtype=dtype, generator=torch.Generator().manual_seed(0))
+    before = rows.clone()
+    singular_directions(rows)
+    assert torch.equal(rows, before)
