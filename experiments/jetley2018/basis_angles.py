@@ -27,7 +27,9 @@ CORRESPOND = (
 class BasisAnglesRow:
     """Directions of one class, or of all, beside the d C first singular vectors of perturbations or gradients."""
 
-    directions: str  # most, flat or complement: by their curvature; random
+    #: most, flat or complement: by their curvature; random; deepfool: the d C first singular vectors of perturbations, whose target
+    #: is -1 and source gradient
+    directions: str
     source: str  # of the singular vectors: deepfool or gradient
     d: int  # directions of the class
     target: int  # class; -1: all together
@@ -45,8 +47,9 @@ class BasisAngles(Experiment[NetworkContext]):
     """How far are the bases of curvature, of DeepFool's perturbations and of gradients from each other?
 
     For each d: the d most curved directions of every class (of either sign), its d flattest, and random ones, against the span
-    of the first d C singular vectors of stacked DeepFool perturbations and of class-score gradients, of training images. The
-    unit is a class; overlap is the mean squared cosine of the principal angles, for random subspaces the larger dimension / D.
+    of the first d C singular vectors of stacked DeepFool perturbations and of class-score gradients, of training images; and
+    these two spans against each other. The unit is a class; overlap is the mean squared cosine of the principal angles, for
+    random subspaces the larger dimension / D.
     """
 
     name: ClassVar[str] = "basis_angles"
@@ -57,6 +60,7 @@ class BasisAngles(Experiment[NetworkContext]):
     uses: ClassVar[tuple[str, ...]] = ("dataset", "model")
     one_draw: ClassVar[bool] = True
     Row: ClassVar[type] = BasisAnglesRow
+    version: ClassVar[int] = 2  # 2: rows of DeepFool against gradients
     summary_keys: ClassVar[tuple[str, ...]] = ("source", "directions", "d")
 
     @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,7 @@ def measure(experiment: BasisAngles, ctx: NetworkContext, cell: Cell) -> list[Ba
         targets = [*enumerate(of_classes), (ALL, orthonormal_rows(torch.cat(of_classes)))]
         for source, vectors in singular.items():
             rows += [row(kind, source, d, target, classes, basis, vectors) for target, basis in targets]
+    rows.append(row("deepfool", "gradient", d, ALL, classes, singular["deepfool"], singular["gradient"]))
     return rows
 
 

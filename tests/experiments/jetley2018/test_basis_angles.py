@@ -26,9 +26,12 @@ def test_curved_directions_perturbations_and_gradients_are_the_two_pixels() -> N
     assert flat["smallest_angle"].min() > 89
     random = one[(one["directions"] == "random") & (one["target"] != -1)]
     assert set(random["expected"]) == {2 / SIZE}
+    both = one[one["directions"] == "deepfool"]  # the bases of perturbations and of gradients: the two pixels in either
+    assert both[["source", "target", "rank", "singular"]].to_numpy().tolist() == [["gradient", -1, 2, 2]]
+    assert both["overlap"].item() == pytest.approx(1, abs=1e-4)
     claims = BasisAngles(BasisAngles.Params()).claims(found)
     assert {claim.verdict for claim in claims} == {"undecided"}  # two classes decide nothing
-    assert set(BasisAngles(BasisAngles.Params()).summary(found)["directions"]) == {"most", "flat", "random"}
+    assert set(BasisAngles(BasisAngles.Params()).summary(found)["directions"]) == {"most", "flat", "random", "deepfool"}
 
 
 def test_more_directions_than_a_basis_holds_are_refused_before_anything_is_made() -> None:
