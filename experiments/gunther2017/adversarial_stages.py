@@ -16,6 +16,7 @@ from .adversarial_gallery import PAPER_NAMES
 
 Arithmetic = Literal["exact", "float32"]
 CLEAN = "clean"  # the images as they are, beside the kinds of adversarial ones
+ADAPTIVE = "adaptive"  # images of attacks that know the defense
 KIND = "gunther2017-adversarial"  # folder of the cache
 
 

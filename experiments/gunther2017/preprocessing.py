@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Lt
@@ -14,7 +13,7 @@ from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, InRange
 from advlab.statistics import Claim
 
 from .adversarial_gallery import PAPER_NAMES
-from .adversarial_stages import CLEAN, Arithmetic, Variant, adversarial_stages, check_attacks, variants
+from .adversarial_stages import CLEAN, Arithmetic, Variant, check_attacks, variants
 
 TABLE_2 = ("none", "noise", "blur", "shift", "combined", "crops")  # the paper's columns
 NORMS = "minimal-norms"  # the stage
@@ -105,13 +104,7 @@ class Preprocessing(Experiment[NetworkContext]):
 
     def stages(self, ctx: NetworkContext) -> list[Stage]:
         """The adversarial images of each attack, and the minimal norms of clean images."""
-        from .preprocessing_measure import minimal_norms  # loads torch
-
-        samples, params = ctx.order(self.params.samples), self.params
-        key = ctx.key(version=1, samples=samples, controls=params.controls)
-        cost = Cost(*(each * (params.controls + len(samples) // 20) for each in DEEPFOOL_COST))
-        norms = Stage(NORMS, key, partial(minimal_norms, self, ctx), cost, kind="gunther2017-norms")
-        return [norms, *adversarial_stages(ctx, self.kinds(ctx), samples)]
+        return self.measurement().stages(self, ctx)
 
     def cells(self, ctx: NetworkContext) -> list[Cell]:
         """One a kind of images and defense."""

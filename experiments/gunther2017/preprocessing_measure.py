@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,21 @@ from torch import Tensor
 
 from advlab.attacks import DeepFool
 from advlab.attacks.norms import norms_of_each
-from advlab.lab import Arrays, Cell, NetworkContext
+from advlab.lab import Arrays, Cell, Cost, NetworkContext, Stage
 
-from .adversarial_stages import CLEAN
+from .adversarial_stages import CLEAN, adversarial_stages
 from .adversarial_stages_measure import adversarial_images, predictions
 from .integral_images import followed_by_integers
-from .preprocessing import Preprocessing, PreprocessingRow
+from .preprocessing import DEEPFOOL_COST, NORMS, Preprocessing, PreprocessingRow
+
+
+def stages(experiment: Preprocessing, ctx: NetworkContext) -> list[Stage]:
+    """The minimal norms of clean images, and the adversarial images of each attack."""
+    samples, params = ctx.order(experiment.params.samples), experiment.params
+    key = ctx.key(version=1, samples=samples, controls=params.controls)
+    cost = Cost(*(each * (params.controls + len(samples) // 20) for each in DEEPFOOL_COST))
+    norms = Stage(NORMS, key, partial(minimal_norms, experiment, ctx), cost, kind="gunther2017-norms")
+    return [norms, *adversarial_stages(ctx, experiment.kinds(ctx), samples)]
 
 
 def minimal_norms(experiment: Preprocessing, ctx: NetworkContext) -> tuple[Arrays, dict[str, Any]]:

@@ -13,11 +13,10 @@ from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, InRange
 from advlab.statistics import Claim
 
 from .adversarial_gallery import PAPER_NAMES
-from .adversarial_stages import CLEAN, Arithmetic, Variant, adversarial_stages, check_attacks, variants
+from .adversarial_stages import ADAPTIVE, CLEAN, Arithmetic, Variant, adversarial_stages, check_attacks, variants
 from .preprocessing import TABLE_2
 from .strength_settings import settings_of_sweeps
 
-ADAPTIVE = "adaptive"  # images of attacks that know the defense
 CHUNK = 25  # images of a cell that attacks through a defense
 
 

@@ -18,10 +18,10 @@ from advlab.config.components import NoComponent
 from advlab.lab import Cell, NetworkContext
 from advlab.models.forward import Forward
 
-from .adversarial_stages import CLEAN
+from .adversarial_stages import ADAPTIVE, CLEAN
 from .adversarial_stages_measure import adversarial_images, predictions
 from .integral_images import followed_by_integers
-from .preprocessing_strength import ADAPTIVE, PreprocessingStrength, StrengthRow
+from .preprocessing_strength import PreprocessingStrength, StrengthRow
 from .strength_settings import settings_of_sweeps
 
 DIRECTION_STEP = 1 / 256  # below a grey level, so that no pixel of an 8-bit image is clipped on a part of the way

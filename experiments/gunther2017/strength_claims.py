@@ -11,8 +11,7 @@ from advlab.lab import Frame, frame_of
 from advlab.statistics import NOT_MEASURED, Claim, Interval, judge, median_interval, share_interval
 
 from ..aghdam2017.paired_shares import paired_difference
-from .adversarial_stages import CLEAN
-from .preprocessing_strength import ADAPTIVE
+from .adversarial_stages import ADAPTIVE, CLEAN
 
 STRONGER = ("shift", "blur", "noise")
 CROPS = ("crops", "half-pixel crops")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-SHAPE = (1, 6, 6)
+NOISE_SHAPE = (1, 6, 6)
 CLASS_COUNT = 3
 
 
@@ -20,7 +20,7 @@ def network() -> nn.Sequential:
 
 def images_and_labels(n: int = 240) -> tuple[Tensor, Tensor]:
     """(n, 1, 6, 6) whole grey levels, labelled as the network classifies them but for one in thirty."""
-    pixels = torch.randint(256, (n, *SHAPE), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    pixels = torch.randint(256, (n, *NOISE_SHAPE), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         labels = network()(pixels.float() / 255).argmax(1)
     labels[::30] = (labels[::30] + 1) % CLASS_COUNT

@@ -15,7 +15,7 @@ from advlab.defenses import OpenMax
 from advlab.errors import ConfigError
 from advlab.lab import NetworkContext
 from advlab.plotting.pixels import decode
-from tests.helpers.noise_classes import CLASS_COUNT, SHAPE, images_and_labels, network
+from tests.helpers.noise_classes import CLASS_COUNT, NOISE_SHAPE, images_and_labels, network
 
 
 def context(**options: Any) -> NetworkContext:
@@ -31,7 +31,7 @@ def test_the_grid_is_asked_again() -> None:
     assert len(table) == 3 * (1 + 2 * CLASS_COUNT)
     asked = OpenMax(layer="2")
     open_set = asked(network(), fitted=asked.fit(ctx.data, network()))
-    starts = random_starts(3, SHAPE, 0)
+    starts = random_starts(3, NOISE_SHAPE, 0)
     seen = set()
     for row in table.itertuples():
         pixels = torch.from_numpy(decode(pd.Series(row._asdict())).copy()).float()[None] / 255

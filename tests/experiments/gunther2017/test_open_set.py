@@ -20,7 +20,7 @@ from advlab.config import components
 from advlab.defenses import OpenMax
 from advlab.errors import ConfigError
 from advlab.lab import NetworkContext
-from tests.helpers.noise_classes import CLASS_COUNT, SHAPE, images_and_labels, network
+from tests.helpers.noise_classes import CLASS_COUNT, NOISE_SHAPE, images_and_labels, network
 
 OpenSet = components.REGISTRIES["experiment"].load("open_set")
 OPTIONS = {
@@ -138,7 +138,7 @@ def test_strengthened_images_by_hand() -> None:
 def test_confident_images_are_the_first_on_the_way(ctx: NetworkContext) -> None:
     pixels, _ = images_and_labels()
     x = pixels[:40].float() / 255
-    direction = torch.randn(40, *SHAPE, generator=torch.Generator().manual_seed(3)) / 8
+    direction = torch.randn(40, *NOISE_SHAPE, generator=torch.Generator().manual_seed(3)) / 8
     adv = ((x + direction).clamp(0, 1) * 255).round() / 255
     wrong = (ctx.forward(adv).argmax(1) + torch.arange(40) % 2) % CLASS_COUNT  # of every second the class is another
     scales = (1.0, 1.25, 1.5, 2.0)
