@@ -54,7 +54,7 @@ def dense_curvatures(
         report: is told how many products of how many are done.
 
     Raises:
-        ArgumentError: an image has more than 3072 values.
+        ArgumentError: an image has more than 3072 values, or gradients are NaN or infinite.
     """
     size = operator.size
     if size > LARGEST_DENSE:
@@ -64,7 +64,7 @@ def dense_curvatures(
     rows = []
     for start in range(0, size, CHUNK):
         unit = torch.eye(min(CHUNK, size - start), size, dtype=torch.float64).roll(start, 1)
-        rows.append(operator.products(unit).cpu())
+        rows.append(finite_products(operator, unit))
         if report:
             report(start + len(unit), size)
     matrix = torch.cat(rows)
@@ -94,18 +94,18 @@ def lanczos_curvatures(
         check: take another product of each pair, for `rayleigh` and `residuals`.
 
     Raises:
-        ArgumentError: there are no more than twice the pairs of dimensions, or ARPACK gives up.
+        ArgumentError: there are no more than twice the pairs of dimensions, ARPACK gives up, or gradients are NaN or infinite.
     """
     size, count = operator.size, 2 * pairs
     if not 0 < count < size:
         raise ArgumentError(f"{pairs} pairs of either end need more than {count} values an image, got {size}")
     start = torch.from_numpy(np.random.default_rng(seed).standard_normal(size))
-    if not operator.products(start[None]).any():  # ARPACK cannot start; nor is there anything to find
+    if not finite_products(operator, start[None]).any():  # ARPACK cannot start; nor is there anything to find
         vectors, curvatures = torch.linalg.qr(torch.from_numpy(np.eye(size, count))).Q, torch.zeros(count).double()
     else:
         linear = LinearOperator(
             (size, size), dtype=np.float64,
-            matvec=lambda v: operator.products(torch.from_numpy(np.ascontiguousarray(v)).view(1, -1))[0].cpu().numpy(),
+            matvec=lambda v: finite_products(operator, torch.from_numpy(np.ascontiguousarray(v)).view(1, -1))[0].numpy(),
         )  # fmt: skip
         try:
             values, columns = eigsh(
@@ -129,11 +129,26 @@ def checked_basis(
     rayleigh, residuals = torch.full_like(curvatures, math.nan), torch.full_like(curvatures, math.nan)
     if len(checked):
         v, values = directions[checked], curvatures[checked]
-        products = operator.products(v).cpu()
+        products = finite_products(operator, v)
         rayleigh[checked] = (products * v).sum(1)
         away = (products - values[:, None] * v).norm(dim=1)
         residuals[checked] = torch.where(away > 0, away / products.norm(dim=1), 0.0)
     return CurvatureBasis(directions, curvatures, rayleigh, residuals, asymmetry)
+
+
+def finite_products(operator: MeanHessian, v: Tensor) -> Tensor:
+    """(k, D) float64 products with directions (k, D), on the CPU.
+
+    Raises:
+        ArgumentError: some are NaN or infinite.
+    """
+    products = operator.products(v).cpu()
+    if not bool(products.isfinite().all()):
+        raise ArgumentError(
+            "the gradients of the network at the boundary points, or a finite step from them, are NaN or infinite: type a "
+            "smaller experiment.step, or check the network"
+        )
+    return products
 
 
 def with_signs(directions: Tensor) -> Tensor:

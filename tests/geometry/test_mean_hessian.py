@@ -228,6 +228,15 @@ def test_the_authors_step_of_mnist() -> None:
     assert authors_step(-0.5488, 1.0, 784) == pytest.approx(0.847, abs=1e-3)
 
 
+@pytest.mark.parametrize("solve", [dense_curvatures, lambda ours: lanczos_curvatures(ours, 3)])
+def test_gradients_that_are_not_finite(solve: Callable[[MeanHessian], CurvatureBasis]) -> None:
+    def overflows(x: Tensor) -> Tensor:
+        return quadratic(x) * torch.exp(x.flatten(1).square().sum(1, keepdim=True))
+
+    with pytest.raises(ArgumentError, match=r"NaN or infinite: type a smaller experiment\.step"):
+        solve(operator(overflows, step=50.0))
+
+
 def test_wrong_arguments() -> None:
     with pytest.raises(ValueError, match="other than the target"):
         MeanHessian(quadratic, POINTS, 2, SOURCES, step=0.1, batch_size=8)
