@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Gt, Lt
 
-from advlab.errors import ArgumentError, ConfigError
+from advlab.errors import ConfigError
 from advlab.lab import Cell, Cost, Experiment, NetworkContext, Settings, Stage
 
-from .curvature_stages import CurvatureParams, curvature_stages, is_dense, measured_samples, stage_id
+from .curvature_stages import TargetParams, curvature_stages, is_dense, measured_samples, stage_id
 from .saturation import DOUBLINGS, range_id
 
 KINDS = ("positive", "negative", "flat", "random")  # directions; flat ones that are not known are called complement
@@ -20,13 +19,12 @@ RANGE_IMAGES = 500  # on which the range of s is sought, at most
 
 
 @dataclass(frozen=True, kw_only=True)
-class DirectionParams(CurvatureParams):
+class DirectionParams(TargetParams):
     """Which scores are followed along which directions, and how far.
 
     Lengths are those of images with pixels in [0, 1]; the paper's CIFAR has pixels in 0..255, where they are 255 times as long.
     """
 
-    classes: list[Annotated[int, Ge(0)]] = field(default_factory=list)  # target classes; none: all
     directions: Annotated[int, Ge(1)] = 2  # of each kind and class; figure 2 draws two as images
     samples: Annotated[int, Ge(1)] = 10000  # images of the measured split, in the run's seeded order
     steps: Annotated[int, Ge(2)] = 20  # lengths on either side of 0
@@ -38,16 +36,6 @@ class DirectionParams(CurvatureParams):
     most: Annotated[float, Gt(0), Lt(1)] = (
         0.5  # "similar directions exist for all other classes": share of classes above
     )
-
-    def __post_init__(self) -> None:
-        """Refuse values out of range, and classes that are named twice.
-
-        Raises:
-            ArgumentError: names the field.
-        """
-        super().__post_init__()
-        if len(set(self.classes)) < len(self.classes):
-            raise ArgumentError(f"classes must name each class once, got {self.classes}")
 
 
 class AlongDirections(Experiment[NetworkContext]):
@@ -63,20 +51,12 @@ class AlongDirections(Experiment[NetworkContext]):
             ConfigError: one does not.
         """
         super().check(settings)
-        self._check_classes(settings.dataset.class_count)
+        self.params.targets(settings.dataset.class_count)
 
-    def _check_classes(self, dataset_classes: int) -> None:
-        """Refuse classes that the dataset has not; 0: their number is not known before it is loaded."""
-        if dataset_classes and max(self.params.classes, default=0) >= dataset_classes:
-            raise ConfigError(
-                f"experiment.classes={self.params.classes}: the dataset has the classes 0 to {dataset_classes - 1}: "
-                "name some of them"
-            )
-
-    def targets(self, ctx: NetworkContext) -> Sequence[int]:
+    def targets(self, ctx: NetworkContext) -> list[int]:
         """The target classes."""
-        self._check_classes(len(ctx.data.classes))
-        return self.params.classes or range(len(ctx.data.classes))
+        targets: list[int] = self.params.targets(len(ctx.data.classes))
+        return targets
 
     def stages(self, ctx: NetworkContext) -> list[Stage]:
         """The curvature bases of all classes, and the range of s of each.

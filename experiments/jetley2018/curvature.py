@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Lt
@@ -11,7 +11,7 @@ from advlab.lab import Cell, Cost, Experiment, Figure, Frame, NetworkContext, Se
 from advlab.statistics import Claim
 
 from .curvature_claims import curvature_claims, curvature_summary
-from .curvature_stages import CurvatureParams, curvature_stages, is_dense, refuse_unknown_classes, stage_id
+from .curvature_stages import TargetParams, curvature_stages, is_dense, stage_id
 
 PRINCIPAL, RANDOM = "principal", "random"
 LENGTHS, BISECTIONS = (
@@ -68,10 +68,9 @@ class Curvature(Experiment[NetworkContext]):
     summary_keys: ClassVar[tuple[str, ...]] = ("target", "target_name")
 
     @dataclass(frozen=True, kw_only=True)
-    class Params(CurvatureParams):
+    class Params(TargetParams):
         """What is measured of each basis, and the thresholds of the claims, which were fixed before anything was measured."""
 
-        classes: list[Annotated[int, Ge(0)]] = field(default_factory=list)  # target classes; none: all
         halves: bool = True  # bases of disjoint halves of the points as well, which take as much again
         top: Annotated[int, Ge(1)] = 10  # directions of the subspaces that are compared
         directions: Annotated[int, Ge(0)] = 12  # of either sign that are followed, from the most curved to the flattest
@@ -104,12 +103,12 @@ class Curvature(Experiment[NetworkContext]):
         Raises:
             ConfigError: one does not.
         """
-        refuse_unknown_classes(self.params.classes, settings.dataset.class_count)
+        self.params.targets(settings.dataset.class_count)
 
     def targets(self, ctx: NetworkContext) -> list[int]:
         """The classes whose boundaries are looked at."""
-        refuse_unknown_classes(self.params.classes, len(ctx.data.classes))
-        return list(self.params.classes or range(len(ctx.data.classes)))
+        targets: list[int] = self.params.targets(len(ctx.data.classes))
+        return targets
 
     def stages(self, ctx: NetworkContext) -> list[Stage]:
         """Points and basis of each class, then the bases of both halves of its points."""

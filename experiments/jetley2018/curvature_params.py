@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
@@ -47,20 +47,37 @@ class CurvatureParams(InRange):
         super().__post_init__()
         if isinstance(self.step, str) and self.step != "authors":
             raise ArgumentError(f"step must be authors or a length above 0, got {self.step!r}")
-        if not isinstance(self.step, str) and not self.step > 0:
+        if not isinstance(self.step, str) and not 0 < self.step < math.inf:
             raise ArgumentError(f"step must be authors or a length above 0, got {self.step}")
 
 
-def refuse_unknown_classes(classes: Sequence[int], known: int) -> None:
-    """Refuse classes that the dataset has not; 0: their number is not known before it is loaded.
+@dataclass(frozen=True, kw_only=True)
+class TargetParams(CurvatureParams):
+    """Of which classes the bases are; base of the parameters of experiments that may take some of them."""
 
-    Raises:
-        ConfigError: names the classes that there are.
-    """
-    if known and max(classes, default=0) >= known:
-        raise ConfigError(
-            f"experiment.classes={list(classes)}: the dataset has the classes 0 to {known - 1}: name some of them"
-        )
+    classes: list[Annotated[int, Ge(0)]] = field(default_factory=list)  # target classes; none: all
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range, and classes that are named twice.
+
+        Raises:
+            ArgumentError: names the field.
+        """
+        super().__post_init__()
+        if len(set(self.classes)) < len(self.classes):
+            raise ArgumentError(f"classes must name each class once, got {self.classes}")
+
+    def targets(self, known: int) -> list[int]:
+        """The classes, among the `known` ones of the dataset; 0: their number is not known before it is loaded.
+
+        Raises:
+            ConfigError: the dataset has not one of them; names those that there are.
+        """
+        if known and max(self.classes, default=0) >= known:
+            raise ConfigError(
+                f"experiment.classes={self.classes}: the dataset has the classes 0 to {known - 1}: name some of them"
+            )
+        return self.classes or list(range(known))
 
 
 def points_id(target: int) -> str:

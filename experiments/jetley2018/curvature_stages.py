@@ -9,21 +9,21 @@ from advlab.lab import Cost, NetworkContext, Stage
 
 from .curvature_params import (
     CurvatureParams,
+    TargetParams,
     is_dense,
     measured_samples,
     points_id,
-    refuse_unknown_classes,
     source_images,
     stage_id,
 )
 
 __all__ = [
     "CurvatureParams",
+    "TargetParams",
     "curvature_stages",
     "is_dense",
     "measured_samples",
     "points_id",
-    "refuse_unknown_classes",
     "source_images",
     "stage_id",
 ]

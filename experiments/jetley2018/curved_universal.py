@@ -13,14 +13,7 @@ from advlab.attacks import UAP
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, NetworkContext, Settings, Stage, frame_of
 from advlab.statistics import NOT_MEASURED, Claim, judge, mean_interval
 
-from .curvature_stages import (
-    CurvatureParams,
-    curvature_stages,
-    measured_samples,
-    refuse_unknown_classes,
-    source_images,
-    stage_id,
-)
+from .curvature_stages import TargetParams, curvature_stages, measured_samples, source_images, stage_id
 
 CURVED, NEGATIVE, RANDOM, UNIVERSAL = "curved", "negative", "random", "uap"
 DRAWN = (CURVED, NEGATIVE, RANDOM)
@@ -55,10 +48,9 @@ class CurvedUniversal(Experiment[NetworkContext]):
     summary_keys: ClassVar[tuple[str, ...]] = ("perturbation", "share")
 
     @dataclass(frozen=True, kw_only=True)
-    class Params(CurvatureParams):
+    class Params(TargetParams):
         """What is drawn, and the threshold of the claim, which was fixed before anything was measured."""
 
-        classes: list[Annotated[int, Ge(0)]] = field(default_factory=list)  # whose directions are taken; none: all
         top: Annotated[int, Ge(1)] = 5  # directions of each class
         draws: Annotated[int, Ge(1)] = 20  # random vectors of each kind
         shares: list[Annotated[float, Gt(0)]] = field(default_factory=lambda: [0.1, 0.2, 0.3, 0.4, 0.6])
@@ -83,12 +75,12 @@ class CurvedUniversal(Experiment[NetworkContext]):
         Raises:
             ConfigError: one does not.
         """
-        refuse_unknown_classes(self.params.classes, settings.dataset.class_count)
+        self.params.targets(settings.dataset.class_count)
 
     def targets(self, ctx: NetworkContext) -> list[int]:
         """The classes whose directions are taken."""
-        refuse_unknown_classes(self.params.classes, len(ctx.data.classes))
-        return list(self.params.classes or range(len(ctx.data.classes)))
+        targets: list[int] = self.params.targets(len(ctx.data.classes))
+        return targets
 
     def uap(self, length: float) -> UAP:
         """The universal perturbation of a length, in l2."""

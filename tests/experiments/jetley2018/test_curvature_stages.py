@@ -6,6 +6,7 @@ Longer than other files: the stages share one made context.
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
@@ -19,12 +20,13 @@ import advlab
 from advlab import testing
 from advlab.engine.stages import keep_stage, plan_stages
 from advlab.engine.units import CELL, PreparedRun, carry_out
-from advlab.errors import ArgumentError, DataError, MeasurementError
+from advlab.errors import ArgumentError, ConfigError, DataError, MeasurementError
 from advlab.geometry.mean_hessian import MeanHessian, dense_curvatures
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, NetworkContext, Stage
 from advlab.statistics import Claim
 from experiments.jetley2018.curvature_stages import (
     CurvatureParams,
+    TargetParams,
     curvature_stages,
     measured_samples,
     points_id,
@@ -221,7 +223,17 @@ def test_fewer_points_than_asked_for(caplog: pytest.LogCaptureFixture) -> None:
     assert "boundary points of 40" in caplog.text
 
 
-@pytest.mark.parametrize("step", ["author", 0.0, -1.0])
+@pytest.mark.parametrize("step", ["author", 0.0, -1.0, math.inf, math.nan])
 def test_a_step_that_is_none(step: float | str) -> None:
     with pytest.raises(ArgumentError, match="authors or a length above 0"):
         CurvatureParams(step=step)
+
+
+def test_classes_are_those_of_the_dataset_each_named_once() -> None:
+    assert TargetParams().targets(3) == [0, 1, 2]
+    assert TargetParams(classes=[2, 0]).targets(3) == [2, 0]
+    assert TargetParams(classes=[2]).targets(0) == [2]  # not loaded yet
+    with pytest.raises(ConfigError, match="classes 0 to 2"):
+        TargetParams(classes=[3]).targets(3)
+    with pytest.raises(ArgumentError, match="each class once"):
+        TargetParams(classes=[1, 1])
