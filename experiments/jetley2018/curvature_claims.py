@@ -31,10 +31,10 @@ class Thresholds(Protocol):
 
 def numbers_of_class(rows: Frame, flat: float) -> dict[str, Any]:
     """What is reported of the rows of one class."""
-    basis, random = rows[rows["direction"] == "principal"], rows[rows["direction"] == "random"]
+    basis, random = rows[rows["direction"] == "principal"].sort_values("rank"), rows[rows["direction"] == "random"]
     curvatures = basis["curvature"].to_numpy()
     largest = float(np.abs(curvatures).max())
-    checked = basis.sort_values("rank")["residual"].dropna()
+    checked = basis["residual"].dropna()
     ends = [*checked.head(ENDS), *checked.tail(ENDS)]
     curved = basis.iloc[[0, -1]]["flip_norm"].min()
     return {
@@ -53,13 +53,17 @@ def numbers_of_class(rows: Frame, flat: float) -> dict[str, Any]:
 def flat_share(curvatures: np.ndarray[Any, Any], size: int, bound: float) -> float:
     """Share of all `size` directions whose |curvature| is at most `bound`; NaN where it does not follow from those known.
 
-    Of Lanczos the directions between both ends are unknown: they are flat if the least curved known one of either sign is.
+    Of Lanczos the directions between both ends are unknown: they are flat if the innermost known one of either end is.
+
+    Args:
+        curvatures: (m,) descending; of Lanczos m / 2 of either end.
+        size: of all directions.
+        bound: largest |curvature| of a flat one.
     """
     known_flat = int((np.abs(curvatures) <= bound).sum())
-    unknown = size - len(curvatures)
-    positive, negative = curvatures[curvatures > 0], curvatures[curvatures < 0]
-    between = [float(positive.min()) if len(positive) else 0.0, -float(negative.max()) if len(negative) else 0.0]
-    return math.nan if unknown and max(between) > bound else (known_flat + unknown) / size
+    unknown, half = size - len(curvatures), len(curvatures) // 2
+    between = np.abs(curvatures[half - 1 : half + 1])
+    return math.nan if unknown and between.max() > bound else (known_flat + unknown) / size
 
 
 def correlation(basis: Frame, sign: int) -> Interval:

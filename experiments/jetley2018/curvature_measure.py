@@ -15,7 +15,7 @@ from advlab.lab import Cell, NetworkContext
 
 from .curvature import BISECTIONS, LENGTHS, PRINCIPAL, RANDOM, Curvature, CurvatureRow
 from .curvature_stages import measured_samples, stage_id
-from .curvature_stages_measure import curvature_basis
+from .curvature_stages_measure import curvature_basis, length_of_step
 from .image_columns import image_columns
 
 DRAWN = 2  # directions of either end that are kept as images
@@ -30,10 +30,11 @@ def measure(experiment: Curvature, ctx: NetworkContext, cell: Cell) -> list[Curv
     samples = measured_samples(ctx, params.images)
     images, _ = ctx.images_and_labels(samples)
     limit = params.cap * math.sqrt(ctx.values_per_image)
-    gradient = facts["gradient_norm"]
+    # not that of the stage, which exact Hessians of other steps share
+    gradient, step = facts["gradient_norm"], length_of_step(ctx, params)
     common: dict[str, Any] = {
         "target": target, "target_name": ctx.data.class_name(target), "size": ctx.values_per_image,
-        "found": len(basis.curvatures), "points": facts["points"], "step": facts["step"], "asymmetry": basis.asymmetry,
+        "found": len(basis.curvatures), "points": facts["points"], "step": step, "asymmetry": basis.asymmetry,
         "top": top, "overlap_positive": overlap(halves, slice(0, top)),
         "overlap_negative": overlap(halves, slice(-top, None)), "limit": limit,
     }  # fmt: skip
@@ -46,7 +47,7 @@ def measure(experiment: Curvature, ctx: NetworkContext, cell: Cell) -> list[Curv
         rows.append(
             CurvatureRow(
                 **common, direction=PRINCIPAL, rank=i + 1, curvature=curvature, rayleigh=float(basis.rayleigh[i]),
-                residual=float(basis.residuals[i]), bend=abs(curvature) * facts["step"] / gradient if gradient else 0.0,
+                residual=float(basis.residuals[i]), bend=abs(curvature) * step / gradient if gradient else 0.0,
                 **(flips(ctx.forward, images, v, limit) if i in followed else NOT_FOLLOWED),
                 **image_columns(0.5 + v / (2 * v.abs().max()), kept=drawn),
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -53,7 +54,7 @@ class CurvatureSign(Experiment[NetworkContext]):
     class Params(InRange):
         """What is measured, and the thresholds of the claims, which were fixed before anything was measured."""
 
-        samples: Annotated[int, Ge(1)] = 500  # images that are classified correctly, in the run's seeded order
+        samples: Annotated[int, Ge(1)] = 500  # in the run's seeded order; those classified correctly count
         directions: Annotated[int, Ge(1)] = 100  # random ones an image
         #: h, as a root-mean-square change of the pixels: h = step sqrt(D); the authors' step on MNIST is .03 sqrt(D)
         step: Annotated[float, Gt(0)] = 0.03
@@ -84,12 +85,12 @@ class CurvatureSign(Experiment[NetworkContext]):
 
     def claims(self, table: Frame) -> list[Claim]:
         """The statements of section 2.2, with noise instead of DeepFool's perturbation as the control."""
-        signs = table["natural"] * table["adversarial"] < 0
+        signs = (table["natural"] * table["adversarial"]).dropna() < 0
         statement = 'section 2.2: "a simple scheme to identify ... the attack"'
         areas = {kind: above_natural(table, kind) for kind in KINDS[1:]}
         return [
             judge(
-                "sign-reversed", share_interval(signs[table["adversarial"].notna()]), ">", self.params.reversed,
+                "sign-reversed", share_interval(signs), ">", self.params.reversed,
                 subset="adversarial", statement='section 2.2: "the sign of the mean curvature ... in the vicinity of a DeepFooled '
                 'image is typically reversed"', quantity="share of images with opposed signs",
             ),
@@ -109,7 +110,9 @@ class CurvatureSign(Experiment[NetworkContext]):
         for run, rows in table.groupby("run", sort=False) if len(table) else []:
             line: dict[str, Any] = {"run": run, "images": len(rows), "median_apart": rows["apart"].median()}
             line |= {f"positive_{kind}": (rows[kind].dropna() > 0).mean() for kind in KINDS}
-            line |= {f"auc_{kind}": float(np.mean(above_natural(rows, kind))) for kind in KINDS[1:]}
+            for kind in KINDS[1:]:
+                areas = above_natural(rows, kind)
+                line[f"auc_{kind}"] = float(areas.mean()) if len(areas) else math.nan
             lines.append(line)
         return frame_of(lines)
 

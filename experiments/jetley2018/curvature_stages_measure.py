@@ -29,6 +29,8 @@ from .curvature_params import CurvatureParams, is_dense, points_id, source_image
 log = logging.getLogger(__name__)
 DRAWN = 20  # images are drawn until there are enough points, but at most so many a point
 RANGE_IMAGES = 60_000  # that the authors' step looks at, at most: all of MNIST, a part of ImageNet
+#: digest and indices of images -> `centred_range`, for reading many files takes long
+KNOWN_RANGES: dict[tuple[str, tuple[int, ...]], tuple[float, float]] = {}
 
 
 def attack_of(params: CurvatureParams) -> DeepFool:
@@ -63,6 +65,11 @@ def make_points(ctx: NetworkContext, params: CurvatureParams, target: int) -> tu
         points = x + params.way * (result.adv - x)
         made.append((points[result.success], sources[result.success], drawn.to(x.device)[others][result.success]))
         found += len(made[-1][0])
+    if not tried:
+        raise MeasurementError(
+            f"the network puts all of {len(order)} images into the class {images.class_name(target)}, so that none of them can be "
+            "moved into it: leave the class out by experiment.classes, or check the network"
+        )
     if found < 2:
         raise MeasurementError(
             f"targeted DeepFool moved {found} of {tried} images into the class {images.class_name(target)}, and two boundary "
@@ -107,7 +114,11 @@ def length_of_step(ctx: NetworkContext, params: CurvatureParams) -> float:
     """The finite step h, in [0, 1] pixels."""
     if not isinstance(params.step, str):
         return float(params.step)
-    return authors_step(*centred_range(*source_images(ctx)), ctx.values_per_image)
+    images, samples = source_images(ctx)
+    key = images.digest, tuple(samples[:RANGE_IMAGES])
+    if key not in KNOWN_RANGES:
+        KNOWN_RANGES[key] = centred_range(images, samples)
+    return authors_step(*KNOWN_RANGES[key], ctx.values_per_image)
 
 
 def centred_range(images: ImageData, samples: list[int]) -> tuple[float, float]:

@@ -95,12 +95,14 @@ class CurvedUniversal(Experiment[NetworkContext]):
         from .universal_stage_measure import make_uap  # loads torch
 
         stages = curvature_stages(ctx, self.params, self.targets(ctx))
-        images, _ = source_images(ctx)
+        images, samples = source_images(ctx)
+        # a split that is measured, of which UAPs are made of a half, may be another run's training split
+        half: dict[str, Any] = {} if len(samples) == len(images) else {"half": True}
         for i, share in enumerate(self.params.shares):
             attack = self.uap(share * ctx.prepared["norm"])
             key = ctx.key(
-                images=images, version=1, seed=ctx.settings.run.seed, attack=attack, count=self.params.uap_images
-            )
+                images=images, version=1, seed=ctx.settings.run.seed, attack=attack, count=self.params.uap_images, **half
+            )  # fmt: skip
             make = partial(make_uap, ctx, attack, self.params.uap_images)
             count = self.params.uap_images * self.params.uap_passes
             stages.append(Stage(f"uap-{i}", key, make, Cost(10 * count, 20 * count), kind="jetley2018_uap"))

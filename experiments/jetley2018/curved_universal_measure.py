@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from advlab.geometry.subspaces import orthonormal_rows
 from advlab.lab import Cell, NetworkContext
 
 from .curvature_params import measured_samples
@@ -33,8 +34,8 @@ def measure(experiment: CurvedUniversal, ctx: NetworkContext, cell: Cell) -> lis
     bases = [curvature_basis(ctx, target) for target in experiment.targets(ctx)]
     top = min(params.top, min(len(basis.directions) for basis in bases) // 2)
     spans = {
-        CURVED: span(torch.cat([basis.directions[:top] for basis in bases])),
-        NEGATIVE: span(torch.cat([basis.directions[-top:] for basis in bases])),
+        kind: orthonormal_rows(torch.cat([basis.directions[part] for basis in bases]).cpu().double(), RANK)
+        for kind, part in ((CURVED, slice(0, top)), (NEGATIVE, slice(-top, None)))
     }
     rows = []
 
@@ -54,9 +55,3 @@ def measure(experiment: CurvedUniversal, ctx: NetworkContext, cell: Cell) -> lis
     norm = universal.norm()
     add(UNIVERSAL, 0, universal * (length / norm if norm > 0 else 0.0), ctx.values_per_image)
     return rows
-
-
-def span(directions: Tensor) -> Tensor:
-    """(r, D) float64 orthonormal rows on the CPU that span those of (m, D), of which some may depend on others."""
-    _, values, rows = torch.linalg.svd(directions.cpu().double(), full_matrices=False)
-    return rows[values > RANK * values[0]]

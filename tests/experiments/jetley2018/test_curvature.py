@@ -1,9 +1,13 @@
-"""Spectra, overlaps and flipping norms against closed forms, verdicts on made-up tables, and a network without curvature."""
+"""Spectra, overlaps and flipping norms against closed forms, verdicts on made-up tables, and a network without curvature.
+
+Longer than other files: the tests share a network whose curvature is known, and a table of verdicts.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,6 +68,29 @@ def test_a_quadratic_score_gives_its_curvatures_and_directions() -> None:
     # the gradient changes by lambda h within a step
     steepest = principal["bend"] * summary["most_positive"] / principal["curvature"].abs()
     assert steepest.iloc[0] == pytest.approx(steepest.iloc[-1], rel=1e-3)
+
+
+def test_exact_hessians_of_two_steps_are_one_artifact_and_have_each_its_bend() -> None:
+    """The step enters `bend` alone: the second run finds the basis of the first one in the cache."""
+    options: dict[str, Any] = {
+        "points": 8,
+        "iterations": 50,
+        "classes": [1],
+        "images": 5,
+        "directions": 1,
+        "halves": False,
+        "top": 1,
+    }
+    ctx = testing.context(
+        "curvature", Quadratic().eval(), IMAGES, LABELS, {f"experiment.{k}": v for k, v in options.items()}
+    )
+    tables = []
+    for step in (0.1, 0.4):
+        experiment = Curvature(Curvature.Params(**options, hessian="autograd", step=step))
+        tables.append(testing.measured(replace(ctx, settings=replace(ctx.settings, experiment=experiment), stages={})))
+    assert [set(table["step"].dropna()) for table in tables] == [{0.1}, {0.4}]
+    bends = [table["bend"].max() for table in tables]
+    assert bends[1] == pytest.approx(4 * bends[0])
 
 
 def claims_of(table: pd.DataFrame, **params: Any) -> dict[tuple[str, str], Claim]:
@@ -146,6 +173,9 @@ def test_the_share_of_flat_directions() -> None:
     assert flat_share(ends, 100, 0.25) == 98 / 100
     assert math.isnan(flat_share(ends, 100, 0.15))
     assert flat_share(np.zeros(4), 100, 0.0) == 1
+    # those between -.2 and -3 may be curved, and those between 4 and .2, though known ones of small curvature are beside them
+    assert math.isnan(flat_share(np.array([-0.1, -0.2, -3.0, -5.0]), 100, 0.25))
+    assert math.isnan(flat_share(np.array([5.0, 4.0, 0.2, 0.1]), 100, 0.25))
 
 
 def made_up(*, classes: int = 12, bend: float = 1.0, falling: bool = True, overlap: float = 0.9) -> pd.DataFrame:

@@ -74,6 +74,16 @@ def test_the_area_under_the_roc_is_that_of_mann_and_whitney() -> None:
     assert above_natural(made_up([math.nan], [1.0], [1.0]), "noise").size == 0
 
 
+def test_an_image_without_a_curvature_says_nothing() -> None:
+    """Where the gradient is 0 or DeepFool fails there is none, of either image of the pair."""
+    table = made_up([2.0, 1.0, math.nan, 3.0], [-2.0, math.nan, -1.0, 1.0], [math.nan] * 4)
+    (reversed_sign, *_) = CurvatureSign(CurvatureSign.Params()).claims(table)
+    assert (reversed_sign.estimate, reversed_sign.samples) == (0.5, 2)
+    (summary,) = CurvatureSign(CurvatureSign.Params()).summary(table).to_dict("records")
+    assert math.isnan(summary["auc_noise"])
+    assert summary["auc_adversarial"] == pytest.approx(8.5 / 9)
+
+
 def test_verdicts() -> None:
     generator = np.random.default_rng(0)
     natural = generator.normal(3, 1, 200)

@@ -211,9 +211,22 @@ class ThirdOnly(nn.Module):
         return logits + torch.tensor([0.0, 0.0, 2.0])
 
 
+class SecondOnly(nn.Module):
+    """Every image is of the second class."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = 0 * x.flatten(1)[:, :3]
+        return logits + torch.tensor([0.0, 2.0, 0.0])
+
+
 def test_a_class_that_no_image_reaches() -> None:
     with pytest.raises(MeasurementError, match="moved 0 of 30 images into the class class 1"):
         made(ThirdOnly(), iterations=1)
+
+
+def test_a_class_that_all_images_are_put_into() -> None:
+    with pytest.raises(MeasurementError, match="all of 30 images into the class class 1, so that none"):
+        made(SecondOnly())
 
 
 def test_fewer_points_than_asked_for(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -11,7 +12,6 @@ from torch import Tensor, nn
 
 from advlab import testing
 from experiments.jetley2018.curved_universal import CurvedUniversal
-from experiments.jetley2018.curved_universal_measure import span
 
 IMAGES = torch.rand(60, 1, 6, 6, generator=torch.Generator().manual_seed(0)).mul(255).round() / 255
 
@@ -58,13 +58,22 @@ def test_lengths_are_shares_of_the_mean_norm() -> None:
     assert (table["length"] / table["share"]).to_numpy() == pytest.approx(float(half), rel=0.05)
 
 
-def test_the_span_of_directions_that_depend_on_each_other() -> None:
-    rows = torch.randn(3, 8, generator=torch.Generator().manual_seed(1))
-    twice = torch.cat([rows, rows[:2] + rows[1:]])
-    q = span(twice)
-    assert len(q) == 3
-    torch.testing.assert_close(q @ q.T, torch.eye(3).double())
-    torch.testing.assert_close(rows.double() @ q.T @ q, rows.double(), rtol=1e-5, atol=1e-6)
+def test_perturbations_of_half_of_a_split_and_of_all_of_it_are_two_artifacts() -> None:
+    """The split that a run measures, of which it makes them of a half, may be the training split of another run."""
+    train = testing.image_data(IMAGES, torch.arange(60) % 3)
+    measured = testing.image_data(1 - IMAGES, torch.arange(60) % 3)
+    options = {"experiment.classes": [1], "experiment.shares": [0.3]}
+
+    def keys(ctx: Any) -> dict[str, Any]:
+        ctx.prepared["norm"] = 3.0
+        return {stage.id: dict(stage.key) for stage in ctx.settings.experiment.stages(ctx)}
+
+    half = keys(testing.context("curved_universal", OneDirection(), train, options=options))
+    ctx = testing.context("curved_universal", OneDirection(), measured, options=options)
+    whole = keys(replace(ctx, load_split=lambda split: train, splits={}))
+    assert half["uap-0"]["data"] == whole["uap-0"]["data"]
+    assert half["uap-0"] != whole["uap-0"]
+    assert half["points-1"] != whole["points-1"]
 
 
 def made_up(curved: float, random: float, uap: float) -> pd.DataFrame:
