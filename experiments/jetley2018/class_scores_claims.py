@@ -51,7 +51,7 @@ def class_score_claims(table: Frame, params: Any) -> list[Claim]:
         table: rows of one run.
         params: thresholds, as `ClassScores.Params`.
     """
-    verdicts: dict[str, list[Interval]] = {"positive": [], "negative": [], "flat": []}
+    reached: dict[str, list[float]] = {"positive": [], "negative": [], "flat": []}
     claims = []
     for target, rows in table[table["index"] == 1].groupby("target", sort=False):
         name = f"class {target}"
@@ -59,8 +59,9 @@ def class_score_claims(table: Frame, params: Any) -> list[Claim]:
         positive = of_kind.get("positive", rows.iloc[:0])
         ends = {kind: at_the_ends(part).iloc[-1] for kind, part in of_kind.items()}
         half = half_moved(positive)
-        moved = _curved(ends.get("positive"), +1, "moved_both", "others")
-        stayed = _curved(ends.get("negative"), -1, "stayed_either", "own")
+        rising, falling = _has_sign(ends.get("positive"), +1), _has_sign(ends.get("negative"), -1)
+        moved = share(ends["positive"]["moved_both"], ends["positive"]["others"]) if rising else NOT_MEASURED
+        stayed = share(ends["negative"]["stayed_either"], ends["negative"]["own"]) if falling else NOT_MEASURED
         kept = {kind: _kept(of_kind.get(kind), half) for kind in ("flat", "complement", "random")}
         claims += [
             judge(
@@ -92,17 +93,20 @@ def class_score_claims(table: Frame, params: Any) -> list[Claim]:
                     quantity="share of images of other classes that are in the class at both ends of a random direction",
                 )
             )  # fmt: skip
-        verdicts["positive"].append(moved)
-        verdicts["negative"].append(stayed)
-        verdicts["flat"].append(kept["flat"])
-    return [*claims, *over_classes(verdicts, params)]
+        reached["positive"].append(_meets(moved.estimate >= params.moved, moved) if rising else 0.0)
+        reached["negative"].append(_meets(stayed.estimate <= params.stayed, stayed) if falling else 0.0)
+        reached["flat"].append(_meets(kept["flat"].estimate >= params.unchanged, kept["flat"]))
+    return [*claims, *over_classes(reached, params)]
 
 
-def _curved(end: Any, sign: int, count: str, total: str) -> Interval:
-    """The share at the end of a curved direction; not measured without one, or where its curvature has the other sign."""
-    if end is None or not sign * end["curvature"] > 0:
-        return NOT_MEASURED
-    return share(end[count], end[total])
+def _has_sign(end: Any, sign: int) -> bool:
+    """Whether there is a direction of the kind, and its curvature has the sign of its kind."""
+    return end is not None and bool(sign * end["curvature"] > 0)
+
+
+def _meets(met: bool, interval: Interval) -> float:
+    """Whether a class meets a threshold; NaN where it was not measured."""
+    return math.nan if math.isnan(interval.estimate) else float(met)
 
 
 def _kept(rows: Frame | None, length: float) -> Interval:
@@ -113,28 +117,24 @@ def _kept(rows: Frame | None, length: float) -> Interval:
     return share(at["unchanged_both"], at["samples"])
 
 
-def over_classes(verdicts: dict[str, list[Interval]], params: Any) -> list[Claim]:
+def over_classes(reached: dict[str, list[float]], params: Any) -> list[Claim]:
     """In most classes the estimate is on the claimed side.
 
-    A class without a direction of the kind's sign is none in which it is so. Classes in which nothing moves half of the images
-    do not tell how flat the others are, and are left out there.
+    A class without a direction of the kind's sign is none in which it is so. Classes that tell nothing are left out: those that
+    no image is in, or all are; and of flat directions those in which nothing moves half of the images.
 
     Args:
-        verdicts: kind of direction -> the interval of each class.
+        reached: kind of direction -> of each class whether its share meets the threshold; NaN: it was not measured.
         params: thresholds.
     """
-    estimates = {kind: np.array([interval.estimate for interval in found]) for kind, found in verdicts.items()}
-    flat = estimates["flat"]
-    reached = {
-        "positive": ("moved into the class", estimates["positive"] >= params.moved),
-        "negative": ("still in the class", estimates["negative"] <= params.stayed),
-        "flat": ("unmoved along the flat direction", np.where(np.isnan(flat), np.nan, flat >= params.unchanged)),
-    }
+    words = {
+        "positive": "moved into the class", "negative": "still in the class", "flat": "unmoved along the flat direction",
+    }  # fmt: skip
     return [
         judge(
             f"most-classes-{kind}", share_interval(hits), ">", params.most, subset="over classes", networks="all",
             statement='section 1: "similar directions exist for all other classes"',
-            quantity=f"share of classes in which the share of images {words} meets its threshold",
+            quantity=f"share of classes in which the share of images {words[kind]} meets its threshold",
         )
-        for kind, (words, hits) in reached.items()
+        for kind, hits in reached.items()
     ]  # fmt: skip

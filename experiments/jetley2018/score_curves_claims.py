@@ -70,9 +70,13 @@ def score_curve_claims(table: Frame, params: Any) -> list[Claim]:
             over_classes[name, kind].append(interval.estimate >= threshold)
         asymmetric.append(_below(numbers["symmetry"], params.symmetry, classes=len(first["target"].unique())))
         if kind == "positive":
+            both = first[first["target"] == target].groupby("direction")["curvature"].first()
+            opposed = (
+                both["positive"] > 0 > both.get("negative", math.nan)
+            )  # otherwise one of them hardly changes the score
             claims.append(
                 judge(
-                    "independence", median_interval(rows["interaction"]), "<", params.interaction,
+                    "independence", median_interval(rows["interaction"]) if opposed else NOT_MEASURED, "<", params.interaction,
                     subset=f"class {target}, positive and negative", networks="all",
                     statement=SECTION + '"directions under study can be used to alter the nets\' predictions almost '
                     'independently of each other"',

@@ -123,6 +123,18 @@ def test_directions_of_the_wrong_sign_are_not_judged(measured: tuple[Any, pd.Dat
     assert verdicts["most-classes-positive"].estimate == 0
 
 
+def test_a_class_without_images_of_its_own_says_nothing_of_negative_directions(
+    measured: tuple[Any, pd.DataFrame],
+) -> None:
+    ctx, table = measured
+    none = pd.concat([table, table.assign(target=1, own=0, stayed=0, stayed_either=0)])
+    verdicts = {(claim.claim, claim.subset): claim for claim in ctx.settings.experiment.claims(none)}
+    assert verdicts["moved-out-of-the-class", "class 1"].verdict == "not measured"
+    assert verdicts["most-classes-negative", "over classes"].samples == 1
+    assert verdicts["most-classes-negative", "over classes"].estimate == 1
+    assert verdicts["most-classes-positive", "over classes"].samples == 2
+
+
 def test_lanczos_has_a_complement_instead_of_flat_directions_and_says_how_many_directions_there_are() -> None:
     ctx = context(60, basis="lanczos", pairs=2)
     assert "complement" in set(testing.measured(ctx)["direction"])
