@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-SHAPE = (1, 6, 6)
 RISES, FALLS = 4.0, -3.0  # curvatures of class 0
 
 
@@ -34,5 +33,5 @@ class Quadratic(nn.Module):
 def six_by_six_images(count: int) -> tuple[Tensor, Tensor]:
     """Random images on grey levels and labels that say nothing."""
     generator = torch.Generator().manual_seed(0)
-    x = torch.rand(count, *SHAPE, generator=generator).mul(255).round() / 255
+    x = torch.rand(count, 1, 6, 6, generator=generator).mul(255).round() / 255
     return x, torch.arange(count) % 3
