@@ -12,6 +12,7 @@ from torch import Tensor
 
 from advlab.config.compose import Composer
 from advlab.engine.device import choose_device
+from advlab.engine.provenance import peak_memory
 from advlab.engine.setup import build_context
 from advlab.errors import AdvlabError
 from advlab.geometry.mean_hessian import CurvatureBasis, MeanHessian, dense_curvatures, lanczos_curvatures
@@ -27,6 +28,7 @@ TARGET = 3
 DIRECTIONS, DENSE_POINTS, QUALITY_POINTS = 10, 25, 25
 PAIRS = {5: 60, 25: 220}  # of either end, ten and fifty of both -> gradients a point that finding them may take
 CAPTURED = 0.85
+LARGE, LARGE_POINTS, LARGE_PAIRS, LARGEST_MEMORY = (3, 224, 224), 5, 3, 4 * 2**30  # bytes
 NETWORKS: tuple[tuple[str, tuple[int, int, int], int], ...] = (
     ("lenet", (1, 28, 28), 10),
     ("cifar_vgg", (3, 32, 32), 10),
@@ -45,6 +47,7 @@ def run(report: Report, *, repeats: int, images: int) -> None:
     for name, shape, classes in NETWORKS:
         speed(report, name, shape, classes, images or 100, repeats or 5)
     captured(report, images or QUALITY_POINTS)
+    memory(report)
 
 
 def speed(
@@ -164,6 +167,27 @@ def captured(report: Report, points: int) -> None:
     report.facts[title] = (
         f"dense: ||H - H'|| / ||H|| = {dense.asymmetry:.2f}, residuals up to {dense.residuals.nan_to_num().max():.2f}"
     )
+
+
+def memory(report: Report, name: str = "alexnet") -> None:
+    """What Lanczos takes of images of 150,528 values: on the device, or of this process and all that it did before."""
+    title, device = f"Lanczos, {name} at {LARGE[1]} pixels, {LARGE_POINTS} points", choose_device("auto")
+    with tempfile.TemporaryDirectory() as folder:
+        ctx = context(name, LARGE, 1000, LARGE_POINTS, device, Path(folder))
+    x, sources = (
+        ctx.data.images(torch.arange(LARGE_POINTS)),
+        torch.zeros(LARGE_POINTS, dtype=torch.int64, device=device),
+    )
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    with frozen(ctx.classifier), torch.inference_mode():
+        batch_size = ctx.execution.batch_size
+        lanczos_curvatures(
+            MeanHessian(ctx.attack_target, x, TARGET, sources, step=75.0, batch_size=batch_size), LARGE_PAIRS
+        )
+    taken = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else peak_memory()
+    limit = f"at most {LARGEST_MEMORY / 2**30:g}"
+    report.ratios.append(Ratio(title, "GiB", taken / 2**30, 0.0, limit, taken <= LARGEST_MEMORY))
 
 
 def captured_share(basis: CurvatureBasis, dense: CurvatureBasis, pairs: int) -> float:

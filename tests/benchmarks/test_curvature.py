@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from advlab.geometry.mean_hessian import CurvatureBasis
+from benchmarks import curvature
 from benchmarks.curvature import captured_share
+from benchmarks.report import Report
 
 
 def basis(rows: torch.Tensor, curvatures: torch.Tensor) -> CurvatureBasis:
@@ -21,3 +23,14 @@ def test_captured_share() -> None:
     turned = (eye[0] + eye[3]) / 2**0.5
     mixed = torch.stack([turned, eye[1], eye[6], eye[7]])
     assert captured_share(basis(mixed, curvatures[:4]), dense, 2) == pytest.approx((3 + 3 + 2 + 4) / 15)
+
+
+def test_the_memory_of_large_images_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"LARGE": (1, 28, 28), "LARGE_POINTS": 2, "LARGE_PAIRS": 1}.items():
+        monkeypatch.setattr(curvature, name, value)
+    report = Report()
+    for limit in (2**50, 2**20):
+        monkeypatch.setattr(curvature, "LARGEST_MEMORY", limit)
+        curvature.memory(report, "lenet")
+    assert [ratio.reached for ratio in report.ratios] == [True, False]
+    assert min(ratio.value for ratio in report.ratios) > 0.01
