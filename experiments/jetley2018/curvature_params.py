@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
@@ -130,6 +131,12 @@ def training_images(ctx: DataContext) -> ImageData | None:
     try:
         train = ctx.split("train")
     except DataError as error:
-        log.info("%s: boundary points and bases are made of half of the split %s", error, ctx.data.split)
+        warn_of_half(ctx.data.split, ctx.data.digest, str(error))
         return None
     return None if train.digest == ctx.data.digest else train
+
+
+@lru_cache
+def warn_of_half(split: str, digest: str, reason: str) -> None:
+    """Say once of the images of a digest that half of them stand for training images."""
+    log.warning("no training images (%s): half of %s stands for them, and the rest is measured", reason, split)

@@ -48,7 +48,7 @@ def curvature_stages(
     dense, count = is_dense(params, size), params.points if half is None else params.points // 2
     found = {"basis": "dense"} if dense else {"basis": "lanczos", "pairs": params.pairs, "tolerance": params.tolerance}
     step = {"hessian": params.hessian} if params.hessian == "autograd" else {"hessian": "finite", "step": params.step}
-    products = size + 30 if dense else 5 * params.pairs + 8
+    products = size + 30 if dense else 6 * params.pairs + 15  # about; a product of each pair is its check
     gradients = count * products * (2 if params.hessian == "finite" else 1)
     stages = []
     for target in classes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -24,8 +23,6 @@ from .downsampling import PAPER_SIDE, PAPER_SIZES, SPANNING_IMAGES, SPANNING_VAL
 from .downsampling_stages_measure import deepfool
 from .predictions_measure import predicted
 
-log = logging.getLogger(__name__)
-
 
 def prepare(experiment: Downsampling, ctx: NetworkContext) -> dict[str, Any]:
     """`samples` of the measured split, `others` of the split `split`, and the descending `sizes`, first the images' own.
@@ -44,7 +41,6 @@ def prepare(experiment: Downsampling, ctx: NetworkContext) -> dict[str, Any]:
     many = params.spanning or max(1, min(SPANNING_IMAGES, SPANNING_VALUES // ctx.values_per_image))
     training = training_images(ctx)
     if training is None:
-        log.warning("no training images: half of %s stands for them, and the rest is measured", ctx.data.split)
         half = (len(candidates) + 1) // 2
         split, measured, others = ctx.data.split, candidates[:half], candidates[half:]
     else:
