@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # these load torch, and every experiment's module imports thi
     from torch import Tensor
 
     from advlab.data.images import ImageData
+    from advlab.models.base import Model
     from advlab.models.classifier import Classifier
     from advlab.training.recipe import Recipe
 
@@ -80,6 +81,7 @@ class DataContext(DeviceContext):
         data: ImageData | None = None,
         initial: Classifier | None = None,
         seed: int | None = None,
+        model: Model | None = None,
     ) -> Classifier:
         """The run's network trained by a recipe, from the cache where it was trained before.
 
@@ -89,6 +91,7 @@ class DataContext(DeviceContext):
             initial: a network of the same kind whose weights training starts from (fine-tuning), with its input
                 normalisation; None: from random weights of the seed. Its digest is part of the cache's key.
             seed: of the initial weights and of the order of the images; None: the run's.
+            model: the run's with other parameters (`dataclasses.replace(ctx.settings.model, ...)`); None: as it is.
 
         Raises:
             ModelError: the images are streamed from files, `initial` has other weights than the run's network, or
@@ -99,4 +102,5 @@ class DataContext(DeviceContext):
         return trained_variant(
             self.settings, recipe or self.settings.recipe, data or self.load_split("train"), artifacts=self.artifacts,
             device=self.device, initial=initial, seed=self.settings.run.seed if seed is None else seed,
+            model=model,
         )  # fmt: skip

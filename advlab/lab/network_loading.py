@@ -122,13 +122,14 @@ def trained_variant(
     device: torch.device,
     initial: Classifier | None,
     seed: int,
+    model: Model | None = None,
 ) -> Classifier:
-    """The network of `settings` trained by a recipe, from the weights of `initial` if there is one.
+    """The network of `settings`, or the same with other parameters, trained by a recipe, from `initial` if there is one.
 
     Raises:
         ModelError: the images are streamed from files, `initial` has other weights, or training diverged.
     """
-    name, model = settings.nodes["model"]["name"], settings.model
+    name, model = settings.nodes["model"]["name"], model or settings.model
     recipe = recipe_to_train(name, recipe, has_constants=initial is None and bool(model.mean or model.std))
     seconds = settings.run.checkpoint_seconds
     return trained_classifier(name, model, recipe, data, artifacts, device, seed, initial, seconds)[0]

@@ -5,10 +5,11 @@ This file is imported to list and describe models, which must be quick; torch is
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from annotated_types import Ge, Interval
+from annotated_types import Ge, Interval, Lt
 
 from advlab.data.content import Shape
 from advlab.errors import ArgumentError
@@ -27,10 +28,14 @@ class BuiltIn(Model):
     Attributes:
         input: channels, height and width of the images.
         classes: number of logits.
+        blur: standard deviation in pixels of a fixed Gaussian blur before layers that sample down; 0: none.
+        blur_layers: names of these layers; auto: every max-pooling, average pooling and convolution with a stride.
     """
 
     input: list[Annotated[int, Ge(1)]] = field(default_factory=lambda: [3, 32, 32])
     classes: Annotated[int, Ge(2)] = 10
+    blur: Annotated[float, Ge(0), Lt(math.inf)] = 0.0
+    blur_layers: list[str] = field(default_factory=lambda: ["auto"])
 
     def __post_init__(self) -> None:
         """Refuse values out of range, and an input that has not three numbers.
@@ -61,7 +66,7 @@ class BuiltIn(Model):
         network: nn.Module = getattr(networks, type(self).__name__)(
             input_shape=self.shape, classes=self.classes, **options
         )
-        return network
+        return networks.blur_before(network, self.blur, self.blur_layers) if self.blur else network
 
 
 @dataclass(frozen=True, kw_only=True)
