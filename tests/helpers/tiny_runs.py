@@ -14,6 +14,7 @@ OPTIONS = {
         *DIGITS, "experiment.networks=[base,fgs,hc,fgs+hc,clean,noise,pgd]", "experiment.seeds=1", "experiment.train_images=40",
         "experiment.images=5", "experiment.apgd_steps=3",
     ],
+    "aliasing": [*DIGITS],
     "attack_survey": [*DIGITS, "attack=fgv", "experiment.samples=4", "experiment.transfer=[mlp]"],
     "basis_angles": [*CURVATURE, "experiment.dimensions=[1]", "experiment.perturbations=40"],
     "bernstein_chebyshev": ["experiment.degrees=[1,3]"],

@@ -40,7 +40,8 @@ def test_the_papers_blur_is_a_depthwise_convolution_of_9x9_with_zero_padding_4()
 
 
 def test_lenet_blurs_after_its_convolutions_and_before_pooling() -> None:
-    blurred, plain = build_network("lenet", LeNet(blur=1.25), (1, 28, 28), 0), LeNet().network()
+    blurred = build_network("lenet", LeNet(blur=1.25), (1, 28, 28), 0)
+    plain: Any = LeNet().network()
     weights = [value.clone() for value in blurred.state_dict().values()]
     plain.load_state_dict(dict(zip(plain.state_dict(), weights, strict=True)))
     x = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
@@ -68,7 +69,9 @@ def test_layers_by_name_and_all() -> None:
     blurred = CifarVGG(blur=1.0, blur_layers=["features.12"]).network()
     blurs = [name for name, module in blurred.named_modules() if isinstance(module, GaussianBlur)]
     assert blurs == ["features.12.blur"]
-    strided = blur_before(nn.Sequential(nn.Conv2d(1, 2, 3, stride=2), nn.AvgPool2d(2), nn.MaxPool2d(3, stride=1)), 1.0)
+    strided: Any = blur_before(
+        nn.Sequential(nn.Conv2d(1, 2, 3, stride=2), nn.AvgPool2d(2), nn.MaxPool2d(3, stride=1)), 1.0
+    )
     assert [isinstance(layer, nn.MaxPool2d) for layer in strided] == [False, False, True]
 
 
