@@ -66,7 +66,7 @@ def confusion_matrix(axis: Axes, matrix: np.ndarray[Any, Any]) -> None:
     if classes <= NUMBERED:
         for row, column in np.argwhere(matrix > 0):
             value = matrix[row, column]
-            text = f"{value:.0f}" if value >= 0.5 else "<1"
+            text = f"{value:.0f}" if value >= 1 else "<1"
             colour = "white" if value > 0.6 * top else "black"
             axis.text(column, row, text, ha="center", va="center", fontsize=small(6), color=colour)
         axis.set_xticks(range(classes))
