@@ -206,6 +206,10 @@ jetley2018-table1-imagenet: $(CORE)  ## the same of AlexNet on ImageNet: ARGS="d
 	gunther2017-fig4
 
 gunther2017: gunther2017-fig2 gunther2017-fig3 gunther2017-table1 gunther2017-table2 gunther2017-strength gunther2017-table3 gunther2017-fig4  ## figures and tables of Günther et al. 2017 on LeNet and MNIST (two cores: ARGS=run.preset=laptop)
+.PHONY: gunther2017 gunther2017-fig1 gunther2017-fig2 gunther2017-fig3 gunther2017-table2 gunther2017-strength gunther2017-table3 \
+	gunther2017-fig4 gunther2017-fig5
+
+gunther2017: gunther2017-fig2 gunther2017-fig3 gunther2017-table2 gunther2017-strength gunther2017-table3 gunther2017-fig4 gunther2017-fig5  ## figures and tables of Günther et al. 2017 on LeNet and MNIST (two cores: ARGS=run.preset=laptop)
 
 gunther2017-fig1: $(CORE)  ## adversarial and fooling images on ImageNet: ARGS="dataset.root=/path/to/imagenet"
 	$(ADVLAB) experiment=adversarial_gallery model=alexnet experiment.columns=5 $(ARGS)
@@ -230,6 +234,9 @@ gunther2017-fig4: $(CORE)  ## fooling images of all digits from three starts, be
 	$(ADVLAB) experiment=fooling_grid model=lenet_mnist $(ARGS)
 gunther2017-table1: $(CORE)  ## networks fine-tuned on adversarial images, and controls (two cores: ARGS=run.preset=laptop)
 	$(ADVLAB) experiment=adversarial_training $(ARGS)
+
+gunther2017-fig5: $(CORE)  ## adversarial labels and PASS of networks with and without blur before each down-sampling
+	$(ADVLAB) experiment=aliasing $(ARGS)
 
 attack-survey: $(CORE)  ## success, size, price and transfer of attacks (others: ARGS="model=cifar_vgg attack=pgd,uap")
 	$(ADVLAB) -m experiment=attack_survey model=lenet_mnist attack=fgs,fgv,hc1,deepfool experiment.transfer=[mlp] $(ARGS)
