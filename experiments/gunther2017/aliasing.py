@@ -15,7 +15,7 @@ from advlab.models.builtin import BuiltIn
 from advlab.statistics import Claim, mean_interval
 
 from .aliasing_claims import ARITHMETICS, NETWORKS, AliasingThresholds, aliasing_claims
-from .aliasing_summary import WITH_INTERVALS, numbers_by_seed
+from .aliasing_summary import WITH_INTERVALS, numbers_by_seed, panels_of_figure
 
 
 @dataclass(frozen=True)
@@ -174,4 +174,4 @@ class Aliasing(Experiment[DataContext]):
         """Both confusion matrices, the histogram of PASS, smallest perturbations and shares above the Nyquist frequencies."""
         from .figures.aliasing import with_and_without_blur
 
-        return with_and_without_blur(table)
+        return with_and_without_blur(panels_of_figure(table))

@@ -1,6 +1,10 @@
-"""Numbers by seed of each network and arithmetic of `aliasing`, as its summary shows them."""
+"""Numbers by seed of each network and arithmetic of `aliasing`, as its summary and its figure show them."""
 
 from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
 
 from advlab.lab import Frame
 
@@ -53,4 +57,31 @@ def numbers_by_seed(table: Frame) -> dict[tuple[str, str], dict[str, Array]]:
                     for column in ("clean_high", "adversarial_high", "change_high"):
                         numbers[f"{column}_{layer}"] = of.high(network, layer, column)
             found[network, arithmetic] = numbers
+    return found
+
+
+def panels_of_figure(table: Frame) -> dict[str, dict[str, dict[Any, Any]]]:
+    """What the figure draws of FGV in the exact arithmetic: run -> panel -> network -> numbers.
+
+    `labels`: (K, K) counts and `pass_scores`: (20,) counts, means over seeds; `minimal`: (S,) medians; `spectrum`: layer -> (S,)
+    shares of clean and of adversarial images.
+
+    Args:
+        table: rows with a `run` column.
+    """
+    found = {}
+    for run, part in table.groupby("run", sort=False):
+        of = AliasingNumbers(part)
+        found[str(run)] = {
+            "labels": {network: np.mean(of.labels(network, "exact"), axis=0) for network in NETWORKS},
+            "pass_scores": {network: np.mean(of.histograms(network, "exact"), axis=0) for network in NETWORKS},
+            "minimal": {network: of.median(network, "exact", "minimal") for network in NETWORKS},
+            "spectrum": {
+                network: {
+                    layer: (of.high(network, layer, "clean_high"), of.high(network, layer, "adversarial_high"))
+                    for layer in of.layers
+                }
+                for network in NETWORKS
+            },
+        }
     return found
