@@ -202,14 +202,10 @@ jetley2018-table1: $(CORE)  ## downsampling: fooling rates and minimal norms beh
 jetley2018-table1-imagenet: $(CORE)  ## the same of AlexNet on ImageNet: ARGS="dataset.root=/path/to/imagenet"
 	$(ADVLAB) experiment=downsampling model=alexnet $(ARGS)
 
-.PHONY: gunther2017 gunther2017-fig1 gunther2017-fig2 gunther2017-fig3 gunther2017-table1 gunther2017-table2 gunther2017-strength gunther2017-table3 \
-	gunther2017-fig4
+.PHONY: gunther2017 gunther2017-fig1 gunther2017-fig2 gunther2017-fig3 gunther2017-table1 gunther2017-table2 gunther2017-strength \
+	gunther2017-table3 gunther2017-fig4 gunther2017-fig5
 
-gunther2017: gunther2017-fig2 gunther2017-fig3 gunther2017-table1 gunther2017-table2 gunther2017-strength gunther2017-table3 gunther2017-fig4  ## figures and tables of Günther et al. 2017 on LeNet and MNIST (two cores: ARGS=run.preset=laptop)
-.PHONY: gunther2017 gunther2017-fig1 gunther2017-fig2 gunther2017-fig3 gunther2017-table2 gunther2017-strength gunther2017-table3 \
-	gunther2017-fig4 gunther2017-fig5
-
-gunther2017: gunther2017-fig2 gunther2017-fig3 gunther2017-table2 gunther2017-strength gunther2017-table3 gunther2017-fig4 gunther2017-fig5  ## figures and tables of Günther et al. 2017 on LeNet and MNIST (two cores: ARGS=run.preset=laptop)
+gunther2017: gunther2017-fig2 gunther2017-fig3 gunther2017-table1 gunther2017-table2 gunther2017-strength gunther2017-table3 gunther2017-fig4 gunther2017-fig5  ## figures and tables of Günther et al. 2017 on LeNet and MNIST (two cores: ARGS=run.preset=laptop)
 
 gunther2017-fig1: $(CORE)  ## adversarial and fooling images on ImageNet: ARGS="dataset.root=/path/to/imagenet"
 	$(ADVLAB) experiment=adversarial_gallery model=alexnet experiment.columns=5 $(ARGS)
