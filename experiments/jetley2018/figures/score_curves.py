@@ -110,7 +110,7 @@ def _images(figure: Figure, places: Any, rows: pd.DataFrame) -> None:
         tile = 0.95 if narrow() else 0.85
         titles = [
             f"$d$, {row['direction']}",
-            *(f"{x:.2g}: {caption(n, tile - 0.4, 1)}" for x, n in zip(steps, names, strict=True)),
+            *(f"{x:.2g}: {caption(n, tile - 0.25, 1)}" for x, n in zip(steps, names, strict=True)),
         ]
         images = np.split(decode(row), len(titles), axis=2)
         for k, (title, image) in enumerate(zip(titles, images, strict=True)):
