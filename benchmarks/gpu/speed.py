@@ -7,9 +7,10 @@ from typing import Any, Literal
 import torch
 
 from advlab.data.content import Shape
+from advlab.models.forward import set_precision
 from advlab.models.networks.cifar import CifarVGG
 from advlab.probes.sphere import Sphere
-from benchmarks import isotropy
+from benchmarks import curvature, isotropy
 from benchmarks import training as training_benchmark
 from benchmarks.gpu.machine import peak
 from benchmarks.gpu.setting import Setting
@@ -29,6 +30,13 @@ def lenet(precision: str, report: Report, setting: Setting) -> None:
     """Isotropy of LeNet at 28x28."""
     images = setting.sized(300, 1)
     sweep(report, setting, "lenet", (1, 28, 28), 10, images, setting.sized(5, 1), precision, SMALL_AIM)
+
+
+def mean_hessian(report: Report, setting: Setting) -> None:
+    """Products and the dense matrix of the mean Hessian of LeNet at 28x28, beside their floors."""
+    set_precision("float32")
+    batch = 100 if setting.trial else 0  # a trial tunes nothing
+    curvature.speed(report, "lenet", (1, 28, 28), 10, setting.sized(100, 1), setting.sized(5, 1), batch)
 
 
 def figure_1(precision: str, report: Report, setting: Setting) -> None:

@@ -20,6 +20,7 @@ STEPS = (
     Step("deepfool, resnet50", peers.resnet, 40),
     *(Step(f"lenet, {precision}", partial(speed.lenet, precision), 15) for precision in ("float32", "tf32", "bf16")),
     *(Step(f"{name}, ciresan", partial(speed.shared, name), 15) for name in ("topology", "lipschitz")),
+    Step("mean Hessian, lenet", speed.mean_hessian, 20),
     *(
         Step(f"training cifar_vgg, {precision}", partial(speed.training, precision), 10)
         for precision in ("float32", "bf16")

@@ -47,7 +47,7 @@ def test_every_step_runs_on_the_cpu_and_on_a_pretended_device(option: str, tmp_p
     # nobody may take these for a GPU's
     assert ("NOT A GPU" if option == "--pretend" else "SMALL TRIAL") in markdown.splitlines()[0]
     speeds = [line for line in markdown.splitlines() if "time over" in line]
-    assert len(speeds) == 10
+    assert len(speeds) == 12
     assert all(line.endswith("| not judged |") for line in speeds)
     assert "vgg16 with the paper" not in markdown
     kept = {entry["step"]: entry for entry in content["steps"]}
