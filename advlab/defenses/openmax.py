@@ -54,6 +54,11 @@ class OpenMax(Defense):
     decision: Literal["openmax", "reject"] = "openmax"
     reject_at: Annotated[float, Gt(0), Lt(1)] = 0.5
 
+    @property
+    def label(self) -> str:
+        """As it is typed."""
+        return "openmax"
+
     def stages(self, bounds: Bounds, fitted: Mapping[str, Tensor]) -> list[Stage]:
         """See `Defense.stages`.
 

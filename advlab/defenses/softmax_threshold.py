@@ -34,8 +34,3 @@ class SoftmaxThreshold(Defense):
         from advlab.defenses.transforms.open_set import ThresholdStage  # loads torch
 
         return [ThresholdStage(self.threshold)]
-
-    @property
-    def label(self) -> str:
-        """As it is typed."""
-        return "softmax_threshold"

@@ -169,7 +169,14 @@ def _products(function: ImageFunction, x: Tensor, step: float) -> tuple[Tensor, 
 
 
 def image_gradient(function: ImageFunction, x: Tensor, twice: bool) -> tuple[Tensor, Tensor]:
-    """The leaf of the graph, a copy of x, and the (n, C, H, W) gradients with respect to it; `twice`: with their own graph."""
+    """The leaf of the graph, a copy of x, and the (n, C, H, W) gradients with respect to it; `twice`: with their own graph.
+
+    Examples:
+        >>> x = torch.tensor([[[[3.0, -1.0]]]])
+        >>> leaf, gradient = image_gradient(lambda x: x.square().sum((1, 2, 3)), x, twice=False)
+        >>> gradient.tolist()
+        [[[[6.0, -2.0]]]]
+    """
     with torch.enable_grad():
         leaf = x.detach().clone().requires_grad_()
         value = function(leaf.clone())  # a copy, for a network may write to its input

@@ -34,6 +34,18 @@ class CurvatureBasis:
         rayleigh: (m,) v'Hv by the operator itself; NaN of a pair that was not checked.
         residuals: (m,) ||Hv - lambda v|| / ||Hv||; NaN of a pair that was not checked, 0 where both are 0.
         asymmetry: ||H - H'|| / ||H|| of the dense matrix, 0 where H is 0; NaN of Lanczos.
+
+    Examples:
+        Of a quadratic score the operator is linear: no residual, no asymmetry.
+
+        >>> def logits(x):
+        ...     values = x.flatten(1)
+        ...     return torch.stack([values.square() @ torch.tensor([1.0, 0.0, -2.0]), 0 * values[:, 0]], 1)
+        >>> points, sources = torch.zeros(3, 1, 1, 3), torch.ones(3, dtype=torch.int64)
+        >>> operator = MeanHessian(logits, points, 0, sources, step=0.5, batch_size=8)
+        >>> basis = dense_curvatures(operator)
+        >>> basis.rayleigh.tolist(), basis.residuals.tolist(), basis.asymmetry
+        ([2.0, 0.0, -4.0], [0.0, 0.0, 0.0], 0.0)
     """
 
     directions: Tensor
@@ -55,6 +67,17 @@ def dense_curvatures(
 
     Raises:
         ArgumentError: an image has more than 3072 values, or gradients are NaN or infinite.
+
+    Examples:
+        F_0 = x_0^2 - 2 x_2^2 and F_1 = 0.
+
+        >>> def logits(x):
+        ...     values = x.flatten(1)
+        ...     return torch.stack([values.square() @ torch.tensor([1.0, 0.0, -2.0]), 0 * values[:, 0]], 1)
+        >>> points, sources = torch.zeros(3, 1, 1, 3), torch.ones(3, dtype=torch.int64)
+        >>> operator = MeanHessian(logits, points, 0, sources, step=0.5, batch_size=8)
+        >>> dense_curvatures(operator).curvatures.tolist()
+        [2.0, 0.0, -4.0]
     """
     size = operator.size
     if size > LARGEST_DENSE:
@@ -64,19 +87,19 @@ def dense_curvatures(
     rows = []
     for start in range(0, size, CHUNK):
         unit = torch.eye(min(CHUNK, size - start), size, dtype=torch.float64).roll(start, 1)
-        rows.append(finite_products(operator, unit))
+        rows.append(_finite_products(operator, unit))
         if report:
             report(start + len(unit), size)
     matrix = torch.cat(rows)
     norm = float(matrix.norm())
     curvatures, vectors = torch.linalg.eigh((matrix + matrix.T) / 2)
-    basis = curvatures.flip(0), with_signs(vectors.T.flip(0))
+    basis = curvatures.flip(0), _with_signs(vectors.T.flip(0))
     asymmetry = float((matrix - matrix.T).norm()) / norm if norm else 0.0
     flattest = basis[0].abs().argsort()
     ends = torch.arange(size) if checked is None else torch.cat(
         [torch.arange(size)[:checked], torch.arange(size)[max(0, size - checked) :], flattest[:checked]]
     ).unique()  # fmt: skip
-    return checked_basis(operator, *basis, ends, asymmetry)
+    return _checked_basis(operator, *basis, ends, asymmetry)
 
 
 def lanczos_curvatures(
@@ -95,17 +118,28 @@ def lanczos_curvatures(
 
     Raises:
         ArgumentError: there are no more than twice the pairs of dimensions, ARPACK gives up, or gradients are NaN or infinite.
+
+    Examples:
+        F_0 = x_0^2 - 2 x_2^2 and F_1 = 0: the flat direction between both ends is not found.
+
+        >>> def logits(x):
+        ...     values = x.flatten(1)
+        ...     return torch.stack([values.square() @ torch.tensor([1.0, 0.0, -2.0]), 0 * values[:, 0]], 1)
+        >>> points, sources = torch.zeros(3, 1, 1, 3), torch.ones(3, dtype=torch.int64)
+        >>> operator = MeanHessian(logits, points, 0, sources, step=0.5, batch_size=8)
+        >>> lanczos_curvatures(operator, 1).curvatures.round(decimals=6).tolist()
+        [2.0, -4.0]
     """
     size, count = operator.size, 2 * pairs
     if not 0 < count < size:
         raise ArgumentError(f"{pairs} pairs of either end need more than {count} values an image, got {size}")
     start = torch.from_numpy(np.random.default_rng(seed).standard_normal(size))
-    if not finite_products(operator, start[None]).any():  # ARPACK cannot start; nor is there anything to find
+    if not _finite_products(operator, start[None]).any():  # ARPACK cannot start; nor is there anything to find
         vectors, curvatures = torch.linalg.qr(torch.from_numpy(np.eye(size, count))).Q, torch.zeros(count).double()
     else:
         linear = LinearOperator(
             (size, size), dtype=np.float64,
-            matvec=lambda v: finite_products(operator, torch.from_numpy(np.ascontiguousarray(v)).view(1, -1))[0].numpy(),
+            matvec=lambda v: _finite_products(operator, torch.from_numpy(np.ascontiguousarray(v)).view(1, -1))[0].numpy(),
         )  # fmt: skip
         try:
             values, columns = eigsh(
@@ -119,24 +153,24 @@ def lanczos_curvatures(
         curvatures, order = torch.from_numpy(values).sort(descending=True)
         vectors = torch.from_numpy(columns)[:, order]
     everything = torch.arange(count if check else 0)
-    return checked_basis(operator, curvatures, with_signs(vectors.T), everything, math.nan)
+    return _checked_basis(operator, curvatures, _with_signs(vectors.T), everything, math.nan)
 
 
-def checked_basis(
+def _checked_basis(
     operator: MeanHessian, curvatures: Tensor, directions: Tensor, checked: Tensor, asymmetry: float
 ) -> CurvatureBasis:
     """The basis with the Rayleigh quotients and residuals of the pairs `checked` (j,)."""
     rayleigh, residuals = torch.full_like(curvatures, math.nan), torch.full_like(curvatures, math.nan)
     if len(checked):
         v, values = directions[checked], curvatures[checked]
-        products = finite_products(operator, v)
+        products = _finite_products(operator, v)
         rayleigh[checked] = (products * v).sum(1)
         away = (products - values[:, None] * v).norm(dim=1)
         residuals[checked] = torch.where(away > 0, away / products.norm(dim=1), 0.0)
     return CurvatureBasis(directions, curvatures, rayleigh, residuals, asymmetry)
 
 
-def finite_products(operator: MeanHessian, v: Tensor) -> Tensor:
+def _finite_products(operator: MeanHessian, v: Tensor) -> Tensor:
     """(k, D) float64 products with directions (k, D), on the CPU.
 
     Raises:
@@ -151,7 +185,7 @@ def finite_products(operator: MeanHessian, v: Tensor) -> Tensor:
     return products
 
 
-def with_signs(directions: Tensor) -> Tensor:
+def _with_signs(directions: Tensor) -> Tensor:
     """The rows (m, D), each with the sign that makes its entry of largest magnitude positive."""
     largest = directions.gather(1, directions.abs().argmax(1, keepdim=True))
     return directions * torch.where(largest < 0, -1.0, 1.0)

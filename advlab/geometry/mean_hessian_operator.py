@@ -38,6 +38,16 @@ class MeanHessian:
 
     Raises:
         ValueError: there is no point, the step is not above 0, or a source is the target.
+
+    Examples:
+        Of F_0 = x_0^2 - x_1^2 / 2 and F_1 = 0, whatever the step:
+
+        >>> def logits(x):
+        ...     first, second = x.flatten(1).unbind(1)
+        ...     return torch.stack([first**2 - second**2 / 2, 0 * first], 1)
+        >>> points, sources = torch.zeros(3, 1, 1, 2), torch.ones(3, dtype=torch.int64)
+        >>> MeanHessian(logits, points, 0, sources, step=0.5, batch_size=8).products(torch.eye(2)).tolist()
+        [[2.0, 0.0], [0.0, -1.0]]
     """
 
     def __init__(

@@ -23,6 +23,11 @@ class SingularDirections:
         directions: (r, D) orthonormal rows, the right singular vectors in the order of `values`; of each, the component of the
             largest magnitude is positive.
         rank: r, the numerical rank: at most min(n, D).
+
+    Examples:
+        >>> found = singular_directions(torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]]), normalise=False)
+        >>> found.rank, found.high(1).abs().tolist(), found.low(1).abs().tolist()
+        (2, [[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]])
     """
 
     values: Tensor

@@ -121,7 +121,12 @@ def separability(curves: Curves) -> Separability:
 
 
 def explained(left: Curves, total: Curves) -> float:
-    """1 - sum left / sum total; NaN without a total."""
+    """1 - sum left / sum total; NaN without a total.
+
+    Examples:
+        >>> explained(np.array([1.0, 0.0]), np.array([2.0, 2.0]))
+        0.75
+    """
     return float(1 - left.sum() / total.sum()) if total.sum() > 0 else float("nan")
 
 

@@ -32,7 +32,7 @@ BAD: list[tuple[list[str], list[str]]] = [
     (["model=@x"], ["'@x'", "There are: "]),
     (["model=null"], ["model=null", "type model=NAME"]),
     (["dataset=null"], ["dataset=null", "type dataset=NAME"]),
-    (["experiment=none"], ["experiment 'none'", "isotropy"]),
+    (["experiment=none"], ["experiment 'none'", "adversarial_gallery"]),
     (["model=none"], ["model=none", "needs a model: type model=NAME"]),
     (["dataset=none"], ["dataset=none", "needs a dataset: type dataset=NAME"]),
     (["probe=none"], ["probe=sphere"]),
@@ -58,7 +58,7 @@ BAD: list[tuple[list[str], list[str]]] = [
     (["model.name=nope"], ["model 'nope'", "There are: "]),
     (["model.name=[a]"], ["['a']", "There are: "]),
     (["model.name=''"], ["model ''", "There are: "]),
-    (["experiment.name=nope"], ["experiment 'nope'", "isotropy"]),
+    (["experiment.name=nope"], ["experiment 'nope'", "adversarial_gallery"]),
     # types
     (["run.seed=x"], ["run.seed", "whole number", "'x'"]),
     (["run.seed="], ["run.seed", "whole number", "''"]),

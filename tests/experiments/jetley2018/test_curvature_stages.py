@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
@@ -14,15 +15,18 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
+from hydra.core.config_store import ConfigStore
 from torch import Tensor, nn
 
 import advlab
 from advlab import testing
+from advlab.config import components
 from advlab.engine.stages import keep_stage, plan_stages
 from advlab.engine.units import CELL, PreparedRun, carry_out
 from advlab.errors import ArgumentError, ConfigError, DataError, MeasurementError
 from advlab.geometry.mean_hessian import MeanHessian, dense_curvatures
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, NetworkContext, Stage
+from advlab.plugins.names import registered_choices
 from advlab.statistics import Claim
 from experiments.jetley2018.curvature_stages import (
     CurvatureParams,
@@ -45,7 +49,6 @@ class BasisRow:
     target: int
 
 
-@advlab.experiment
 class CurvatureStagesTest(Experiment[NetworkContext]):
     """An experiment that needs the bases of two classes, and those of the halves of one."""
 
@@ -96,8 +99,21 @@ def made(network: nn.Module, *, batch_size: int = 256, **params: Any) -> Network
     return ctx
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _registered() -> Iterator[None]:
+    """The experiment is known to these tests alone."""
+    registry, repo = components.REGISTRIES["experiment"], ConfigStore.instance().repo
+    targets, choices, stored = dict(registry._targets), dict(registered_choices), dict(repo.get("experiment", {}))
+    advlab.experiment(CurvatureStagesTest)
+    yield
+    registry._targets = targets
+    registered_choices.clear()
+    registered_choices.update(choices)
+    repo["experiment"] = stored
+
+
 @pytest.fixture(scope="module")
-def ctx() -> NetworkContext:
+def ctx(_registered: None) -> NetworkContext:
     return made(network())
 
 

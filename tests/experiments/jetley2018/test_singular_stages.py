@@ -22,6 +22,7 @@ from experiments.jetley2018.singular_stages import (
     singular_mean,
     singular_stage,
 )
+from tests.helpers.imresize import imresize
 
 
 def linear(weight: Tensor) -> torch.nn.Module:
@@ -96,9 +97,9 @@ def test_resampled_perturbations_are_decomposed_at_their_size() -> None:
     weight = weights()
     ctx = context(linear(weight))
     basis = made(ctx, resampled_to=2)
-    small = torch.nn.functional.interpolate(
-        (weight[[0, 0]] - weight[[1, 2]]).view(2, 1, 4, 4), (2, 2), mode="bicubic", antialias=True
-    ).flatten(1)
+    differences = (weight[[0, 0]] - weight[[1, 2]]).view(2, 4, 4).double().numpy()
+    columns = imresize(differences.transpose(1, 0, 2), 2)  # (2, n, 4)
+    small = torch.from_numpy(imresize(columns.transpose(2, 1, 0), 2).transpose(1, 2, 0)).float().flatten(1)
     assert basis.directions.shape == (2, 4)
     assert singular_facts(ctx)["dimensions"] == 4
     assert singular_mean(ctx).shape == (1, 4, 4)
