@@ -11,6 +11,7 @@ from annotated_types import Ge, Gt, Interval, Lt
 from advlab.attacks import Attack
 from advlab.errors import ArgumentError, ConfigError
 from advlab.lab import Cell, Cost, DataContext, Experiment, Figure, Frame, InRange, Settings, frame_of
+from advlab.lab.trained_here import check_trains
 from advlab.statistics import Claim, median_interval
 from advlab.training.recipe_text import parse_penalty
 
@@ -121,11 +122,8 @@ class GradientPenalty(Experiment[DataContext]):
         Raises:
             ConfigError: otherwise.
         """
-        name, recipe, attack = settings.nodes["model"]["name"], settings.recipe, settings.attack
-        if not settings.model.trainable or settings.model.checkpoint:
-            raise ConfigError(f"gradient_penalty trains its networks, {name} has weights: choose another model")
-        if not getattr(recipe, "trains", False):
-            raise ConfigError(f"recipe=none: gradient_penalty needs a recipe to train {name}: type recipe=lenet_adam")
+        recipe, attack = settings.recipe, settings.attack
+        check_trains(settings, "gradient_penalty", recipe="lenet_adam")
         if recipe.penalty:
             raise ConfigError("recipe.penalty: leave it out, and type experiment.penalties=[...]")
         if not isinstance(attack, Attack) or not attack.minimal or attack.set_level or attack.targeted == "always":

@@ -10,6 +10,7 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from advlab.errors import ArgumentError, ConfigError
 from advlab.lab import Cell, Cost, DataContext, Experiment, Figure, Frame, InRange, Settings, frame_of
+from advlab.lab.trained_here import check_trains
 from advlab.statistics import Claim
 
 from .accuracy_over_seeds import summarise
@@ -109,13 +110,8 @@ class HardPointTraining(Experiment[DataContext]):
         Raises:
             ConfigError: otherwise.
         """
-        name, recipe = settings.nodes["model"]["name"], settings.recipe
-        if not settings.model.trainable or settings.model.checkpoint:
-            raise ConfigError(f"hard_point_training trains its networks, {name} has weights: choose another model")
-        if not getattr(recipe, "trains", False):
-            raise ConfigError(
-                f"recipe=none: hard_point_training needs a recipe to train {name}: type recipe=mlp_barati2021"
-            )
+        recipe = settings.recipe
+        check_trains(settings, "hard_point_training", recipe="mlp_barati2021")
         if recipe.adversary is not None:
             raise ConfigError(
                 f"recipe={recipe.name} adds training points of its own ({recipe.augment[-1]}): choose one without, "

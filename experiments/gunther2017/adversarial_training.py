@@ -11,6 +11,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from advlab.attacks import APGD, FGS, FGV, Attack, DeepFool, HotCold
 from advlab.errors import ArgumentError, ConfigError
 from advlab.lab import Cell, Cost, DataContext, Experiment, Figure, Frame, InRange, Settings, Stage, frame_of
+from advlab.lab.trained_here import check_trains
 from advlab.statistics import Claim
 from advlab.training.recipe_text import parse_augmentation
 
@@ -132,13 +133,8 @@ class AdversarialTraining(Experiment[DataContext]):
         Raises:
             ConfigError: otherwise.
         """
-        name, recipe = settings.nodes["model"]["name"], settings.recipe
-        if not settings.model.trainable or settings.model.checkpoint:
-            raise ConfigError(f"adversarial_training trains its networks, {name} has weights: choose another model")
-        if not getattr(recipe, "trains", False):
-            raise ConfigError(
-                f"recipe=none: adversarial_training needs a recipe to train {name}: type recipe=lenet_mnist_paper_100k"
-            )
+        recipe = settings.recipe
+        check_trains(settings, "adversarial_training", recipe="lenet_mnist_paper_100k")
         if recipe.adversary is not None:
             raise ConfigError(
                 f"recipe={recipe.name} adds adversarial images of its own ({recipe.augment[-1]}): choose one without"

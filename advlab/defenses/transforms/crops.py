@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Literal
 
@@ -29,9 +30,9 @@ class AveragedCrops(Stage):
         super().__init__()
         self.average = average
 
+    @abstractmethod
     def crops(self, x: Tensor) -> Sequence[Tensor]:
         """The crops, (n, C, H, W) each."""
-        raise NotImplementedError
 
     def logits(self, x: Tensor, draw: Draw | None, network: LogitsFunction) -> Tensor:
         """See `Stage.logits`; of averaged probabilities their logarithms."""
