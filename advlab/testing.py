@@ -30,7 +30,7 @@ from advlab.data.images import ImageData, tensor_digest
 from advlab.engine.clean_accuracy import NetworkPredictions
 from advlab.engine.networks import OtherNetworks
 from advlab.engine.stages import keep_stage, plan_stages
-from advlab.engine.units import CELL, STAGE, PreparedRun, carry_out
+from advlab.engine.units import PreparedRun, make_stage, measure_cell
 from advlab.errors import ArgumentError, ConfigError, suggest
 from advlab.lab.data_context import DataContext, DeviceContext
 from advlab.lab.defended_classifier import defended_classifier
@@ -39,7 +39,7 @@ from advlab.lab.network_context import NetworkContext
 from advlab.lab.run_context import RunContext
 from advlab.models.classifier import Classifier
 from advlab.models.forward import Execution, Forward
-from advlab.store.artifacts import Arrays, ArtifactStore
+from advlab.store.artifacts import ArtifactStore
 from advlab.store.tables import Frame, frame_of
 
 __all__ = ["context", "measured", "settings_of"]
@@ -148,15 +148,9 @@ def measured(ctx: Any) -> Frame:
     prepared = PreparedRun(ctx, {cell.id: cell for cell in cells})
     plan_stages(ctx)
     for stage_id in ctx.stages:
-        keep_stage(ctx, stage_id, partial(made_by, prepared, stage_id))
-    rows = [row for cell in cells for row in carry_out(prepared, f"{CELL}:{cell.id}").rows]
+        keep_stage(ctx, stage_id, partial(make_stage, prepared, stage_id))
+    rows = [row for cell in cells for row in measure_cell(prepared, cell.id)]
     return frame_of([vars(row) for row in rows]).assign(run="test")
-
-
-def made_by(prepared: PreparedRun, stage_id: str) -> tuple[Arrays, Mapping[str, Any]]:
-    """What a stage makes."""
-    result = carry_out(prepared, f"{STAGE}:{stage_id}")
-    return result.arrays, result.facts
 
 
 def image_data(images: Tensor, labels: Any, classes: int = 0) -> ImageData:

@@ -38,7 +38,7 @@ LEVELS = (
     ("statistics",),
     ("plotting",),
     ("results",),
-    ("data",),
+    ("cluster", "data"),
     ("models",),
     ("polynomials", "open_set"),
     ("metrics",),

@@ -17,7 +17,7 @@ from advlab.engine.interrupts import ignore_signals
 from advlab.errors import AdvlabError, ConfigError, Interrupted, printable, shorten, suggest
 
 SHOWS = ("list", "describe")
-VERBS = (*SHOWS, "claims", "compare", "plot", "resume")
+VERBS = (*SHOWS, "claims", "compare", "plot", "resume", "status")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from advlab.cli.parser import Parser
+from advlab.config.cluster_choice import check_resumed_words
+from advlab.config.compose import Composer
 from advlab.config.run_options import RunParams
 from advlab.config.settings import every_key, resolve
 from advlab.engine.runner import execute
@@ -48,12 +51,18 @@ def run(arguments: Sequence[str]) -> int:
     for name in ROOTS:
         said = "other than your own, such as the one that the run was started with"
         parser.add_argument(f"--{name.replace('_', '-')}", metavar="DIR", help=f"run.{name} {said}")
+    parser.add_argument(
+        "workers", nargs="*", metavar="run.workers=N|cluster=NAME|cluster.KEY=VALUE", help="who goes on with it"
+    )
     options = parser.parse_args(list(arguments))
+    check_resumed_words(options.workers)
+    with Composer(None) as composer:
+        cluster = composer.settings(options.workers).cluster
     directory = RunDirectory.open(options.run)
     nodes = directory.nodes_to_resume()
     archived = nodes.get("run", {})
     changed = own_roots(archived, {name: getattr(options, name) for name in ROOTS})
-    nodes["run"] = {**archived, **changed, "resume": True, "dry": False}
+    nodes["run"] = {**archived, **changed, "resume": True, "dry": False, "workers": 0}
     try:
         settings = resolve(nodes, explicit=every_key(nodes))
     except ConfigError as error:
@@ -71,5 +80,5 @@ def run(arguments: Sequence[str]) -> int:
         other = None
     else:
         print(f"the cache {other} of this run is read, and not written to: --cache-root DIR names one", file=sys.stderr)
-    execute(settings, directory=directory, also_read=other)
+    execute(replace(settings, cluster=cluster), directory=directory, also_read=other)
     return 0

@@ -15,11 +15,13 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
+from advlab.config.components import NoComponent
 from advlab.config.compose import Composer
 from advlab.config.hydra_main import CommandLine, hydra_main
 from advlab.config.settings import Settings
 from advlab.engine.interrupts import Interrupts
 from advlab.engine.runner import execute
+from advlab.engine.with_dask import kept_workers
 from advlab.errors import AdvlabError, ConfigError, Interrupted
 from advlab.plugins.loading import load_plugins
 from advlab.results.compare import compare_runs
@@ -50,7 +52,8 @@ def sweep(line: CommandLine, jobs: Sequence[Settings]) -> int:
     signum = 0
     failure: BaseException | None = None
     try:
-        hydra_main(CommandLine(line.flags, overrides), run_job)
+        with workers_kept(line, jobs):
+            hydra_main(CommandLine(line.flags, overrides), run_job)
     except Interrupted as interrupt:
         signum = interrupt.signum
     except KeyboardInterrupt:
@@ -74,6 +77,23 @@ def sweep(line: CommandLine, jobs: Sequence[Settings]) -> int:
     if failure is not None:
         raise failure
     return 0
+
+
+def workers_kept(line: CommandLine, jobs: Sequence[Settings]) -> contextlib.AbstractContextManager[None]:
+    """What lets the runs of a sweep share their workers; nothing where they have none.
+
+    Raises:
+        ConfigError: a launcher carries the runs out in other processes, which cannot share them.
+        MissingPackageError: Dask is missing.
+    """
+    if all(isinstance(job.cluster, NoComponent) for job in jobs):
+        return contextlib.nullcontext()
+    for text in line.overrides:
+        if text.lstrip("+").startswith("hydra/launcher=") and text.rpartition("=")[2] != "basic":
+            raise ConfigError(
+                f"{text}: its jobs are processes of their own, and cannot share workers: leave it or the cluster out"
+            )
+    return kept_workers()
 
 
 def make_folder(folder: Path) -> None:

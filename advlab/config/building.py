@@ -107,7 +107,7 @@ def add_choices(nodes: Nodes, typed: Mapping[str, str]) -> None:
     """Archive what was typed for a group where it is not its component's name, in place; of several defenses `a+b`."""
     differing = {}
     for group, choice in typed.items():
-        if group in components.REGISTRIES and nodes[group]["name"] != "none":
+        if group in components.REGISTRIES and nodes.get(group, {"name": "none"})["name"] != "none":
             members = chain_members(group, nodes[group])
             name = "+".join(member["name"] for member in members) if members else nodes[group]["name"]
             if name != choice:

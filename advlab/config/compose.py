@@ -24,20 +24,15 @@ from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
 from advlab.config.components import declared_classes
-from advlab.config.config_folder import (
-    CheckedLoader,
-    bound_files,
-    check_interpolations,
-    check_places,
-    checked_folder,
-)
+from advlab.config.config_folder import CheckedLoader, bound_files, check_interpolations, checked_folder
 from advlab.config.defaults_cycle import defaults_cycle
 from advlab.config.defense_lists import chain_node, without_defense_list
-from advlab.config.groups import GROUPS, RUN
+from advlab.config.groups import CLUSTER, GROUPS, RUN
 from advlab.config.hydra_rules import check_hydra_config, check_hydra_overrides, check_nothing_else
 from advlab.config.identity import Nodes
 from advlab.config.overrides import accept_unknown_keys, check_extent, check_jobs, explicit_keys, override_hint, text_of
 from advlab.config.settings import Settings, resolve
+from advlab.config.typed_only import check_places, check_scheduler
 from advlab.errors import ConfigError, suggest
 from advlab.shell import typed_override
 
@@ -160,6 +155,8 @@ class Composer:
         if self.config_dir is not None and isinstance(run := by_group.get(RUN), dict):
             typed = explicit_keys(overrides)  # an interpolation may have set what none of the files says as it stands
             check_places("a ${...} sets", {key: value for key, value in run.items() if f"{RUN}.{key}" not in typed})
+            cluster = by_group.get(CLUSTER, {})
+            check_scheduler("a ${...} sets", {key: v for key, v in cluster.items() if f"{CLUSTER}.{key}" not in typed})
         for key in by_group:
             if key not in GROUPS:
                 raise ConfigError(f"{key}: there is no such key. {suggest(key, GROUPS)}")

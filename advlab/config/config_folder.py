@@ -19,6 +19,8 @@ from hydra.plugins.config_source import ConfigResult
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from advlab.config.groups import CLUSTER
+from advlab.config.typed_only import check_places, check_scheduler
 from advlab.errors import ConfigError, one_line
 from advlab.store.bounded import LARGEST_YAML, check_yaml, read_bounded
 
@@ -31,7 +33,6 @@ LAUNCHER_KEYS = WORDS | frozenset((
     "signal_delay_s", "max_num_timeout", "n_jobs",
 ))  # fmt: skip
 WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.,@+-]*")  # stands in a line of a job's script, and must not end it
-ROOTS = {"output_root": "", "cache_root": "ADVLAB_CACHE", "data_root": "ADVLAB_DATA"}  # -> environment variable
 
 MOST_FILES = 1000  # loaded for one configuration: defaults lists may double in each other
 MOST_INTERPOLATIONS = 12  # in one configuration: each may repeat the others, 3^(12/3) times what there is
@@ -129,24 +130,8 @@ def check_content(file: str, content: Mapping[Any, Any]) -> None:
             check_hydra_value(file, keys, value)
     if isinstance(run := content.get("run"), Mapping):
         check_places(f"{file} sets", run)
-
-
-def check_places(fault: str, run: Mapping[Any, Any]) -> None:
-    """Refuse options of a run that say where files are written.
-
-    Args:
-        fault: what is said before the key.
-        run: what YAML files set of the group.
-
-    Raises:
-        ConfigError: names the key.
-    """
-    for key in ROOTS.keys() & run.keys():
-        elsewhere = f" or set {ROOTS[key]} in your environment" if ROOTS[key] else ""
-        raise ConfigError(
-            f"{fault} run.{key}: a YAML file must not say where files are written: type run.{key}=...{elsewhere}, "
-            "and leave it out there"
-        )
+    if isinstance(cluster := content.get(CLUSTER), Mapping):
+        check_scheduler(f"{file} sets", cluster)
 
 
 def leaves(value: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -14,12 +14,14 @@ class Group:
         plural: as `advlab list` takes it.
         package: whose files declare its components.
         files: pattern of those files below the package; none of them needs torch to be imported.
+        is_measured: whether its component is part of what is measured: of the digest, and of what a run archives.
     """
 
     name: str
     plural: str
     package: str = ""
     files: str = ""
+    is_measured: bool = True
 
 
 #: in the order in which settings build them: presets, which may look at dataset and model, are applied before `recipe`
@@ -31,6 +33,8 @@ COMPONENT_GROUPS = (
     Group("attack", "attacks", "advlab.attacks", "**/params.py"),
     Group("probe", "probes", "advlab.probes", "*.py"),
     Group("experiment", "experiments", "advlab.experiments", "*/*.py"),
+    Group("cluster", "clusters", "advlab.cluster", "*.py", is_measured=False),
 )
+CLUSTER = "cluster"  # who carries a run out: any experiment may be
 RUN = "run"  # how a run is carried out: the one group without choices
 GROUPS = (*(group.name for group in COMPONENT_GROUPS), RUN)

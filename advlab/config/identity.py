@@ -38,7 +38,7 @@ def named_components(nodes: Mapping[str, Mapping[str, Any]]) -> Iterator[Named]:
     """Every component of an archived configuration but the choices `none`: of the groups, of chains and of lists."""
     for group in COMPONENT_GROUPS:
         node = nodes.get(group.name, {"name": "none"})
-        if node["name"] != "none":
+        if node["name"] != "none" and group.is_measured:
             yield from _with_members(Named(group.name, group.name, node))
     for key, listed in nodes.get("lists", {}).items():
         for name, groups in listed.items():

@@ -32,6 +32,10 @@ class RunParams(InRange):
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
     precision: Literal["float32", "tf32", "bf16"] = "float32"
     batch_size: Annotated[int, Interval(ge=0, le=2**31)] = 0  # images a forward; 0: measured once per model and device
+    #: processes of this machine that share the work, each with a GPU or with run.threads; short for cluster=local
+    workers: Annotated[int, Interval(ge=0, le=1024)] = 0
+    #: threads of a process on the CPU, on which the last bits of results depend; 0: the cores, shared among workers
+    threads: Annotated[int, Interval(ge=0, le=1024)] = 0
     download: bool = True  # fetch missing datasets and weights
     #: at most so many images measure the clean accuracy; preset tiny: 200, laptop: 2000
     accuracy_images: Annotated[int, Ge(1)] = 10_000

@@ -10,8 +10,9 @@ from typing import Any
 from advlab.config import components
 from advlab.config.archive import CHOICES, LISTS, check_archive
 from advlab.config.building import add_choices, build_component, listed_components
+from advlab.config.cluster_choice import cluster_of
 from advlab.config.compatibility import check_compatibility
-from advlab.config.groups import COMPONENT_GROUPS, GROUPS, RUN
+from advlab.config.groups import CLUSTER, COMPONENT_GROUPS, GROUPS, RUN
 from advlab.config.identity import (
     Nodes,
     archived_parameters,
@@ -32,8 +33,9 @@ class Settings:
 
     Attributes:
         dataset, model, recipe, defense, attack, probe, experiment: the components; `NoComponent` for the choice `none`.
+        cluster: who carries the run out: `NoComponent` is this process alone. It is not archived.
         run: how the run is carried out.
-        nodes: for each group the name and all parameters, defaults included; under `lists` those of the components that
+        nodes: for each other group the name and all parameters, defaults included; under `lists` those of the components that
             lists name, under `choices` what was typed where it is not the component's name: config.yaml.
         lists: parameter of the experiment -> name -> the component that it names.
     """
@@ -45,6 +47,7 @@ class Settings:
     attack: Any
     probe: Any
     experiment: Any
+    cluster: Any
     run: RunParams
     nodes: Nodes
     lists: dict[str, dict[str, Listed]] = field(default_factory=dict)
@@ -109,6 +112,8 @@ def resolve(
         built[group], nodes[group] = build_component(group, nodes[group], compose_choice)
     run = construct(RunParams, nodes["run"], "run")  # presets may have changed it
     nodes["run"] = archived_parameters(run)
+    del nodes[CLUSTER]
+    built[CLUSTER] = cluster_of(built[CLUSTER], run)
     lists = listed_components(nodes, experiment_class.Params, config.get(LISTS, {}), compose_choice)
     if choices is None:
         add_choices(nodes, config.get(CHOICES, {}))
@@ -180,7 +185,7 @@ def drop_unused_groups(nodes: Nodes, experiment_class: Any, explicit: frozenset[
     experiment = nodes["experiment"]["name"]
     for declared in COMPONENT_GROUPS:
         group = declared.name
-        if group == "experiment":
+        if group == "experiment" or not declared.is_measured:
             continue
         if group in experiment_class.groups():
             if group in ("dataset", "model") and nodes[group]["name"] == "none":

@@ -95,3 +95,21 @@ class Interrupts:
             if not speaking:
                 return
         raise Interrupted(number)
+
+
+@contextlib.contextmanager
+def ends_of_programs_are_defects() -> Iterator[None]:
+    """Turn what code of a run may raise to end the program (`sys.exit()`, GeneratorExit) into a defect of that code.
+
+    Otherwise a run that is not complete could end with exit code 0 and without a word. Ctrl-C is none of these: while a run is
+    carried out it is `Interrupted`.
+
+    Raises:
+        RuntimeError: in place of it.
+    """
+    try:
+        yield
+    except (Exception, Interrupted):
+        raise
+    except BaseException as error:
+        raise RuntimeError(f"the code of this run raised {type(error).__name__}, which ends programs") from error

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import yaml
@@ -85,14 +86,14 @@ def check_versions(plan: Mapping[str, Any], settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def blaming_the_plan(ctx: RunContext, plan: Mapping[str, Any] | None) -> Iterator[None]:
+def blaming_the_plan(name: str, prepared_now: Callable[[], bool]) -> Iterator[None]:
     """While the block uses what a plan says was prepared: a failure is the plan's, where it is not what is prepared now.
 
     Any other failure is a defect of the code, and keeps its traceback.
 
     Args:
-        ctx: of the run.
-        plan: of a run that is resumed, whose plan may be a stranger's; None for a new one.
+        name: of the experiment.
+        prepared_now: whether the plan, which may be a stranger's, says what the experiment prepares (`is_prepared_now`).
 
     Raises:
         ResultError: the block failed, and the plan was changed.
@@ -102,16 +103,18 @@ def blaming_the_plan(ctx: RunContext, plan: Mapping[str, Any] | None) -> Iterato
     except AdvlabError:
         raise
     except Exception as error:
-        if plan is not None and not is_prepared_now(ctx, plan):
+        if not prepared_now():
             raise ResultError(
-                f"plan.json is damaged: what it says was prepared is not what {ctx.settings.experiment.name} prepares: start a "
-                "new run without run.resume"
+                f"plan.json is damaged: what it says was prepared is not what {name} prepares: start a new run without "
+                "run.resume"
             ) from error
         raise
 
 
-def is_prepared_now(ctx: RunContext, plan: Mapping[str, Any]) -> bool:
-    """Whether the experiment prepares today what a plan says; also where it fails itself."""
+def is_prepared_now(ctx: RunContext, plan: Mapping[str, Any] | None) -> bool:
+    """Whether the experiment prepares today what a plan says; also where it fails itself, and for a run without a plan."""
+    if plan is None:
+        return True
     try:
         return canonical(ctx.settings.experiment.prepare(ctx)) == canonical(plan["prepared"])
     except Exception:  # a defect, which hides none but the one that is being explained
@@ -128,7 +131,8 @@ def planned_cells(ctx: RunContext, plan: dict[str, Any] | None) -> list[Cell]:
     experiment = ctx.settings.experiment
     # through JSON also when it is new, so that a resumed run sees the same
     ctx.prepared = json.loads(canonical(experiment.prepare(ctx))) if plan is None else plan["prepared"]
-    with blaming_the_plan(ctx, plan):
+    prepared_now = partial(is_prepared_now, ctx, plan)
+    with blaming_the_plan(experiment.name, prepared_now):
         cells: list[Cell] = experiment.cells(ctx)
     column_types(experiment.Row)  # a column that cannot be written is told before anything is measured
     if not cells:
@@ -138,7 +142,7 @@ def planned_cells(ctx: RunContext, plan: dict[str, Any] | None) -> list[Cell]:
     ids = [cell.id for cell in cells]
     if len(set(ids)) < len(ids):
         raise ValueError(f"{experiment.name}: the ids of the cells are not unique")
-    with blaming_the_plan(ctx, plan):
+    with blaming_the_plan(experiment.name, prepared_now):
         plan_stages(ctx)
     check_needed_stages(ctx, cells)
     if plan is not None and (ids != plan["cells"] or plan.get("stages", {}) != stage_digests(ctx)):
@@ -148,23 +152,26 @@ def planned_cells(ctx: RunContext, plan: dict[str, Any] | None) -> list[Cell]:
     return cells
 
 
-def write_plan(directory: RunDirectory, ctx: RunContext, cells: list[Cell]) -> None:
-    """Write config.yaml and plan.json of a new run; its digest is for readers, `planned_digest` tells what a plan means today."""
+def plan_content(ctx: RunContext, cells: list[Cell]) -> dict[str, Any]:
+    """What plan.json of a new run says; its digest is for readers, `planned_digest` tells what a plan means today."""
     settings = ctx.settings
+    return {
+        "digest": settings.digest, "versions": settings.versions,
+        "experiment": settings.experiment.name, "config": settings.nodes,
+        "cells": [cell.id for cell in cells], "stages": stage_digests(ctx),
+        "prepared": ctx.prepared, "device": ctx.facts["device"],
+        "device_name": ctx.facts.get("device_name", ""), "threads": ctx.facts.get("threads", 0),
+        "job": job_id(), "execution": asdict(ctx.execution) if isinstance(ctx, NetworkContext) else {},
+        "weights": ctx.facts.get("model", {}).get("weights", ""),
+        "behaviour": ctx.classifier.behaviour if isinstance(ctx, NetworkContext) else [],
+        "data": ctx.facts.get("dataset", {}).get("digest", ""),
+    }  # fmt: skip
+
+
+def write_plan(directory: RunDirectory, settings: Settings, content: Mapping[str, Any]) -> None:
+    """Write config.yaml and plan.json of a new run."""
     write_config(directory, settings.nodes)
-    write_sealed(
-        directory.plan_path,
-        {
-            "digest": settings.digest, "versions": settings.versions,
-            "experiment": settings.experiment.name, "config": settings.nodes,
-            "cells": [cell.id for cell in cells], "stages": stage_digests(ctx),
-            "prepared": ctx.prepared, "device": ctx.facts["device"],
-            "job": job_id(), "execution": asdict(ctx.execution) if isinstance(ctx, NetworkContext) else {},
-            "weights": ctx.facts.get("model", {}).get("weights", ""),
-            "behaviour": ctx.classifier.behaviour if isinstance(ctx, NetworkContext) else [],
-            "data": ctx.facts.get("dataset", {}).get("digest", ""),
-        },
-    )  # fmt: skip
+    write_sealed(directory.plan_path, {**content, "job": job_id()})  # the runner's, whoever has prepared it
 
 
 def write_config(directory: RunDirectory, nodes: dict[str, Any]) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+from typing import Any
 
+from advlab.config.components import NoComponent
+from advlab.config.groups import CLUSTER
+from advlab.config.identity import archived_parameters, default_parameters
 from advlab.config.settings import Settings, every_key, resolve
 from advlab.engine.plan import planned_digest
 from advlab.engine.provenance import job_id, requeued
 from advlab.errors import ConfigError, ResultError
 from advlab.plugins.loading import VARIABLE
-from advlab.shell import command_to_resume
+from advlab.shell import command_to_resume, typed_override
 from advlab.store.run_configuration import nodes_to_read
 from advlab.store.run_directory import RunDirectory
 from advlab.store.run_versions import former_versions_folder, versions_folder
@@ -86,7 +91,26 @@ def bad_cells(directory: RunDirectory, settings: Settings) -> list[str]:
     return bad
 
 
-def resume_command(directory: RunDirectory) -> str:
-    """What to type to go on with an interrupted run, with the plug-ins that it was started with."""
+def resume_command(directory: RunDirectory, cluster: Any) -> str:
+    """What to type to go on with an interrupted run, with the plug-ins and the workers that it was started with."""
     files = [file for file in os.environ.get(VARIABLE, "").split(os.pathsep) if file]
-    return command_to_resume(directory.path, *(word for file in files for word in ("--plugin", file)))
+    command = command_to_resume(directory.path, *(word for file in files for word in ("--plugin", file)))
+    return " ".join([command, *cluster_words(cluster)])
+
+
+def cluster_words(cluster: Any) -> list[str]:
+    """What was typed to choose who carries a run out, as a shell takes it.
+
+    >>> from advlab.cluster import Local
+    >>> cluster_words(Local(workers=3))
+    ['cluster=local', 'cluster.workers=3']
+    """
+    if isinstance(cluster, NoComponent):
+        return []
+    defaults = default_parameters(type(cluster))
+    changed = {key: value for key, value in archived_parameters(cluster).items() if value != defaults[key]}
+    typed = [
+        typed_override(f"{CLUSTER}.{key}", value) if isinstance(value, str) else f"{CLUSTER}.{key}={json.dumps(value)}"
+        for key, value in changed.items()
+    ]
+    return [f"{CLUSTER}={type(cluster).__name__.lower()}", *typed]

@@ -9,29 +9,35 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from advlab.config.components import NoComponent
 from advlab.config.run_options import RunParams
 from advlab.config.settings import Settings
 from advlab.engine.dry_run import dry_run_text
-from advlab.engine.interrupts import Interrupts
+from advlab.engine.interrupts import Interrupts, ends_of_programs_are_defects
 from advlab.engine.logs import RunLog
 from advlab.engine.manifest import complete_manifest, write_ended_manifest
 from advlab.engine.measuring import Measuring, count_nonfinite
 from advlab.engine.outputs import Outputs, print_outputs, write_outputs
-from advlab.engine.plan import blaming_the_plan, plan_to_resume, planned_cells, write_plan
+from advlab.engine.plan import blaming_the_plan, plan_to_resume, write_plan
+from advlab.engine.preparation import Preparation, prepare
 from advlab.engine.resumption import directory_to_resume, nothing_left_to_do, resume_command
 from advlab.engine.setup import build_context
 from advlab.engine.tally import Tally
-from advlab.engine.units import forget_prepared, keep_prepared
+from advlab.engine.units import forget_prepared, plan_is_prepared_now
+from advlab.engine.with_dask import with_dask
 from advlab.errors import AdvlabError, Interrupted
-from advlab.lab.cells import Cell
-from advlab.lab.run_context import RunContext
 from advlab.progress import TaskProgress
 from advlab.statistics.claims import Claim
 from advlab.store.known_folders import remember_folders
 from advlab.store.run_directory import RunDirectory
 from advlab.store.run_versions import check_place, versions_folder
+
+if TYPE_CHECKING:  # imports Dask, which only runs on workers need
+    from advlab.engine.workers.start import Workers
 
 log = logging.getLogger(__name__)
 
@@ -73,24 +79,6 @@ def execute(settings: Settings, *, directory: RunDirectory | None = None, also_r
         return Runner(settings, run_log, interrupts, also_read).carry_out(directory)
 
 
-@contextlib.contextmanager
-def ends_of_programs_are_defects() -> Iterator[None]:
-    """Turn what code of a run may raise to end the program (`sys.exit()`, GeneratorExit) into a defect of that code.
-
-    Otherwise a run that is not complete could end with exit code 0 and without a word. Ctrl-C is none of these: while a run is
-    carried out it is `Interrupted`.
-
-    Raises:
-        RuntimeError: in place of it.
-    """
-    try:
-        yield
-    except (Exception, Interrupted):
-        raise
-    except BaseException as error:
-        raise RuntimeError(f"the code of this run raised {type(error).__name__}, which ends programs") from error
-
-
 class Runner:
     """Carries one run through: its methods stand in the order in which they are called."""
 
@@ -101,12 +89,14 @@ class Runner:
         self.also_read = also_read
         self.run_log = run_log
         self.interrupts = interrupts
+        self.workers: Workers | None = None
         self.started = time.perf_counter()
 
     def carry_out(self, existing: RunDirectory | None) -> RunOutcome:
         """Measure what is missing of an existing run, or all of a new one, and write the results."""
         with contextlib.ExitStack() as locks:
-            directory, ctx, cells = self._begin(existing, locks)
+            directory, prepared = self._begin(existing, locks)
+            locks.callback(forget_prepared, prepared.plan)
             self.run_log.write_to(directory.log_path)
             log.info("%s %s", "going on with" if existing else "writing to", directory.path)
             if directory.manifest_path.is_file():
@@ -114,11 +104,12 @@ class Runner:
                     log.warning("%s is missing or damaged, and is made again", directory.path / name)
                 directory.reopen()
             try:
-                with ends_of_programs_are_defects(), blaming_the_plan(ctx, directory.plan() if existing else None):
-                    rows, outputs, tally = self._measure_and_write(directory, ctx, cells)
+                prepared_now = partial(plan_is_prepared_now, prepared.plan)
+                with ends_of_programs_are_defects(), blaming_the_plan(self.settings.experiment.name, prepared_now):
+                    rows, outputs, tally = self._measure_and_write(directory, prepared)
             except Interrupted as interrupt:
                 self._end(directory, "interrupted", signal.Signals(interrupt.signum).name)
-                print(f"interrupted; go on with: {resume_command(directory)}", file=sys.stderr)
+                print(f"interrupted; go on with: {resume_command(directory, self.settings.cluster)}", file=sys.stderr)
                 raise
             except AdvlabError as error:
                 log.debug("the run ended with an error of its input; where it arose:", exc_info=True)
@@ -132,10 +123,8 @@ class Runner:
             self.interrupts.speak(lambda: print_outputs(outputs, self.settings, tally))
             return RunOutcome("complete", directory.path, outputs.claims, self.interrupts.after_completion)
 
-    def _begin(
-        self, existing: RunDirectory | None, locks: contextlib.ExitStack
-    ) -> tuple[RunDirectory, RunContext, list[Cell]]:
-        """The locked directory, the context and the planned cells."""
+    def _begin(self, existing: RunDirectory | None, locks: contextlib.ExitStack) -> tuple[RunDirectory, Preparation]:
+        """The locked directory, and what was prepared."""
         report_progress = TaskProgress()
         try:
             plan = None
@@ -145,12 +134,11 @@ class Runner:
                     plan = plan_to_resume(existing, self.settings)
             if existing is None:
                 check_place(self.settings.run.path("output_root"))  # before what takes seconds or hours
-            ctx = build_context(self.settings, plan, report_progress, self.also_read)
-            cells = planned_cells(ctx, plan)
-            return existing or self._new_directory(ctx, cells, locks), ctx, cells
+            prepared = self._prepare(plan, report_progress, locks)
+            return existing or self._new_directory(prepared, locks), prepared
         except Interrupted:
             if existing is not None:
-                print(f"interrupted; go on with: {resume_command(existing)}", file=sys.stderr)
+                print(f"interrupted; go on with: {resume_command(existing, self.settings.cluster)}", file=sys.stderr)
             else:
                 print(
                     "interrupted before the first measurement, no run was begun: type the same command again",
@@ -160,7 +148,28 @@ class Runner:
         finally:
             report_progress.close()
 
-    def _new_directory(self, ctx: RunContext, cells: list[Cell], locks: contextlib.ExitStack) -> RunDirectory:
+    def _prepare(
+        self, plan: dict[str, Any] | None, report_progress: TaskProgress, stack: contextlib.ExitStack
+    ) -> Preparation:
+        """What a run needs, prepared in this process or on the first of its workers, which are there until the run ends."""
+        if isinstance(self.settings.cluster, NoComponent):
+            return prepare(self.settings, plan, report_progress, self.also_read)
+        pool = with_dask()
+        self.workers = stack.enter_context(pool.workers_of(self.settings))
+        return pool.prepare_on(self.workers, self.settings, plan, self.also_read)
+
+    @contextlib.contextmanager
+    def _measuring(self, directory: RunDirectory, prepared: Preparation) -> Iterator[Measuring]:
+        """What measures the run: this process, or its workers."""
+        if self.workers is None:
+            yield Measuring(directory, self.settings, prepared, self.interrupts)
+            return
+        with with_dask().shared_measuring(
+            self.workers, directory, self.settings, prepared, self.interrupts, self.also_read
+        ) as measuring:
+            yield measuring
+
+    def _new_directory(self, prepared: Preparation, locks: contextlib.ExitStack) -> RunDirectory:
         """The next version, locked, with its configuration and plan."""
         run, own = self.settings.run, RunParams()
         typed = [run.path(name) for name in ("cache_root", "data_root") if getattr(run, name) != getattr(own, name)]
@@ -169,27 +178,21 @@ class Runner:
         with self.interrupts.shield():
             directory = RunDirectory.create(folder)
             locks.enter_context(directory.lock())
-            write_plan(directory, ctx, cells)
+            write_plan(directory, self.settings, prepared.plan)
         return directory
 
-    def _measure_and_write(
-        self, directory: RunDirectory, ctx: RunContext, cells: list[Cell]
-    ) -> tuple[int, Outputs, Tally]:
+    def _measure_and_write(self, directory: RunDirectory, prepared: Preparation) -> tuple[int, Outputs, Tally]:
         """Number of rows, what was made of them, and what was computed; all is on disk then."""
-        plan = directory.plan()
-        keep_prepared(plan, ctx, cells)
-        try:
-            measuring = Measuring(directory, ctx, plan, self.interrupts)
-            rows = measuring.rows(cells)
-        finally:
-            forget_prepared(plan)
+        with self._measuring(directory, prepared) as measuring:
+            rows = measuring.rows()
         nonfinite = count_nonfinite(rows, self.settings.run.max_nonfinite)
-        outputs = write_outputs(directory, self.settings, rows, ctx.facts, self.interrupts)
+        outputs = write_outputs(directory, self.settings, rows, measuring.facts, self.interrupts)
         with self.interrupts.shield():
             seconds = time.perf_counter() - self.started
             manifest = complete_manifest(
-                ctx, measuring.tally, rows=len(rows), cells=len(cells), nonfinite=nonfinite, seconds=seconds
-            )
+                self.settings, measuring.facts, measuring.tally, execution=prepared.execution, memory=measuring.memory,
+                rows=len(rows), cells=len(prepared.cells), nonfinite=nonfinite, seconds=seconds,
+            )  # fmt: skip
             directory.write_manifest(manifest, outputs.files)
             self.interrupts.complete()
         return len(rows), outputs, measuring.tally

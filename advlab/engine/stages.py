@@ -146,10 +146,19 @@ def stage_digests(ctx: RunContext) -> dict[str, str]:
     return {stage_id: sha256(canonical(stage_key(ctx, stage_id))) for stage_id in ctx.stages}
 
 
-def keep_stage(ctx: RunContext, stage_id: str, make: Callable[[], Made]) -> None:
+def keep_stage(ctx: RunContext, stage_id: str, make: Callable[[], Made], *, for_others: bool = False) -> None:
     """Put what a stage makes into the cache, unless it is there.
 
     A cache that cannot be written costs other runs the work, and this one nothing: it is a warning.
+
+    Args:
+        ctx: of the run.
+        stage_id: of the stage.
+        make: makes it.
+        for_others: other processes read it from the cache, which must then be written.
+
+    Raises:
+        StorageError: the cache cannot be written, and others need what was made.
     """
     made: list[Made] = []
 
@@ -163,7 +172,7 @@ def keep_stage(ctx: RunContext, stage_id: str, make: Callable[[], Made]) -> None
     try:
         ctx.artifacts.get(stage_kind(ctx, stage_id), stage_key(ctx, stage_id), make_once)
     except StorageError as error:
-        if not made:
+        if not made or for_others:
             raise
         log.warning("what the stage %s made is not kept for other runs: %s", stage_id, error)
         arrays, facts = made[0]

@@ -50,6 +50,8 @@ def _context_on(
     report_progress: Callable[[str, int, int], None],
 ) -> DeviceContext:
     kind = settings.experiment.context_type()
+    # of a resumed run the same, for the same bits; set also where it is what it was, since setting it changes how MKL works
+    torch.set_num_threads((plan or {}).get("threads", 0) or settings.run.threads or torch.get_num_threads())
     set_precision(settings.run.precision)
     facts = {"device": str(device), "device_name": device_name(device), "threads": torch.get_num_threads()}
     parts: dict[str, Any] = {

@@ -6,20 +6,26 @@ data are those of the plan, and returns what was measured. It writes nothing of 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from advlab.config.settings import every_key, resolve
-from advlab.engine.setup import build_context, measurement_mode
-from advlab.engine.stages import hold_stages, plan_stages
+from advlab.engine.manifest import memory_taken
+from advlab.engine.plan import blaming_the_plan, is_prepared_now
+from advlab.engine.setup import ReportProgress, build_context, measurement_mode
+from advlab.engine.stages import Made, hold_stages, keep_stage, kept_stage, plan_stages
 from advlab.engine.tally import Tally
 from advlab.lab.cells import Cell
 from advlab.lab.run_context import RunContext
 from advlab.plugins.loading import load_plugins
 from advlab.progress import TaskProgress
-from advlab.store.artifacts import Arrays
 from advlab.store.sealed import canonical, sha256
+
+log = logging.getLogger(__name__)
 
 CELL, STAGE = "cell", "stage"
 
@@ -30,16 +36,21 @@ class UnitResult:
 
     Attributes:
         tally: what was computed for it.
-        rows: of a cell; empty for a stage.
-        arrays, facts: of a stage; empty for a cell.
+        rows: of a cell; empty for a stage, whose arrays are in the cache.
         files: name -> content, which a cell keeps in the run directory.
+        lacks: of a stage that could not be made: ids of the stages that must be made first.
+        was_kept: of a stage: it was in the cache already.
+        other_models: what the manifest says of networks that were loaded for it.
+        memory: most bytes that the process has taken so far, `host` and `device`.
     """
 
     tally: Tally
     rows: list[Any] = field(default_factory=list)
-    arrays: Arrays = field(default_factory=dict)
-    facts: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
+    lacks: tuple[str, ...] = ()
+    was_kept: bool = False
+    other_models: list[Any] = field(default_factory=list)
+    memory: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,35 +64,78 @@ class PreparedRun:
 _prepared: dict[str, PreparedRun] = {}  # digest of a plan -> what this process has prepared for it
 
 
-def work(nodes: Mapping[str, Any], plan: Mapping[str, Any], unit: str) -> UnitResult:
+def work(
+    nodes: Mapping[str, Any], plan: Mapping[str, Any], unit: str, *, for_others: bool = False, also_read: Path | None = None,
+    report_progress: ReportProgress | None = None,
+) -> UnitResult:  # fmt: skip
     """Carry out one unit.
 
     Args:
         nodes: the archived configuration.
         plan: of the run.
         unit: `cell:ID` or `stage:ID`.
+        for_others: other processes read the stages from the cache.
+        also_read: a second cache, of which nothing is written.
+        report_progress: told how far preparing has come, where this process has not prepared the run; None: shown here.
 
     Raises:
-        ResultError: weights or data are not those of the plan, or a stage that it needs has not been made.
+        ResultError: weights or data are not those of the plan, or a stage that a cell needs has not been made.
+        StorageError: the cache cannot be written, and others need the stage.
         AdvlabError: what cannot be loaded, and the remedy.
     """
-    return carry_out(prepared_run(nodes, plan), unit)
-
-
-def carry_out(prepared: PreparedRun, unit: str) -> UnitResult:
-    """Make one stage or measure one cell, once the stages that it needs have been made."""
-    ctx, (kind, _, unit_id) = prepared.ctx, unit.partition(":")
-    before = Tally.of(ctx)
-    needed = ctx.stages[unit_id].stages if kind == STAGE else prepared.cells[unit_id].stages
-    hold_stages(ctx, needed)
-    with measurement_mode(ctx):
+    prepared, (kind, _, unit_id) = prepared_run(nodes, plan, also_read, report_progress), unit.partition(":")
+    ctx = prepared.ctx
+    before, others = Tally.of(ctx), len(ctx.facts.get("other_models", []))
+    with blaming_the_plan(ctx.settings.experiment.name, partial(is_prepared_now, ctx, plan)):
         if kind == STAGE:
-            arrays, facts = ctx.stages[unit_id].make()
-            return UnitResult(Tally.of(ctx) - before, arrays=arrays, facts=facts)
+            result = provide_stage(prepared, unit_id, for_others)
+        else:
+            rows = measure_cell(prepared, unit_id)
+            result = UnitResult(Tally(), rows=rows, files=ctx.files)
+    loaded = list(ctx.facts.get("other_models", [])[others:])
+    return replace(result, tally=Tally.of(ctx) - before, other_models=loaded, memory=memory_taken(ctx))
+
+
+def measure_cell(prepared: PreparedRun, cell_id: str) -> list[Any]:
+    """The rows of one cell, whose stages have been made; `ctx.files` holds the files that it keeps.
+
+    Raises:
+        ResultError: a stage that it needs has not been made.
+    """
+    ctx, cell = prepared.ctx, prepared.cells[cell_id]
+    hold_stages(ctx, cell.stages)
+    with measurement_mode(ctx):
         ctx.files = {}
-        rows = ctx.settings.experiment.measure(ctx, prepared.cells[unit_id])
-    check_rows(ctx.settings.experiment, unit_id, rows)
-    return UnitResult(Tally.of(ctx) - before, rows=rows, files=ctx.files)
+        rows: list[Any] = ctx.settings.experiment.measure(ctx, cell)
+    check_rows(ctx.settings.experiment, cell_id, rows)
+    return rows
+
+
+def provide_stage(prepared: PreparedRun, stage_id: str, for_others: bool) -> UnitResult:
+    """See to it that a stage is in the cache: it was, or is made now, unless stages that it needs itself are missing."""
+    ctx = prepared.ctx
+    if artifact := kept_stage(ctx, stage_id):
+        ctx.held[stage_id] = artifact  # for the cell that comes now, so that it is read once
+        log.info("stage %s: kept from before", stage_id)
+        return UnitResult(Tally(), was_kept=True)
+    found = {needed: kept_stage(ctx, needed) for needed in ctx.stages[stage_id].stages}
+    if lacks := tuple(needed for needed, artifact in found.items() if artifact is None):
+        return UnitResult(Tally(), lacks=lacks)
+    ctx.held.update({needed: artifact for needed, artifact in found.items() if artifact is not None})
+    keep_stage(ctx, stage_id, partial(make_stage, prepared, stage_id), for_others=for_others)
+    return UnitResult(Tally())
+
+
+def make_stage(prepared: PreparedRun, stage_id: str) -> Made:
+    """What a stage makes, once those that it needs have been made.
+
+    Raises:
+        ResultError: one has not.
+    """
+    ctx = prepared.ctx
+    hold_stages(ctx, ctx.stages[stage_id].stages)
+    with measurement_mode(ctx):
+        return ctx.stages[stage_id].make()
 
 
 def check_rows(experiment: Any, cell_id: str, rows: Any) -> None:
@@ -100,23 +154,47 @@ def check_rows(experiment: Any, cell_id: str, rows: Any) -> None:
         )
 
 
-def prepared_run(nodes: Mapping[str, Any], plan: Mapping[str, Any]) -> PreparedRun:
+def prepared_run(
+    nodes: Mapping[str, Any], plan: Mapping[str, Any], also_read: Path | None = None, report: ReportProgress | None = None
+) -> PreparedRun:  # fmt: skip
     """What this process has prepared for a plan, prepared now if it is asked for the first time."""
-    digest = sha256(canonical(plan))
-    if digest not in _prepared:
+    key = plan_key(plan)
+    if key not in _prepared:
         load_plugins()  # of ADVLAB_PLUGINS and of installed packages
-        ctx = build_context(resolve(nodes, every_key(nodes)), dict(plan), TaskProgress())
+        ctx = build_context(resolve(nodes, every_key(nodes)), dict(plan), report or TaskProgress(), also_read)
         ctx.prepared = plan["prepared"]
         keep_prepared(plan, ctx, ctx.settings.experiment.cells(ctx))
-    return _prepared[digest]
+    return _prepared[key]
+
+
+def plan_key(plan: Mapping[str, Any]) -> str:
+    """The digest of a plan, whatever cluster job its runner belongs to, and wherever its folders are."""
+    return sha256(canonical({**plan, "job": "", "config": {}}))
+
+
+def plan_is_prepared_now(plan: Mapping[str, Any]) -> bool:
+    """Whether a plan says what the experiment prepares; True where another process has prepared it, which looks itself."""
+    prepared = _prepared.get(plan_key(plan))
+    return prepared is None or is_prepared_now(prepared.ctx, plan)
 
 
 def keep_prepared(plan: Mapping[str, Any], ctx: RunContext, cells: Sequence[Cell]) -> None:
     """Let `work` use a context that this process has made for a plan already."""
     plan_stages(ctx)
-    _prepared[sha256(canonical(plan))] = PreparedRun(ctx, {cell.id: cell for cell in cells})
+    _prepared[plan_key(plan)] = PreparedRun(ctx, {cell.id: cell for cell in cells})
+
+
+def forget_others(plan: Mapping[str, Any]) -> None:
+    """Let go of what was prepared for other plans."""
+    for key in set(_prepared) - {plan_key(plan)}:
+        del _prepared[key]
+
+
+def forget_all_prepared() -> None:
+    """Let go of all networks and data, before a run of another plan."""
+    _prepared.clear()
 
 
 def forget_prepared(plan: Mapping[str, Any]) -> None:
     """Let go of the network and the data of a run that is over."""
-    _prepared.pop(sha256(canonical(plan)), None)
+    _prepared.pop(plan_key(plan), None)

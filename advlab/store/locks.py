@@ -57,3 +57,17 @@ def locked(path: Path, *, wait: bool, message: str = "") -> Iterator[None]:
                 if error.errno not in UNSUPPORTED:
                     raise StorageError(f"{path} could not be locked ({error.strerror or error})") from error
         yield
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock file `path`; False where there is none, or the system has no locks."""
+    if fcntl is None:
+        return False
+    try:
+        with path.open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

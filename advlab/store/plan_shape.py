@@ -14,10 +14,11 @@ PLAN_KEYS = frozenset(
 )
 KINDS = {
     "experiment": str, "config": dict, "cells": list, "prepared": dict, "device": str, "job": str, "execution": dict,
-    "weights": str, "data": str, "versions": dict, "stages": dict, "behaviour": list,
+    "weights": str, "data": str, "threads": int, "device_name": str, "versions": dict, "stages": dict, "behaviour": list,
 }  # fmt: skip
 
 
+MOST_THREADS = 1024
 MEMORY_FORMATS, PRECISIONS = ("contiguous", "channels_last"), ("float32", "tf32", "bf16")
 
 
@@ -29,6 +30,7 @@ def has_plan_shape(plan: Mapping[str, Any]) -> bool:
         and all(isinstance(digest, str) for digest in plan.get("stages", {}).values())
         and all(map(is_plain_name, plan["cells"]))
         and is_execution(plan["execution"])
+        and 0 <= plan.get("threads", 0) <= MOST_THREADS
         and bool(plan["execution"] or not plan["weights"])  # a network has both
         and all(map(is_count, dict_of(plan["prepared"].get("attack_versions")).values()))
         and re.fullmatch(r"cpu|mps|cuda(:[0-9]{1,3})?|", plan["device"]) is not None

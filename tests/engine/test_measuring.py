@@ -6,17 +6,16 @@ import pytest
 
 from advlab.engine.measuring import Measuring
 from advlab.engine.units import CELL, STAGE
-from advlab.lab.cells import Cell
 
 
 def measuring(cells: list[float], stages: list[float], ready: set[str]) -> Measuring:
     """After cells and stages that took so many seconds; `ready` are those that were made or kept."""
     made: Measuring = object.__new__(Measuring)
-    made._seconds, made._ready = {CELL: cells, STAGE: stages}, ready
+    made._seconds, made._ready, made.cells = {CELL: cells, STAGE: stages}, ready, CELLS
     return made
 
 
-CELLS = [Cell(f"c{i}", {}, stages=("s",)) for i in range(4)]
+CELLS: dict[str, tuple[str, ...]] = {f"c{i}": ("s",) for i in range(4)}
 
 
 @pytest.mark.parametrize(
@@ -31,7 +30,7 @@ CELLS = [Cell(f"c{i}", {}, stages=("s",)) for i in range(4)]
 def test_stages_are_counted_apart_from_cells(
     cells: list[float], stages: list[float], ready: set[str], left: float
 ) -> None:
-    assert measuring(cells, stages, ready).seconds_left(CELLS) == pytest.approx(left)
+    assert measuring(cells, stages, ready).seconds_left(list(CELLS)) == pytest.approx(left)
 
 
 def test_nothing_is_left_after_the_last_cell() -> None:

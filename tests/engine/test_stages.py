@@ -12,7 +12,7 @@ import pytest
 
 from advlab.engine import units
 from advlab.engine.stages import check_stages_differ
-from advlab.engine.units import carry_out, prepared_run, work
+from advlab.engine.units import measure_cell, prepared_run, work
 from advlab.errors import ResultError
 from advlab.lab import Stage
 from advlab.store.artifacts import ArtifactStore
@@ -175,19 +175,21 @@ def test_a_unit_is_a_function_of_the_archive_and_the_plan_alone(
     log(tmp_path)
     (row,) = work(nodes, plan, "cell:n-2").rows
     assert row.value == 2 * 4 * 25
-    result = work(nodes, plan, "stage:begin")
-    assert result.arrays["values"].tolist() == [5.0] * 4
-    assert log(tmp_path) == ["n-2", "begin"]
+    assert work(nodes, plan, "stage:begin").was_kept
+    assert log(tmp_path) == ["n-2"]
     nodes["run"]["cache_root"] = "elsewhere"
     with pytest.raises(ResultError, match="what the stage square made is not in elsewhere"):
-        work(nodes, {**plan, "job": "another plan"}, "cell:n-2")
+        work(nodes, {**plan, "another": "plan"}, "cell:n-2")
+    assert work(nodes, {**plan, "another": "plan"}, "stage:square").lacks == ("begin",)
+    assert not work(nodes, {**plan, "another": "plan"}, "stage:begin").was_kept
+    assert log(tmp_path) == ["begin"]
 
 
 def test_a_stage_that_is_not_named_is_a_defect(line: list[str], cli: Callable[..., Ended], tmp_path: Path) -> None:
     assert cli(*line).code == 0
     directory = RunDirectory(tmp_path / STAGED_RUN)
     prepared = prepared_run(directory.nodes(), directory.plan())
-    carry_out(prepared, "cell:n-1")
-    carry_out(prepared, "cell:n-0")
+    measure_cell(prepared, "n-1")
+    measure_cell(prepared, "n-0")
     with pytest.raises(LookupError, match="the stage 'square' is not among those that this cell or stage needs"):
         prepared.ctx.stage("square")

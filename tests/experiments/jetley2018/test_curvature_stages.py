@@ -22,7 +22,7 @@ import advlab
 from advlab import testing
 from advlab.config import components
 from advlab.engine.stages import keep_stage, plan_stages
-from advlab.engine.units import CELL, PreparedRun, carry_out
+from advlab.engine.units import PreparedRun, make_stage, measure_cell
 from advlab.errors import ArgumentError, ConfigError, DataError, MeasurementError
 from advlab.geometry.mean_hessian import MeanHessian, dense_curvatures
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, NetworkContext, Stage
@@ -94,8 +94,8 @@ def made(network: nn.Module, *, batch_size: int = 256, **params: Any) -> Network
     prepared = PreparedRun(ctx, {cell.id: cell for cell in ctx.settings.experiment.cells(ctx)})
     plan_stages(ctx)
     for stage in ctx.stages:
-        keep_stage(ctx, stage, partial(testing.made_by, prepared, stage))
-    carry_out(prepared, f"{CELL}:all")
+        keep_stage(ctx, stage, partial(make_stage, prepared, stage))
+    measure_cell(prepared, "all")
     return ctx
 
 

@@ -1,0 +1,89 @@
+"""`advlab status`: how far a run has come, asked from another terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from advlab.cli.parser import Parser
+from advlab.errors import ResultError
+from advlab.results.terminal import terminal_width, wrapped
+from advlab.shell import command_to_resume
+from advlab.store.bounded import read_json
+from advlab.store.locks import is_locked
+from advlab.store.run_directory import RunDirectory
+
+SECONDS_BETWEEN_LOOKS = 2.0
+STALE = 30.0  # seconds after which what a runner said of its workers is not said any more
+
+
+def run(arguments: Sequence[str]) -> int:
+    """`advlab status RUN`: cells done, what is in work and by whom, workers that were lost, and the time left."""
+    parser = Parser(prog="advlab status", description="How far a run has come.")
+    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("--watch", action="store_true", help="show it again every two seconds, until the run ends")
+    options = parser.parse_args(list(arguments))
+    directory = RunDirectory.open(options.run)
+    while True:
+        text, under_way = status_text(directory)
+        print(text, flush=True)
+        if not (options.watch and under_way):
+            return 0
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def status_text(directory: RunDirectory) -> tuple[str, bool]:
+    """What is known of a run from its files, and whether a process works on it.
+
+    Raises:
+        ResultError: its plan is damaged.
+    """
+    under_way = is_locked(directory.lock_path)
+    if not directory.plan_path.is_file():
+        return f"{directory.path}: {'is being prepared' if under_way else 'was ended before it began'}", under_way
+    cells = directory.plan()["cells"]
+    done = sum(directory.inside("cells", f"{cell}.csv").is_file() for cell in cells)
+    if under_way:
+        lines = [f"{directory.path}: {done} of {len(cells)} cells", *worker_lines(directory)]
+    elif directory.finished():
+        lines = [f"{directory.path}: complete, {len(cells)} cells"]
+    else:
+        lines = [f"{directory.path}: {ending(directory)}, {done} of {len(cells)} cells"]
+        lines.append(f"go on with: {command_to_resume(directory.path)}")
+    return "\n".join(wrapped(line, terminal_width(), indent=4) for line in lines), under_way
+
+
+def ending(directory: RunDirectory) -> str:
+    """How a run that is not complete has ended."""
+    try:
+        manifest = directory.manifest()
+    except ResultError:
+        return "its process was killed"
+    return f"{manifest.get('status', 'ended')} ({str(manifest.get('reason', ''))[:200]})"
+
+
+def worker_lines(directory: RunDirectory) -> list[str]:
+    """What the runner says of its workers; nothing where it has none, or has not said anything for long."""
+    try:
+        said = read_json(directory.inside("status.json"))
+        fresh = time.time() - float(said["time"]) < STALE
+        return said_lines(said) if fresh else []
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # there is none, or it is no file of ours
+        return []
+
+
+def said_lines(said: dict[str, Any]) -> list[str]:
+    """Rate, time left, and each worker with what it has."""
+    workers = [str(name) for name in said["workers"]]
+    lost = f", {int(said['lost'])} lost" if said["lost"] else ""
+    lines = [
+        f"  {len(workers)} worker{'' if len(workers) == 1 else 's'}{lost}, {float(said['cells_a_second']):.3g} cells/s, "
+        f"{float(said['seconds_left']):.0f} s left"
+    ]
+    in_work = {str(name): [str(unit) for unit in units] for name, units in said["in_work"].items()}
+    for name in workers:
+        first, *rest = in_work.get(name, ["nothing"])
+        lines.append(f"  {name}: {first}" + (f", then {', '.join(rest)}" if rest else ""))
+    return lines

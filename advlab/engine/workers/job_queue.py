@@ -1,0 +1,90 @@
+"""Workers that are jobs of a batch system, by way of dask-jobqueue."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import distributed
+
+from advlab.cluster import JobQueue
+from advlab.config.run_options import RunParams
+from advlab.engine.workers.environment import PRELOAD, dashboard, worker_environment
+from advlab.engine.workers.keys import key_folder
+from advlab.errors import ConfigError, MissingPackageError
+
+log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def submitted(cluster: JobQueue, run: RunParams) -> Iterator[Any]:
+    """Jobs of a batch system.
+
+    Raises:
+        ConfigError: its command is missing, or refuses a job.
+    """
+    with key_folder(run.path("output_root")) as keys:
+        jobs = job_queue(cluster, run, keys)
+        with contextlib.closing(jobs):
+            try:
+                jobs.scale(cluster.workers)
+                jobs.sync(jobs._correct_state)  # otherwise a job that is refused is told to nobody
+            except RuntimeError as error:
+                name = type(cluster).__name__.lower()
+                raise ConfigError(f"a job was refused: {refusal(error)}: see `advlab describe {name}`") from error
+            log.info("%d jobs were submitted", cluster.workers)
+            yield jobs
+
+
+def job_queue(cluster: JobQueue, run: RunParams, keys: Path) -> Any:
+    """dask-jobqueue's cluster, of which no job has been submitted yet.
+
+    Args:
+        cluster: the batch system.
+        run: how the run is carried out.
+        keys: a folder that only the user can read, which all nodes see.
+
+    Raises:
+        MissingPackageError: dask-jobqueue is missing.
+        ConfigError: the batch system's command is.
+    """
+    try:
+        import dask_jobqueue
+    except ImportError as error:
+        raise MissingPackageError('dask-jobqueue is missing: type pip install "advlab[cluster]"') from error
+    kind = getattr(dask_jobqueue, cluster.class_name)
+    command = kind.job_cls.submit_command.split()[0]
+    if shutil.which(command) is None:
+        raise ConfigError(
+            f"there is no command {command} on this machine: start advlab where jobs are submitted from, or type cluster=local"
+        )
+    options = dict(cluster.options())
+    if cluster.class_name == "SLURMCluster":
+        options["job_cpu"] = cluster.cores
+    return kind(
+        cores=1, processes=1, memory=cluster.memory, walltime=cluster.walltime, interface=cluster.interface or None,
+        security=distributed.Security.temporary(), shared_temp_directory=str(keys), protocol="tls://",
+        scheduler_options=dashboard(cluster), log_directory=str(keys.parent / "jobs"), job_name="advlab",
+        job_script_prologue=prologue(cluster, run), death_timeout=120, local_directory=None, silence_logs=logging.CRITICAL,
+        worker_extra_args=["--preload", PRELOAD, "--no-dashboard", "--memory-limit", "0"], **options,
+    )  # fmt: skip
+
+
+def prologue(cluster: JobQueue, run: RunParams) -> list[str]:
+    """Lines of a job's script before the worker starts: the folder, and the environment; every value is quoted."""
+    environment = worker_environment(cluster, run)
+    exported = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+    spawn = shlex.quote(repr(environment))
+    return [f"cd {shlex.quote(os.getcwd())}", *exported, f"export DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON={spawn}"]
+
+
+def refusal(error: BaseException) -> str:
+    """What a batch system has said of a job that it did not take, on one line."""
+    text = str(error).partition("stderr:")[2] or str(error)
+    return " ".join(text.replace("\\n", " ").split())[:300]

@@ -1,0 +1,53 @@
+"""Where the keys of a run lie while jobs need them: readable by the user alone, and gone afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from advlab.errors import ResultError
+from advlab.store.atomic import StorageError
+from advlab.store.locks import locked
+
+FOLDER = ".workers"
+
+
+@contextlib.contextmanager
+def key_folder(root: Path) -> Iterator[Path]:
+    """A folder for keys below the results, which all nodes see; those of processes that were killed are removed.
+
+    Args:
+        root: of the results.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    parent = Path(os.path.realpath(root)) / FOLDER
+    try:
+        parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.ExitStack() as held:
+            with locked(parent / "lock", wait=True):
+                remove_abandoned(parent)
+                folder = Path(tempfile.mkdtemp(prefix="keys-", dir=parent))  # with mode 700
+                held.enter_context(locked(folder / "lock", wait=False))
+            kept = held.pop_all()
+    except OSError as error:
+        raise StorageError(
+            f"{parent} could not be made ({error.strerror or error}): name another place by run.output_root=..."
+        ) from error
+    with kept:
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_abandoned(parent: Path) -> None:
+    """Remove the keys of processes that are over; a living one holds a lock."""
+    for folder in parent.glob("keys-*"):
+        with contextlib.suppress(ResultError), locked(folder / "lock", wait=False):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,45 @@
+"""A worker takes over what the runner wrote, from a cache that both see, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from advlab.engine.workers.handover import Handover, handed_over, taken_over
+from advlab.engine.workers.tasks import check_device, kind_of
+from advlab.errors import ResultError
+from advlab.store.sealed import write_sealed
+
+NODES, PLAN = {"run": {"seed": 1}}, {"cells": ["a"]}
+
+
+def test_what_is_handed_over_is_taken_over_and_gone_afterwards(tmp_path: Path) -> None:
+    with handed_over(NODES, PLAN, tmp_path, None, mixed=False) as handover:
+        assert taken_over(handover) == (NODES, PLAN)
+        with handed_over(NODES, PLAN, tmp_path, None, mixed=False) as other:  # another run of the same plan
+            assert other.path != handover.path
+        assert taken_over(handover) == (NODES, PLAN)
+    assert not Path(handover.path).exists()
+
+
+def test_a_cache_that_a_worker_does_not_see_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ResultError, match=r"the cache of the run cannot be read by this worker .* run.cache_root="):
+        taken_over(Handover(str(tmp_path / "elsewhere.json"), "0" * 64))
+
+
+def test_a_file_of_another_run_is_refused(tmp_path: Path) -> None:
+    with handed_over(NODES, PLAN, tmp_path, None, mixed=False) as handover:
+        write_sealed(Path(handover.path), {"nodes": NODES, "plan": {"cells": ["b"]}})
+        with pytest.raises(ResultError, match="is not what the runner wrote"):
+            taken_over(handover)
+
+
+def test_another_kind_of_device_is_refused_unless_it_is_allowed() -> None:
+    plan = {"device": "cpu", "device_name": "NVIDIA H100 80GB HBM3"}
+    with pytest.raises(
+        ResultError, match=r"has cpu .*, where this run's plan was made on NVIDIA H100 80GB HBM3.*cluster.mixed=true"
+    ):
+        check_device(plan, mixed=False)
+    check_device(plan, mixed=True)
+    assert kind_of("cpu x86_64  16 threads") == kind_of("cpu x86_64  1 threads")
