@@ -35,7 +35,8 @@ def composed(*words: str, config_dir: Path | None = None) -> Settings:
     ("words", "kind"),
     [
         ((), NoComponent), (("cluster=none",), NoComponent), (("run.workers=3",), Local), (("cluster=local",), Local),
-        (("cluster=slurm", "cluster.partition=gpu"), Slurm), (("cluster=pbs",), PBS), (("cluster=lsf",), LSF), (("cluster=sge",), SGE),
+        (("cluster=slurm", "cluster.partition=gpu"), Slurm), (("cluster=pbs",), PBS), (("cluster=lsf",), LSF),
+        (("cluster=sge",), SGE),
         (("cluster=address", *JOINED), Address),
     ],
 )  # fmt: skip

@@ -167,7 +167,7 @@ class Shared:
         """Wait until something holds."""
         end = time.monotonic() + seconds
         while not holds():
-            assert time.monotonic() < end, (self.folder / f"err{self.started}").read_text()
+            assert time.monotonic() < end, [path.read_text() for path in self.folder.glob("err*")]
             time.sleep(0.02)
 
     def table(self) -> str:

@@ -11,12 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import distributed
-
 from advlab.cluster import JobQueue
 from advlab.config.run_options import RunParams
 from advlab.engine.workers.environment import PRELOAD, dashboard, worker_environment
-from advlab.engine.workers.keys import key_folder
+from advlab.engine.workers.keys import key_folder, security_in
 from advlab.errors import ConfigError, MissingPackageError
 
 log = logging.getLogger(__name__)
@@ -31,15 +29,26 @@ def submitted(cluster: JobQueue, run: RunParams) -> Iterator[Any]:
     """
     with key_folder(run.path("output_root")) as keys:
         jobs = job_queue(cluster, run, keys)
-        with contextlib.closing(jobs):
+        with ended(jobs):
             try:
-                jobs.scale(cluster.workers)
-                jobs.sync(jobs._correct_state)  # otherwise a job that is refused is told to nobody
+                for _ in range(cluster.workers):
+                    jobs.worker_spec.update(jobs.new_worker_spec())
+                jobs.sync(jobs._correct_state)  # `scale` would submit them too, and tell nobody of one that is refused
             except RuntimeError as error:
                 name = type(cluster).__name__.lower()
                 raise ConfigError(f"a job was refused: {refusal(error)}: see `advlab describe {name}`") from error
             log.info("%d jobs were submitted", cluster.workers)
             yield jobs
+
+
+@contextlib.contextmanager
+def ended(jobs: Any) -> Iterator[None]:
+    """Cancel all jobs at the end; dask-jobqueue asserts that every one had begun, which one that was refused has not."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(AssertionError):
+            jobs.close()
 
 
 def job_queue(cluster: JobQueue, run: RunParams, keys: Path) -> Any:
@@ -69,7 +78,7 @@ def job_queue(cluster: JobQueue, run: RunParams, keys: Path) -> Any:
         options["job_cpu"] = cluster.cores
     return kind(
         cores=1, processes=1, memory=cluster.memory, walltime=cluster.walltime, interface=cluster.interface or None,
-        security=distributed.Security.temporary(), shared_temp_directory=str(keys), protocol="tls://",
+        security=security_in(keys), protocol="tls://",
         scheduler_options=dashboard(cluster), log_directory=str(keys.parent / "jobs"), job_name="advlab",
         job_script_prologue=prologue(cluster, run), death_timeout=120, local_directory=None, silence_logs=logging.CRITICAL,
         worker_extra_args=["--preload", PRELOAD, "--no-dashboard", "--memory-limit", "0"], **options,

@@ -9,11 +9,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import distributed
+
 from advlab.errors import ResultError
 from advlab.store.atomic import StorageError
 from advlab.store.locks import locked
 
-FOLDER = ".workers"
+FOLDER, ROLES = ".workers", ("scheduler", "worker", "client")
 
 
 @contextlib.contextmanager
@@ -44,6 +46,20 @@ def key_folder(root: Path) -> Iterator[Path]:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def security_in(folder: Path) -> distributed.Security:
+    """Certificate and key of a run, made now, as files that jobs can read as the user."""
+    made = distributed.Security.temporary()
+    paths = {}
+    for name, content in {"certificate": made.tls_client_cert, "key": made.tls_client_key}.items():
+        paths[name] = str(folder / f"{name}.pem")
+        with os.fdopen(os.open(paths[name], os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(str(content))
+    both = {f"tls_{role}_cert": paths["certificate"] for role in ROLES} | {
+        f"tls_{role}_key": paths["key"] for role in ROLES
+    }
+    return distributed.Security(tls_ca_file=paths["certificate"], require_encryption=True, **both)
 
 
 def remove_abandoned(parent: Path) -> None:
