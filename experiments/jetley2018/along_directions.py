@@ -11,15 +11,15 @@ from annotated_types import Ge, Gt, Lt
 from advlab.errors import ConfigError
 from advlab.lab import Cell, Cost, Experiment, NetworkContext, Settings, Stage
 
-from .curvature_stages import TargetParams, curvature_stages, is_dense, measured_samples, stage_id
+from .chosen_basis import BasisParams, basis_ids, basis_stages, directions_of_a_kind, is_curved, singular_source
+from .curvature_stages import TargetParams, measured_samples
 from .saturation import DOUBLINGS, range_id
 
-KINDS = ("positive", "negative", "flat", "random")  # directions; flat ones that are not known are called complement
 RANGE_IMAGES = 500  # on which the range of s is sought, at most
 
 
 @dataclass(frozen=True, kw_only=True)
-class DirectionParams(TargetParams):
+class DirectionParams(TargetParams, BasisParams):
     """Which scores are followed along which directions, and how far.
 
     Lengths are those of images with pixels in [0, 1]; the paper's CIFAR has pixels in 0..255, where they are 255 times as long.
@@ -38,8 +38,22 @@ class DirectionParams(TargetParams):
     )
 
 
+def kinds_of(params: BasisParams) -> tuple[str, ...]:
+    """The kinds of directions along which scores are followed; random ones stand last, the most active first.
+
+    Flat ones that are not known are called complement. Singular vectors and random directions belong to no class: hi and lo are
+    those of the largest and the smallest singular values.
+    """
+    if is_curved(params):
+        return ("positive", "negative", "flat", "random")
+    return ("hi", "lo", "random") if singular_source(params) else ("random",)
+
+
 class AlongDirections(Experiment[NetworkContext]):
-    """A cell for each target class and direction: most positively and most negatively curved, flattest, and random."""
+    """A cell for each target class and direction: most positively and most negatively curved, flattest, and random.
+
+    Of another basis than one of curvature: the first and the last singular vectors, or random directions alone.
+    """
 
     uses: ClassVar[tuple[str, ...]] = ("dataset", "model")
     one_draw: ClassVar[bool] = True
@@ -65,24 +79,28 @@ class AlongDirections(Experiment[NetworkContext]):
             ConfigError: a basis has fewer directions of a kind than are asked for.
         """
         targets, size = self.targets(ctx), ctx.values_per_image
-        known = size if is_dense(self.params, size) else self.params.pairs
+        known = directions_of_a_kind(self.params, size)
         if self.params.directions > known:
+            name = "pairs" if is_curved(self.params) else "basis_images"
             raise ConfigError(
                 f"experiment.directions={self.params.directions}: a basis has {known} directions of either end: "
-                f"type experiment.directions={known}, or experiment.pairs={self.params.directions} of a Lanczos basis"
+                f"type experiment.directions={known}, or experiment.{name}={self.params.directions}"
+                f"{' of a Lanczos basis' if name == 'pairs' else ' where images have more values'}"
             )
-        stages = curvature_stages(ctx, self.params, targets)
+        stages = basis_stages(ctx, self.params, targets)
         return stages if self.params.range else [*stages, *(self._range_stage(ctx, c) for c in targets)]
 
     def _range_stage(self, ctx: NetworkContext, target: int) -> Stage:
-        """Shares of samples at doubled lengths along the most positive and the most negative direction."""
+        """Shares of samples at doubled lengths along the most positive and the most negative direction, or hi and lo, or random."""
         from .along_directions_measure import shares_at_doubled_lengths  # loads torch
 
         samples = measured_samples(ctx, min(self.params.samples, RANGE_IMAGES))
-        key = ctx.key(version=1, target=target, samples=samples, cap=self.params.cap)
-        make = partial(shares_at_doubled_lengths, ctx, target, samples, self.params.cap)
-        cost = Cost(forwards=len(samples) * (4 * (DOUBLINGS + 1) + 1))
-        return Stage(range_id(target), key, make, cost, kind="score_range", stages=(stage_id(target),))
+        kinds, ids = kinds_of(self.params)[:2], basis_ids(self.params, [target])
+        basis = {} if is_curved(self.params) else {"basis": self.params.basis, "seed": ctx.settings.run.seed}
+        key = ctx.key(version=1, target=target, samples=samples, cap=self.params.cap, **basis)
+        make = partial(shares_at_doubled_lengths, ctx, self.params, target, kinds, samples, self.params.cap)
+        cost = Cost(forwards=len(samples) * len(kinds) * (2 * (DOUBLINGS + 1) + 1))
+        return Stage(range_id(target), key, make, cost, kind="score_range", stages=ids)
 
     def samples(self, ctx: NetworkContext) -> list[int]:
         """Indices of the images that are moved."""
@@ -92,9 +110,11 @@ class AlongDirections(Experiment[NetworkContext]):
         """One a class and direction."""
         cells = []
         for target in self.targets(ctx):
-            needed = (stage_id(target),) if self.params.range else (stage_id(target), range_id(target))
-            for kind in KINDS:
-                for index in range(1, 2 if kind == "random" else self.params.directions + 1):
+            ids = basis_ids(self.params, [target])
+            needed = ids if self.params.range else (*ids, range_id(target))
+            for kind in kinds_of(self.params):
+                control = kind == "random" and self.params.basis != "random"
+                for index in range(1, 2 if control else self.params.directions + 1):
                     payload = {"target": target, "kind": kind, "index": index}
                     cells.append(Cell(f"{target}-{kind}-{index}", payload, stages=needed))
         return cells

@@ -9,11 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from advlab.errors import MeasurementError
 from advlab.geometry.mean_hessian import CurvatureBasis
 from advlab.lab import Arrays, NetworkContext
 
+from .chosen_basis import BasisParams, singular_source
 from .curvature_stages_measure import curvature_basis
 from .saturation import ladder, range_id, saturated_range
+from .singular_stages import singular_basis
 
 CHUNK = 1000  # images that are held at once
 
@@ -22,7 +25,7 @@ class Direction(NamedTuple):
     """A unit vector of a class.
 
     Attributes:
-        kind: positive, negative, flat, complement or random.
+        kind: positive, negative, flat, complement, hi, lo or random.
         vector: (C, H, W) float32, of length 1, on the run's device.
         curvature: its eigenvalue; NaN where it has none.
     """
@@ -48,14 +51,25 @@ class Scores(NamedTuple):
     probability: np.ndarray[Any, Any]
 
 
-def direction_of(ctx: NetworkContext, target: int, kind: str, index: int) -> Direction:
+def direction_of(ctx: NetworkContext, params: BasisParams, target: int, kind: str, index: int) -> Direction:
     """The `index`-th most positively or negatively curved direction of a class, its `index`-th flattest, or a random one.
+
+    Of singular vectors, which are those of all classes: the one of the `index`-th largest (hi) or smallest (lo) singular value.
 
     Flat directions are the eigenvectors with the smallest |lambda| of a full basis. The pairs of either end do not tell which
     directions are flat: then it is a random one of their orthogonal complement, whose kind is `complement`.
     """
     if kind == "random":
-        return Direction(kind, random_unit(ctx, target, 0), np.nan)
+        return Direction(kind, random_unit(ctx, target, index - 1), np.nan)
+    if source := singular_source(params):
+        found = singular_basis(ctx, source)
+        if index > found.rank:
+            raise MeasurementError(
+                f"the vectors of basis={source} have {found.rank} singular directions: type "
+                f"experiment.directions={found.rank}, or a larger experiment.basis_images"
+            )
+        row = index - 1 if kind == "hi" else found.rank - index
+        return Direction(kind, found.directions[row].reshape(ctx.data.shape), np.nan)
     basis = curvature_basis(ctx, target)
     size, full = len(basis.directions), len(basis.directions) == ctx.values_per_image
     if kind == "flat" and not full:
@@ -108,21 +122,22 @@ def joined(parts: Sequence[Scores], *, axis: int) -> Scores:
 
 
 def shares_at_doubled_lengths(
-    ctx: NetworkContext, target: int, samples: list[int], cap: float
+    ctx: NetworkContext, params: BasisParams, target: int, kinds: Sequence[str], samples: list[int], cap: float
 ) -> tuple[Arrays, dict[str, Any]]:
     """What the range of s is found from: who is moved into the class, and who stays in it, at doubled lengths.
 
     Returns:
         lengths: (7,) up to cap sqrt(D).
-        shares: (7, 8) along the most positive and the most negative direction, at s and at -s: the share of the samples of other
-            classes that are in the class, and of its own that stay; 0 without such samples.
+        shares: (7, 4 k) along the first direction of each of k kinds, of curvature bases the most positive and the most negative
+            one, at s and at -s: the share of the samples of other classes that are in the class, and of its own that stay; 0
+            without such samples.
     """
     lengths = ladder(cap * float(np.sqrt(ctx.values_per_image)))
     signed = [0.0, *lengths, *(-lengths)]
     x, _ = ctx.images_and_labels(samples)
     shares = []
-    for kind in ("positive", "negative"):
-        direction = direction_of(ctx, target, kind, 1)
+    for kind in kinds:
+        direction = direction_of(ctx, params, target, kind, 1)
         inside = scores_along(ctx.forward, x, direction.vector, signed, target).prediction == target
         own = inside[:, 0]
         for group in (~own, own):

@@ -11,9 +11,10 @@ from advlab.errors import ArgumentError
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, NetworkContext, Stage, frame_of
 from advlab.statistics import NOT_MEASURED, Claim, judge, mean_interval
 
-from .curvature_stages import CurvatureParams, curvature_stages, is_dense, stage_id
+from .curvature_params import CurvatureParams, CurvedBasis, curved_directions
+from .curvature_stages import curvature_stages, is_dense, stage_id
 from .singular_stages import SingularParams, singular_id, singular_stage
-from .subspace_family import directions_held
+from .subspace_family import checked_limit
 
 SOURCES = ("deepfool", "gradient")
 ALL = -1  # the class of rows about all classes together
@@ -67,6 +68,7 @@ class BasisAngles(Experiment[NetworkContext]):
     class Params(CurvatureParams):
         """Which bases, and thresholds, which were fixed before anything was measured."""
 
+        basis: CurvedBasis = "auto"  # of curved directions, which are compared with those of deepfool and gradient
         perturbations: Annotated[int, Ge(1)] = 10_000  # training images whose perturbations and gradients are stacked
         dimensions: list[Annotated[int, Ge(1)]] = field(default_factory=lambda: [1, 2, 5, 10])  # d of each class
         #: "correspond": overlap above; at the largest d
@@ -105,7 +107,8 @@ class BasisAngles(Experiment[NetworkContext]):
         Raises:
             ConfigError: the curvature bases do not hold so many directions.
         """
-        directions_held(self.params, ctx.values_per_image, self.params.dimensions)
+        size = ctx.values_per_image
+        checked_limit(self.params, size, self.params.dimensions, curved_directions(self.params, size))
         singular = [singular_id(source) for source in SOURCES]  # type: ignore[arg-type]
         needed = (*(stage_id(c) for c in range(len(ctx.data.classes))), *singular)
         return [Cell(f"d-{d:06d}", {"d": d}, needed) for d in sorted(self.params.dimensions)]

@@ -11,6 +11,7 @@ from advlab.lab import Cost, Figure, Frame, NetworkContext, frame_of
 from advlab.statistics import Claim
 
 from .along_directions import AlongDirections, DirectionParams
+from .chosen_basis import tiny_basis
 from .class_scores_claims import at_the_ends, class_score_claims, half_moved
 
 
@@ -23,7 +24,7 @@ class ClassScoresRow:
 
     target: int  # the class
     target_name: str
-    direction: str  # positive, negative, flat; complement: random and orthogonal to all known curved ones; random
+    direction: str  # positive, negative, flat; complement: random, orthogonal to all known curved ones; hi, lo; random
     index: int  # 1: the most curved, or the flattest, of its kind
     length: float  # s, of images with pixels in [0, 1]; the largest is the end of the range
     target_low: float  # logit of the class: quantiles over all images
@@ -55,7 +56,8 @@ class ClassScores(AlongDirections):
     """Figure 2: target and largest other score, and the share moved into the class, along directions of each class.
 
     An image moves to x + s d, unclipped, for unit vectors d: the most positively and the most negatively curved directions of the
-    class and its flattest ones by algorithm 1 (section 3), and a random one as the control. s goes up to saturation on both
+    class and its flattest ones by algorithm 1 (section 3), and a random one as the control; or, by `basis`, the first and the
+    last singular vectors, or random directions. s goes up to saturation on both
     sides. Whose class the target is says the network at s = 0, as in algorithm 1. Every class is measured and judged; the
     figure draws one, as the paper does, which decides nothing.
     """
@@ -82,7 +84,11 @@ class ClassScores(AlongDirections):
         """
         sizes = {"tiny": (30, 3, 5, 1), "laptop": (1500, 6, 50, 1)}.get(preset)
         names = ("samples", "steps", "points", "directions")
-        return {f"experiment.{name}": size for name, size in zip(names, sizes, strict=True)} if sizes else {}
+        return (
+            tiny_basis(preset) | dict(zip([f"experiment.{name}" for name in names], sizes, strict=True))
+            if sizes
+            else {}
+        )
 
     def cost(self, ctx: NetworkContext) -> Cost:
         """A forward an image and length in each cell."""

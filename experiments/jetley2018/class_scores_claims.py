@@ -11,7 +11,10 @@ from advlab.lab import Frame
 from advlab.statistics import NOT_MEASURED, Claim, Interval, judge, share_interval
 from advlab.statistics.claims import Networks
 
+from .chosen_basis import is_curved
+
 SECTION = "section 4.1: "
+LAST = 'section 4.3: an attack "must exploit genuine classification directions": the last singular vector is none'
 #: kind of direction -> the statement that it leaves classes as they are, and of how many networks it is
 UNCHANGED: dict[str, tuple[str, Networks]] = {
     "flat": (
@@ -51,6 +54,8 @@ def class_score_claims(table: Frame, params: Any) -> list[Claim]:
         table: rows of one run.
         params: thresholds, as `ClassScores.Params`.
     """
+    if not is_curved(params):
+        return unchanged_by_singular_vectors(table, params)
     reached: dict[str, list[float]] = {"positive": [], "negative": [], "flat": []}
     claims = []
     for target, rows in table[table["index"] == 1].groupby("target", sort=False):
@@ -99,6 +104,29 @@ def class_score_claims(table: Frame, params: Any) -> list[Claim]:
     return [*claims, *over_classes(reached, params)]
 
 
+def unchanged_by_singular_vectors(table: Frame, params: Any) -> list[Claim]:
+    """Of bases without curvature, whose directions are those of all classes: the last singular vector leaves classes as they are.
+
+    At the smallest |s| at which the first one has changed half of the images' classes, in the mean of s and -s. Of random
+    directions nothing is claimed.
+    """
+    rows = table[(table["index"] == 1) & (table["target"] == table["target"].min())]
+    first = rows[rows["direction"] == "hi"]
+    if not len(first):
+        return []
+    means = first.assign(size=first["length"].abs().round(9)).groupby("size")[["unchanged", "samples"]].sum()
+    changed = means.index[means["unchanged"] <= means["samples"] / 2]
+    length = float(changed.min()) if len(changed) else math.nan
+    return [
+        judge(
+            f"unchanged-{kind}", _kept(rows[rows["direction"] == kind], length), ">", params.unchanged, subset="all classes",
+            statement=statement, quantity=f"share of images whose class stays, {kind} direction at the length that changes half "
+            "of the classes along the first singular vector",
+        )
+        for kind, statement in (("lo", LAST), ("random", UNCHANGED["random"][0]))
+    ]  # fmt: skip
+
+
 def _has_sign(end: Any, sign: int) -> bool:
     """Whether there is a direction of the kind, and its curvature has the sign of its kind."""
     return end is not None and bool(sign * end["curvature"] > 0)
@@ -111,7 +139,7 @@ def _meets(met: bool, interval: Interval) -> float:
 
 def _kept(rows: Frame | None, length: float) -> Interval:
     """The share of images whose class does not change at either sign of a length."""
-    if rows is None or math.isnan(length):
+    if rows is None or not len(rows) or math.isnan(length):
         return NOT_MEASURED
     at = rows.iloc[int((rows["length"] - length).abs().argmin())]
     return share(at["unchanged_both"], at["samples"])

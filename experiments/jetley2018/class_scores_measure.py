@@ -27,7 +27,7 @@ QUANTILES = {"low": 0.3, "median": 0.5, "high": 0.7}
 def measure(experiment: ClassScores, ctx: NetworkContext, cell: Cell) -> list[ClassScoresRow]:
     """A row for each length along one direction of one class."""
     params, target = experiment.params, cell.payload["target"]
-    direction = direction_of(ctx, target, cell.payload["kind"], cell.payload["index"])
+    direction = direction_of(ctx, params, target, cell.payload["kind"], cell.payload["index"])
     longest, saturated = range_of(ctx, target, given=params.range, saturation=params.saturation)
     lengths, samples = lengths_of(longest, params.steps), experiment.samples(ctx)
     parts = []

@@ -11,6 +11,7 @@ from advlab.lab import Cell, Cost, Experiment, Figure, Frame, NetworkContext, Se
 from advlab.statistics import Claim
 
 from .curvature_claims import curvature_claims, curvature_summary
+from .curvature_params import CurvedBasis
 from .curvature_stages import TargetParams, curvature_stages, is_dense, stage_id
 
 PRINCIPAL, RANDOM = "principal", "random"
@@ -71,6 +72,7 @@ class Curvature(Experiment[NetworkContext]):
     class Params(TargetParams):
         """What is measured of each basis, and the thresholds of the claims, which were fixed before anything was measured."""
 
+        basis: CurvedBasis = "auto"  # the spectrum of the mean Hessian itself
         halves: bool = True  # bases of disjoint halves of the points as well, which take as much again
         top: Annotated[int, Ge(1)] = 10  # directions of the subspaces that are compared
         directions: Annotated[int, Ge(0)] = 12  # of either sign that are followed, from the most curved to the flattest

@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # loads torch
     from advlab.data.images import ImageData
 
 log = logging.getLogger(__name__)
+CurvedBasis = Literal["auto", "dense", "lanczos"]  # by the curvature of each class's boundary
+SingularBasis = Literal["deepfool", "gradient"]  # singular vectors of stacked perturbations or class-score gradients
 DENSE_VALUES = 784  # values of an image up to which basis=auto is dense
 
 
@@ -25,8 +27,9 @@ class CurvatureParams(InRange):
     """How the principal directions of a class are found; base of the parameters of experiments that need them."""
 
     points: Annotated[int, Ge(2)] = 100  # boundary points of a class (the authors' code)
-    #: auto: dense of up to 784 values an image, Lanczos of more; dense takes up to 3072
-    basis: Literal["auto", "dense", "lanczos"] = "auto"
+    #: auto: dense of up to 784 values an image, Lanczos of more; dense takes up to 3072. Where directions need no curvature also
+    #: deepfool, gradient or random
+    basis: Literal[CurvedBasis, SingularBasis, "random"] = "auto"
     pairs: Annotated[int, Ge(1)] = (
         10  # of either end: so many most positive and so many most negative directions of lanczos
     )
@@ -99,6 +102,11 @@ def stage_id(target: int, half: int | None = None) -> str:
 def is_dense(params: CurvatureParams, size: int) -> bool:
     """Whether the bases of images of `size` values are dense, of all directions."""
     return params.basis == "dense" or (params.basis == "auto" and size <= DENSE_VALUES)
+
+
+def curved_directions(params: CurvatureParams, size: int) -> int:
+    """How many directions of one kind the curvature basis of a class holds, for images of `size` values."""
+    return size if is_dense(params, size) else min(params.pairs, size // 2)
 
 
 def source_images(ctx: DataContext) -> tuple[ImageData, list[int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, Lt
@@ -12,18 +12,22 @@ from annotated_types import Ge, Gt, Lt
 from advlab.attacks import UAP
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, NetworkContext, Settings, Stage, frame_of
 from advlab.statistics import NOT_MEASURED, Claim, judge, mean_interval
+from advlab.statistics.claims import Networks
 
-from .curvature_stages import TargetParams, curvature_stages, measured_samples, source_images, stage_id
+from .chosen_basis import BasisParams, basis_ids, basis_stages, is_curved, tiny_basis
+from .curvature_params import CurvedBasis, SingularBasis
+from .curvature_stages import TargetParams, measured_samples, source_images
 
-CURVED, NEGATIVE, RANDOM, UNIVERSAL = "curved", "negative", "random", "uap"
-DRAWN = (CURVED, NEGATIVE, RANDOM)
+CURVED, NEGATIVE, HI, LO, RANDOM, UNIVERSAL = "curved", "negative", "hi", "lo", "random", "uap"
 
 
 @dataclass(frozen=True)
 class UniversalRow:
     """One perturbation at one length."""
 
-    perturbation: str  # curved, negative: of the most positively, most negatively curved directions; random; uap
+    #: curved, negative: of the most positively, most negatively curved directions; hi, lo: of the first, last singular vectors;
+    #: random; uap
+    perturbation: str
     draw: int  # of the random vector; 0 for uap
     share: float  # length over the mean norm of the training images
     length: float  # l2 of [0, 1] pixels
@@ -32,11 +36,17 @@ class UniversalRow:
     fooled: float  # share whose prediction changes
 
 
+def drawn_kinds(params: BasisParams) -> tuple[str, str, str]:
+    """The kinds of random vectors, those of all image space last."""
+    return (CURVED, NEGATIVE, RANDOM) if is_curved(params) else (HI, LO, RANDOM)
+
+
 class CurvedUniversal(Experiment[NetworkContext]):
     """Fooling rates of random vectors of the high-curvature subspace, of a UAP and of random vectors of equal norm.
 
     The subspace is that of the `top` most positively curved directions of all classes together; those of the most negatively curved
-    ones stand beside it. Images are not clipped, as the paper perturbs. The UAP is made on training images for each length.
+    ones stand beside it. By `basis` it is that of the first singular vectors, beside that of the last ones. Images are not clipped,
+    as the paper perturbs. The UAP is made on training images for each length.
     """
 
     name: ClassVar[str] = "curved_universal"
@@ -48,10 +58,11 @@ class CurvedUniversal(Experiment[NetworkContext]):
     summary_keys: ClassVar[tuple[str, ...]] = ("perturbation", "share")
 
     @dataclass(frozen=True, kw_only=True)
-    class Params(TargetParams):
+    class Params(TargetParams, BasisParams):
         """What is drawn, and the threshold of the claim, which was fixed before anything was measured."""
 
-        top: Annotated[int, Ge(1)] = 5  # directions of each class
+        basis: Literal[CurvedBasis, SingularBasis] = "auto"  # random vectors of all image space stand beside each
+        top: Annotated[int, Ge(1)] = 5  # directions of each class; of singular vectors so many times the classes
         draws: Annotated[int, Ge(1)] = 20  # random vectors of each kind
         shares: list[Annotated[float, Gt(0)]] = field(default_factory=lambda: [0.1, 0.2, 0.3, 0.4, 0.6])
         samples: Annotated[int, Ge(1)] = 1000  # measured images
@@ -67,7 +78,7 @@ class CurvedUniversal(Experiment[NetworkContext]):
         }  # fmt: skip
         laptop: dict[str, Any] = {"points": 50, "samples": 500, "uap_images": 300}
         sizes = {"tiny": tiny, "laptop": laptop}.get(preset, {})
-        return {f"experiment.{name}": size for name, size in sizes.items()}
+        return tiny_basis(preset) | {f"experiment.{name}": size for name, size in sizes.items()}
 
     def check(self, settings: Settings) -> None:
         """The classes exist.
@@ -94,7 +105,7 @@ class CurvedUniversal(Experiment[NetworkContext]):
         """Points and basis of each class, and a UAP for each length."""
         from .universal_stage_measure import make_uap  # loads torch
 
-        stages = curvature_stages(ctx, self.params, self.targets(ctx))
+        stages = basis_stages(ctx, self.params, self.targets(ctx))
         images, samples = source_images(ctx)
         # a split that is measured, of which UAPs are made of a half, may be another run's training split
         half: dict[str, Any] = {} if len(samples) == len(images) else {"half": True}
@@ -110,7 +121,7 @@ class CurvedUniversal(Experiment[NetworkContext]):
 
     def cells(self, ctx: NetworkContext) -> list[Cell]:
         """One a length."""
-        bases = tuple(stage_id(c) for c in self.targets(ctx))
+        bases = basis_ids(self.params, self.targets(ctx))
         return [
             Cell(f"share-{i}", {"place": i, "share": share}, stages=(*bases, f"uap-{i}"))
             for i, share in enumerate(self.params.shares)
@@ -119,20 +130,23 @@ class CurvedUniversal(Experiment[NetworkContext]):
     def cost(self, ctx: NetworkContext) -> Cost:
         """A forward for each image and perturbation."""
         samples = len(measured_samples(ctx, self.params.samples))
-        return Cost(forwards=samples * len(self.params.shares) * (len(DRAWN) * self.params.draws + 2))
+        return Cost(forwards=samples * len(self.params.shares) * (3 * self.params.draws + 2))
 
     def claims(self, table: Frame) -> list[Claim]:
         """At each length: curved vectors fool more often than random ones, and about as often as a UAP."""
         statement = 'section 2.2: universal adversaries "can be constructed as random vectors in the subspace of shared ' \
             'high-curvature dimensions"'  # fmt: skip
-        claims = []
+        drawn, claims = drawn_kinds(self.params), []
+        networks: Networks = "all" if is_curved(self.params) else ""
+        if not networks:
+            statement += ", taken to singular vectors of perturbations or gradients"
         for share, rows in table.groupby("share", sort=False) if len(table) else []:
-            rates = {kind: rows.loc[rows["perturbation"] == kind, "fooled"].to_numpy() for kind in (*DRAWN, UNIVERSAL)}
-            for kind in (CURVED, NEGATIVE):
+            rates = {kind: rows.loc[rows["perturbation"] == kind, "fooled"].to_numpy() for kind in (*drawn, UNIVERSAL)}
+            for kind in drawn[:2]:
                 subset = f"{kind}, {share:g} of the norm"
                 claims.append(
                     judge(
-                        "above-random", mean_interval(rates[kind] - rates[RANDOM]), ">", 0, subset=subset, networks="all",
+                        "above-random", mean_interval(rates[kind] - rates[RANDOM]), ">", 0, subset=subset, networks=networks,
                         statement=statement + ": control, random vectors of equal norm",
                         quantity="mean over draws of the share fooled, less that of a random vector",
                     )
@@ -141,7 +155,7 @@ class CurvedUniversal(Experiment[NetworkContext]):
                 interval = mean_interval(rates[kind] / best) if best > 0 else NOT_MEASURED
                 claims.append(
                     judge(
-                        "near-uap", interval, ">", self.params.of_uap, subset=subset, networks="all",
+                        "near-uap", interval, ">", self.params.of_uap, subset=subset, networks=networks,
                         statement=statement + ' "as an alternative to" UAP',
                         quantity="mean over draws of the share fooled, over that of the UAP of equal norm",
                     )

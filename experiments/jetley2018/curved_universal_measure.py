@@ -11,9 +11,11 @@ from torch import Tensor
 from advlab.geometry.subspaces import orthonormal_rows
 from advlab.lab import Cell, NetworkContext
 
+from .chosen_basis import singular_source
 from .curvature_params import measured_samples
 from .curvature_stages_measure import curvature_basis
-from .curved_universal import CURVED, DRAWN, NEGATIVE, UNIVERSAL, CurvedUniversal, UniversalRow
+from .curved_universal import UNIVERSAL, CurvedUniversal, UniversalRow, drawn_kinds
+from .singular_stages import singular_basis
 from .universal_stage_measure import source_samples
 
 RANK = 1e-3  # singular values below so much of the largest span nothing
@@ -31,12 +33,8 @@ def measure(experiment: CurvedUniversal, ctx: NetworkContext, cell: Cell) -> lis
     length = share * ctx.prepared["norm"]
     images, _ = ctx.images_and_labels(measured_samples(ctx, params.samples))
     clean = ctx.forward(images).argmax(1)
-    bases = [curvature_basis(ctx, target) for target in experiment.targets(ctx)]
-    top = min(params.top, min(len(basis.directions) for basis in bases) // 2)
-    spans = {
-        kind: orthonormal_rows(torch.cat([basis.directions[part] for basis in bases]).cpu().double(), RANK)
-        for kind, part in ((CURVED, slice(0, top)), (NEGATIVE, slice(-top, None)))
-    }
+    kinds = drawn_kinds(params)
+    spans = dict(zip(kinds, spans_of(experiment, ctx), strict=False))
     rows = []
 
     def add(kind: str, draw: int, v: Tensor, dimensions: int) -> None:
@@ -44,7 +42,7 @@ def measure(experiment: CurvedUniversal, ctx: NetworkContext, cell: Cell) -> lis
         fooled = float((ctx.forward(moved).argmax(1) != clean).double().mean())
         rows.append(UniversalRow(kind, draw, share, length, dimensions, len(images), fooled))
 
-    for i, kind in enumerate(DRAWN):
+    for i, kind in enumerate(kinds):
         for draw in range(params.draws):
             generator = np.random.default_rng([ctx.settings.run.seed, i, draw])  # the same direction at every length
             dimensions = len(spans[kind]) if kind in spans else ctx.values_per_image
@@ -55,3 +53,19 @@ def measure(experiment: CurvedUniversal, ctx: NetworkContext, cell: Cell) -> lis
     norm = universal.norm()
     add(UNIVERSAL, 0, universal * (length / norm if norm > 0 else 0.0), ctx.values_per_image)
     return rows
+
+
+def spans_of(experiment: CurvedUniversal, ctx: NetworkContext) -> tuple[Tensor, Tensor]:
+    """(r, D) float64 orthonormal rows on the CPU with the span of the first directions of all classes, and of the last ones."""
+    params, targets = experiment.params, experiment.targets(ctx)
+    if source := singular_source(params):
+        found = singular_basis(ctx, source)
+        first, last = (part(params.top * len(targets)).cpu().double() for part in (found.high, found.low))
+        return first, last
+    bases = [curvature_basis(ctx, target) for target in targets]
+    top = min(params.top, min(len(basis.directions) for basis in bases) // 2)
+    first, last = (
+        orthonormal_rows(torch.cat([basis.directions[part] for basis in bases]).cpu().double(), RANK)
+        for part in (slice(0, top), slice(-top, None))
+    )
+    return first, last

@@ -11,6 +11,7 @@ from advlab.lab import Cost, Figure, Frame, NetworkContext, frame_of
 from advlab.statistics import Claim
 
 from .along_directions import AlongDirections, DirectionParams
+from .chosen_basis import tiny_basis
 from .score_curves_claims import score_curve_claims, separable
 
 
@@ -25,7 +26,7 @@ class ScoreCurvesRow:
     dataset: str
     target: int  # the class whose score it is
     target_name: str
-    direction: str  # positive, negative, flat; complement: random and orthogonal to all known curved ones; random
+    direction: str  # positive, negative, flat; complement: random, orthogonal to all known curved ones; hi, lo; random
     index: int  # 1: the most curved, or the flattest, of its kind
     sample: int  # index in the split
     label: int  # true class
@@ -96,7 +97,11 @@ class ScoreCurves(AlongDirections):
         """`laptop`: 100 images, 50 boundary points; `tiny`: 12 images, 9 lengths, 5 points, one direction."""
         sizes = {"tiny": (12, 4, 5, 1), "laptop": (100, 20, 50, 2)}.get(preset)
         names = ("samples", "steps", "points", "directions")
-        return {f"experiment.{name}": size for name, size in zip(names, sizes, strict=True)} if sizes else {}
+        return (
+            tiny_basis(preset) | dict(zip([f"experiment.{name}" for name in names], sizes, strict=True))
+            if sizes
+            else {}
+        )
 
     def cost(self, ctx: NetworkContext) -> Cost:
         """A forward an image and length in each cell, and one an image and point of the grid."""

@@ -20,6 +20,9 @@ from advlab.statistics import (
     rank_correlation,
     share_interval,
 )
+from advlab.statistics.claims import Networks
+
+from .chosen_basis import is_curved
 
 CURVED = ("positive", "negative")
 SECTION = "section 1: "
@@ -49,21 +52,23 @@ def score_curve_claims(table: Frame, params: Any) -> list[Claim]:
     claims = []
     over_classes: dict[tuple[str, str], list[bool]] = defaultdict(list)
     asymmetric = []
-    first = table[(table["index"] == 1) & table["direction"].isin(CURVED)]
+    curved = is_curved(params)
+    networks: Networks = "all" if curved else ""  # of singular vectors the paper does not say it
+    first = table[(table["index"] == 1) & table["direction"].isin(CURVED if curved else ("hi",))]
     for (target, kind), rows in first.groupby(["target", "direction"], sort=False):
         numbers = {
             "symmetry": median_interval(rows["symmetry"]), "monotonicity": median_interval(rows["monotonicity"]),
             "separability": separable(rows, "left", "total"), "common-shape": separable(rows, "left", "within"),
             "separability-of-component": separable(rows, "aligned_left", "aligned_total"),
         }  # fmt: skip
-        if not (rows["curvature"].iloc[0] > 0 if kind == "positive" else rows["curvature"].iloc[0] < 0):
+        if curved and not (rows["curvature"].iloc[0] > 0 if kind == "positive" else rows["curvature"].iloc[0] < 0):
             numbers = dict.fromkeys(numbers, NOT_MEASURED)  # there is no direction of this sign
         for name, interval in numbers.items():
             statement, quantity, field = WORDS[name]
             threshold = getattr(params, field)
             claims.append(
                 judge(
-                    name, interval, ">", threshold, subset=f"class {target}, {kind}", networks="all",
+                    name, interval, ">", threshold, subset=f"class {target}, {kind}", networks=networks,
                     statement=SECTION + statement, quantity=quantity,
                 )
             )  # fmt: skip
@@ -85,12 +90,14 @@ def score_curve_claims(table: Frame, params: Any) -> list[Claim]:
             )  # fmt: skip
     claims += [
         judge(
-            f"most-classes-{name}", share_interval(hits), ">", params.most, subset=f"over classes, {kind}", networks="all",
+            f"most-classes-{name}", share_interval(hits), ">", params.most, subset=f"over classes, {kind}", networks=networks,
             statement=SECTION + WORDS[name][0] + '; "similar directions exist for all other classes"',
             quantity=f"share of classes whose {WORDS[name][1]} reaches its threshold",
         )
         for (name, kind), hits in over_classes.items()
     ]  # fmt: skip
+    if not curved:
+        return claims
     return [*claims, sensitivity(table, params.sensitivity), *footnote_8(table, asymmetric, params.symmetry)]
 
 

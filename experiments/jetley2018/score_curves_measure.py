@@ -13,6 +13,7 @@ from torch import Tensor
 from advlab.lab import Cell, NetworkContext
 from advlab.metrics.curve_shapes import Curves, interaction_share, mirror_symmetry, monotonicity, separability
 
+from .along_directions import kinds_of
 from .along_directions_measure import Direction, direction_of, grey_direction, lengths_of, range_of, scores_along
 from .image_columns import image_columns
 from .score_curves import ScoreCurves, ScoreCurvesRow
@@ -21,8 +22,8 @@ from .score_curves import ScoreCurves, ScoreCurvesRow
 def measure(experiment: ScoreCurves, ctx: NetworkContext, cell: Cell) -> list[ScoreCurvesRow]:
     """A row for each image along one direction of one class."""
     params, target, index = experiment.params, cell.payload["target"], cell.payload["index"]
-    direction = direction_of(ctx, target, cell.payload["kind"], index)
-    partner = direction_of(ctx, target, "negative" if direction.kind == "positive" else "positive", 1)
+    direction = direction_of(ctx, params, target, cell.payload["kind"], index)
+    partner = direction_of(ctx, params, target, *partner_of(params, direction.kind, index))
     longest, saturated = range_of(ctx, target, given=params.range, saturation=params.saturation)
     lengths, samples = lengths_of(longest, params.steps), experiment.samples(ctx)
     x, labels = ctx.images_and_labels(samples)
@@ -51,6 +52,12 @@ def measure(experiment: ScoreCurves, ctx: NetworkContext, cell: Cell) -> list[Sc
             )
         )  # fmt: skip
     return rows
+
+
+def partner_of(params: ScoreCurves.Params, kind: str, index: int) -> tuple[str, int]:
+    """Kind and index of the direction that one is crossed with: the first of the most active other kind, or of its own."""
+    others = [other for other in kinds_of(params) if other not in (kind, "random")]
+    return (others[0], 1) if others else (kind, 2 if index == 1 else 1)
 
 
 def components(ctx: NetworkContext, x: Tensor, direction: Tensor) -> Curves:

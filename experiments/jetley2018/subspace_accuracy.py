@@ -10,6 +10,7 @@ from annotated_types import Ge, Gt, Lt
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, NetworkContext, Stage, frame_of
 from advlab.statistics import Claim
 
+from .chosen_basis import tiny_basis
 from .joined_intervals import counted_share
 from .subspace_accuracy_claims import accuracy_claims
 from .subspace_family import SubspaceParams, dimensions_of, kinds_of
@@ -19,15 +20,16 @@ from .subspace_family import SubspaceParams, dimensions_of, kinds_of
 class SubspaceAccuracyRow:
     """One subspace and one split: the predictions on its images, projected onto the subspace."""
 
-    subspace: str  # pos, neg, neg+pos, flat, most, complement: what of each class spans it; random
-    d: int  # directions of each class; of neg+pos 2 d; random: the dimension over the classes
+    #: pos, neg, neg+pos, flat, most, complement: what of each class spans it; hi, lo: singular vectors; random
+    subspace: str
+    d: int  # directions of each class; of neg+pos 2 d; hi, lo: d C of all together; random: the dimension over the classes
     draw: int  # of a random subspace; 0 of the others
     split: str  # train or test
     classes: int  # C
     directions: int  # of all classes together
     rank: int  # dimension of the subspace
     dimension: int  # D, of the space of images
-    curvature: float  # mean |eigenvalue| of the directions, of complement |v'Hv|, over classes; nan: random
+    curvature: float  # mean |eigenvalue| of the directions, of complement |v'Hv|, over classes; nan: of the others
     images: int  # of the split
     correct: int  # of them, projected
     correct_whole: int  # of them, as they are
@@ -76,7 +78,8 @@ class SubspaceAccuracy(Experiment[NetworkContext]):
         if sizes is None:
             return {}
         names = ("train_images", "test_images", "points", "draws")
-        return {f"experiment.{name}": size for name, size in zip(names, (sizes[0], *sizes), strict=True)}
+        keys = [f"experiment.{name}" for name in names]
+        return tiny_basis(preset) | dict(zip(keys, (sizes[0], *sizes), strict=True))
 
     def stages(self, ctx: NetworkContext) -> list[Stage]:
         """The curvature bases of all classes, and the mean training image."""
@@ -88,9 +91,10 @@ class SubspaceAccuracy(Experiment[NetworkContext]):
         """One for each d."""
         from .subspaces_measure import needed_stages  # loads torch
 
-        kinds_of(self.params, ctx.values_per_image)  # what was typed is there
-        needed = needed_stages(ctx)
-        return [Cell(f"d-{d:06d}", {"d": d}, needed) for d in dimensions_of(self.params, ctx.values_per_image)]
+        size, classes = ctx.values_per_image, len(ctx.data.classes)
+        kinds_of(self.params, size)  # what was typed is there
+        needed = needed_stages(ctx, self.params)
+        return [Cell(f"d-{d:06d}", {"d": d}, needed) for d in dimensions_of(self.params, size, classes)]
 
     def cost(self, ctx: NetworkContext) -> Cost:
         """A forward of each image as it is and in each subspace, for each d."""
@@ -99,7 +103,7 @@ class SubspaceAccuracy(Experiment[NetworkContext]):
         images = (self.params.train_images or len(ctx.data)) + min(
             self.params.test_images or len(ctx.data), len(ctx.data)
         )
-        return Cost(forwards=len(dimensions_of(self.params, size)) * spaces * images)
+        return Cost(forwards=len(dimensions_of(self.params, size, len(ctx.data.classes))) * spaces * images)
 
     def claims(self, table: Frame) -> list[Claim]:
         """What section 4.2 says of curved and flat directions, and random subspaces as their control."""

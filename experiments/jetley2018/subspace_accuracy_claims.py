@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from advlab.lab import Frame
 from advlab.statistics import NOT_MEASURED, Claim, Interval, judge
 
 from ..aghdam2017.paired_shares import paired_difference
+from .chosen_basis import is_curved
 from .joined_intervals import absolute, counted_share, difference, largest
-from .subspace_family import CURVED, only
+from .subspace_family import CURVED, contrasted, leading, only
 
 SECTION = "section 4.2: "
 DECIDED = (
@@ -36,10 +38,13 @@ def accuracy_claims(table: Frame, params: Any) -> list[Claim]:
         table: of one run.
         params: of `SubspaceAccuracy`, with the thresholds.
     """
+    if params.basis == "random":
+        return []  # a control of the others, of which nothing is claimed
     test, train = only(table, split="test"), only(table, split="train")
-    other = "flat" if (table["subspace"] == "flat").any() else "complement"
+    first, last = contrasted(params, table)
+    curved, flattest = ("curved", "flat") if is_curved(params) else ("first singular", "last singular")
     few, d = few_directions(test, params.small, 1)
-    random, most, flat = (accuracy(only(few, subspace=kind)) for kind in ("random", "most", other))
+    random, most, flat = (accuracy(only(few, subspace=kind)) for kind in ("random", first, last))
     claims = [
         judge(
             "equal-signs", largest([absolute(i) for i in signs_apart(rows)]), "<", params.equal, subset=split,
@@ -47,8 +52,9 @@ def accuracy_claims(table: Frame, params: Any) -> list[Claim]:
             quantity="largest |accuracy in S_pos less in S_neg| over d, where neither is 0 or all dimensions",
         )
         for split, rows in (("test", test), ("train", train))
+        if is_curved(params)
     ]  # fmt: skip
-    for kind in CURVED:
+    for kind in leading(params):
         rows, own_d = few_directions(test, params.small, 2 if kind == "neg+pos" else 1)
         claims.append(
             judge(
@@ -61,26 +67,27 @@ def accuracy_claims(table: Frame, params: Any) -> list[Claim]:
     return [
         *claims,
         judge(
-            "disregard-flat", unchanged(only(half, subspace="most")), ">", params.unnoticed, subset=half_d,
+            "disregard-flat", unchanged(only(half, subspace=first)), ">", params.unnoticed, subset=half_d,
             statement=DISREGARD, quantity="share of test images whose prediction is the same without half of the directions",
         ),
         judge(
             "flat-apart", difference(most, flat), ">", params.apart, subset=d, statement=FLAT,
-            quantity=f"test accuracy in S_most less in S_{other}",
+            quantity=f"test accuracy in S_{first} less in S_{last}",
         ),
         judge(
             "curved-above-random", difference(most, random), ">", 0, subset=d,
-            statement="control: curved directions decide more than random ones of equal number",
-            quantity="test accuracy in S_most less in a random subspace",
+            statement=f"control: {curved} directions decide more than random ones of equal number",
+            quantity=f"test accuracy in S_{first} less in a random subspace",
         ),
         judge(
             "flat-below-random", difference(random, flat), ">", 0, subset=d,
-            statement="control: flat directions decide less than random ones of equal number",
-            quantity=f"test accuracy in a random subspace less in S_{other}",
+            statement=f"control: {flattest} directions decide less than random ones of equal number",
+            quantity=f"test accuracy in a random subspace less in S_{last}",
         ),
         judge(
-            "generalises", largest(generalisation_gaps(train, test)), "<", params.equal, subset="all d",
-            statement=GENERALISES, quantity="largest training less test accuracy, over d and the curved subspaces",
+            "generalises", largest(generalisation_gaps(train, test, leading(params))), "<", params.equal, subset="all d",
+            statement=GENERALISES, quantity="largest training less test accuracy, over d and "
+            + ("the curved subspaces" if is_curved(params) else "in S_hi"),
         ),
     ]  # fmt: skip
 
@@ -120,11 +127,11 @@ def signs_apart(rows: Frame) -> list[Interval]:
     return found
 
 
-def generalisation_gaps(train: Frame, test: Frame) -> list[Interval]:
-    """Training less test accuracy for each curved subspace and d above 0."""
+def generalisation_gaps(train: Frame, test: Frame, kinds: Sequence[str] = CURVED) -> list[Interval]:
+    """Training less test accuracy for each of these subspaces and d above 0."""
     keys = ["subspace", "d"]
     parts = [
-        dict(list(frame[frame["subspace"].isin(CURVED) & (frame["d"] > 0)].groupby(keys))) for frame in (train, test)
+        dict(list(frame[frame["subspace"].isin(kinds) & (frame["d"] > 0)].groupby(keys))) for frame in (train, test)
     ]
     return [
         difference(accuracy(rows), accuracy(parts[1][values]))

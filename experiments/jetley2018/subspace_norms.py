@@ -12,6 +12,7 @@ from advlab.errors import ArgumentError
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, NetworkContext, Stage, frame_of
 from advlab.statistics import Claim
 
+from .chosen_basis import tiny_basis
 from .subspace_family import SubspaceParams, dimensions_of, kinds_of
 from .subspace_norms_claims import norm_claims, rank_correlations
 
@@ -23,8 +24,9 @@ PERTURBATIONS: tuple[Perturbation, ...] = ("deepfool", "fgsm", "uap", "saliency"
 class SubspaceNormsRow:
     """The perturbations of one kind and group in one subspace."""
 
-    subspace: str  # pos, neg, neg+pos, flat, most, complement: what of each class spans it; random
-    d: int  # directions of each class; of neg+pos 2 d; random: the dimension over the classes
+    #: pos, neg, neg+pos, flat, most, complement: what of each class spans it; hi, lo: singular vectors; random
+    subspace: str
+    d: int  # directions of each class; of neg+pos 2 d; hi, lo: d C of all together; random: the dimension over the classes
     draw: int  # of a random subspace; 0 of the others
     perturbation: str  # deepfool, fgsm, uap, saliency; random: a normal vector
     group: int  # true class of the perturbed images; of uap, which of the universal perturbations
@@ -86,7 +88,7 @@ class SubspaceNorms(Experiment[NetworkContext]):
                 "samples": 20, "test_images": 100, "points": 5, "universal": 1, "universal_images": 20, "draws": 1
             },
         }  # fmt: skip
-        return {f"experiment.{name}": size for name, size in sizes.get(preset, {}).items()}
+        return tiny_basis(preset) | {f"experiment.{name}": size for name, size in sizes.get(preset, {}).items()}
 
     def stages(self, ctx: NetworkContext) -> list[Stage]:
         """The curvature bases of all classes, and the perturbations of each kind."""
@@ -99,16 +101,17 @@ class SubspaceNorms(Experiment[NetworkContext]):
         """One for each d."""
         from .subspaces_measure import needed_stages  # loads torch
 
-        kinds_of(self.params, ctx.values_per_image)  # what was typed is there
-        needed = (*needed_stages(ctx), *self.params.perturbations)
-        return [Cell(f"d-{d:06d}", {"d": d}, needed) for d in dimensions_of(self.params, ctx.values_per_image)]
+        size, classes = ctx.values_per_image, len(ctx.data.classes)
+        kinds_of(self.params, size)  # what was typed is there
+        needed = (*needed_stages(ctx, self.params), *self.params.perturbations)
+        return [Cell(f"d-{d:06d}", {"d": d}, needed) for d in dimensions_of(self.params, size, classes)]
 
     def cost(self, ctx: NetworkContext) -> Cost:
         """A forward of each test image in each subspace, for each d."""
         size = ctx.values_per_image
         spaces = len(kinds_of(self.params, size)) + self.params.draws - 1
         images = min(self.params.test_images or len(ctx.data), len(ctx.data))
-        return Cost(forwards=len(dimensions_of(self.params, size)) * spaces * images)
+        return Cost(forwards=len(dimensions_of(self.params, size, len(ctx.data.classes))) * spaces * images)
 
     def claims(self, table: Frame) -> list[Claim]:
         """What section 4.3 says of where adversarial perturbations lie, and random vectors as their control."""

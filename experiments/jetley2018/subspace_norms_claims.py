@@ -10,7 +10,8 @@ import numpy as np
 from advlab.lab import Frame
 from advlab.statistics import NOT_MEASURED, Claim, Interval, judge, mean_interval, rank_correlation
 
-from .subspace_family import only
+from .chosen_basis import is_curved
+from .subspace_family import contrasted, only
 
 FOLLOWS = (
     'section 4.3: "the direct relationship between the fraction of adversarial norm in given subspaces and the corresponding '
@@ -20,6 +21,8 @@ HIGH = (
     'section 4.3: "adversarial attack vectors evince high components in subspaces spanned by high-curvature directions", more '
     "than random vectors do"
 )
+HIGH_SINGULAR = "section 4.3: perturbations have more in the span of the first singular vectors than random vectors do"
+LOW_SINGULAR = "section 4.3: perturbations have less in the span of the last singular vectors than random vectors do"
 LOW = 'section 2.2: the near-flat directions "are insensitive to attack": perturbations have less there than random vectors'
 
 
@@ -50,9 +53,11 @@ def norm_claims(table: Frame, params: Any) -> list[Claim]:
         table: of one run.
         params: of `SubspaceNorms`, with the thresholds.
     """
+    if params.basis == "random":
+        return []  # a control of the others, of which nothing is claimed
     claims = []
     of_random = group_correlations(only(table, perturbation="random"))
-    other = "flat" if (table["subspace"] == "flat").any() else "complement"
+    first, last = contrasted(params, table)
     few = table[(table["d"] > 0) & (table["d"] * table["classes"] <= params.small * table["dimension"])]
     d = int(few["d"].max()) if len(few) else 0
     few, at = few[few["d"] == d], f", d = {d}" if d else ", no small d"
@@ -60,7 +65,7 @@ def norm_claims(table: Frame, params: Any) -> list[Claim]:
         rows = only(table, perturbation=kind)
         rhos = group_correlations(rows)
         above = rhos - of_random.mean() if len(of_random) else rhos[:0]
-        curved, flat = (excess(only(few, perturbation=kind, subspace=space)) for space in ("most", other))
+        curved, flat = (excess(only(few, perturbation=kind, subspace=space)) for space in (first, last))
         claims += [
             judge(
                 "norm-where-accuracy", mean_interval(rhos), ">", params.correlation, subset=kind, statement=FOLLOWS,
@@ -73,12 +78,12 @@ def norm_claims(table: Frame, params: Any) -> list[Claim]:
                 quantity="that rank correlation less the one of random vectors",
             ),
             judge(
-                "high-in-curved", curved, ">", 0, subset=kind + at, statement=HIGH,
-                quantity="share in S_most less sqrt(rank / D), mean over groups",
+                "high-in-curved", curved, ">", 0, subset=kind + at, statement=HIGH if is_curved(params) else HIGH_SINGULAR,
+                quantity=f"share in S_{first} less sqrt(rank / D), mean over groups",
             ),
             judge(
-                "low-in-flat", flat, "<", 0, subset=kind + at, statement=LOW,
-                quantity=f"share in S_{other} less sqrt(rank / D), mean over groups",
+                "low-in-flat", flat, "<", 0, subset=kind + at, statement=LOW if is_curved(params) else LOW_SINGULAR,
+                quantity=f"share in S_{last} less sqrt(rank / D), mean over groups",
             ),
         ]  # fmt: skip
     return claims

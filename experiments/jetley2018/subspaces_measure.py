@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -13,11 +13,20 @@ from torch import Tensor
 
 from advlab.data.images import ImageData
 from advlab.geometry.mean_hessian import MeanHessian
-from advlab.geometry.subspaces import Subspace, orthonormal_rows, random_subspace, selected_directions, selected_indices
+from advlab.geometry.subspaces import (
+    Selection,
+    Subspace,
+    orthonormal_rows,
+    random_subspace,
+    selected_directions,
+    selected_indices,
+)
 from advlab.lab import Arrays, NetworkContext, Stage
 
-from .curvature_stages import curvature_stages, points_id, source_images, stage_id
+from .chosen_basis import basis_ids, basis_stages, is_curved, singular_source
+from .curvature_stages import source_images
 from .curvature_stages_measure import boundary_points, curvature_basis, length_of_step
+from .singular_stages import singular_basis
 from .subspace_family import Kind, SubspaceParams, kinds_of
 
 MEAN = "mean-image"  # id of the stage of the mean training image
@@ -34,17 +43,16 @@ class Spanned(NamedTuple):
 
 
 def subspace_stages(ctx: NetworkContext, params: SubspaceParams) -> list[Stage]:
-    """The curvature bases of all classes, and the mean training image."""
+    """The curvature bases of all classes, or another basis, and the mean training image."""
     images, samples = source_images(ctx)
     key = ctx.key(images=images, version=1, samples=len(samples), seed=ctx.settings.run.seed)
     mean = Stage(MEAN, key, partial(mean_image, images, samples), kind="mean_training_image")
-    return [*curvature_stages(ctx, params, range(len(ctx.data.classes))), mean]
+    return [*basis_stages(ctx, params, range(len(ctx.data.classes))), mean]
 
 
-def needed_stages(ctx: NetworkContext) -> tuple[str, ...]:
+def needed_stages(ctx: NetworkContext, params: SubspaceParams) -> tuple[str, ...]:
     """Ids of the stages that a cell with all subspaces asks for."""
-    classes = range(len(ctx.data.classes))
-    return (*(points_id(c) for c in classes), *(stage_id(c) for c in classes), MEAN)
+    return (*basis_ids(params, range(len(ctx.data.classes)), points=True), MEAN)
 
 
 def mean_image(images: ImageData, samples: Sequence[int]) -> tuple[Arrays, dict[str, Any]]:
@@ -63,27 +71,35 @@ def training_mean(ctx: NetworkContext) -> Tensor:
 def spanned_subspaces(ctx: NetworkContext, params: SubspaceParams, d: int) -> Iterator[Spanned]:
     """The subspaces of d directions of each class, one after the other.
 
-    Random ones have d times the classes dimensions, D at most, and no mean but the others'.
+    Random ones, and those of singular vectors, have d times the classes dimensions, D or the singular vectors' rank at most. All
+    have the same mean.
     """
     size, seed = ctx.values_per_image, ctx.settings.run.seed
     mean = training_mean(ctx) if params.centred else None
     classes = range(len(ctx.data.classes))
-    bases = [curvature_basis(ctx, c) for c in classes]
+    source = singular_source(params)
+    found = singular_basis(ctx, source) if source else None
+    together = min(d * len(classes), found.rank if found else size)
+    bases = [curvature_basis(ctx, c) for c in classes] if is_curved(params) else []
     for kind in kinds_of(params, size):
         if kind == "random":
             for draw in range(params.draws):
-                rows = random_subspace(min(d * len(classes), size), size, derived_seed(seed, d, draw))
+                rows = random_subspace(together, size, derived_seed(seed, d, draw))
                 subspace = Subspace(rows.float().to(ctx.device), mean)
                 yield Spanned(kind, draw, subspace, d * len(classes), math.nan)
             continue
-        chosen, magnitudes = [], []
+        if kind in ("hi", "lo") and found:
+            rows = found.high(together) if kind == "hi" else found.low(together)
+            yield Spanned(kind, 0, Subspace(rows, mean), len(rows), math.nan)
+            continue
+        chosen, magnitudes, selection = [], [], cast(Selection, kind)
         for c, basis in zip(classes, bases, strict=True):
-            taken = selected_directions(basis.curvatures, basis.directions, kind, d, seed=derived_seed(seed, d, c))
+            taken = selected_directions(basis.curvatures, basis.directions, selection, d, seed=derived_seed(seed, d, c))
             chosen.append(taken)
             if kind == "complement":
                 magnitudes.append(measured_curvatures(ctx, params, c, taken))
             else:
-                magnitudes.append(basis.curvatures[selected_indices(basis.curvatures, kind, d)].abs())
+                magnitudes.append(basis.curvatures[selected_indices(basis.curvatures, selection, d)].abs())
         directions, curvatures = torch.cat(chosen), torch.cat(magnitudes)
         mean_curvature = float(curvatures.mean()) if len(curvatures) else math.nan
         yield Spanned(kind, 0, Subspace(orthonormal_rows(directions), mean), len(directions), mean_curvature)

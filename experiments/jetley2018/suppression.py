@@ -12,6 +12,7 @@ from advlab.errors import ArgumentError
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, NetworkContext, Stage, frame_of
 from advlab.statistics import Claim
 
+from .chosen_basis import tiny_basis
 from .subspace_family import SubspaceParams, dimensions_of, kinds_of
 from .suppression_claims import suppression_claims
 from .suppression_points import points_of
@@ -25,8 +26,8 @@ class SuppressionRow:
     """One attacked image behind one projection."""
 
     mode: str  # remove: images lose their component in the subspace; keep: they lose all else
-    subspace: str  # what is removed or kept: pos, neg, neg+pos, flat, most, complement; random
-    d: int  # directions of each class; of neg+pos 2 d
+    subspace: str  # what is removed or kept: pos, neg, neg+pos, flat, most, complement; hi, lo; random
+    d: int  # directions of each class; of neg+pos 2 d; of hi, lo and random d C of all together
     draw: int  # of a random subspace; 0 of the others
     classes: int  # C
     rank: int  # dimensions of the subspace
@@ -92,7 +93,8 @@ class Suppression(Experiment[NetworkContext]):
         """`laptop`: 50 attacked images, 2000 for the accuracy and 50 boundary points; `tiny`: 10, 50 and 5."""
         sizes = {"laptop": (50, 2000, 50), "tiny": (10, 50, 5)}.get(preset)
         names = ("samples", "accuracy_images", "points")
-        return {} if sizes is None else {f"experiment.{name}": size for name, size in zip(names, sizes, strict=True)}
+        keys = [f"experiment.{name}" for name in names]
+        return {} if sizes is None else tiny_basis(preset) | dict(zip(keys, sizes, strict=True))
 
     def stages(self, ctx: NetworkContext) -> list[Stage]:
         """The curvature bases of all classes, and the smallest perturbations without a projection."""
@@ -105,15 +107,15 @@ class Suppression(Experiment[NetworkContext]):
         from .subspaces_measure import needed_stages  # loads torch
 
         kinds_of(self.params, ctx.values_per_image)  # what was typed is there
-        needed = (*needed_stages(ctx), "unprojected")
-        dimensions = [d for d in dimensions_of(self.params, ctx.values_per_image) if d]
+        needed = (*needed_stages(ctx, self.params), "unprojected")
+        dimensions = [d for d in dimensions_of(self.params, ctx.values_per_image, len(ctx.data.classes)) if d]
         return [Cell(f"d-{d:06d}", {"d": d}, needed) for d in dimensions]
 
     def cost(self, ctx: NetworkContext) -> Cost:
         """An estimate: an attack of each sample and a forward of each image behind each projection."""
         params, size = self.params, ctx.values_per_image
         spaces = len(kinds_of(params, size)) + params.draws - 1
-        projections = len(dimensions_of(params, size)) * spaces * len(params.modes)
+        projections = len(dimensions_of(params, size, len(ctx.data.classes))) * spaces * len(params.modes)
         forwards, backwards = ATTACK.estimated_cost(len(ctx.data.classes))
         images = params.accuracy_images + params.samples * (forwards + 2)
         return Cost(forwards=projections * images, backwards=projections * params.samples * backwards)

@@ -7,8 +7,9 @@ from typing import Any
 from advlab.lab import Frame
 from advlab.statistics import NOT_MEASURED, Claim, judge
 
+from .chosen_basis import is_curved
 from .joined_intervals import difference, largest, scaled, smallest
-from .subspace_family import CURVED
+from .subspace_family import contrasted, leading
 from .suppression_points import Point, points_of
 
 COST = (
@@ -32,10 +33,13 @@ def suppression_claims(table: Frame, params: Any) -> list[Claim]:
         table: of one run.
         params: of `Suppression`, with the thresholds.
     """
+    if params.basis == "random":
+        return []  # the control of the others, of which nothing is claimed
+    name = "curved" if is_curved(params) else "hi"
     points = [point for point in points_of(table) if is_partial(point)]
     claims = []
     for mode in params.modes:
-        for words, kinds in (("curved", CURVED), ("random", ("random",))):
+        for words, kinds in ((name, leading(params)), ("random", ("random",))):
             chosen = [p for p in points if p.rows["mode"].iloc[0] == mode and p.rows["subspace"].iloc[0] in kinds]
             gaining = [p for p in chosen if gains(p, params.gain, len(chosen))]
             control = words == "random"
@@ -49,14 +53,14 @@ def suppression_claims(table: Frame, params: Any) -> list[Claim]:
                 )
             )  # fmt: skip
         claims += [
-            no_free_point(points, params, mode, "curved", CURVED),
+            no_free_point(points, params, mode, name, leading(params)),
             no_free_point(points, params, mode, "random", ("random",)),
         ]
-        curved = [p for p in points if p.rows["mode"].iloc[0] == mode and p.rows["subspace"].iloc[0] in CURVED]
+        curved = [p for p in points if p.rows["mode"].iloc[0] == mode and p.rows["subspace"].iloc[0] in leading(params)]
         accurate = [p for p in curved if len(p.both) >= len(p.rows) / 2]
         claims.append(
             judge(
-                "lower-than-it-appears", largest([p.overstated for p in accurate]), ">", 0, subset=f"{mode} curved",
+                "lower-than-it-appears", largest([p.overstated for p in accurate]), ">", 0, subset=f"{mode} {name}",
                 statement=LOWER,
                 quantity="most over d of the share that withstands transferred perturbations less that which withstands all of "
                 "their length",
@@ -90,17 +94,21 @@ def no_free_point(points: list[Point], params: Any, mode: str, words: str, kinds
 
 def dearer_than_random(points: list[Point], params: Any) -> Claim:
     """Whether removing a small number of curved directions loses more accuracy than removing random ones."""
+    first, _ = contrasted(params, points[0].rows) if points else ("most", "flat")
+    curved = is_curved(params)
+    removed = "most curved" if curved else "first singular"
     small = [p for p in points if is_small(p, params.small)]
     d = max((int(p.rows["d"].iloc[0]) for p in small), default=0)
     lost = {
         kind: [p.lost for p in small if p.rows["d"].iloc[0] == d and at(p) == ("remove", kind)]
-        for kind in ("most", "random")
+        for kind in (first, "random")
     }
-    interval = difference(lost["most"][0], lost["random"][0]) if lost["most"] and lost["random"] else NOT_MEASURED
+    interval = difference(lost[first][0], lost["random"][0]) if lost[first] and lost["random"] else NOT_MEASURED
     return judge(
         "dearer-than-random", interval, ">", 0, subset=f"remove, d = {d}" if d else "remove, no small d",
-        statement="control: suppressing curved directions costs more accuracy than suppressing random ones of equal number",
-        quantity="accuracy lost without the most curved directions, less that without random ones",
+        statement=f"control: suppressing {'curved' if curved else removed} directions costs more accuracy than suppressing random "
+        "ones of equal number",
+        quantity=f"accuracy lost without the {removed} directions, less that without random ones",
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from advlab.plotting.pixels import decode, show
 from advlab.plotting.style import LINES, literal_lines, narrow, small, width
 
-KINDS = ("positive", "negative", "flat", "complement")
+KINDS = ("positive", "negative", "flat", "complement", "hi", "lo")
 TARGET, OTHER, MOVED, SOFTMAX, OWN, RANDOM = LINES[0], LINES[1], LINES[2], LINES[3], LINES[6], "#888888"
 IMAGES = 2  # directions of a kind that are drawn as images
 
@@ -27,10 +27,7 @@ def class_scores(table: pd.DataFrame) -> Figure:
         table: rows of `ClassScores`, with a `run` column.
     """
     drawn = table[table["drawn"].astype(bool)]
-    blocks = [
-        (str(run), rows, [kind for kind in KINDS if kind in set(rows["direction"])])
-        for (run, _), rows in drawn.groupby(["run", "target"], sort=False)
-    ]
+    blocks = [(str(run), rows, kinds_of(rows)) for (run, _), rows in drawn.groupby(["run", "target"], sort=False)]
     total = 2 * sum(len(kinds) for _, _, kinds in blocks)
     row_height = 1.15 if narrow() else 0.8
     figure = Figure(figsize=(width(), total * row_height + 0.35 * len(blocks) + 0.6), layout="constrained")
@@ -67,6 +64,11 @@ def class_scores(table: pd.DataFrame) -> Figure:
             row += 2
     figure.legend(handles=_legend(), loc="outside lower center", ncols=2 if narrow() else 3, frameon=False)
     return figure
+
+
+def kinds_of(rows: pd.DataFrame) -> list[str]:
+    """The kinds of directions that have a panel; a random one is drawn beside the others, and has one where there are no others."""
+    return [kind for kind in KINDS if kind in set(rows["direction"])] or ["random"]
 
 
 def _block_title(run: str, rows: pd.DataFrame) -> str:

@@ -9,6 +9,7 @@ from advlab.plotting.style import LINES, literal_lines, narrow, small, width
 
 LOOK = {
     "curved": (LINES[0], "o-", "most positive directions"), "negative": (LINES[1], "v-", "most negative directions"),
+    "hi": (LINES[0], "o-", "first singular vectors"), "lo": (LINES[1], "v-", "last singular vectors"),
     "random": ("#555555", "s--", "random vectors"), "uap": (LINES[2], "d-", "UAP"),
 }  # fmt: skip
 
@@ -28,6 +29,8 @@ def curved_universal(table: pd.DataFrame) -> Figure:
         axis.set_axis_off()
     for axis, (run, rows) in zip(axes, runs, strict=False):
         for kind, (colour, line, _) in LOOK.items():
+            if not (rows["perturbation"] == kind).any():
+                continue
             rates = rows[rows["perturbation"] == kind].groupby("share")["fooled"].agg(["mean", "min", "max"])
             axis.plot(rates.index, rates["mean"], line, color=colour, markersize=3)
             axis.fill_between(rates.index, rates["min"], rates["max"], color=colour, alpha=0.15, linewidth=0)
@@ -35,6 +38,7 @@ def curved_universal(table: pd.DataFrame) -> Figure:
         axis.set_title(literal_lines(run, 40), fontsize=small(8))
         axis.set_xlabel("length over the images' mean norm")
         axis.set_ylabel("share fooled")
-    handles = [axes[0].plot([], [], line, color=c, markersize=3, label=name)[0] for c, line, name in LOOK.values()]
+    shown = [look for kind, look in LOOK.items() if kind in set(table["perturbation"])]
+    handles = [axes[0].plot([], [], line, color=c, markersize=3, label=name)[0] for c, line, name in shown]
     figure.legend(handles=handles, loc="outside lower center", ncols=1 if narrow() else 4, frameon=False)
     return figure

@@ -14,7 +14,7 @@ from advlab.plotting.gallery import caption
 from advlab.plotting.pixels import decode, show
 from advlab.plotting.style import LINES, literal_lines, narrow, small, width
 
-KINDS = ("positive", "negative")  # as in the paper; class_scores draws flat ones as well
+KINDS = ("positive", "negative", "hi", "lo")  # the paper's, or singular vectors; class_scores draws flat ones as well
 INSIDE, OUTSIDE, FOLLOWED = LINES[0], "#999999", LINES[1]
 TILE_COLUMNS = 3  # images beside each other
 
@@ -57,7 +57,7 @@ def score_curves(table: pd.DataFrame) -> Figure:
 
 def _kinds(rows: pd.DataFrame) -> list[tuple[bool, str]]:
     """The kinds of directions that are drawn, each with whether it is the first of its block."""
-    kinds = [kind for kind in KINDS if kind in set(rows["direction"])]
+    kinds = [kind for kind in KINDS if kind in set(rows["direction"])] or ["random"]
     return [(kind == kinds[0], kind) for kind in kinds]
 
 

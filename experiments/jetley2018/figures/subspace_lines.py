@@ -19,6 +19,8 @@ LOOK = {
     "flat": (r"$S_{flat}$", LINES[4], "v"),
     "most": (r"$S_{most}$", LINES[3], "D"),
     "complement": ("complement", LINES[4], "v"),
+    "hi": (r"$S_{hi}$", LINES[0], "o"),
+    "lo": (r"$S_{lo}$", LINES[1], "s"),
     "random": ("random", LINES[6], "x"),
 }
 

@@ -138,14 +138,17 @@ def test_a_class_without_images_of_its_own_says_nothing_of_negative_directions(
 def test_lanczos_has_a_complement_instead_of_flat_directions_and_says_how_many_directions_there_are() -> None:
     ctx = context(60, basis="lanczos", pairs=2)
     assert "complement" in set(testing.measured(ctx)["direction"])
-    complement = direction_of(ctx, 0, "flat", 1)
+    params = ctx.settings.experiment.params
+    complement = direction_of(ctx, params, 0, "flat", 1)
     assert complement.kind == "complement"
     for axis in (U, V):
         assert abs(float(complement.vector.double().flatten() @ axis)) < 1e-3
     assert float(complement.vector.norm()) == pytest.approx(1)
-    assert float((direction_of(ctx, 0, "flat", 2).vector - complement.vector).norm()) > 0.5
-    assert float(direction_of(ctx, 0, "random", 1).vector.norm()) == pytest.approx(1)
-    assert abs(float(direction_of(ctx, 0, "positive", 1).vector.double().flatten() @ U)) == pytest.approx(1, abs=1e-3)
+    assert float((direction_of(ctx, params, 0, "flat", 2).vector - complement.vector).norm()) > 0.5
+    assert float(direction_of(ctx, params, 0, "random", 1).vector.norm()) == pytest.approx(1)
+    assert abs(float(direction_of(ctx, params, 0, "positive", 1).vector.double().flatten() @ U)) == pytest.approx(
+        1, abs=1e-3
+    )
     more = context(60, basis="lanczos", pairs=2, directions=3)
     with pytest.raises(ConfigError, match=r"experiment\.directions=2"):
         more.settings.experiment.stages(more)

@@ -73,13 +73,13 @@ def test_what_is_typed_must_be_there() -> None:
     with pytest.raises(
         ConfigError, match=r"hold 10 directions of a kind: take at most 10, or type experiment\.pairs=12"
     ):
-        dimensions_of(SubspaceParams(basis="lanczos", dimensions=[2, 12]), 3072)
+        dimensions_of(SubspaceParams(basis="lanczos", dimensions=[2, 12]), 3072, 10)
     with pytest.raises(ConfigError, match=r"take at most 10$"):  # no number of pairs would hold so many
-        dimensions_of(SubspaceParams(basis="lanczos", dimensions=[2000]), 3072)
+        dimensions_of(SubspaceParams(basis="lanczos", dimensions=[2000]), 3072, 10)
     with pytest.raises(ConfigError, match=r"take at most 16$"):
-        dimensions_of(SubspaceParams(dimensions=[17]), SIZE)
-    assert dimensions_of(SubspaceParams(dimensions=[5, 2]), SIZE) == [2, 5]
-    grid = dimensions_of(SubspaceParams(), 784)
+        dimensions_of(SubspaceParams(dimensions=[17]), SIZE, 2)
+    assert dimensions_of(SubspaceParams(dimensions=[5, 2]), SIZE, 2) == [2, 5]
+    grid = dimensions_of(SubspaceParams(), 784, 10)
     assert (grid[0], grid[-1]) == (0, 784)
     assert all(a < b <= 2 * a for a, b in pairwise(grid[1:]))
 
