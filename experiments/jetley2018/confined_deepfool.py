@@ -67,7 +67,7 @@ class ConfinedDeepFool(Experiment[NetworkContext]):
         smaller: Annotated[float, Gt(0)] = 1.0  # median ratio of the norms on S_lo and S_hi, above
         inverse: Annotated[
             float, Gt(-1), Lt(0)
-        ] = -0.8  # Spearman of confined and projected norms over subspaces, below
+        ] = -0.8  # Spearman of an image's confined and projected norms over subspaces, median over images below
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:

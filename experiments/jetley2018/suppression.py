@@ -77,6 +77,9 @@ class Suppression(Experiment[NetworkContext]):
         gain: Annotated[float, Gt(1)] = 1.1
         #: "retain full classification accuracy": at most this share of images is lost
         lost: Annotated[float, Gt(0), Lt(1)] = 0.01
+        #: "lower than they appear": share that withstands a transferred perturbation less the share that withstands all of its
+        #: length, above; the latter are hardly ever more, so that 0 is no threshold
+        overstated: Annotated[float, Gt(0), Lt(1)] = 0.1
 
         def __post_init__(self) -> None:
             """Refuse values out of range, and modes that are named twice or not at all.

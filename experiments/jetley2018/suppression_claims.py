@@ -60,7 +60,7 @@ def suppression_claims(table: Frame, params: Any) -> list[Claim]:
         accurate = [p for p in curved if len(p.both) >= len(p.rows) / 2]
         claims.append(
             judge(
-                "lower-than-it-appears", largest([p.overstated for p in accurate]), ">", 0, subset=f"{mode} {name}",
+                "lower-than-it-appears", largest([p.overstated for p in accurate]), ">", params.overstated, subset=f"{mode} {name}",
                 statement=LOWER,
                 quantity="most over d of the share that withstands transferred perturbations less that which withstands all of "
                 "their length",

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pytest
+from scipy.stats import spearmanr
 
 from advlab.config import components
-from experiments.jetley2018.confined_deepfool_claims import ratios
+from experiments.jetley2018.confined_deepfool_claims import image_correlations, ratios
 
 Confined: Any = components.REGISTRIES["experiment"].load("confined_deepfool")
 
@@ -54,6 +57,38 @@ def test_verdicts_on_curves_the_other_way_round() -> None:
     assert {verdict for (claim, _), verdict in found.items() if claim == "hi-below-lo"} == {"does not hold"}
     found = claims_of(RISING, RISING, RISING)
     assert found["inverse", "S_hi and S_lo"] == found["inverse-each", "S_hi"] == "does not hold"
+
+
+def test_an_inverse_relation_of_medians_alone_is_none_of_the_images() -> None:
+    """Norms that scatter widely from d to d: their medians over 200 images fall, and no image's own norms do."""
+    generator = np.random.default_rng(0)
+    rows = [
+        {
+            "subspace": subspace, "d": d, "sample": sample, "rank": 99, "outside": 0.0, "outcome": "success",
+            "l2": math.exp(3 * generator.normal() - 0.3 * d), "projected": float(d),
+        }
+        for subspace in ("hi", "lo", "random")
+        for d in range(1, 11)
+        for sample in range(200)
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    of_medians = table[table["subspace"] == "hi"].groupby("d")["l2"].median()
+    assert spearmanr(of_medians.index, of_medians).statistic < -0.8
+    found = {(claim.claim, claim.subset): claim for claim in Confined(Confined.Params()).claims(table.assign(run="r"))}
+    for claim, subset in (("inverse", "S_hi and S_lo"), ("inverse-each", "S_hi"), ("inverse-random", "random")):
+        assert found[claim, subset].verdict == "does not hold"
+        assert found[claim, subset].samples == 200
+    one = table[(table["sample"] == 7) & (table["subspace"] == "hi")]
+    expected = spearmanr(one["l2"], one["projected"]).statistic
+    assert image_correlations(table[table["subspace"] == "hi"])[7] == pytest.approx(expected)
+
+
+def test_an_image_on_which_every_attack_fails_shows_no_relation() -> None:
+    rows = pd.DataFrame(
+        {"sample": 1, "d": range(1, 7), "rank": 99, "l2": math.nan, "outcome": "capped", "projected": range(6)}
+    )
+    assert image_correlations(rows) == [0.0]
+    assert math.isnan(image_correlations(rows[:3])[0])
 
 
 def test_too_few_images_or_none_that_succeeds_decide_nothing() -> None:

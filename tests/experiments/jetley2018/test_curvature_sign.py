@@ -77,8 +77,9 @@ def test_the_area_under_the_roc_is_that_of_mann_and_whitney() -> None:
 def test_an_image_without_a_curvature_says_nothing() -> None:
     """Where the gradient is 0 or DeepFool fails there is none, of either image of the pair."""
     table = made_up([2.0, 1.0, math.nan, 3.0], [-2.0, math.nan, -1.0, 1.0], [math.nan] * 4)
-    (reversed_sign, *_) = CurvatureSign(CurvatureSign.Params()).claims(table)
+    (reversed_sign, *_) = CurvatureSign(CurvatureSign.Params()).claims(table.assign(noise=[1.0, -1.0, 1.0, 2.0]))
     assert (reversed_sign.estimate, reversed_sign.samples) == (0.5, 2)
+    assert CurvatureSign(CurvatureSign.Params()).claims(table)[0].verdict == "not measured"
     (summary,) = CurvatureSign(CurvatureSign.Params()).summary(table).to_dict("records")
     assert math.isnan(summary["auc_noise"])
     assert summary["auc_adversarial"] == pytest.approx(8.5 / 9)
@@ -93,5 +94,8 @@ def test_verdicts() -> None:
 
     assert verdicts(made_up(natural, -natural, natural)) == ["holds"] * 3
     assert verdicts(made_up(natural, natural, -natural)) == ["does not hold"] * 3
+    assert verdicts(made_up(natural, -natural, -natural)) == ["does not hold", "holds", "does not hold"]
+    half = np.where(np.arange(200) % 2, natural, -natural)  # noise reverses every other sign
+    assert verdicts(made_up(natural, -natural, half))[0] == "undecided"
     assert verdicts(made_up(natural[:3], -natural[:3], natural[:3])) == ["undecided"] * 3
     assert verdicts(made_up([], [], []).astype({"natural": float})) == ["not measured"] * 3
