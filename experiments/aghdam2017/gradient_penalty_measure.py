@@ -8,15 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from advlab.data.images import ImageData, tensor_digest
-from advlab.errors import ModelError
 from advlab.lab import Cell, DataContext
+from advlab.lab.trained_here import count_correct
 from advlab.models.classifier import Classifier, frozen
 from advlab.models.forward import Execution, Forward
 from advlab.probes.draws import Draws
 from advlab.probes.neighbourhood import PerturbedImages, sweep_scores
-from advlab.probes.selection import order
 from advlab.probes.sphere import Sphere
+from advlab.training.first_images import first_images
 
 from .gradient_penalty import GradientPenalty, GradientPenaltyRow
 from .gradient_penalty_claims import PLAIN
@@ -33,7 +32,7 @@ def measure(experiment: GradientPenalty, ctx: DataContext, cell: Cell) -> list[G
     x, labels = ctx.images_and_labels(samples)
     with frozen(classifier):
         forward = Forward(classifier, Execution(run.batch_size or IMAGES_AT_ONCE, "contiguous", run.precision))
-        correct = count_correct(ctx, forward)
+        correct = count_correct(ctx, forward, ctx.prepared["samples"])
         lengths, is_correct = smallest_perturbations(ctx, forward, x, labels)
         ranges = score_ranges(params, ctx, forward, x, labels, samples)
     ctx.count(forwards=forward.images)
@@ -59,32 +58,7 @@ def trained_network(params: GradientPenalty.Params, ctx: DataContext, seed: int,
     """
     terms = [] if penalty == PLAIN else penalty.split("+")
     recipe = replace(ctx.settings.recipe, precision="float32", penalty=terms)
-    return ctx.train(recipe, data=training_images(params, ctx, seed), seed=seed)
-
-
-def training_images(params: GradientPenalty.Params, ctx: DataContext, seed: int) -> ImageData:
-    """The first images of an order of the training split by the seed, the same for every penalty; on the CPU.
-
-    Raises:
-        ModelError: the images are streamed from files.
-    """
-    data = ctx.load_split("train")
-    if not isinstance(data.pixels, Tensor):
-        raise ModelError(f"{data.name} is too large to train on here (it is streamed): choose another dataset")
-    if not 0 < params.train_images < len(data):
-        return data
-    index = torch.from_numpy(order(data, seed)[: params.train_images])
-    pixels, labels = data.pixels[index], data.labels[index]
-    return replace(data, pixels=pixels, labels=labels, digest=tensor_digest(pixels, labels))
-
-
-def count_correct(ctx: DataContext, forward: Forward) -> int:
-    """How many of the test images are classified correctly."""
-    samples, correct = ctx.prepared["samples"], 0
-    for start in range(0, len(samples), IMAGES_AT_ONCE):
-        x, labels = ctx.images_and_labels(samples[start : start + IMAGES_AT_ONCE])
-        correct += int((forward(x).argmax(1) == labels).sum())
-    return correct
+    return ctx.train(recipe, data=first_images(ctx.load_split("train"), params.train_images, seed), seed=seed)
 
 
 def smallest_perturbations(

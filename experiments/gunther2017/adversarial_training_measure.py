@@ -12,6 +12,7 @@ from torch import Tensor
 from advlab.attacks.norms import norms_of_each
 from advlab.attacks.status import Status
 from advlab.lab import Cell, DataContext
+from advlab.lab.trained_here import count_correct
 from advlab.metrics.pass_score import pass_score
 from advlab.models.classifier import frozen
 from advlab.models.forward import Forward
@@ -44,8 +45,8 @@ def measure(experiment: AdversarialTraining, ctx: DataContext, cell: Cell) -> li
         forward = forward_of(ctx, classifier)
         common: dict[str, Any] = {
             "seed": seed, "network": name, "test_images": len(ctx.prepared["samples"]),
-            "test_correct": count_correct(ctx, forward), "iterations": iterations, "trained_on": trained_on,
-            "weights": classifier.digest()[:12],
+            "test_correct": count_correct(ctx, forward, ctx.prepared["samples"]), "iterations": iterations,
+            "trained_on": trained_on, "weights": classifier.digest()[:12],
         }  # fmt: skip
         for (attack, arithmetic), algorithm in params.attacks().items():
             of_table = attack in TABLE_ATTACKS
@@ -67,15 +68,6 @@ def measure(experiment: AdversarialTraining, ctx: DataContext, cell: Cell) -> li
             )  # fmt: skip
     ctx.count(forwards=forward.images)
     return rows
-
-
-def count_correct(ctx: DataContext, forward: Forward) -> int:
-    """How many of the test images are classified correctly."""
-    samples, correct = ctx.prepared["samples"], 0
-    for start in range(0, len(samples), IMAGES_AT_ONCE):
-        x, labels = ctx.images_and_labels(samples[start : start + IMAGES_AT_ONCE])
-        correct += int((forward(x).argmax(1) == labels).sum())
-    return correct
 
 
 def outcome(attacked: Attacked) -> dict[str, Any]:

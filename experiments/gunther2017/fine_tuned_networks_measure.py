@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from advlab.data.images import ImageData, tensor_digest
+from advlab.data.images import ImageData
 from advlab.errors import ModelError
 from advlab.lab import DataContext
 from advlab.models.classifier import Classifier
-from advlab.probes.selection import order
+from advlab.training.first_images import first_images, with_images
 from advlab.training.recipe import Recipe
 
 from .fine_tuned_networks import fine_tuning
@@ -32,31 +32,6 @@ def base_recipe(params: AdversarialTraining.Params, ctx: DataContext) -> Recipe:
 def base_network(params: AdversarialTraining.Params, ctx: DataContext, seed: int) -> Classifier:
     """The network of a seed before any fine-tuning, trained on the whole training split or from the artifacts."""
     return ctx.train(base_recipe(params, ctx), seed=seed)
-
-
-def training_images(train_images: int, ctx: DataContext, seed: int) -> ImageData:
-    """What is fine-tuned on, or made adversarial: the first images of an order of the training split, on the CPU.
-
-    Args:
-        train_images: how many; 0: all, as they are.
-        ctx: of the run.
-        seed: of the order.
-
-    Raises:
-        ModelError: the images are streamed from files.
-    """
-    data = ctx.load_split("train")
-    if not isinstance(data.pixels, Tensor):
-        raise ModelError(f"{data.name} is too large to train on here (it is streamed): choose another dataset")
-    if not 0 < train_images < len(data):
-        return data
-    index = torch.from_numpy(order(data, seed)[:train_images])
-    return with_images(data, data.pixels[index], data.labels[index])
-
-
-def with_images(data: ImageData, pixels: Tensor, labels: Tensor) -> ImageData:
-    """The same dataset with other images, (N, C, H, W) uint8 or float32 in [0, 1], and labels (N,)."""
-    return replace(data, pixels=pixels, labels=labels, digest=tensor_digest(pixels, labels))
 
 
 def fine_tuned_network(
@@ -82,7 +57,7 @@ def fine_tuning_images(experiment: AdversarialTraining, ctx: DataContext, seed: 
     Raises:
         ModelError: the attacks that make them found none.
     """
-    clean, tuning = training_images(experiment.params.train_images, ctx, seed), fine_tuning(name)
+    clean, tuning = first_images(ctx.load_split("train"), experiment.params.train_images, seed), fine_tuning(name)
     if not tuning.attacks:
         return clean
     made = [ctx.stage(f"train-{seed}-{attack}").arrays for attack in tuning.attacks]

@@ -16,9 +16,10 @@ from advlab.lab import Arrays, Cost, DataContext, Stage
 from advlab.lab.trained_network import training_key
 from advlab.models.classifier import Classifier, frozen
 from advlab.models.forward import Execution, Forward
+from advlab.training.first_images import first_images
 
 from .fine_tuned_networks import TABLE_ATTACKS, fine_tuning
-from .fine_tuned_networks_measure import base_network, base_recipe, training_images
+from .fine_tuned_networks_measure import base_network, base_recipe
 
 if TYPE_CHECKING:
     from .adversarial_training import AdversarialTraining
@@ -104,7 +105,10 @@ def stages_of_seed(experiment: AdversarialTraining, ctx: DataContext, seed: int)
         "base": training_key(name, model, base_recipe(params, ctx), ctx.load_split("train"), seed),
         "precision": ctx.settings.run.precision,
     }
-    train, samples = training_images(params.train_images, ctx, seed), ctx.prepared["samples"][: params.images]
+    train, samples = (
+        first_images(ctx.load_split("train"), params.train_images, seed),
+        ctx.prepared["samples"][: params.images],
+    )
     classes, attacks = len(ctx.data.classes), params.attacks()
     needed = {attack for network in params.networks for attack in fine_tuning(network).attacks}
     for name in [attack for attack in TABLE_ATTACKS if attack in needed]:
@@ -148,7 +152,7 @@ def make_training_images(
     experiment: AdversarialTraining, ctx: DataContext, seed: int, name: str, attack: Attack
 ) -> tuple[Arrays, dict[str, Any]]:
     """`adv` (n, C, H, W) uint8, the adversarial images that were found, and `index` (n,) of their originals."""
-    params, train = experiment.params, training_images(experiment.params.train_images, ctx, seed)
+    params, train = experiment.params, first_images(ctx.load_split("train"), experiment.params.train_images, seed)
     forward = forward_of(ctx, base_network(params, ctx, seed))
     all_targets, copies = name == "hc", len(ctx.data.classes) - 1 if name == "hc" else 1
     advs, indices = [], []

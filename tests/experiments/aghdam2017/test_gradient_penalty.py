@@ -14,7 +14,6 @@ from advlab.experiments.aghdam2017.gradient_penalty_measure import (
     score_ranges,
     smallest_perturbations,
     trained_network,
-    training_images,
 )
 from torch import Tensor, nn
 
@@ -26,6 +25,7 @@ from advlab.models.forward import Execution, Forward
 from advlab.probes.draws import Draws
 from advlab.statistics import median_interval
 from advlab.statistics.families import FAMILY_ERROR
+from advlab.training.first_images import first_images
 from tests.helpers.commands import Ended
 
 GradientPenalty = components.REGISTRIES["experiment"].load("gradient_penalty")
@@ -90,7 +90,7 @@ def test_ranges_are_those_of_the_scores_over_the_draws_of_isotropy() -> None:
 def test_a_seed_has_its_images_and_every_penalty_the_same_in_float32() -> None:
     ctx = context()
     params = ctx.settings.experiment.params
-    one, again, other = (training_images(params, ctx, seed) for seed in (0, 0, 1))
+    one, again, other = (first_images(ctx.load_split("train"), params.train_images, seed) for seed in (0, 0, 1))
     assert len(one) == 30
     assert one.digest == again.digest != other.digest
     plain, same = (trained_network(params, ctx, 0, "none") for _ in range(2))

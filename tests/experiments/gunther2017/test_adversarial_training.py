@@ -18,7 +18,6 @@ from advlab.experiments.gunther2017.fine_tuned_networks_measure import (  # type
     base_network,
     fine_tuned_network,
     fine_tuning_images,
-    training_images,
 )
 from sklearn.datasets import load_digits
 from torch import Tensor
@@ -29,6 +28,7 @@ from advlab.engine.stages import hold_stages, plan_stages
 from advlab.errors import ArgumentError, ConfigError
 from advlab.lab import DataContext
 from advlab.metrics.pass_score import pass_score
+from advlab.training.first_images import first_images
 
 NETWORKS = ["base", "fgs", "hc", "fgs+hc", "clean", "noise", "pgd"]
 SMALL = {
@@ -86,7 +86,7 @@ def classes(classifier: Any, images: Tensor) -> Tensor:
 def originals(ctx: DataContext, attack: str) -> tuple[ImageData, Tensor, Tensor]:
     """The images that a stage made adversarial, which of them, and the adversarial images."""
     made = ctx.stage(f"train-0-{attack}").arrays
-    data = training_images(ctx.settings.experiment.params.train_images, ctx, 0)
+    data = first_images(ctx.load_split("train"), ctx.settings.experiment.params.train_images, 0)
     return data, torch.from_numpy(np.array(made["index"])), torch.from_numpy(np.array(made["adv"]))
 
 
