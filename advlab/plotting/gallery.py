@@ -105,6 +105,12 @@ class Canvas:
         shown = caption(text, self.width - 0.2, 1)
         self.figure.text(0.08 / self.width, y, shown, va="top", **look(8))
 
+    def note(self, run: int, text: str) -> None:
+        """Write a remark below a run's name, for which there is one more line above."""
+        y = 1 - (run * self.block + 0.06 + 1.3 * LINE_HEIGHT * scale()) / self.height
+        shown = caption(text, self.width - 0.2, 1)
+        self.figure.text(0.08 / self.width, y, shown, va="top", **look())
+
 
 def empty_tile(axis: Any, text: str) -> None:
     """Draw a dotted border with a remark, where there is no image."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
@@ -11,6 +12,8 @@ from advlab.attacks import Attack
 from advlab.errors import ArgumentError, ConfigError
 from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, InRange, NetworkContext, Settings
 from advlab.statistics import Claim
+
+from .gallery_verdict import check_one, check_verdicts
 
 ORIGINAL = "original"
 PAPER_NAMES = {"fgs": "FGS", "fgv": "FGV", "hc1": "HC-1"}  # choices of the group attack -> names in the figure
@@ -36,6 +39,10 @@ class GalleryRow:
     height: int
     width: int
     pixels: str  # uint8 values in the order channel, row, column, as base64
+    verdict: str = ""  # whose verdict the next three are: a defense of `verdicts`, or the run's own; empty: nobody's
+    verdict_class: int = -1  # of the image as it is drawn, behind that defense; the number of classes: rejected
+    verdict_name: str = ""  # unknown where it is rejected
+    verdict_probability: float = math.nan  # of that class, a rejection among them (softmax)
 
 
 class AdversarialGallery(Experiment[NetworkContext]):
@@ -60,9 +67,11 @@ class AdversarialGallery(Experiment[NetworkContext]):
         attacks: Annotated[list[str], ChoicesOf("attack")] = field(default_factory=lambda: list(PAPER_NAMES))
         columns: Annotated[int, Ge(1)] = 10  # images, one for each true class; the paper's are the ten digits
         candidates: Annotated[int, Ge(1)] = 300  # images that are tried, at most
+        #: whose verdict stands below each image, such as openmax; one, or none. A run's own defense that rejects says it itself
+        verdicts: Annotated[list[str], ChoicesOf("defense")] = field(default_factory=list)
 
         def __post_init__(self) -> None:
-            """Refuse values out of range, and fewer candidates than columns.
+            """Refuse values out of range, fewer candidates than columns, and several verdicts.
 
             Raises:
                 ArgumentError: names the field.
@@ -70,6 +79,7 @@ class AdversarialGallery(Experiment[NetworkContext]):
             super().__post_init__()
             if self.candidates < self.columns:
                 raise ArgumentError(f"candidates must be at least columns, got {self.candidates} and {self.columns}")
+            check_one(self.verdicts)
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:
@@ -82,6 +92,7 @@ class AdversarialGallery(Experiment[NetworkContext]):
         Raises:
             ConfigError: otherwise.
         """
+        check_verdicts(settings)
         for name, listed in settings.lists["attacks"].items():
             attack = listed.component
             if not isinstance(attack, Attack) or attack.targeted == "always" or attack.set_level:

@@ -14,7 +14,7 @@ from advlab.lab import Cell, NetworkContext
 from advlab.metrics.pass_score import pass_score
 
 from .adversarial_gallery import ORIGINAL, AdversarialGallery, GalleryRow
-from .drawn_images import class_probabilities, grey_levels, image_columns
+from .drawn_images import class_probabilities, grey_levels, image_columns, verdict_columns
 
 log = logging.getLogger(__name__)
 
@@ -57,14 +57,14 @@ def chosen_samples(experiment: AdversarialGallery, ctx: NetworkContext) -> list[
 
 
 def qualifies(experiment: AdversarialGallery, ctx: NetworkContext, sample: int, label: int) -> bool:
-    """Whether an image is classified correctly, and all attacks lead to one other class."""
+    """Whether an image is classified correctly, and all attacks lead to one other class, which is no rejection."""
     if classified_image(ctx, sample, None).prediction != label:
         return False
     adversarial_classes: set[int] = set()
     for attack in experiment.attacks(ctx).values():
         prediction = classified_image(ctx, sample, attack).prediction
         adversarial_classes.add(prediction)
-        if prediction == label or len(adversarial_classes) > 1:
+        if prediction == label or prediction >= len(ctx.data.classes) or len(adversarial_classes) > 1:
             return False
     return True
 
@@ -102,7 +102,7 @@ def measure(experiment: AdversarialGallery, ctx: NetworkContext, cell: Cell) -> 
                 column=cell.payload["column"], sample=sample, image=kind, label=label, label_name=data.classes[label],
                 prediction=prediction, prediction_name=data.class_name(prediction), probability=probability,
                 l2=float(norms_of_each(delta, "l2")), linf=float(norms_of_each(delta, "linf")),
-                pass_score=float(pass_score(original, image)), **image_columns(image),
+                pass_score=float(pass_score(original, image)), **image_columns(image), **verdict_columns(ctx, image),
             )
         )  # fmt: skip
     return rows

@@ -10,8 +10,10 @@ from annotated_types import Ge, Gt, Lt
 
 from advlab.attacks import Fooling
 from advlab.errors import ArgumentError, ConfigError
-from advlab.lab import Cell, Cost, Experiment, Figure, Frame, InRange, NetworkContext, Settings, frame_of
+from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, InRange, NetworkContext, Settings, frame_of
 from advlab.statistics import Claim
+
+from .gallery_verdict import check_one, check_verdicts
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class FoolingRow:
     redrawn: int = 0  # starts before it that were at the lowest level of a class already
     start_class: int = -1  # class of the start; -1: not known
     start_probability: float = math.nan  # probability of the target in the start; in the start's own row: of its class
+    verdict: str = ""  # whose verdict the next three are: a defense of `verdicts`, or the run's own; empty: nobody's
+    verdict_class: int = -1  # of the image as it is drawn, behind that defense; the number of classes: rejected
+    verdict_name: str = ""  # unknown where it is rejected
+    verdict_probability: float = math.nan  # of that class, a rejection among them (softmax)
 
 
 class FoolingGallery(Experiment[NetworkContext]):
@@ -68,9 +74,11 @@ class FoolingGallery(Experiment[NetworkContext]):
             0  # which random start is the first that is drawn; another number, another pattern
         )
         draws: Annotated[int, Ge(1)] = 100  # starts that are drawn at most, until none of the classes is there already
+        #: whose verdict stands below each image, such as openmax; one, or none. A run's own defense that rejects says it itself
+        verdicts: Annotated[list[str], ChoicesOf("defense")] = field(default_factory=list)
 
         def __post_init__(self) -> None:
-            """Refuse values out of range, no level, and classes that are named twice.
+            """Refuse values out of range, no level, classes that are named twice, and several verdicts.
 
             Raises:
                 ArgumentError: names the field.
@@ -80,6 +88,7 @@ class FoolingGallery(Experiment[NetworkContext]):
                 raise ArgumentError(f"classes must name classes from 0 on, each once, got {self.classes}")
             if not self.levels:
                 raise ArgumentError("levels must be probabilities, at least one, got none")
+            check_one(self.verdicts)
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:
@@ -92,6 +101,7 @@ class FoolingGallery(Experiment[NetworkContext]):
         Raises:
             ConfigError: it is another one.
         """
+        check_verdicts(settings)
         if not isinstance(settings.attack, Fooling):
             raise ConfigError(
                 f"attack={settings.choice_name('attack')}: fooling_gallery makes fooling images: type attack=fooling"

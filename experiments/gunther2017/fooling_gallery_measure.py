@@ -13,7 +13,7 @@ from advlab.attacks.norms import norms_of_each
 from advlab.attacks.status import Status
 from advlab.lab import Cell, NetworkContext
 
-from .drawn_images import class_probabilities, grey_levels, image_columns
+from .drawn_images import class_probabilities, grey_levels, image_columns, verdict_columns
 from .fooling_gallery import FoolingGallery, FoolingRow
 
 
@@ -80,7 +80,7 @@ def measure(experiment: FoolingGallery, ctx: NetworkContext, cell: Cell) -> list
                 success=bool(result.success[0]) and not is_there, status=status, reached=reached,
                 probability=float(probabilities[target]), **prediction_columns(ctx, probabilities),
                 steps=int(result.steps[0]), l2=float(norms_of_each((result.adv - start).cpu().double(), "l2")),
-                **drawn_from.columns(target), **image_columns(drawn),
+                **drawn_from.columns(target), **image_columns(drawn), **verdict_columns(ctx, drawn),
             )
         )  # fmt: skip
     return rows
@@ -91,7 +91,7 @@ def start_row(ctx: NetworkContext, start: Start) -> FoolingRow:
     return FoolingRow(
         target=-1, target_name="", level=0.0, success=True, status="start", reached=math.nan,
         probability=float(start.probabilities.max()), **prediction_columns(ctx, start.probabilities), steps=0, l2=0.0,
-        **start.columns(int(start.probabilities.argmax())), **image_columns(start.image),
+        **start.columns(int(start.probabilities.argmax())), **image_columns(start.image), **verdict_columns(ctx, start.image),
     )  # fmt: skip
 
 

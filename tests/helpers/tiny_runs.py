@@ -9,7 +9,7 @@ DIGITS = ["dataset=digits", "model=lenet", "recipe=lenet_digits", "recipe.epochs
 CURVATURE = [*DIGITS, "experiment.basis=lanczos", "experiment.pairs=1", "experiment.points=2"]
 #: what makes each experiment cheap, and draws the same numbers on both devices
 OPTIONS = {
-    "adversarial_gallery": [*DIGITS, "experiment.columns=1"],
+    "adversarial_gallery": [*DIGITS, "experiment.columns=1", "experiment.verdicts=[openmax]"],
     "adversarial_training": [
         *DIGITS, "experiment.networks=[base,fgs,hc,fgs+hc,clean,noise,pgd]", "experiment.seeds=1", "experiment.train_images=40",
         "experiment.images=5", "experiment.apgd_steps=3",
@@ -26,7 +26,7 @@ OPTIONS = {
     "deepfool_svd": [*DIGITS],
     "downsampling": [*DIGITS, "experiment.samples=6", "experiment.factors=[1,10]", "experiment.confined=1"],
     "first_layer": [*DIGITS],
-    "fooling_gallery": [*DIGITS, "experiment.classes=[0,1]", "experiment.levels=[.5]"],
+    "fooling_gallery": [*DIGITS, "experiment.classes=[0,1]", "experiment.levels=[.5]", "experiment.verdicts=[openmax]"],
     "fooling_grid": [*DIGITS, "experiment.levels=[.5]"],
     "frequency": ["experiment.samples=2", "experiment.size=8"],
     "gradient_isotropy": [*SPHERE, "experiment.directions=2"],

@@ -5,12 +5,17 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from advlab.plotting.gallery import MARGIN, Canvas, blocks, caption, line_count, look, tile_side
+from advlab.plotting.gallery import LINE_HEIGHT, MARGIN, Canvas, blocks, caption, line_count, look, scale, tile_side
 from advlab.plotting.pixels import decode, show
+
+from .verdict import most_lines, verdict_lines, whose_verdict
 
 
 def adversarial_gallery(table: pd.DataFrame) -> Figure:
     """A column for each image: the original, its adversarial images below, and their common class.
+
+    Below each image stands the verdict of an open set network, where there is one; the common class is then marked as the
+    network's.
 
     Args:
         table: rows of `adversarial_gallery` with a `run` column; several runs are drawn one below the other.
@@ -21,13 +26,19 @@ def adversarial_gallery(table: pd.DataFrame) -> Figure:
     columns = max(len(block) for _, block in placed)
     tile = tile_side(columns)
     heads = {name: caption(str(name), tile) for name in table["label_name"].unique()}
-    feet = {name: caption(str(name), tile) for name in table["prediction_name"].unique()}
+    verdict = whose_verdict(table)
+    of_network = "network:\n" if verdict else ""
+    feet = {name: of_network + caption(str(name), tile) for name in table["prediction_name"].unique()}
+    lines = most_lines(table, tile) if verdict else 0
     canvas = Canvas(
         runs=len(placed), rows=len(kinds), columns=columns, tile=tile, margin=MARGIN, first_column_gap=0.0,
-        row_gap=0.06, lines_above=line_count(heads.values()), lines_below=line_count(feet.values()),
+        row_gap=0.06 + lines * LINE_HEIGHT * scale(), lines_above=line_count(heads.values()) + bool(verdict),
+        lines_below=line_count(feet.values()),
     )  # fmt: skip
     for r, (run, block) in enumerate(placed):
         canvas.title(r, str(run))
+        if verdict:
+            canvas.note(r, f"below each image: {verdict}'s verdict")
         of_run = table[table["run"] == run]
         for c, column in enumerate(block):
             images = of_run[of_run["column"] == column]
@@ -39,7 +50,9 @@ def adversarial_gallery(table: pd.DataFrame) -> Figure:
                         axis.set_title(heads[row["label_name"]], pad=3, **look())
                     if c == 0:
                         axis.set_ylabel(kind, **look())
+                    below = verdict_lines(row, tile)
                     if k == len(kinds) - 1:
                         names = dict.fromkeys(images.loc[images["image"] != kinds[0], "prediction_name"])
-                        axis.set_xlabel("\n".join(feet[name] for name in names), labelpad=3, **look())
+                        below += [feet[name] for name in names]
+                    axis.set_xlabel("\n".join(below), labelpad=3, **look())
     return canvas.figure
