@@ -203,9 +203,9 @@ jetley2018-table1-imagenet: $(CORE)  ## the same of AlexNet on ImageNet: ARGS="d
 	$(ADVLAB) experiment=downsampling model=alexnet $(ARGS)
 
 .PHONY: gunther2017 gunther2017-fig1 gunther2017-fig2 gunther2017-fig3 gunther2017-table1 gunther2017-table2 gunther2017-strength \
-	gunther2017-table3 gunther2017-fig4 gunther2017-fig5
+	gunther2017-trained-under gunther2017-table3 gunther2017-fig4 gunther2017-fig5
 
-gunther2017: gunther2017-fig2 gunther2017-fig3 gunther2017-table1 gunther2017-table2 gunther2017-strength gunther2017-table3 gunther2017-fig4 gunther2017-fig5  ## figures and tables of Günther et al. 2017 on LeNet and MNIST (two cores: ARGS=run.preset=laptop)
+gunther2017: gunther2017-fig2 gunther2017-fig3 gunther2017-table1 gunther2017-table2 gunther2017-strength gunther2017-trained-under gunther2017-table3 gunther2017-fig4 gunther2017-fig5  ## figures and tables of Günther et al. 2017 on LeNet and MNIST (two cores: ARGS=run.preset=laptop)
 
 gunther2017-fig1: $(CORE)  ## adversarial and fooling images on ImageNet: ARGS="dataset.root=/path/to/imagenet"
 	$(ADVLAB) experiment=adversarial_gallery model=alexnet experiment.columns=5 $(ARGS)
@@ -222,6 +222,9 @@ gunther2017-table2: $(CORE)  ## adversarial images that preprocessing makes righ
 
 gunther2017-strength: $(CORE)  ## stronger preprocessing, images beyond the smallest weight, and attacks that know the defense
 	$(ADVLAB) experiment=preprocessing_strength model=lenet_mnist $(ARGS)
+
+gunther2017-trained-under: $(CORE)  ## preprocessing in front of networks that were trained under it
+	$(ADVLAB) experiment=preprocessing_training model=lenet_mnist $(ARGS)
 
 gunther2017-table3: $(CORE)  ## what an open set network makes of test, adversarial and fooling images
 	$(ADVLAB) experiment=open_set model=lenet_mnist $(ARGS)

@@ -1,4 +1,4 @@
-"""Random augmentations of whole batches on the device: crop, flip, affine."""
+"""Random augmentations of whole batches on the device: crop, flip, affine, and what defenses do to images."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from advlab.defenses.transforms.randomised import DIRECTIONS, noisy, shifted
+from advlab.defenses.transforms.rounding import Rounding
+from advlab.defenses.transforms.separable import gaussian_blur
 from advlab.training.recipe_text import ADVERSARIES, parse_augmentation
 
 Augmentation = Callable[[Tensor, Generator], Tensor]
+BOUNDS = (0.0, 1.0)
+GREY_LEVELS = 255
 
 
 def pipeline(texts: Sequence[str]) -> Augmentation:
@@ -102,6 +107,18 @@ def affine(images: Tensor, *, angle: Tensor, shift: Tensor, zoom: Tensor) -> Ten
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
+def random_shift(images: Tensor, generator: Generator, *, pixels: int) -> Tensor:
+    """Images (N, C, H, W), each shifted with wrap by `pixels` in one of four directions, as `defense=shift` does."""
+    direction = torch.randint(len(DIRECTIONS), (len(images),), generator=generator, device=images.device)
+    return shifted(images, direction, pixels)
+
+
+def grey_noise(images: Tensor, generator: Generator, *, levels: float) -> Tensor:
+    """Images (N, C, H, W) with Gaussian noise of so many grey levels, clipped to [0, 1], as `defense=noise` does."""
+    normal = torch.randn(images.shape, generator=generator, device=images.device, dtype=images.dtype)
+    return noisy(images, normal, levels / GREY_LEVELS, BOUNDS, clip=True)
+
+
 def _augmentation(name: str, values: tuple[float, ...]) -> Augmentation:
     """The function that a parsed text names, with its parameters."""
     if name in ADVERSARIES:
@@ -110,5 +127,14 @@ def _augmentation(name: str, values: tuple[float, ...]) -> Augmentation:
         return random_flip
     if name == "crop":
         return lambda images, generator: random_crop(images, generator, padding=int(values[0]))
+    if name == "shift":
+        return lambda images, generator: random_shift(images, generator, pixels=int(values[0]))
+    if name == "blur":
+        return lambda images, _: gaussian_blur(images, values[0])
+    if name == "grey_noise":
+        return lambda images, generator: grey_noise(images, generator, levels=values[0])
+    if name == "round":
+        rounding = Rounding(GREY_LEVELS + 1, BOUNDS)
+        return lambda images, _: rounding.transform(images, None)
     degrees, translate, scale = values
     return lambda images, generator: random_affine(images, generator, degrees=degrees, translate=translate, scale=scale)

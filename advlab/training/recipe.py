@@ -57,7 +57,8 @@ class Recipe(InRange):
     #: in the order in which they are applied, for example ["crop:4", "flip", "affine:10,0.1,0.1"]; the last may be
     #: adversarial training, which adds points to each batch: "hard:5,0.5" (barati2021), "pgd:5,0.5", "noise:2.5",
     #: "hard_noise:5,0.5" (noise as far from each image as its hard point, where no pixel moves by more than 1/2);
-    #: "pgd_linf:EPSILON,STEP,STEPS" trains on adversarial images alone (Madry et al. 2018), "pgd_linf_and_clean:..." on both
+    #: "pgd_linf:EPSILON,STEP,STEPS" trains on adversarial images alone (Madry et al. 2018), "pgd_linf_and_clean:..." on both;
+    #: "shift:1", "blur:1", "grey_noise:1" and "round" are what defenses do (gunther2017, section 2.2)
     augment: list[str] = field(default_factory=list)
     #: terms beside the cross-entropy: "gradient:strength" on the squared norm of its gradient with respect to the image,
     #: "hessian:strength,length" on that of its Hessian (aghdam2017, section 2.2)

@@ -11,6 +11,11 @@ AUGMENTATIONS: dict[str, tuple[str, ...]] = {
     "crop": ("padding in pixels",),
     "flip": (),
     "affine": ("rotation in degrees", "translation as a fraction of the size", "scaling as a fraction"),
+    # what the defenses of the same names do, with other draws at each step
+    "shift": ("pixels",),
+    "blur": ("sigma in pixels",),
+    "grey_noise": ("deviation in grey levels",),
+    "round": (),
 }
 #: what moves the images of a batch (`advlab.training.adversary`) -> its parameters; lengths are L2 norms of images in [0, 1],
 #: those of `pgd_linf` L-infinity norms. Each adds the moved images to the batch, but for those in `REPLACING`
@@ -88,6 +93,10 @@ def parse_augmentation(text: str) -> tuple[str, tuple[float, ...]]:
         raise ArgumentError(f"recipe field augment: write {form}, numbers at least 0, got {text!r}")
     if name == "crop" and values[0] != int(values[0]):
         raise ArgumentError(f"recipe field augment: the padding of crop must be a whole number of pixels, got {text!r}")
+    if name == "shift" and values[0] != int(values[0]):
+        raise ArgumentError(f"recipe field augment: shift must be by a whole number of pixels, got {text!r}")
+    if name == "blur" and not values[0]:
+        raise ArgumentError(f"recipe field augment: the sigma of blur must be above 0, got {text!r}")
     steps = values[parameters.index("steps")] if "steps" in parameters else 1.0
     if name in ADVERSARIES and (min(values) <= 0 or steps != int(steps)):
         raise ArgumentError(f"recipe field augment: {name} takes whole steps of a length above 0, got {text!r}")

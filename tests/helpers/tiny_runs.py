@@ -52,6 +52,7 @@ OPTIONS = {
         *DIGITS, "experiment.attacks=[fgv]", "experiment.defenses=[combined,crops]", "experiment.adaptive=[fgv]",
         "experiment.samples=6", "experiment.grids=[2]",
     ],
+    "preprocessing_training": [*DIGITS, "experiment.perturbations=[shift:1,noise:8]", "experiment.attacks=[fgs,fgv]"],
     "sample_complexity": ["experiment.teachers=1", "experiment.sizes=[50]", "experiment.steps=20", "experiment.pool=1024"],
     "score_curves": [*DIGITS, "experiment.classes=[3,8]", "experiment.basis=lanczos", "experiment.pairs=2"],
     "separability": [*DIGITS],

@@ -9,7 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from advlab.defenses import Blur, Noise, Round
+from advlab.errors import ArgumentError
 from advlab.training.augment import affine, crop, pipeline, random_affine, random_crop, random_flip
+from advlab.training.recipe_text import parse_augmentation
 
 
 @pytest.fixture
@@ -87,6 +90,48 @@ def test_affine_stays_within_its_bounds() -> None:
     assert shift.abs().max() <= 4.1 + 1e-4
     assert shift.abs().max() > 3
     assert shift.mean().abs() < 1
+
+
+def test_shift_moves_each_image_with_wrap_in_one_of_four_directions(images: Tensor) -> None:
+    moved = pipeline(["shift:2"])(images, seeded())
+    counts = [0, 0, 0, 0]
+    for got, image in zip(moved, images, strict=True):
+        wanted = [image.roll(2, 1), image.roll(-2, 1), image.roll(2, 2), image.roll(-2, 2)]
+        (which,) = [k for k, one in enumerate(wanted) if torch.equal(got, one)]
+        counts[which] += 1
+    assert min(counts) > 5
+    assert not torch.equal(moved, pipeline(["shift:2"])(images, seeded(1)))
+
+
+def test_blur_and_round_are_the_defenses(images: Tensor) -> None:
+    def behind(defense: Blur | Round) -> Tensor:
+        return defense(lambda x: x.flatten(1))(images).view(images.shape)
+
+    assert torch.equal(pipeline(["blur:1.5"])(images, seeded()), behind(Blur(sigma=1.5)))
+    assert torch.equal(pipeline(["round"])(images, seeded()), behind(Round()))
+
+
+def test_grey_noise_is_distributed_as_that_of_the_defense() -> None:
+    """Independent from pixel to pixel and step to step, of the same deviation, and clipped at black alike."""
+    images = torch.full((400, 1, 16, 16), 0.5)
+    images[:, :, :4] = 0
+    apply, generator = pipeline(["grey_noise:8"]), seeded()
+    first, second = apply(images, generator), apply(images, generator)
+    grey = (first - images)[:, :, 4:]
+    assert float(grey.std()) == pytest.approx(8 / 255, rel=0.01)
+    assert abs(float((grey * (second - images)[:, :, 4:]).mean())) < 1e-5
+    # a defense's noise is the same for equal images: give it other ones
+    others = torch.rand(400, 1, 16, 16, generator=seeded(5)) * 1e-6
+    black = Noise(sigma=8 / 255)(lambda x: x.flatten(1))(others)
+    assert float(first[:, :, :4].min()) == 0.0
+    assert float(first[:, :, :4].mean()) == pytest.approx(float(black.mean()), rel=0.02)
+    assert float(first[:, :, :4].mean()) == pytest.approx(8 / 255 / math.sqrt(2 * math.pi), rel=0.02)
+
+
+@pytest.mark.parametrize("text", ["shift:1.5", "shift", "blur:0", "blur:-1", "grey_noise:inf", "round:2"])
+def test_strengths_out_of_range_are_refused(text: str) -> None:
+    with pytest.raises(ArgumentError, match="recipe field augment"):
+        parse_augmentation(text)
 
 
 def test_pipeline_is_seeded_and_ordered(images: Tensor) -> None:

@@ -23,13 +23,7 @@ class RandomShift(ImageTransform):
     def transform(self, x: Tensor, draw: Draw | None) -> Tensor:
         """See `ImageTransform.transform`."""
         assert draw is not None
-        n, channels, height, width = x.shape
-        direction = draw.stream(self.seed).integers(4)
-        down, right = self.pixels * torch.tensor(DIRECTIONS, device=x.device)[direction].T  # (n,) each
-        rows = (torch.arange(height, device=x.device) - down[:, None]) % height
-        columns = (torch.arange(width, device=x.device) - right[:, None]) % width
-        source = (rows[:, :, None] * width + columns[:, None, :]).view(n, 1, -1).expand(-1, channels, -1)
-        return x.flatten(2).gather(2, source).view(x.shape)
+        return shifted(x, draw.stream(self.seed).integers(len(DIRECTIONS)), self.pixels)
 
 
 class GaussianNoise(ImageTransform):
@@ -44,7 +38,21 @@ class GaussianNoise(ImageTransform):
     def transform(self, x: Tensor, draw: Draw | None) -> Tensor:
         """See `ImageTransform.transform`."""
         assert draw is not None
-        low, high = self.bounds
-        noise = draw.stream(self.seed).normal(x.shape[1:]).mul_(self.sigma * (high - low)).to(x.dtype)
-        noisy = x + noise
-        return noisy.clamp(low, high) if self.clip else noisy
+        return noisy(x, draw.stream(self.seed).normal(x.shape[1:]), self.sigma, self.bounds, clip=self.clip)
+
+
+def shifted(x: Tensor, direction: Tensor, pixels: int) -> Tensor:
+    """(n, C, H, W) images, each shifted with wrap by `pixels` in its direction (n,), a place in `DIRECTIONS`."""
+    n, channels, height, width = x.shape
+    down, right = pixels * torch.tensor(DIRECTIONS, device=x.device)[direction].T  # (n,) each
+    rows = (torch.arange(height, device=x.device) - down[:, None]) % height
+    columns = (torch.arange(width, device=x.device) - right[:, None]) % width
+    source = (rows[:, :, None] * width + columns[:, None, :]).view(n, 1, -1).expand(-1, channels, -1)
+    return x.flatten(2).gather(2, source).view(x.shape)
+
+
+def noisy(x: Tensor, normal: Tensor, sigma: float, bounds: tuple[float, float], *, clip: bool) -> Tensor:
+    """Images and `sigma`, in units of the bounds' length, times standard normal numbers, which are overwritten."""
+    low, high = bounds
+    changed = x + normal.mul_(sigma * (high - low)).to(x.dtype)
+    return changed.clamp(low, high) if clip else changed

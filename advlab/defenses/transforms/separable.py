@@ -28,8 +28,7 @@ class GaussianBlur(ImageTransform):
 
     def transform(self, x: Tensor, draw: Draw | None) -> Tensor:
         """See `ImageTransform.transform`."""
-        height, width = x.shape[2:]
-        return along_both_axes(x, blur_matrix(height, self.sigma), blur_matrix(width, self.sigma))
+        return gaussian_blur(x, self.sigma)
 
 
 class DownAndUp(ImageTransform):
@@ -68,6 +67,12 @@ class DownAndUp(ImageTransform):
             return along_both_axes(x, rows, columns)
         mean = self.mean.to(x.dtype)
         return mean + along_both_axes(x - mean, rows, columns)
+
+
+def gaussian_blur(x: Tensor, sigma: float) -> Tensor:
+    """(n, C, H, W) images blurred with `sigma` in pixels; the border's pixels continue beyond it."""
+    height, width = x.shape[2:]
+    return along_both_axes(x, blur_matrix(height, sigma), blur_matrix(width, sigma))
 
 
 def along_both_axes(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
