@@ -14,6 +14,7 @@ SWEEPS = {
     "shift": "shift, pixels", "blur": "blur, sigma in pixels", "noise": "noise, grey levels",
     "crops": "number of crops", "half-pixel crops": "number of half-pixel crops",
 }  # fmt: skip
+IN_A_COLUMN = {"blur": "blur, sigma", "half-pixel crops": "half-pixel crops"}  # shorter words, for half of 3.35 inches
 STYLES = ("-", "--", ":", "-.")
 COLOURS = (*LINES[:6], "#999999", "#8B4513", "#556B2F")
 WIDEST = 100.0  # ratio of norms; what was not found lies there
@@ -33,23 +34,41 @@ def correction_curves(summary: pd.DataFrame) -> Figure:
     defenses = [str(name) for name in dict.fromkeys(exact["defense"][exact["sweep"] == ADAPTIVE])] if len(exact) else []
     defenses = [name for name in defenses if name != "none"]
     sweeps = [name for name in SWEEPS if len(exact) and (exact["sweep"] == name).any()]
-    panels = len(sweeps) + 1 + len(kinds)
-    columns = 1 if narrow() else 3
-    rows = -(-panels // columns)
-    height = rows * (1.75 if narrow() else 1.7) + 0.9 + 0.14 * len(runs) + 0.25 * narrow()
-    figure = Figure(figsize=(width(), height), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure, curves, ratios = panels(len(sweeps) + len(kinds), len(sweeps), len(defenses), len(runs))
     colour_of = {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(kinds)} | {CLEAN: "#000000"}
-    for axis, sweep in zip(axes, sweeps, strict=False):
+    for axis, sweep in zip(curves, sweeps, strict=False):
         sweep_panel(axis, exact[exact["sweep"] == sweep], sweep, [CLEAN, *kinds], runs, colour_of)
-    ratio_panel(axes[len(sweeps)], exact[exact["sweep"] == ADAPTIVE], defenses, runs)
+    ratio_panel(ratios, exact[exact["sweep"] == ADAPTIVE], defenses, runs)
     of_defense = {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(defenses)}
-    for axis, kind in zip(axes[len(sweeps) + 1 :], kinds, strict=False):
+    for axis, kind in zip(curves[len(sweeps) :], kinds, strict=True):
         beyond_panel(axis, exact[(exact["sweep"] == "beyond") & (exact["images"] == kind)], kind, runs, of_defense)
-    for axis in axes[panels:]:
-        axis.set_axis_off()
     legends(figure, colour_of, of_defense, runs)
     return figure
+
+
+def panels(curves: int, before: int, defenses: int, runs: int) -> tuple[Figure, list[Axes], Axes]:
+    """The figure, its panels of curves, which share their axis of per cent, and the panel of ratios.
+
+    On a page there are three beside each other, and the ratios follow the first `before`; in a column two, and the ratios
+    have the whole width below them.
+    """
+    columns, extra = (2, 0) if narrow() else (3, 1)
+    rows = -(-(curves + extra) // columns)
+    last = 0.55 + 0.16 * max(1, defenses)  # inches of the ratios in a column
+    heights = [1.22] * rows + [last] if narrow() else [1.7] * rows
+    below = (1.05 + 0.16 * -(-defenses // 2)) if narrow() else 0.9
+    figure = Figure(figsize=(width(), sum(heights) + below + 0.16 * runs), layout="constrained")
+    grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
+    places = [(k // columns, k % columns) for k in range(curves + extra)]
+    at = grid[rows, :] if narrow() else grid[places.pop(before)]
+    axes: list[Axes] = []
+    for row, column in places:
+        axes.append(figure.add_subplot(grid[row, column], sharey=axes[0] if axes else None))
+        if narrow() and column:
+            axes[-1].tick_params(labelleft=False)
+        else:
+            axes[-1].set_ylabel("right, %")
+    return figure, axes, figure.add_subplot(at)
 
 
 def sweep_panel(
@@ -70,8 +89,7 @@ def sweep_panel(
     axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.minorticks_off()
     axis.set_ylim(-3, 103)
-    axis.set_xlabel(SWEEPS[sweep])
-    axis.set_ylabel("right, %")
+    axis.set_xlabel(IN_A_COLUMN.get(sweep, SWEEPS[sweep]) if narrow() else SWEEPS[sweep])
 
 
 def ratio_panel(axis: Axes, rows: pd.DataFrame, defenses: list[str], runs: list[str]) -> None:
@@ -107,8 +125,7 @@ def beyond_panel(axis: Axes, rows: pd.DataFrame, kind: str, runs: list[str], col
             line = rows[(rows["run"] == run) & (rows["defense"] == defense)].sort_values("factor")
             axis.plot(line["factor"], 100 * line["right"], style, marker=".", markersize=4, color=colour)
     axis.set_ylim(-3, 103)
-    axis.set_xlabel(f"{literal(kind, 12)}: $w$ / smallest $w$")
-    axis.set_ylabel("right, %")
+    axis.set_xlabel(f"{literal(kind, 12)}: $w$ / smallest" + ("" if narrow() else " $w$"))
 
 
 def cycle_of(values: tuple[str, ...], count: int) -> list[str]:

@@ -18,6 +18,8 @@ from advlab.attacks import FGS, FGV, DeepFool, HotCold
 from advlab.config import components
 from advlab.defenses import Blur, Chain, Crops, Defense, Noise, Round, Shift
 from advlab.errors import ArgumentError, ConfigError
+from advlab.plotting.style import style
+from tests.helpers.drawn import faults, texts
 
 Strength = components.REGISTRIES["experiment"].load("preprocessing_strength")
 FEW = {
@@ -146,20 +148,7 @@ def made_up() -> pd.DataFrame:
     for i in range(40):
         for defense, l2 in (("none", 1.0), ("crops", 1.2), ("blur", math.inf)):
             lines.append(["adaptive", "", "adaptive", defense, 0.0, 1.0, i, 1, -1, -1, l2 if i else math.nan])
-    columns = [
-        "images",
-        "arithmetic",
-        "sweep",
-        "defense",
-        "strength",
-        "factor",
-        "sample",
-        "label",
-        "plain",
-        "prediction",
-        "l2",
-    ]
-    return pd.DataFrame(lines, columns=columns).assign(run="test")
+    return pd.DataFrame(lines, columns=list(Strength.Row.__dataclass_fields__)).assign(run="test")
 
 
 def test_verdicts_and_summary() -> None:
@@ -183,6 +172,29 @@ def test_verdicts_and_summary() -> None:
     summary = experiment.summary(table)
     crops = summary[(summary["sweep"] == "adaptive") & (summary["defense"] == "crops")].iloc[0]
     assert (crops["ratio"], crops["right"], crops["number"]) == (1.2, 0.0, 39)
+
+
+def test_the_whole_figure_fits_a_column_of_a_paper() -> None:
+    """Every sweep, three attacks and all defenses: at most nine inches, and no text on another."""
+    params, one = Strength.Params(), made_up()
+    parts = []
+    for kind in ("clean", "FGS", "FGV", "HC-1"):
+        for sweep, strengths in (
+            ("shift", params.shifts), ("blur", params.sigmas), ("noise", params.noises),
+            ("crops", [n**2 for n in params.grids]), ("half-pixel crops", [n**2 for n in params.grids]),
+        ):  # fmt: skip
+            row = one[one["sweep"] == "shift"].head(2).assign(images=kind, sweep=sweep, defense=sweep.split()[-1])
+            parts += [row.assign(strength=float(strength)) for strength in strengths]
+        row = one[one["sweep"] == "beyond"].head(2).assign(images=kind)
+        parts += [row.assign(defense=name, factor=f) for name in params.defenses for f in params.factors]
+    adaptive = one[one["sweep"] == "adaptive"]
+    parts.append(adaptive[adaptive["defense"] == "none"])
+    parts += [adaptive[adaptive["defense"] == "crops"].assign(defense=name) for name in params.defenses]
+    with style("column"):
+        figure = Strength(params).plot(pd.concat(parts, ignore_index=True))
+        assert faults(figure, texts(figure)) == []
+    assert len(figure.axes) == 5 + 3 + 1
+    assert figure.get_figheight() <= 9
 
 
 def test_what_is_refused() -> None:
