@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from functools import partial
 
-from benchmarks.gpu import against_cpu, attacks_against_cpu, machine, memory, peers, speed, suite, training_against_cpu
+from benchmarks.gpu import (
+    against_cpu,
+    attacks_against_cpu,
+    defenses,
+    fine_tuning,
+    machine,
+    memory,
+    peers,
+    speed,
+    suite,
+    training_against_cpu,
+)
 from benchmarks.gpu.step import Step
 
 STEPS = (
@@ -13,6 +24,8 @@ STEPS = (
     *(Step(f"{name} as on the CPU", partial(against_cpu.run, name), 8, required=True) for name in against_cpu.TABLES),
     Step("attacks as on the CPU", attacks_against_cpu.run, 10, required=True),
     Step("training as on the CPU", training_against_cpu.run, 10, required=True),
+    Step("fine-tuning as on the CPU", fine_tuning.against_cpu, 10, required=True),
+    Step("defenses as on the CPU", defenses.against_cpu, 10, required=True),
     Step("out of memory", memory.run, 10, required=True),
     Step("vgg16, tf32", partial(speed.figure_1, "tf32"), 20),
     Step("vgg16, float32", partial(speed.figure_1, "float32"), 30),
@@ -25,5 +38,7 @@ STEPS = (
         Step(f"training cifar_vgg, {precision}", partial(speed.training, precision), 10)
         for precision in ("float32", "bf16")
     ),
+    Step("fine-tuning lenet", fine_tuning.speed, 10),
+    Step("defenses, lenet", defenses.speed, 15),
     Step("vgg16, bf16", partial(speed.figure_1, "bf16"), 15),
 )

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from advlab.data.content import Shape
-from benchmarks.gpu import suite, wheels
+from benchmarks.gpu import defenses, fine_tuning, suite, wheels
 from benchmarks.gpu.__main__ import main
 from benchmarks.gpu.against_cpu import compare
 from benchmarks.gpu.setting import Setting
@@ -22,6 +22,7 @@ from benchmarks.gpu.speed import paper_forwards
 from benchmarks.gpu.step import Outcome
 from benchmarks.gpu.steps import STEPS
 from benchmarks.gpu.suite import counted
+from benchmarks.gpu.trained import trained_lenet
 from benchmarks.gpu.written import table
 from benchmarks.random_network import context
 from benchmarks.report import Ratio, Report
@@ -47,7 +48,7 @@ def test_every_step_runs_on_the_cpu_and_on_a_pretended_device(option: str, tmp_p
     # nobody may take these for a GPU's
     assert ("NOT A GPU" if option == "--pretend" else "SMALL TRIAL") in markdown.splitlines()[0]
     speeds = [line for line in markdown.splitlines() if "time over" in line]
-    assert len(speeds) == 12
+    assert len(speeds) == 16
     assert all(line.endswith("| not judged |") for line in speeds)
     assert "vgg16 with the paper" not in markdown
     kept = {entry["step"]: entry for entry in content["steps"]}
@@ -87,6 +88,49 @@ def test_tables_that_differ_are_seen(column: str, value: float, which: int | Non
     other.loc[0, column] = value
     compare(report, "isotropy", "isotropy", cpu, other)
     assert [ratio.reached for ratio in report.ratios] == [which != 0, which != 1]
+
+
+def test_defenses_that_differ_from_the_cpus_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two calls for each defense, the first is the CPU's."""
+    behind, calls = defenses.behind, list[int]()
+
+    def wrong(*arguments: Any) -> torch.Tensor:
+        logits = behind(*arguments)
+        calls.append(0)
+        return (
+            logits if len(calls) % 2 else logits.roll(1, 1) if len(calls) == 2 else logits + 3e-4 * logits.abs().max()
+        )
+
+    monkeypatch.setattr(defenses, "behind", wrong)
+    report = Report()
+    defenses.against_cpu(report, Setting(small=True))
+    assert [ratio.workload.split(",")[0] for ratio in report.ratios] == [
+        name for name in ("blur", "4 crops", "openmax") for _ in range(2)
+    ]
+    # of blur the classes are others, crops' logits are beyond their tolerance, and OpenMax's within its own
+    assert [ratio.reached for ratio in report.ratios] == [False, False, False, True, True, True]
+
+
+def test_a_fine_tuning_that_goes_another_way_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    tuned, seen = fine_tuning.fine_tuned, list[int]()
+
+    def wrong(network: Any, pixels: torch.Tensor, labels: torch.Tensor, steps: int, device: Any) -> Any:
+        seen.append(steps)
+        return tuned(network, pixels, labels if len(seen) < 3 else (labels + 1) % 10, steps, device)
+
+    monkeypatch.setattr(fine_tuning, "fine_tuned", wrong)
+    report = Report()
+    fine_tuning.against_cpu(report, Setting(small=True))
+    assert seen == [5, 10, 5, 10]
+    assert [ratio.reached for ratio in report.ratios] == [False, False, False]
+
+
+def test_images_to_fine_tune_on_are_adversarial() -> None:
+    classifier, _, _ = trained_lenet()
+    pixels, labels = fine_tuning.adversarial_images(150)
+    assert pixels.dtype == torch.uint8
+    assert len(pixels) > 100
+    assert bool((classifier(pixels / 255).argmax(1) != labels).all())
 
 
 @pytest.mark.parametrize(
