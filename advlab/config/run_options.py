@@ -43,6 +43,8 @@ class RunParams(InRange):
     max_nonfinite: Annotated[float, Interval(ge=0, le=1)] = 0.01
     #: seconds between two checkpoints of a training, from which the same command goes on if it is ended; 0: none
     checkpoint_seconds: Annotated[float, Ge(0), Lt(math.inf)] = 60.0
+    #: GiB of decoded images up to which a folder's split is kept in memory; a larger one is decoded whenever it is needed
+    image_memory: Annotated[float, Ge(0), Lt(math.inf)] = 1.0
     #: width of figures: 6.9 inches, as both columns of a paper, or 3.35, as one, with text of 8 points
     figure: Literal["page", "column"] = "page"
     escape_csv: bool = False  # put ' before text that a spreadsheet would take for a formula

@@ -128,8 +128,14 @@ def eight_bit(image: Image.Image) -> Image.Image:
 
 def decode_all(paths: Sequence[Path], decoder: Callable[[Path], Tensor]) -> Tensor:
     """(N, C, H, W) uint8 images of the files in `paths`, decoded on all cores."""
-    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(decoding_threads()) as pool:
         return torch.stack(list(pool.map(decoder, paths)))
+
+
+def decoding_threads() -> int:
+    """Threads that decode images: one for each core that this process may use, at most 16."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(16, cores)
 
 
 def decoder(

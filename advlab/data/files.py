@@ -22,7 +22,6 @@ from advlab.errors import DataError
 from advlab.store.artifacts import ArtifactStore
 from advlab.store.sealed import canonical, sha256, sha256_file
 
-IN_MEMORY = 1 << 30  # bytes of decoded pixels up to which images are decoded once and kept
 LOOKED_AT = 256  # images that are looked at when they are loaded, where they are not kept
 
 
@@ -47,14 +46,15 @@ def content_digest(root: Path, paths: Sequence[Path], labels: Sequence[int], art
         raise DataError(f"{error.filename} cannot be read ({error.strerror}): replace or remove it") from error
 
 
-def data_from_files(name: str, split: str, files: Files, artifacts: ArtifactStore) -> ImageData:
-    """`ImageData` over files: decoded once when they fit in a gibibyte, else whenever they are asked for.
+def data_from_files(name: str, split: str, files: Files, artifacts: ArtifactStore, in_memory: float) -> ImageData:
+    """`ImageData` over files: decoded once when they fit into so much memory, else whenever they are asked for.
 
     Args:
         name: of the dataset.
         split: of the dataset.
         files: what is read.
         artifacts: remembers the digest of the files' content.
+        in_memory: GiB of decoded pixels up to which images are decoded once and kept.
 
     Raises:
         DataError: a file is corrupt (named).
@@ -63,8 +63,9 @@ def data_from_files(name: str, split: str, files: Files, artifacts: ArtifactStor
     decode_one = decoder(files.shape, *files.preprocessing, remarks)
     content = content_digest(files.root, files.paths, files.labels, artifacts)
     digest = sha256(canonical([content, list(files.shape), list(files.preprocessing)]))
-    pixels: Any = FilePixels(files.paths, decode_one)
-    if len(files.paths) * math.prod(files.shape) <= IN_MEMORY:
+    # what is unusual about the files is told now: those who decode them later need not look
+    pixels: Any = FilePixels(files.paths, decoder(files.shape, *files.preprocessing), files.shape)
+    if len(files.paths) * math.prod(files.shape) <= in_memory * 2**30:
         pixels = decode_all(files.paths, decode_one)
     else:  # an image here and there tells what the files are like
         look_at(files.paths[:: math.ceil(len(files.paths) / LOOKED_AT)], decode_one)

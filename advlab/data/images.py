@@ -20,16 +20,22 @@ from advlab.errors import DataError
 
 @dataclass(frozen=True)
 class FilePixels:
-    """Images that are decoded from their files whenever they are asked for."""
+    """Images that are decoded from their files whenever they are asked for; `advlab.data.ahead` decodes them ahead."""
 
     paths: Sequence[Path]
-    decode: Callable[[Path], Tensor]
+    decode: Callable[[Path], Tensor]  # gives (C, H, W) uint8
+    image_shape: Shape  # (C, H, W)
 
     def __getitem__(self, indices: Tensor) -> Tensor:
         return decode_all([self.paths[i] for i in indices.tolist()], self.decode)
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(N, C, H, W), as a tensor of all images would have it."""
+        return (len(self.paths), *self.image_shape)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ class LoadOptions:
     model_crop: float = 1.0  # the model's share of the shorter side
     model_resample: str = "bilinear"  # the model's interpolation
     model_classes: int = 0  # the model's logits; 0: not known
+    image_memory: float = 1.0  # GiB of decoded pixels up to which the images of files are kept in memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,5 +106,5 @@ class Source(InRange, ABC):
 
         content = self.read(split, name, options)
         if isinstance(content, Files):
-            return data_from_files(name, split, content, options.artifacts)
+            return data_from_files(name, split, content, options.artifacts, options.image_memory)
         return data_from_arrays(name, split, content)

@@ -20,6 +20,7 @@ def load_options(settings: Settings, artifacts: ArtifactStore) -> LoadOptions:
         model_classes=model.class_count if has_model else 0,
         model_crop=model.crop if has_model else 1.0,
         model_resample=model.resample if has_model else "bilinear",
+        image_memory=run.image_memory,
     )
 
 

@@ -87,15 +87,15 @@ class DataContext(DeviceContext):
 
         Args:
             recipe: an `advlab.training.recipe.Recipe`; None: the run's.
-            data: what it is trained on, pixels in memory; None: the training split.
+            data: what it is trained on; None: the training split.
             initial: a network of the same kind whose weights training starts from (fine-tuning), with its input
                 normalisation; None: from random weights of the seed. Its digest is part of the cache's key.
             seed: of the initial weights and of the order of the images; None: the run's.
             model: the run's with other parameters (`dataclasses.replace(ctx.settings.model, ...)`); None: as it is.
 
         Raises:
-            ModelError: the images are streamed from files, `initial` has other weights than the run's network, or
-                training diverged.
+            ModelError: `initial` has other weights than the run's network, or training diverged.
+            DataError: an image file is corrupt (named).
         """
         from advlab.lab.network_loading import trained_variant  # loads torch
 

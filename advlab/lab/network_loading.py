@@ -127,7 +127,8 @@ def trained_variant(
     """The network of `settings`, or the same with other parameters, trained by a recipe, from `initial` if there is one.
 
     Raises:
-        ModelError: the images are streamed from files, `initial` has other weights, or training diverged.
+        ModelError: `initial` has other weights, or training diverged.
+        DataError: an image file is corrupt (named).
     """
     name, model = settings.nodes["model"]["name"], model or settings.model
     recipe = recipe_to_train(name, recipe, has_constants=initial is None and bool(model.mean or model.std))

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from advlab.config.identity import archived_parameters
 from advlab.config.migrations import recipe_parameters, weights_parameters
 from advlab.data.content import Shape
 from advlab.data.images import ImageData
-from advlab.errors import ArgumentError, Interrupted, ModelError
+from advlab.errors import ArgumentError, DataError, Interrupted, ModelError
+from advlab.lab.input_normalisation import input_normalisation
 from advlab.models.base import Model
 from advlab.models.checkpoints import load_state
 from advlab.models.classifier import Classifier
@@ -26,7 +27,6 @@ from advlab.progress import Progress
 from advlab.store.artifacts import Arrays, ArtifactStore
 from advlab.store.checkpoints import CheckpointFolder
 from advlab.training.loop import train
-from advlab.training.normalisation import normalisation
 from advlab.training.recipe import Recipe
 from advlab.training.resumption import TrainingCheckpoints
 
@@ -56,15 +56,13 @@ def trained_classifier(
     A dry run, whose artifacts are not written, gives a network that was never trained before its first weights.
 
     Raises:
-        ModelError: the data are streamed from files, `initial` has other weights than the model, or training failed.
+        ModelError: `initial` has other weights than the model, or training failed.
+        DataError: an image file is corrupt (named).
     """
-    if not isinstance(data.pixels, Tensor):
-        raise ModelError(f"{data.name} is too large to train on here (it is streamed): give a model.checkpoint")
-    pixels = data.pixels
     key = training_key(name, model, recipe, data, seed, initial)
     network = build_network(name, model, data.shape, seed)
     if not artifacts.writes and artifacts.find("weights", key) is None:
-        mean, std = input_normalisation(recipe, pixels, initial)
+        mean, std = input_normalisation(recipe, data, artifacts, initial)
         origin = f"not trained yet (recipe {recipe.name})"
     else:
         folder = artifacts.unfinished("weights", key)
@@ -73,7 +71,9 @@ def trained_classifier(
             on_device = CheckpointFolder(folder / device.type, {**key, "device": device.type})
             checkpoints = TrainingCheckpoints(on_device, checkpoint_seconds)
         weights = artifacts.get(
-            "weights", key, lambda: train_network(name, model, recipe, data, pixels, device, seed, initial, checkpoints)
+            "weights",
+            key,
+            lambda: train_network(name, model, recipe, data, artifacts, device, seed, initial, checkpoints),
         )
         if artifacts.writes:
             shutil.rmtree(folder, ignore_errors=True)
@@ -103,17 +103,12 @@ def training_key(
     return key if initial is None else {**key, "initial": initial.digest()}
 
 
-def input_normalisation(recipe: Recipe, pixels: Tensor, initial: Classifier | None) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation by which images in [0, 1] are normalised: those of `initial`, else what the recipe computes."""
-    return normalisation(recipe, pixels) if initial is None else (initial.mean, initial.std)
-
-
 def train_network(
     name: str,
     model: Model,
     recipe: Recipe,
     data: ImageData,
-    pixels: Tensor,
+    artifacts: ArtifactStore,
     device: torch.device,
     seed: int,
     initial: Classifier | None = None,
@@ -128,7 +123,7 @@ def train_network(
         model: its parameters.
         recipe: how it is trained.
         data: the training split.
-        pixels: its images, (N, C, H, W) uint8 or float32.
+        artifacts: keeps the constants that normalise images of files.
         device: where it is trained.
         seed: of initialisation and training.
         initial: a network of the same kind to start from; None: random weights.
@@ -136,12 +131,13 @@ def train_network(
 
     Raises:
         ModelError: `initial` has other weights than the model, or training diverged.
+        DataError: an image file is corrupt (named); training goes on from its last checkpoint once it is whole again.
     """
     network = build_network(name, model, data.shape, seed)
     if initial is not None:
         state = {key: value.detach().cpu().clone() for key, value in initial.network.state_dict().items()}
         load_state(network, state, f"the checkpoint of {initial.name}, from which training starts,")
-    mean, std = input_normalisation(recipe, pixels, initial)
+    mean, std = input_normalisation(recipe, data, artifacts, initial)
     steps = recipe.total_steps(len(data))
     log.info("training %s on %s by the recipe %s: %d images, %d steps", name, data.name, recipe.name, len(data), steps)
     try:
@@ -152,12 +148,15 @@ def train_network(
                 progress.update(done, f"loss {loss:.3f}")
 
             report = train(
-                network, pixels, data.labels, recipe, mean=mean, std=std, device=device, seed=seed, on_step=tell,
+                network, data.pixels, data.labels, recipe, mean=mean, std=std, device=device, seed=seed, on_step=tell,
                 checkpoints=checkpoints,
             )  # fmt: skip
     except (KeyboardInterrupt, Interrupted):
         log.info("%s", what_interruption_leaves(name, checkpoints))
         raise
+    except DataError as error:
+        left = what_interruption_leaves(name, checkpoints)
+        raise DataError(f"{error}. {left} (of the same images: others are another training)") from error
     except FloatingPointError as error:
         if checkpoints is not None:
             checkpoints.folder.delete()  # from there it would come to the same end

@@ -19,6 +19,7 @@ ABOUT_THE_START = frozenset(
         "resume",
         "download",
         "checkpoint_seconds",
+        "image_memory",
         "escape_csv",
         "figure",
         "data_root",

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
+from advlab.data.images import FilePixels
 from advlab.models.classifier import Classifier
 from advlab.training.adversary import Adversary
 from advlab.training.augment import pipeline
-from advlab.training.batches import batches
+from advlab.training.batches import image_batches
 from advlab.training.epochs import EpochLog, EpochMeter, TrainingLog
 from advlab.training.normalisation import check_pixels
 from advlab.training.optimizer import RecipeOptimizer
@@ -40,7 +42,7 @@ def has_bfloat16(device: torch.device) -> bool:
 
 def train(
     network: nn.Module,
-    images: Tensor,
+    images: Tensor | FilePixels,
     labels: Tensor,
     recipe: Recipe,
     *,
@@ -61,7 +63,8 @@ def train(
 
     Args:
         network: is left in evaluation mode on `device` with every `.grad` None, whatever happens.
-        images: (N, C, H, W) uint8, or float32 in [0, 1].
+        images: (N, C, H, W) uint8, or float32 in [0, 1]; or files, which are decoded while the network trains, to the same
+            weights (see `advlab.data.ahead` for the memory that takes).
         labels: (N,) int64.
         recipe: how it is trained.
         mean: of images in [0, 1], broadcasts to (C, H, W).
@@ -73,12 +76,13 @@ def train(
 
     Raises:
         ValueError: the recipe trains nothing, or the data do not fit each other.
+        DataError: a file is corrupt (named).
         FloatingPointError: the loss is no longer finite.
     """
     check_pixels(images)
     if not recipe.trains:
         raise ValueError("recipe 'none' trains nothing: choose a recipe, or load weights")
-    if labels.shape != images.shape[:1]:
+    if tuple(labels.shape) != (len(images),):
         raise ValueError(f"labels must be of shape ({len(images)},), one per image, got {tuple(labels.shape)}")
     device = torch.device(device)
     adversary = None
@@ -87,7 +91,9 @@ def train(
         classifier = Classifier(network.cpu(), name="the network", shape=shape, mean=mean.cpu(), std=std.cpu())
         adversary = Adversary(classifier.to(device), *recipe.adversary)
     network.to(device)
-    images, labels = images.to(device), labels.to(device=device, dtype=torch.int64)
+    if isinstance(images, Tensor):
+        images = images.to(device)
+    labels = labels.to(device=device, dtype=torch.int64)
     if recipe.precision == "bf16" and not has_bfloat16(device):
         recipe = replace(recipe, precision="float32")
     # channels_last speeds up the CPU's convolutions in both precisions, an accelerator's only in bfloat16
@@ -102,8 +108,6 @@ def train(
             training_step = TrainingStep(
                 network=network,
                 optimizer=RecipeOptimizer(network, recipe),
-                images=images,
-                labels=labels,
                 mean=mean.to(device),
                 std=std.to(device),
                 recipe=recipe,
@@ -113,7 +117,7 @@ def train(
                 penalty=Penalty(recipe.penalty) if recipe.penalty else None,
                 generator=torch.Generator(device=device).manual_seed(seed),
             )
-            return _train_epochs(training_step, seed, on_step, checkpoints)
+            return _train_epochs(training_step, images, labels, seed, on_step, checkpoints)
     finally:
         network.eval()
         for parameter in network.parameters():
@@ -122,11 +126,16 @@ def train(
 
 
 def _train_epochs(
-    training_step: TrainingStep, seed: int, on_step: OnStep | None, checkpoints: TrainingCheckpoints | None
+    training_step: TrainingStep,
+    images: Tensor | FilePixels,
+    labels: Tensor,
+    seed: int,
+    on_step: OnStep | None,
+    checkpoints: TrainingCheckpoints | None,
 ) -> TrainingLog:
     """All steps of a recipe, with its learning rates, from the newest checkpoint on."""
-    recipe, device, images = training_step.recipe, training_step.images.device, len(training_step.images)
-    total_steps, steps_per_epoch = recipe.total_steps(images), recipe.steps_per_epoch(images)
+    recipe, device = training_step.recipe, labels.device
+    total_steps, steps_per_epoch = recipe.total_steps(len(images)), recipe.steps_per_epoch(len(images))
     read_every = 1 if device.type == "cpu" else READ_EVERY
     meter, epochs = EpochMeter(device), list[EpochLog]()
     state = TrainingState(
@@ -134,22 +143,21 @@ def _train_epochs(
         meter=meter, epochs=epochs, total_steps=total_steps, precision=recipe.precision, started=time.perf_counter(),
     )  # fmt: skip
     before = checkpoints.resume(state) if checkpoints is not None else 0
-    for done, index in enumerate(
-        batches(images, recipe.batch_size, total_steps, seed, device, before), start=before + 1
-    ):
-        lr = recipe.lr_at(done - 1, total_steps)
-        loss, correct = training_step(index, lr, recipe.adversary_strength(done - 1, total_steps))
-        meter.add(loss, correct, len(index))
-        epoch_ends = done % steps_per_epoch == 0 or done == total_steps
-        if done % read_every == 0 or epoch_ends:
-            losses = meter.read_losses()
-            _check_finite(losses, done, steps_per_epoch, total_steps, recipe)
-            if on_step is not None:
-                on_step(done, total_steps, losses[-1])
-        if epoch_ends:
-            epochs.append(meter.end_epoch((done - 1) // steps_per_epoch + 1, lr))
-        if checkpoints is not None and not meter.unread_losses and done < total_steps:
-            checkpoints.after(done, state)
+    with closing(image_batches(images, labels, recipe.batch_size, total_steps, seed, before)) as steps:
+        for done, (pixels, y) in enumerate(steps, start=before + 1):
+            lr = recipe.lr_at(done - 1, total_steps)
+            loss, correct = training_step(pixels, y, lr, recipe.adversary_strength(done - 1, total_steps))
+            meter.add(loss, correct, len(pixels))
+            epoch_ends = done % steps_per_epoch == 0 or done == total_steps
+            if done % read_every == 0 or epoch_ends:
+                losses = meter.read_losses()
+                _check_finite(losses, done, steps_per_epoch, total_steps, recipe)
+                if on_step is not None:
+                    on_step(done, total_steps, losses[-1])
+            if epoch_ends:
+                epochs.append(meter.end_epoch((done - 1) // steps_per_epoch + 1, lr))
+            if checkpoints is not None and not meter.unread_losses and done < total_steps:
+                checkpoints.after(done, state)
     seconds = time.perf_counter() - state.started
     return TrainingLog(steps=total_steps, seconds=seconds, precision=recipe.precision, epochs=epochs)
 

@@ -23,8 +23,6 @@ class TrainingStep:
     Attributes:
         network: in training mode.
         optimizer: of its parameters.
-        images: (N, C, H, W) uint8, or float32 in [0, 1], all that are trained on.
-        labels: (N,) int64.
         mean: of images in [0, 1], broadcasts to (C, H, W).
         std: likewise.
         recipe: its precision and label smoothing are read here.
@@ -37,8 +35,6 @@ class TrainingStep:
 
     network: nn.Module
     optimizer: RecipeOptimizer
-    images: Tensor
-    labels: Tensor
     mean: Tensor
     std: Tensor
     recipe: Recipe
@@ -48,23 +44,23 @@ class TrainingStep:
     penalty: Penalty | None
     generator: torch.Generator
 
-    def __call__(self, index: Tensor, lr: float, strength: float) -> tuple[Tensor, Tensor]:
-        """Step on the images `index` (n,); the batch's loss, and how many of its first n images were right.
+    def __call__(self, pixels: Tensor, y: Tensor, lr: float, strength: float) -> tuple[Tensor, Tensor]:
+        """Step on a batch of n images; the batch's loss, and how many of its first n images were right.
 
         Args:
-            index: which images.
+            pixels: (n, C, H, W) uint8, or float32 in [0, 1].
+            y: (n,) int64, their labels.
             lr: learning rate of ordinary weights.
             strength: of the adversary.
         """
-        device_type, low_precision = self.images.device.type, self.recipe.precision == "bf16"
-        y = self.labels[index]
-        x = self.augment(unit_interval(self.images[index]), self.generator)
+        device_type, low_precision, count = pixels.device.type, self.recipe.precision == "bf16", len(pixels)
+        x = self.augment(unit_interval(pixels), self.generator)
         with torch.autocast(device_type, torch.bfloat16, enabled=low_precision):
             if self.adversary is not None:
                 x, y = self.adversary.batch(x, y, self.generator, strength)
             x = x.sub_(self.mean).div_(self.std).contiguous(memory_format=self.memory_format)
         losses, correct = list[Tensor](), list[Tensor]()
-        step_size = len(index) if self.recipe.adversarial_step == "separate" else len(x)  # the points follow the images
+        step_size = count if self.recipe.adversarial_step == "separate" else len(x)  # the points follow the images
         for inputs, targets in zip(x.split(step_size), y.split(step_size), strict=True):
             with torch.autocast(device_type, torch.bfloat16, enabled=low_precision):
                 logits = self.network(inputs)
@@ -73,5 +69,5 @@ class TrainingStep:
                 loss = loss + self.penalty(self.network, inputs, targets, self.std, self.generator)
             self.optimizer.step(loss, lr)
             losses.append(loss.detach())
-            correct.append((logits.detach()[: len(index)].argmax(dim=1) == targets[: len(index)]).sum())
+            correct.append((logits.detach()[:count].argmax(dim=1) == targets[:count]).sum())
         return torch.stack(losses).mean(), correct[0]

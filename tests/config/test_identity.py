@@ -43,7 +43,17 @@ def test_a_new_group_changes_no_digest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["preset", "accuracy_images", "device", "batch_size", "cache_root", "max_nonfinite", "checkpoint_seconds"]
+    "key",
+    [
+        "preset",
+        "accuracy_images",
+        "device",
+        "batch_size",
+        "cache_root",
+        "max_nonfinite",
+        "checkpoint_seconds",
+        "image_memory",
+    ],
 )
 def test_how_a_run_is_carried_out_is_not_in_the_digest(key: str) -> None:
     values = {
@@ -54,6 +64,7 @@ def test_how_a_run_is_carried_out_is_not_in_the_digest(key: str) -> None:
         "cache_root": "x",
         "max_nonfinite": 0.5,
         "checkpoint_seconds": 5.0,
+        "image_memory": 2.0,
     }
     assert resolve(nodes(run={key: values[key]})).digest == resolve(nodes()).digest
 

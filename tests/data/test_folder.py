@@ -10,7 +10,6 @@ import pytest
 import torch
 from PIL import Image
 
-from advlab.data import files
 from advlab.data.file_sources import Folder, ImageNet
 from advlab.data.source import LoadOptions
 from advlab.errors import DataError
@@ -113,12 +112,11 @@ def test_links(root: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff\xe0 truncated"])
-def test_bad_files_are_named(root: Path, data: bytes, streamed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_files_are_named(root: Path, data: bytes, streamed: bool) -> None:
     put_image(root / "a" / "good.png")
     (root / "a" / "bad one.jpg").write_bytes(data)
     if streamed:
-        monkeypatch.setattr(files, "IN_MEMORY", 0)
-        loaded = read_folder(root)
+        loaded = read_folder(root, memory=0)
         assert len(loaded.bytes(torch.tensor([1]))) == 1
         with pytest.raises(DataError, match=r"bad one\.jpg is corrupt or no image"):
             loaded.bytes(torch.tensor([1, 0]))

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from advlab.config import components
-from advlab.data import files
 from advlab.data.images import FilePixels, ImageData
 from advlab.data.source import LoadOptions
 from advlab.store.artifacts import ArtifactStore
@@ -19,7 +18,9 @@ Unpack = Callable[[str], Path]
 
 
 def load(name: str, root: Path, shape: tuple[int, int, int], crop: float = 1.0, /, **keys: Any) -> ImageData:
-    options = LoadOptions(root, False, ArtifactStore(root / ".cache"), shape, crop)
+    options = LoadOptions(
+        root, False, ArtifactStore(root / ".cache"), shape, crop, image_memory=0
+    )  # decoded when needed
     return components.REGISTRIES["dataset"].load(name)(**keys).load("test", name, options)
 
 
@@ -31,12 +32,6 @@ def test_mnist(real_data: Unpack) -> None:
     assert data.labels[:5].tolist() == [7, 2, 1, 0, 4]
 
 
-@pytest.fixture
-def _streamed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "IN_MEMORY", 0)
-
-
-@pytest.mark.usefixtures("_streamed")
 def test_gtsrb(real_data: Unpack) -> None:
     data = load("gtsrb", real_data("gtsrb"), (3, 48, 48))
     assert isinstance(data.pixels, FilePixels)
@@ -47,7 +42,6 @@ def test_gtsrb(real_data: Unpack) -> None:
     assert images.flatten(1).std(1).min() > 0.005
 
 
-@pytest.mark.usefixtures("_streamed")
 def test_cifar10_as_a_folder(real_data: Unpack) -> None:
     root = real_data("cifar10-jpeg")
     data = load("folder", root, (3, 32, 32), root=str(root / "cifar10-jpeg"))
@@ -57,7 +51,6 @@ def test_cifar10_as_a_folder(real_data: Unpack) -> None:
     assert float(images.mean()) == pytest.approx(0.473, abs=0.02)
 
 
-@pytest.mark.usefixtures("_streamed")
 def test_imagenet_samples(real_data: Unpack) -> None:
     root = real_data("imagenet-samples")
     data = load("imagenet", root, (3, 224, 224), 0.875, root=str(root / "imagenet-samples"))

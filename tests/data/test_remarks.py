@@ -103,12 +103,11 @@ def test_files_that_are_passed_over_are_counted(root: Path) -> None:
 
 
 def test_streamed_images_are_looked_at_here_and_there(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "IN_MEMORY", 0)
     monkeypatch.setattr(files, "LOOKED_AT", 2)
     for i in range(5):
         put_image(root / "a" / f"{i}.png")
         Image.new("RGBA", (6, 6), (9, 9, 9, 99)).save(root / "a" / f"{i}.png")
-    (remark,) = read_folder(root).remarks
+    (remark,) = read_folder(root, memory=0).remarks
     assert ": 2, such as" in remark.text
 
 

@@ -51,13 +51,10 @@ def test_a_dataset_above_a_quarter_of_the_free_memory_stays(
     arrives(data, there)
 
 
-def test_files_are_read_when_they_are_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cuda: torch.device
-) -> None:
-    monkeypatch.setattr("advlab.data.files.IN_MEMORY", 0)
+def test_files_are_read_when_they_are_asked_for(tmp_path: Path, cuda: torch.device) -> None:
     for i in range(4):
         put_image(tmp_path / "images" / "ab"[i % 2] / f"{i}.png", 10 * i)
-    data = read_folder(tmp_path / "images")
+    data = read_folder(tmp_path / "images", memory=0)
     assert isinstance(data.pixels, FilePixels)
     there = data.to(cuda)
     assert isinstance(there.pixels, FilePixels)

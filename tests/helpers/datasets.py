@@ -159,7 +159,9 @@ class Bench:
     root: Path
     patch: pytest.MonkeyPatch
 
-    def load(self, split: str = "test", change: str = "", where: str = "data", **keys: Any) -> ImageData:
+    def load(
+        self, split: str = "test", change: str = "", where: str = "data", memory: float = 1.0, **keys: Any
+    ) -> ImageData:
         root = self.root / where
         if not root.exists():
             root.mkdir()
@@ -167,4 +169,5 @@ class Bench:
         own = {key: str(root / value) for key, value in self.case.keys.items()}
         source: Source = components.REGISTRIES["dataset"].load(self.name)(**own, **keys)
         store = ArtifactStore(self.root / "cache")
-        return source.load(split, self.name, LoadOptions(root, False, store, model_shape=(3, 24, 24)))
+        options = LoadOptions(root, False, store, model_shape=(3, 24, 24), image_memory=memory)
+        return source.load(split, self.name, options)

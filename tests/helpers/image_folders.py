@@ -21,10 +21,11 @@ def put_image(path: Path, value: int = 100) -> Path:
     return path
 
 
-def read_folder(root: Path, split: str = "test", **keys: Any) -> ImageData:
+def read_folder(root: Path, split: str = "test", *, memory: float = 1.0, **keys: Any) -> ImageData:
+    """The images of a folder; with `memory` 0 they are decoded whenever they are needed."""
     source = Folder(root=str(root), split=split, **keys)
     cache = ArtifactStore(root.parent / ".cache")
-    return source.load(split, source.label, LoadOptions(root.parent, False, cache, (1, 6, 6)))
+    return source.load(split, source.label, LoadOptions(root.parent, False, cache, (1, 6, 6), image_memory=memory))
 
 
 def names_and_values(data: ImageData) -> list[tuple[str, int]]:

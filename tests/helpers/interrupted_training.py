@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from PIL import Image
+from torch import Tensor, nn
 
+from advlab.data.decode import decoder
+from advlab.data.images import FilePixels
 from advlab.training.loop import OnStep, train
 from advlab.training.recipe import Recipe
 from advlab.training.resumption import TrainingCheckpoints
@@ -26,12 +30,31 @@ class Death(Exception):
     """The process ends."""
 
 
-def training(recipe: Recipe, checkpoints: TrainingCheckpoints | None, on_step: OnStep | None = None) -> Any:
-    """Weights and buffers as bytes, and the log, of a network with batch norm and dropout."""
+def training_images() -> tuple[Tensor, Tensor]:
+    """(70, 1, 8, 8) uint8 images, and their labels."""
     generator = torch.Generator().manual_seed(5)
     labels = torch.randint(0, 3, (70,), generator=generator)
     noise = torch.randint(0, 60, (70, 1, 8, 8), generator=generator)
-    images = (noise + 60 * labels.view(-1, 1, 1, 1)).to(torch.uint8)
+    return (noise + 60 * labels.view(-1, 1, 1, 1)).to(torch.uint8), labels
+
+
+def images_in_files(folder: Path) -> FilePixels:
+    """The same images as PNG files, decoded whenever they are needed."""
+    paths = [folder / f"{number}.png" for number in range(70)]
+    folder.mkdir()
+    for image, path in zip(training_images()[0], paths, strict=True):
+        Image.fromarray(image[0].numpy()).save(path)
+    return FilePixels(paths, decoder((1, 8, 8), 1.0, "crop", "bilinear"), (1, 8, 8))
+
+
+def training(
+    recipe: Recipe,
+    checkpoints: TrainingCheckpoints | None,
+    on_step: OnStep | None = None,
+    files: FilePixels | None = None,
+) -> Any:
+    """Weights and buffers as bytes, and the log, of a network with batch norm and dropout; of images in memory or of files."""
+    images, labels = training_images()
     torch.manual_seed(0)
     network = nn.Sequential(
         nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 5, 3), nn.Dropout(0.3), nn.Flatten(), nn.Linear(80, 3)
@@ -39,7 +62,7 @@ def training(recipe: Recipe, checkpoints: TrainingCheckpoints | None, on_step: O
     zero, one = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
     log = train(
         network,
-        images,
+        files or images,
         labels,
         recipe,
         mean=zero,

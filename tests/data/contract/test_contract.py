@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 
 from advlab.config import components
-from advlab.data import files
 from advlab.data.images import FilePixels
 from advlab.data.source import LoadOptions
 from advlab.errors import DataError
@@ -120,8 +119,7 @@ def test_size_and_channels(bench: Bench, channels: int) -> None:
 
 def test_in_memory_and_streamed_give_the_same(bench: Bench) -> None:
     kept = bench.load()
-    bench.patch.setattr(files, "IN_MEMORY", 0)
-    streamed = bench.load()
+    streamed = bench.load(memory=0)
     assert isinstance(kept.pixels, torch.Tensor)
     assert isinstance(streamed.pixels, FilePixels) == bench.case.in_files
     for indices in (torch.arange(len(kept)), torch.tensor([4, 2, 4]), torch.tensor([], dtype=torch.int64)):
