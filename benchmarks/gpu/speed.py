@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import torch
+import torchvision
 
 from advlab.data.content import Shape
 from advlab.models.forward import set_precision
 from advlab.models.networks.cifar import CifarVGG
 from advlab.probes.sphere import Sphere
 from benchmarks import curvature, isotropy
+from benchmarks import streamed as streamed_benchmark
 from benchmarks import training as training_benchmark
 from benchmarks.gpu.machine import peak
 from benchmarks.gpu.setting import Setting
@@ -85,6 +87,17 @@ def shared(experiment: str, report: Report, setting: Setting) -> None:
         report, experiment, network, shape, classes, images, repeats, setting.device, aim=SMALL_AIM,
         **(TRIAL if setting.trial else {}),
     )  # fmt: skip
+
+
+def streamed(report: Report, setting: Setting) -> None:
+    """MobileNetV2 on JPEG files that are decoded ahead, beside the same from memory and decoding alone."""
+    torch.manual_seed(0)
+    side = setting.sized(224, 32)
+    with streamed_benchmark.files_of(setting.sized(2048, 24), (3, side, side)) as files:
+        streamed_benchmark.workload(
+            report, "mobilenet_v2", torchvision.models.mobilenet_v2(num_classes=10), files, setting.device,
+            setting.sized(3, 1), shared=setting.device.type == "cpu", precision="bf16", batch=setting.sized(128, 8),
+        )  # fmt: skip
 
 
 def training(precision: Literal["float32", "bf16"], report: Report, setting: Setting) -> None:

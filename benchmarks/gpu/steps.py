@@ -40,5 +40,6 @@ STEPS = (
     ),
     Step("fine-tuning lenet", fine_tuning.speed, 10),
     Step("defenses, lenet", defenses.speed, 15),
+    Step("training mobilenet_v2 from files, bf16", speed.streamed, 40),
     Step("vgg16, bf16", partial(speed.figure_1, "bf16"), 15),
 )

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from PIL import Image
+from torch import Tensor, nn
 
+from advlab.data.decode import decoder
+from advlab.data.images import FilePixels
 from advlab.models.networks.lenet import LeNet
 from advlab.training.loop import OnStep, train
 from advlab.training.recipe import Recipe
@@ -22,9 +25,10 @@ def trained(
     epochs: int = 2,
     checkpoints: TrainingCheckpoints | None = None,
     on_step: OnStep | None = None,
+    folder: Path | None = None,
     **recipe: Any,
 ) -> nn.Module:
-    """A LeNet after a few steps on random images."""
+    """A LeNet after a few steps on random images, in memory or in the files of a folder."""
     torch.manual_seed(0)
     network = LeNet(input_shape=(1, 28, 28), classes=10)
     generator = torch.Generator().manual_seed(1)
@@ -32,12 +36,21 @@ def trained(
     labels = torch.randint(0, 10, (64,), generator=generator)
     options = {"epochs": epochs, "batch_size": 32, "optimizer": "sgd", "lr": 0.01, **recipe}
     mean, std = torch.full((1, 1, 1), 0.5), torch.full((1, 1, 1), 0.3)
+    pixels = images if folder is None else in_files(images, folder)
     log = train(
-        network, images, labels, Recipe(name="t", **options), mean=mean, std=std, device=device, seed=0,  # type: ignore[arg-type]
+        network, pixels, labels, Recipe(name="t", **options), mean=mean, std=std, device=device, seed=0,  # type: ignore[arg-type]
         on_step=on_step, checkpoints=checkpoints,
     )  # fmt: skip
     assert log.steps == 2 * epochs
     return network
+
+
+def in_files(images: Tensor, folder: Path) -> FilePixels:
+    """The images as PNG files in a folder."""
+    paths = [folder / f"{number}.png" for number in range(len(images))]
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(image[0].numpy()).save(path)
+    return FilePixels(paths, decoder((1, 28, 28), 1.0, "crop", "bilinear"), (1, 28, 28))
 
 
 @pytest.mark.parametrize(("optimizer", "share"), [("sgd", 0.0), ("adam", 1e-3)])
@@ -65,6 +78,13 @@ def test_it_runs(recipe: dict[str, Any], cuda: torch.device) -> None:
     for parameter in network.parameters():
         assert parameter.device.type == "cuda"
         assert bool(parameter.isfinite().all())
+
+
+def test_images_of_files_give_the_weights_of_those_in_memory(cuda: torch.device, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"augment": ["crop:1", "flip", "pgd_linf:0.1,0.05,2"]}
+    found = trained(cuda, folder=tmp_path, **options)
+    assert all(parameter.device.type == "cuda" for parameter in found.parameters())
+    assert share_that_differs(trained(cuda, **options), found) <= (0.0 if is_pretended() else 1e-3)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from advlab.store.artifacts import ArtifactStore
 from advlab.training import normalisation as constants
 from advlab.training.batches import index_batches
 from advlab.training.recipe import Recipe
+from tests.helpers.commands import Ended
 
 RECIPE = Recipe(
     name="some", epochs=4, batch_size=8, optimizer="adam", lr=1e-3, normalise="standard",
@@ -95,6 +96,24 @@ def test_the_limit_is_the_size_of_the_decoded_images(root: Path, tmp_path: Path)
     size = 40 * 3 * 8 * 8 / 2**30
     assert isinstance(loaded(root, tmp_path, size).pixels, torch.Tensor)
     assert isinstance(loaded(root, tmp_path, size * 0.999).pixels, FilePixels)
+
+
+def test_a_run_from_files_gives_the_table_of_one_from_memory(root: Path, cli: Callable[..., Ended]) -> None:
+    (root / "test").mkdir()
+    for path in sorted(root.glob("train/*/*.png"))[:30]:
+        (root / "test" / path.parent.name).mkdir(exist_ok=True)
+        path.rename(root / "test" / path.parent.name / path.name)
+    tables = []
+    for memory in ("0", "1"):
+        ended = cli(
+            "experiment=isotropy", "model=mlp", "model.input=[3,8,8]", "model.classes=2", "model.hidden=[7]", "dataset=folder",
+            f"dataset.root={root}", "recipe=lenet_digits", "recipe.epochs=2", "recipe.batch_size=8", "run.preset=tiny",
+            f"run.image_memory={memory}", f"run.output_root={memory}", f"run.cache_root=cache {memory}", "probe.confidence=0",
+        )  # fmt: skip
+        assert ended.code == 0, ended.err
+        tables.append(next(Path(memory).rglob("table.csv")).read_bytes())
+    assert tables[0] == tables[1]
+    assert "image_memory" in cli("experiment=isotropy", "run.image_memory=-1").err
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
