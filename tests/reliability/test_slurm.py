@@ -15,8 +15,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytestmark = pytest.mark.skipif(shutil.which("sbatch") is None, reason="there is no Slurm here")
-
 # a checkpoint after each step; the first time that the job is started, it stops after the seventh
 PLUGIN = """
 import os, signal
@@ -39,6 +37,12 @@ OPTIONS = [
     "recipe=lenet_digits", "recipe.epochs=4", "recipe.batch_size=8", "recipe.augment=['crop:1','flip','pgd_linf:0.1,0.05,2']",
     "run.preset=tiny", "run.image_memory=0", "run.checkpoint_seconds=1e-9", "run.device=cpu", "probe.confidence=0",
 ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _slurm() -> None:
+    if shutil.which("sbatch") is None or subprocess.run(["sinfo", "-h"], capture_output=True, check=False).returncode:
+        pytest.skip("there is no Slurm here that answers")
 
 
 @pytest.fixture
