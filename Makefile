@@ -64,6 +64,11 @@ unit: $(READY)  ## pytest: all but the long tests in two processes, or ARGS="tes
 test-long: $(READY)  ## pytest with the long tests: further cases of what unit has a case of
 	$(BIN)/python -m pytest -q -m "" $(or $(ARGS),-n 2 --dist worksteal)
 
+.PHONY: test-slurm
+test-slurm: $(READY)  ## tests on a real Slurm, where sinfo shows a node that takes jobs
+	sinfo -h -o %T | grep -qE "idle|mix|alloc" || { echo "no Slurm takes jobs here: sinfo shows no node" >&2; exit 1; }
+	$(BIN)/python -m pytest -q tests/engine/workers/test_slurm.py tests/reliability/test_slurm.py $(ARGS)
+
 bench: $(READY)  ## ratios of speed, each measured side by side in one run: a table and JSON in outputs/bench/
 	$(BIN)/python -m benchmarks $(ARGS)
 

@@ -12,7 +12,7 @@ from advlab.cli.main import limit_openmp_spinning
 def main() -> None:
     """Run what is named, or everything."""
     limit_openmp_spinning()  # takes effect only before torch is loaded, as the benchmarks do: hence not at the top
-    from benchmarks import attacks, curvature, isotropy, mantel, open_set, streamed, training
+    from benchmarks import attacks, curvature, isotropy, mantel, open_set, streamed, training, workers
     from benchmarks.report import Report
 
     benchmarks = {
@@ -24,6 +24,7 @@ def main() -> None:
         "open_set": open_set.run,
     }
     benchmarks["training"] = training.run
+    benchmarks["workers"] = workers.run
     benchmarks["streamed"] = streamed.run
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(

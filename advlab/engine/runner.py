@@ -184,7 +184,9 @@ class Runner:
     def _measure_and_write(self, directory: RunDirectory, prepared: Preparation) -> tuple[int, Outputs, Tally]:
         """Number of rows, what was made of them, and what was computed; all is on disk then."""
         with self._measuring(directory, prepared) as measuring:
+            begun = time.perf_counter()
             rows = measuring.rows()
+            measuring.facts["measuring_seconds"] = round(time.perf_counter() - begun, 3)
         nonfinite = count_nonfinite(rows, self.settings.run.max_nonfinite)
         outputs = write_outputs(directory, self.settings, rows, measuring.facts, self.interrupts)
         with self.interrupts.shield():

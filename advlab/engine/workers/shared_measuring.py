@@ -16,6 +16,7 @@ from advlab.config.settings import Settings
 from advlab.engine.interrupts import Interrupts
 from advlab.engine.measuring import Measuring
 from advlab.engine.preparation import Preparation
+from advlab.engine.provenance import peak_memory
 from advlab.engine.units import CELL
 from advlab.engine.workers.crew import Crew
 from advlab.engine.workers.handover import Handover
@@ -95,7 +96,7 @@ class SharedMeasuring(Measuring):
                     failure = failure or error
                 progress.update(len(rows_of), note=self._crew.note(), seconds_left=partial(self._left, units, left))
         finally:
-            self.facts["workers"] = self._crew.facts()
+            self.facts["workers"] = {**self._crew.facts(), "runner_memory_bytes": peak_memory()}
             self._client.cancel(list(self._in_work), force=True)
             status.close()
         if failure is not None:

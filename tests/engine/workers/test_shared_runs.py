@@ -18,7 +18,7 @@ def test_the_table_is_that_of_one_process_and_each_unit_is_carried_out_once(shar
     assert ended.code == 0, ended.err
     assert shared.table() == shared_table()
     assert sorted(shared.log()) == sorted(["begin", "square", *(f"n-{i}" for i in range(6))])
-    assert shared.manifest()["workers"] == {"cluster": "local", "joined": workers, "lost": 0}
+    assert {"cluster": "local", "joined": workers, "lost": 0}.items() <= shared.manifest()["workers"].items()
     assert (shared.run / "files/kept-4.txt").read_text() == "4"
     assert not (shared.run / "status.json").exists()
     assert not list((shared.folder / "cache/runs-in-work").iterdir())
