@@ -27,7 +27,9 @@ def first_images(data: ImageData, count: int, seed: int) -> ImageData:
         ModelError: the images are streamed from files.
     """
     if not isinstance(data.pixels, Tensor):
-        raise ModelError(f"{data.name} is read from files, and this experiment picks its training images in memory: type run.image_memory=N (GiB)")
+        raise ModelError(
+            f"{data.name} is read from files, and this experiment picks its training images in memory: type run.image_memory=N (GiB)"
+        )
     if not 0 < count < len(data):
         return data
     index = torch.from_numpy(order(data, seed)[:count])

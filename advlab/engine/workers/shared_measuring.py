@@ -59,6 +59,7 @@ class SharedMeasuring(Measuring):
         self._handover, self._crew = handover, Crew(workers)
         self._client: distributed.Client = workers.client
         self._back: queue.SimpleQueue[distributed.Future[Outcome]] = queue.SimpleQueue()
+        self._begun, self._made = time.monotonic(), 0
         self._in_work: dict[distributed.Future[Outcome], str] = {}
 
     def make(self, missing: list[str], rows_of: dict[str, list[Any]], progress: Progress) -> None:
@@ -94,7 +95,9 @@ class SharedMeasuring(Measuring):
                             "%s; the %d units under way are waited for", str(error).splitlines()[0], len(self._in_work)
                         )
                     failure = failure or error
-                progress.update(len(rows_of), note=self._crew.note(), seconds_left=partial(self._left, units, left))
+                made = self._made / (time.monotonic() - self._begun)
+                note = f"{self._crew.note()}, {made:.3g} cells/s"
+                progress.update(len(rows_of), note=note, seconds_left=partial(self._left, units, left))
         finally:
             self.facts["workers"] = {**self._crew.facts(), "runner_memory_bytes": peak_memory()}
             self._client.cancel(list(self._in_work), force=True)
@@ -125,6 +128,7 @@ class SharedMeasuring(Measuring):
         self.add(kind, result, outcome.seconds)
         if kind == CELL:
             rows_of[unit_id] = self.keep(unit_id, result)
+            self._made += 1
             left.discard(unit_id)
         elif result.lacks:
             units.stage_lacks(unit_id, result.lacks)
