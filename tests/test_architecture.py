@@ -47,7 +47,9 @@ LEVELS = (
     ("training",),
     ("lab",),
     ("plugins",),
-    ("", "engine"),  # "": advlab/__init__.py, which a user imports
+    ("engine",),
+    ("api",),
+    ("",),  # advlab/__init__.py, which a user imports
     ("cli",),
     ("__main__", "testing"),
     ("experiments",),

@@ -11,7 +11,10 @@ from tests.helpers.import_graph import MODULE_FILES, ROOT
 
 #: what a user imports, from where: package -> names
 PUBLIC = {
-    "advlab": {"Run", "__version__", "attack", "claims", "compare", "dataset", "defense", "experiment", "load", "model"},
+    "advlab": {
+        "Run", "Sweep", "__version__", "attack", "claims", "compare", "dataset", "defense", "experiment", "load", "model", "run",
+        "sweep",
+    },
     "advlab.attacks": {
         "APGD", "Attack", "DeepFool", "FGS", "FGV", "Fooling", "HotCold", "LBFGS", "Library", "Noise", "PGD", "Saliency", "UAP",
     },

@@ -18,7 +18,7 @@ TORCH_FREE_PARTS = {
 }  # fmt: skip
 #: the only files of these parts that may: every other one is read by what lists, describes, plans or resumes a run
 NEEDS_TORCH = {
-    "data": {"decode", "exact_division", "files", "images"},  # pixels are tensors
+    "data": {"ahead", "decode", "exact_division", "files", "images"},  # pixels are tensors
     "engine": {
         "clean_accuracy",
         "datasets",
@@ -29,6 +29,7 @@ NEEDS_TORCH = {
     },  # runs imported by name, with torch
     "lab": {
         "defended_classifier",
+        "input_normalisation",
         "kept_neighbourhood",
         "network_loading",
         "trained_network",

@@ -31,6 +31,11 @@ class Registry(Generic[T]):
             raise ConfigError(f"the {self.kind} name {name!r} is taken already: register under another name")
         self._targets[name] = target
 
+    def forget(self, name: str) -> None:
+        """Take a component of this session out, so that another may have its name; one that is a file of its own stays."""
+        if not isinstance(self._targets.get(name), str):
+            self._targets.pop(name, None)
+
     def load(self, name: str) -> T:
         """The component called `name`, imported now.
 

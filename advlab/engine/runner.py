@@ -52,7 +52,9 @@ class RunOutcome:
     signum: int = 0  # of a signal that arrived when all was on disk
 
 
-def execute(settings: Settings, *, directory: RunDirectory | None = None, also_read: Path | None = None) -> RunOutcome:
+def execute(
+    settings: Settings, *, directory: RunDirectory | None = None, also_read: Path | None = None, says_results: bool = True
+) -> RunOutcome:  # fmt: skip
     """Carry out one run.
 
     Args:
@@ -60,6 +62,7 @@ def execute(settings: Settings, *, directory: RunDirectory | None = None, also_r
         directory: an existing run to go on with; otherwise a new version, or with `run.resume` the newest unfinished
             one of the same configuration.
         also_read: a second cache, of which nothing is written (see `ArtifactStore`).
+        says_results: whether numbers and verdicts are printed at the end.
 
     Raises:
         AdvlabError: the fault and its remedy; what was measured is kept.
@@ -74,17 +77,20 @@ def execute(settings: Settings, *, directory: RunDirectory | None = None, also_r
         if directory is not None and nothing_left_to_do(directory, settings):
             interrupts.complete()
             path = directory.path
-            interrupts.speak(lambda: print(f"{path}: complete, nothing left to do", flush=True))
+            if says_results:
+                interrupts.speak(lambda: print(f"{path}: complete, nothing left to do", flush=True))
             return RunOutcome("nothing left to do", path, [], interrupts.after_completion)
-        return Runner(settings, run_log, interrupts, also_read).carry_out(directory)
+        return Runner(settings, run_log, interrupts, also_read, says_results).carry_out(directory)
 
 
 class Runner:
     """Carries one run through: its methods stand in the order in which they are called."""
 
     def __init__(
-        self, settings: Settings, run_log: RunLog, interrupts: Interrupts, also_read: Path | None = None
-    ) -> None:
+        self, settings: Settings, run_log: RunLog, interrupts: Interrupts, also_read: Path | None = None,
+        says_results: bool = True,
+    ) -> None:  # fmt: skip
+        self.says_results = says_results
         self.settings = settings
         self.also_read = also_read
         self.run_log = run_log
@@ -120,7 +126,8 @@ class Runner:
                 log.exception("the run failed; what was measured is kept in %s", directory.path)
                 raise
             log.info("%d rows in %s", rows, directory.table_path)
-            self.interrupts.speak(lambda: print_outputs(outputs, self.settings, tally))
+            if self.says_results:
+                self.interrupts.speak(lambda: print_outputs(outputs, self.settings, tally))
             return RunOutcome("complete", directory.path, outputs.claims, self.interrupts.after_completion)
 
     def _begin(self, existing: RunDirectory | None, locks: contextlib.ExitStack) -> tuple[RunDirectory, Preparation]:

@@ -36,7 +36,7 @@ def attack(
     """
 
     def decorate(function: Registered) -> Registered:
-        check_name("attack", name)
+        check_name("attack", name, function)
         if norm not in ("l2", "linf"):
             raise ConfigError(f"the attack {name} has norm={norm!r}: it must be l2 or linf")
         keys, passed = split_parameters(name, function)

@@ -18,7 +18,7 @@ def dataset(name: str) -> Callable[[Registered], Registered]:
     """
 
     def decorate(load: Registered) -> Registered:
-        check_name("dataset", name)
+        check_name("dataset", name, load)
         components.REGISTRIES["dataset"].add(name, plugin_source(name, load))
         registered_choices["dataset", name] = ({"name": name}, "dataset")
         return load

@@ -47,7 +47,7 @@ def defense(
     """
 
     def decorate(function: Registered) -> Registered:
-        check_name("defense", name)
+        check_name("defense", name, function)
         if rejects and not differentiable:
             raise ConfigError(
                 f"the defense {name} gives logits, which have no identity to take a gradient from: it must be differentiable"

@@ -23,7 +23,7 @@ def experiment(cls: type) -> type:
     name = getattr(cls, "name", "")
     if not name:
         raise ConfigError(f"the experiment class {cls.__name__} needs a class attribute `name`")
-    check_name("experiment", name)
+    check_name("experiment", name, cls)
     methods = set(getattr(cls, "__abstractmethods__", ()))
     if cls.measure is Experiment.measure and cls.measurement_name() is None:
         methods.add("measure")

@@ -47,7 +47,7 @@ def model(
     """
 
     def decorate(build: Registered) -> Registered:
-        check_name("model", name)
+        check_name("model", name, build)
         own = keyword_parameters("model", name, build, COMMON_MODEL_KEYS)
         texts = {"checkpoint": "", "checkpoint_key": "", "sha256": ""}
         common = {**texts, "mean": list(mean), "std": list(std), "allow": []}

@@ -22,12 +22,23 @@ class Run:
         table: what was measured, a row for each `Row` of the experiment.
         claims: the paper's statements with intervals and verdicts, a row for each `advlab.statistics.Claim`.
         manifest: versions, device, digests, accuracy and costs of the run.
+        summary: the numbers of the figure, as the command line prints them; None where the experiment has none.
+        figures: its PNG and PDF files.
     """
 
     path: Path
     table: Frame
     claims: Frame
     manifest: dict[str, Any]
+    summary: Frame | None = None
+    figures: tuple[Path, ...] = ()
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it: the figure, the verdicts and the numbers."""
+        from advlab.results.notebook import shown_run  # as of `load`
+
+        title = str(self.manifest.get("label", self.path.name))
+        return shown_run(title, self.path, self.figures, self.claims, self.summary)
 
 
 def load(path: str | Path) -> Run:
@@ -52,7 +63,20 @@ def load(path: str | Path) -> Run:
     for name, default in (later_columns(row_type) if row_type else {}).items():
         if name not in table:
             table[name] = default
-    return Run(run.path, table, run.read_claims(Claim), manifest)
+    figures = sorted((run.path / "figures").glob("*.p[nd][gf]"), key=lambda path: (path.suffix != ".png", path.name))
+    return Run(run.path, table, run.read_claims(Claim), manifest, summary_of(run), tuple(figures))
+
+
+def summary_of(run: RunDirectory) -> Frame | None:
+    """The numbers of a run's figure; None where there are none, or they are damaged."""
+    import pandas as pd  # as above
+
+    if not run.summary_path.is_file():
+        return None
+    try:
+        return pd.read_csv(run.summary_path)
+    except (OSError, ValueError):
+        return None
 
 
 def row_type_of(experiment: str) -> type | None:

@@ -28,7 +28,8 @@ def first_images(data: ImageData, count: int, seed: int) -> ImageData:
     """
     if not isinstance(data.pixels, Tensor):
         raise ModelError(
-            f"{data.name} is read from files, and this experiment picks its training images in memory: type run.image_memory=N (GiB)"
+            f"{data.name} is read from files, and this experiment picks its training images in memory: type "
+            "run.image_memory=N (GiB)"
         )
     if not 0 < count < len(data):
         return data

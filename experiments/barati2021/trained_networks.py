@@ -56,7 +56,10 @@ def training_set(ctx: DataContext, seed: int, share: float, train_images: int) -
     """
     data = ctx.load_split("train")
     if not isinstance(data.pixels, Tensor):
-        raise ModelError(f"{data.name} is read from files, and this experiment picks its training images in memory: type run.image_memory=N (GiB)")
+        raise ModelError(
+            f"{data.name} is read from files, and this experiment picks its training images in memory: type "
+            "run.image_memory=N (GiB)"
+        )
     size = max(1, round(share * min(train_images or len(data), len(data))))
     if size == len(data):
         return data

@@ -1,0 +1,195 @@
+"""`advlab.run` and `advlab.sweep`: the command line's runs, checks and messages, for networks and images of a session."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hydra.core.config_store import ConfigStore
+from torch import nn
+from torch.utils.data import TensorDataset
+
+import advlab
+from advlab.api.objects import dataset_choice
+from advlab.config import components
+from advlab.errors import ConfigError
+from advlab.plugins.names import registered_choices
+from tests.helpers.commands import Ended
+
+PROBE = {"confidence": 0.2, "samples": 3, "trials": 8, "radii": [0.1, 1.0]}
+
+
+@pytest.fixture(autouse=True)
+def _session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A session in an empty folder, whose choices are gone afterwards."""
+    monkeypatch.chdir(tmp_path)
+    targets = {group: dict(registry._targets) for group, registry in components.REGISTRIES.items()}
+    choices, repo = dict(registered_choices), ConfigStore.instance().repo
+    stored = {group: dict(repo.get(group, {})) for group in components.REGISTRIES}
+    yield
+    for group, registry in components.REGISTRIES.items():
+        registry._targets = targets[group]
+        repo[group] = stored[group]
+    registered_choices.clear()
+    registered_choices.update(choices)
+
+
+def network(seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+
+
+def images(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    torch.manual_seed(seed)
+    return torch.rand(30, 1, 8, 8), torch.arange(30) % 3
+
+
+def call(**options: Any) -> advlab.Run:
+    """A tiny run of isotropy."""
+    return advlab.run("isotropy", preset="tiny", device="cpu", **{"probe": PROBE, **options})
+
+
+def test_a_module_and_arrays_are_measured_and_read_back() -> None:
+    run = call(model=network(), dataset=images())
+    assert run.path == Path("outputs/isotropy/arrays-sequential/v001")
+    assert len(run.table) == 3 * 2 * 2
+    assert run.manifest["dataset"]["images"] == 30
+    assert run.manifest["dataset"]["classes"] == ["class 0", "class 1", "class 2"]
+    assert run.figures[0] == run.path / "figures/isotropy.png"
+
+
+def test_it_is_the_command_lines_run(cli: Any) -> None:
+    options = [
+        "run.preset=tiny",
+        "probe.samples=3",
+        "probe.trials=8",
+        "run.device=cpu",
+        "run.batch_size=64",
+        "run.output_root=typed",
+    ]
+    ended: Ended = cli("experiment=isotropy", "dataset=digits", "model=lenet", *options)
+    assert ended.code == 0, ended.err
+    run = advlab.run(
+        model="lenet", dataset="digits", preset="tiny", probe={"samples": 3, "trials": 8}, device="cpu", batch_size=64
+    )
+    typed = Path("typed/isotropy/digits-lenet/v001")
+    for name in ("table.csv", "claims.csv"):
+        assert (run.path / name).read_bytes() == (typed / name).read_bytes()
+
+
+def test_nothing_is_printed_where_a_notebook_shows_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+    run = call(model=network(), dataset=images())
+    assert capsys.readouterr().out == ""
+    page = run._repr_html_()
+    encoded = re.search(r'src="data:image/png;base64,([^"]+)"', page)
+    assert encoded is not None
+    assert base64.b64decode(encoded[1]) == run.figures[0].read_bytes()
+    assert page.count("<tr>") > len(run.claims)
+
+
+def test_names_of_strangers_are_inert_in_a_notebook() -> None:
+    x, y = images()
+    run = call(model=network(), dataset=(x, y, ["<script>alert(1)</script>", "b", "c"]))
+    assert "<script" not in run._repr_html_()
+
+
+def test_floats_are_not_rounded_and_other_content_is_another_configuration() -> None:
+    x, y = images()
+    digests = set()
+    for shifted in (x, (x * 255).round() / 255, x.flip(0)):
+        run = call(model=network(), dataset=(shifted, y))
+        digests.add((run.manifest["dataset"]["digest"], run.manifest["digest"]))
+    assert len(digests) == 3
+    assert len({digest for _, digest in digests}) == 3
+
+
+def test_each_kind_of_images_is_the_same_dataset() -> None:
+    x, y = images()
+    kinds: list[Any] = [(x, y), (x.numpy(), y.numpy()), TensorDataset(x, y), {"train": (x, y), "test": (x, y)}]
+    assert len({str(dataset_choice(kind)) for kind in kinds}) == 1
+    assert dataset_choice((np.zeros((4, 9, 7, 3), np.uint8), np.array([0, 1, 2, 3])))[1:] == ((3, 9, 7), 4)
+    assert dataset_choice((np.zeros((4, 9, 7), np.uint8), np.array([0, 1, 1, 0])))[1:] == ((1, 9, 7), 2)
+
+
+def test_another_module_of_the_same_class_takes_the_place_of_the_first() -> None:
+    first, second = call(model=network(0), dataset=images()), call(model=network(1), dataset=images())
+    assert first.manifest["model"]["weights"] != second.manifest["model"]["weights"]
+    assert second.path.name == "v002"
+
+
+def test_ctrl_c_leaves_a_run_that_resumes(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+    import signal
+
+    from advlab.store.run_directory import RunDirectory
+
+    write, written = RunDirectory.write_cell, []
+
+    def interrupted(self: RunDirectory, *arguments: Any) -> None:
+        write(self, *arguments)
+        written.append(arguments[0])
+        if len(written) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(RunDirectory, "write_cell", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # of a shell's background it may be ignored
+    try:
+        options: dict[str, Any] = {"model": network(), "dataset": images(), "probe": {**PROBE, "samples": 12}}
+        with pytest.raises(KeyboardInterrupt, match="call it again with resume=True"):
+            call(**options)
+        run = call(**options, resume=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert run.path.name == "v001"
+    assert len(set(written)) == len(written)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": "lenett"}, "there is no model 'lenett'. Did you mean lenet"),
+        ({"prob": {}}, "prob: there is no such option. Did you mean probe"),
+        ({"probe": {"trails": 3}}, "probe.trails: there is no such key. Did you mean trials"),
+        ({"probe": {"trials": object()}}, "probe.trials: a object cannot be typed"),
+        ({"attack": 3}, "attack=3: expected a name, or a mapping"),
+        ({"dataset": 3}, "dataset: expected a name, (images, labels) or a torch Dataset"),
+        ({"dataset": {"tests": images()}}, "dataset.tests: "),
+        ({"model": nn.Flatten()}, "model: say what images the module takes: input_shape=(C, H, W)"),
+        ({"model": nn.Flatten(), "dataset": images(), "workers": 2}, "model: a module of this session is not on workers"),
+        ({"dry": True}, "run.dry: a dry run makes no run to read"),
+    ],
+)  # fmt: skip
+def test_faults_are_exceptions_with_the_command_lines_messages(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        call(**options)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_sweep_compares_its_runs() -> None:
+    swept = advlab.sweep(
+        {"probe.trials": [4, 8], "seed": [0, 1]}, experiment="isotropy", model=network(), dataset=images(), preset="tiny",
+        device="cpu", probe=PROBE,
+    )  # fmt: skip
+    assert [run.manifest["config"]["probe"]["trials"] for run in swept.runs] == [4, 4, 8, 8]
+    assert [run.manifest["config"]["run"]["seed"] for run in swept.runs] == [0, 1, 0, 1]
+    assert {"mean", "deviation", "n"} <= set(swept.table.columns)
+    with pytest.raises(ConfigError, match="over: seed names no values"):
+        advlab.sweep({"seed": []})
+
+
+def test_a_cell_of_a_notebook_may_be_run_again() -> None:
+    def build() -> nn.Module:
+        return network()
+
+    build.__module__ = "__main__"
+    for _ in range(2):
+        advlab.model("mine", input_shape=(1, 8, 8))(build)
+    build.__module__ = "a_plug_in"
+    with pytest.raises(ConfigError, match="taken already"):
+        advlab.model("mine", input_shape=(1, 8, 8))(build)
