@@ -61,8 +61,8 @@ class Crew:
             self._nobody_since = now
         elif now - self._nobody_since > self._workers.cluster.patience:
             raise MeasurementError(
-                f"no worker has come for {self._workers.cluster.patience:g} s, what was measured is kept: look at the jobs in the "
-                "queue (squeue, qstat, bjobs), wait longer with cluster.patience=SECONDS, or go on without workers"
+                f"no worker has come for {self._workers.cluster.patience:g} s, what was measured is kept: "
+                f"{self._workers.where_to_look()}wait longer with cluster.patience=SECONDS, or go on without workers"
             )
 
     def who_works(self, in_work: Mapping[Any, str]) -> dict[str, list[str]]:

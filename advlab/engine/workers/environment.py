@@ -17,7 +17,7 @@ ALLOCATOR = {
 }
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 PRELOAD = "advlab.engine.workers.preload"  # the module that a worker process loads first
-DASHBOARD = "127.0.0.1:8787"
+DASHBOARD, LOOPBACK = "127.0.0.1:8787", "127.0.0.1:0"
 PASSED_ON = (VARIABLE, "ADVLAB_DATA", "ADVLAB_CACHE", "XDG_CACHE_HOME")  # that a job of a batch system may not inherit
 
 
@@ -48,5 +48,16 @@ def worker_environment(cluster: Cluster, run: RunParams) -> dict[str, str]:
 
 
 def dashboard(cluster: Cluster) -> dict[str, Any]:
-    """The scheduler's options about Dask's page, which is served on request and to this machine alone."""
-    return {"dashboard": cluster.dashboard, "dashboard_address": DASHBOARD if cluster.dashboard else None}
+    """The scheduler's options about Dask's page, which is served on request and to this machine alone.
+
+    The server behind it asks for no certificate and is always there: otherwise it listens on the loopback too, and `pages`
+    leaves it nothing to say.
+    """
+    return {"dashboard": cluster.dashboard, "dashboard_address": DASHBOARD if cluster.dashboard else LOOPBACK}
+
+
+def pages(cluster: Cluster) -> dict[str, Any]:
+    """Dask's settings of what scheduler and workers serve over HTTP: nothing, but for a dashboard that is asked for."""
+    return {"distributed.worker.http.routes": []} | (
+        {} if cluster.dashboard else {"distributed.scheduler.http.routes": []}
+    )

@@ -13,7 +13,7 @@ from typing import Any
 
 from advlab.cluster import JobQueue
 from advlab.config.run_options import RunParams
-from advlab.engine.workers.environment import PRELOAD, dashboard, worker_environment
+from advlab.engine.workers.environment import LOOPBACK, PRELOAD, dashboard, worker_environment
 from advlab.engine.workers.keys import key_folder, security_in
 from advlab.errors import ConfigError, MissingPackageError
 
@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def submitted(cluster: JobQueue, run: RunParams) -> Iterator[Any]:
-    """Jobs of a batch system.
+def submitted(cluster: JobQueue, run: RunParams) -> Iterator[tuple[Any, Path]]:
+    """Jobs of a batch system, and the folder of what they say.
 
     Raises:
         ConfigError: its command is missing, or refuses a job.
@@ -38,7 +38,7 @@ def submitted(cluster: JobQueue, run: RunParams) -> Iterator[Any]:
                 name = type(cluster).__name__.lower()
                 raise ConfigError(f"a job was refused: {refusal(error)}: see `advlab describe {name}`") from error
             log.info("%d jobs were submitted", cluster.workers)
-            yield jobs
+            yield jobs, log_folder(keys)
 
 
 @contextlib.contextmanager
@@ -79,10 +79,16 @@ def job_queue(cluster: JobQueue, run: RunParams, keys: Path) -> Any:
     return kind(
         cores=1, processes=1, memory=cluster.memory, walltime=cluster.walltime, interface=cluster.interface or None,
         security=security_in(keys), protocol="tls://",
-        scheduler_options=dashboard(cluster), log_directory=str(keys.parent / "jobs"), job_name="advlab",
+        scheduler_options=dashboard(cluster), log_directory=str(log_folder(keys)), job_name="advlab",
         job_script_prologue=prologue(cluster, run), death_timeout=120, local_directory=None, silence_logs=logging.CRITICAL,
-        worker_extra_args=["--preload", PRELOAD, "--no-dashboard", "--memory-limit", "0"], **options,
+        worker_extra_args=["--preload", PRELOAD, "--no-dashboard", "--dashboard-address", LOOPBACK, "--memory-limit", "0"],
+        **options,
     )  # fmt: skip
+
+
+def log_folder(keys: Path) -> Path:
+    """Where jobs write what they say, which is kept after the run, beside the folder of its keys."""
+    return keys.parent / "jobs"
 
 
 def prologue(cluster: JobQueue, run: RunParams) -> list[str]:
@@ -90,7 +96,10 @@ def prologue(cluster: JobQueue, run: RunParams) -> list[str]:
     environment = worker_environment(cluster, run)
     exported = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
     spawn = shlex.quote(repr(environment))
-    return [f"cd {shlex.quote(os.getcwd())}", *exported, f"export DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON={spawn}"]
+    return [
+        f"cd {shlex.quote(os.getcwd())}", *exported, f"export DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON={spawn}",
+        "export DASK_DISTRIBUTED__WORKER__HTTP__ROUTES=[]",
+    ]  # fmt: skip
 
 
 def refusal(error: BaseException) -> str:

@@ -51,7 +51,18 @@ def local_processes(cluster: Local, run: RunParams) -> Iterator[Any]:
     ) as processes:  # fmt: skip
         if cluster.dashboard:
             log.info("dashboard: %s", processes.dashboard_link)
-        yield processes
+        try:
+            yield processes
+        finally:
+            processes.sync(end_at_once, processes)
+
+
+async def end_at_once(processes: Any) -> None:
+    """Kill the workers, for which Dask would wait some seconds each: the runner has what it wants, and a kill harms no write."""
+    for nanny in processes.workers.values():
+        nanny.close_gracefully()  # and no other is started in its place
+        if nanny.process is not None and nanny.process.process is not None:
+            await nanny.process.process.kill()
 
 
 def visible_gpus(device: str) -> list[str]:

@@ -14,6 +14,7 @@ from advlab.cluster import Cluster
 from advlab.config.settings import Settings
 from advlab.engine.interrupts import Interrupts
 from advlab.engine.preparation import Preparation
+from advlab.engine.resumption import cluster_words
 from advlab.engine.workers.crew import Crew
 from advlab.engine.workers.handover import handed_over
 from advlab.engine.workers.listening import listening
@@ -69,7 +70,7 @@ def workers_of(settings: Settings) -> Iterator[Workers]:
 
 def begun(stack: contextlib.ExitStack, settings: Settings) -> Workers:
     """Workers that end with a stack."""
-    log.info("starting workers: %s", settings.cluster)
+    log.info("starting workers: %s", " ".join(cluster_words(settings.cluster)))
     workers = stack.enter_context(started(settings.cluster, settings.run))
     stack.enter_context(listening(workers.client))
     return workers

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -17,7 +18,7 @@ import distributed
 
 from advlab.cluster import Address, Cluster, JobQueue, Local
 from advlab.config.run_options import RunParams
-from advlab.engine.workers.environment import worker_environment
+from advlab.engine.workers.environment import pages, worker_environment
 from advlab.engine.workers.job_queue import submitted
 from advlab.engine.workers.joined import connected
 from advlab.engine.workers.local_processes import local_processes
@@ -36,13 +37,21 @@ class Workers:
         client: Dask's, connected.
     """
 
-    def __init__(self, cluster: Cluster, client: distributed.Client, jobs: Any = None) -> None:
-        self.cluster, self.client, self._jobs = cluster, client, jobs
+    def __init__(
+        self, cluster: Cluster, client: distributed.Client, jobs: Any = None, logs: Path | None = None
+    ) -> None:
+        self.cluster, self.client, self._jobs, self._logs = cluster, client, jobs, logs
 
     def alive(self) -> dict[str, str]:
         """Address -> name of the workers that are there."""
         workers: Mapping[str, Any] = self.client.scheduler_info(n_workers=-1)["workers"]
         return {address: str(facts["name"]) for address, facts in workers.items()}
+
+    def where_to_look(self) -> str:
+        """What tells why no worker comes, as the begin of a list of remedies; empty for processes of this machine."""
+        if self._jobs is not None:
+            return f"look at the jobs in the queue (squeue, qstat, bjobs) and at what they said ({self._logs}), "
+        return "ask whoever started the scheduler for workers, " if isinstance(self.cluster, Address) else ""
 
     def replace_lost(self) -> None:
         """Submit a job in the place of each that is over; a process of this machine is started anew by Dask itself."""
@@ -67,7 +76,7 @@ def started(cluster: Cluster, run: RunParams) -> Iterator[Workers]:
         "distributed.deploy.lost-worker-timeout": f"{SECONDS_TO_RETURN}s",
         "distributed.worker.memory.target": False, "distributed.worker.memory.spill": False,
         "distributed.worker.memory.pause": False, "distributed.worker.memory.terminate": False,
-        "distributed.logging": {"distributed": "critical", "distributed.client": "critical"},
+        **pages(cluster), "distributed.logging": {"distributed": "critical", "distributed.client": "critical"},
     }  # fmt: skip
     quiet()
     with contextlib.ExitStack() as stack:
@@ -76,8 +85,9 @@ def started(cluster: Cluster, run: RunParams) -> Iterator[Workers]:
         if isinstance(cluster, Address):
             yield Workers(cluster, stack.enter_context(connected(cluster)))
         elif isinstance(cluster, JobQueue):
-            jobs = stack.enter_context(submitted(cluster, run))
-            yield Workers(cluster, stack.enter_context(distributed.Client(jobs, set_as_default=False)), jobs)
+            jobs, logs = stack.enter_context(submitted(cluster, run))
+            client = stack.enter_context(distributed.Client(jobs, set_as_default=False))
+            yield Workers(cluster, client, jobs, logs)
         else:
             assert isinstance(cluster, Local)
             processes = stack.enter_context(local_processes(cluster, run))

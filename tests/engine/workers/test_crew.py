@@ -26,6 +26,9 @@ class Team:
     def replace_lost(self) -> None:
         self.asked += 1
 
+    def where_to_look(self) -> str:
+        return "look there, "
+
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
@@ -60,7 +63,9 @@ def test_nobody_is_waited_for_as_long_as_patience_lasts(clock: list[float]) -> N
     clock[0] = 19.0
     seen.look()
     clock[0] = 21.0
-    with pytest.raises(MeasurementError, match="no worker has come for 10 s, what was measured is kept"):
+    with pytest.raises(
+        MeasurementError, match="no worker has come for 10 s, what was measured is kept: look there, wait longer"
+    ):
         seen.look()
 
 

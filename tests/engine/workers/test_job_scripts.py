@@ -57,6 +57,8 @@ def test_a_jobs_script_asks_for_what_is_configured(
     for name, value in ALLOCATOR.items():
         assert f"export {name}={value}" in text
     assert "DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON=" in text
+    assert "DASK_DISTRIBUTED__WORKER__HTTP__ROUTES=[]" in text
+    assert "--dashboard-address 127.0.0.1:0" in text
     (command,) = [line for line in text.splitlines() if "distributed.cli.dask_worker" in line]
     for word in (
         "--nthreads 1",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import ssl
 import stat
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,25 @@ def test_a_scheduler_takes_this_runs_certificate_alone() -> None:
             context.wrap_socket(bare).recv(1)  # shows none of its own
         refused(worker, distributed.Security.temporary())
         assert workers.client.submit(abs, -3).result() == 3  # nothing of it has harmed the run
+
+
+def http_port() -> int:
+    """Of the server that asks for no certificate."""
+    server: Any = distributed.get_worker().http_server
+    assert server.address == "127.0.0.1"
+    return int(server.port)
+
+
+def test_the_server_without_certificates_listens_here_alone_and_says_nothing() -> None:
+    """Dask starts it with each scheduler and worker, also without a dashboard."""
+    with started(Local(workers=1), RunParams(device="cpu")) as workers:
+        client: Any = workers.client
+        scheduler = client.cluster.scheduler.http_server
+        assert scheduler.address == "127.0.0.1"
+        for port in (scheduler.port, client.submit(http_port).result()):
+            for page in ("info/main/workers.html", "json/identity.json", "metrics", "health", "status"):
+                with pytest.raises(urllib.error.HTTPError, match="404"):
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=5)
 
 
 def test_from_another_interface_nobody_answers() -> None:
@@ -123,5 +144,30 @@ def test_a_certificate_that_is_missing_is_named(authority: dict[str, Any]) -> No
     with (
         pytest.raises(ConfigError, match=r"cluster.key_file=nowhere.pem: there is no such file"),
         started(cluster, RunParams()),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ({"ca_file": "text"}, r"cluster.ca_file=.*text: it holds no certificate in PEM format"),
+        ({"ca_file": "."}, r"cluster.ca_file=.*: there is no such file that can be read"),
+        (
+            {"cert_file": "text"},
+            r"cluster.cert_file=.*text and cluster.key_file=.*: they are no certificate and its key",
+        ),
+        ({"key_file": "other"}, r"cluster.key_file=.*other: they are no certificate and its key"),
+    ],
+)
+def test_files_without_certificate_or_key_are_named_before_anybody_is_asked(
+    authority: dict[str, Any], tmp_path: Path, broken: dict[str, str], message: str
+) -> None:
+    (tmp_path / "text").write_text("no certificate")
+    (tmp_path / "other").write_text(distributed.Security.temporary().tls_client_key)
+    changed = {name: str(tmp_path / file) for name, file in broken.items()}
+    with (
+        pytest.raises(ConfigError, match=message),
+        started(Address(address="tls://127.0.0.1:1", **{**authority, **changed}), RunParams()),
     ):
         pass
