@@ -83,23 +83,26 @@ def unit_task(handover: Handover, unit: str) -> Outcome:
             _taken[handover.digest] = taken_over(handover)
             forget_others(_taken[handover.digest][1])
         nodes, plan = _taken[handover.digest]
-        if handover.mixed:
-            plan = {**plan, "device": "auto"}
-        check_device(plan, mixed=handover.mixed)
+        plan = plan_for_here(plan, nodes["run"]["device"], mixed=handover.mixed)
         other = Path(handover.also_read) if handover.also_read else None
         return work(nodes, plan, unit, for_others=True, also_read=other, report_progress=lambda *_: None)
 
     return caught(task)
 
 
-def check_device(plan: Mapping[str, Any], *, mixed: bool) -> None:
-    """Refuse to measure on another kind of device than the one that the plan was made on.
+def plan_for_here(plan: dict[str, Any], wanted: str, *, mixed: bool) -> dict[str, Any]:
+    """A plan as this worker carries it out: on the kind of device that it was made on, or on its own where that is allowed.
+
+    Args:
+        plan: of the run.
+        wanted: `run.device`.
+        mixed: whether another kind of device is allowed.
 
     Raises:
         ResultError: names both devices, and what allows it.
     """
-    if mixed or not plan.get("device_name"):
-        return
+    if not plan.get("device_name"):
+        return plan
     from advlab.engine.device import choose_device  # loads torch
     from advlab.models.fastest_batch import device_name
 
@@ -107,11 +110,14 @@ def check_device(plan: Mapping[str, Any], *, mixed: bool) -> None:
         own = device_name(choose_device(plan["device"]))
     except AdvlabError:
         own = "no such device"
-    if kind_of(own) != kind_of(plan["device_name"]):
-        raise ResultError(
-            f"the worker {worker_name()} has {own}, where this run's plan was made on {plan['device_name']}: other devices give "
-            "other bits. To let it join type cluster.mixed=true"
-        )
+    if kind_of(own) == kind_of(plan["device_name"]):
+        return plan
+    if mixed:
+        return {**plan, "device": wanted}
+    raise ResultError(
+        f"the worker {worker_name()} has {own}, where this run's plan was made on {plan['device_name']}: other devices give "
+        "other bits. To let it join type cluster.mixed=true"
+    )
 
 
 def kind_of(device: str) -> str:

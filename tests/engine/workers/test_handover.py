@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from advlab.engine.workers.handover import Handover, handed_over, taken_over
-from advlab.engine.workers.tasks import check_device, kind_of
+from advlab.engine.workers.tasks import kind_of, plan_for_here
 from advlab.errors import ResultError
 from advlab.store.sealed import write_sealed
 
@@ -40,6 +40,6 @@ def test_another_kind_of_device_is_refused_unless_it_is_allowed() -> None:
     with pytest.raises(
         ResultError, match=r"has cpu .*, where this run's plan was made on NVIDIA H100 80GB HBM3.*cluster.mixed=true"
     ):
-        check_device(plan, mixed=False)
-    check_device(plan, mixed=True)
+        plan_for_here(plan, "auto", mixed=False)
+    assert plan_for_here(plan, "cpu", mixed=True) == {**plan, "device": "cpu"}
     assert kind_of("cpu x86_64  16 threads") == kind_of("cpu x86_64  1 threads")
