@@ -39,6 +39,10 @@ class UnitFailed(RuntimeError):
     """The code of a unit raised on its worker: a defect, whose traceback is shown."""
 
 
+class WorkersTraceback(Exception):
+    """The traceback of a worker, shown as the cause of a `UnitFailed`."""
+
+
 class SharedMeasuring(Measuring):
     """Makes the missing stages and cells of one run on workers; this process alone writes.
 
@@ -162,7 +166,9 @@ def outcome_of(future: distributed.Future[Outcome], what: str, crew: Crew) -> Ou
     if outcome.error:
         raise error_of(outcome, f"{what} on worker {outcome.worker}")
     if outcome.trace:
-        raise UnitFailed(f"{what} failed on worker {outcome.worker}: {outcome.text}\n{outcome.trace}")
+        raise UnitFailed(f"{what} failed on worker {outcome.worker}: {outcome.text}") from WorkersTraceback(
+            outcome.trace
+        )
     return outcome
 
 

@@ -33,6 +33,8 @@ def test_a_unit_that_raises_ends_the_run_and_the_others_are_kept(shared: Shared)
     assert "the cell n-2 failed on worker" in ended.err
     assert "RuntimeError: a defect of the author's" in ended.err
     assert "act(cell.id)" in ended.err  # the traceback of the worker
+    assert ended.err.splitlines()[-1].endswith(": RuntimeError: a defect of the author's")
+    assert "Traceback" not in shared.manifest()["reason"]
     kept = {path.stem for path in (shared.run / "cells").glob("*.csv")}
     assert "n-2" not in kept
     begun = set(shared.log()) - {"begin", "square"}
