@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from advlab.cli.parser import Parser
-from advlab.errors import ResultError
+from advlab.errors import ResultError, printable
 from advlab.results.terminal import terminal_width, wrapped
 from advlab.shell import command_to_resume
 from advlab.store.bounded import read_json
@@ -52,7 +52,7 @@ def status_text(directory: RunDirectory) -> tuple[str, bool]:
     else:
         lines = [f"{directory.path}: {ending(directory)}, {done} of {len(cells)} cells"]
         lines.append(f"go on with: {command_to_resume(directory.path)}")
-    return "\n".join(wrapped(line, terminal_width(), indent=4) for line in lines), under_way
+    return "\n".join(wrapped(printable(line), terminal_width(), indent=4) for line in lines), under_way
 
 
 def ending(directory: RunDirectory) -> str:
@@ -67,10 +67,17 @@ def ending(directory: RunDirectory) -> str:
 def worker_lines(directory: RunDirectory) -> list[str]:
     """What the runner says of its workers; nothing where it has none, or has not said anything for long."""
     try:
-        said = read_json(directory.inside("status.json"))
+        said = read_json(directory.status_path)
         fresh = time.time() - float(said["time"]) < STALE
         return said_lines(said) if fresh else []
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # there is none, or it is no file of ours
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+    ):  # there is none, or it is no file of ours
         return []
 
 

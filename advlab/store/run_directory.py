@@ -76,11 +76,11 @@ class RunDirectory(RunLayout):
             ResultError: another process works on it.
         """
         with locked(self.lock_path, wait=False, message=f"{self.path} is being worked on by another process"):
-            for folder in (self.path, self.inside("cells"), self.inside("figures"), self.files_path):
-                for leftover in folder.glob(".*.tmp"):
-                    if TEMPORARY.match(leftover.name):
-                        with contextlib.suppress(OSError):
-                            leftover.unlink()
+            folders = (self.path, self.inside("cells"), self.inside("figures"), self.files_path)
+            half_written = [path for folder in folders for path in folder.glob(".*.tmp") if TEMPORARY.match(path.name)]
+            for leftover in [*half_written, self.status_path]:
+                with contextlib.suppress(OSError):
+                    leftover.unlink()
             yield
 
     # configuration and plan

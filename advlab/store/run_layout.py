@@ -104,6 +104,11 @@ class RunLayout:
         return self.opened(".lock")
 
     @property
+    def status_path(self) -> Path:
+        """How far a run on workers has come, while it is under way."""
+        return self.inside("status.json")
+
+    @property
     def manifest_path(self) -> Path:
         """The manifest, written last."""
         return self.inside("manifest.json")

@@ -22,7 +22,7 @@ class Status:
     """
 
     def __init__(self, directory: RunDirectory, total: int) -> None:
-        self._path, self._total, self._started = directory.inside("status.json"), total, time.time()
+        self._path, self._total, self._started = directory.status_path, total, time.time()
         self._first: int | None = None
 
     def write(

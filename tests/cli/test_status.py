@@ -1,0 +1,50 @@
+"""`advlab status` of runs whose files others have written."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from advlab.cli.status import status_text
+from advlab.store.run_directory import RunDirectory
+from advlab.store.sealed import read_sealed, write_sealed
+from tests.helpers.commands import Ended
+from tests.helpers.strangers import ISOTROPY
+
+RUN = Path("outputs/isotropy/digits-lenet/v001")
+SAID: dict[str, Any] = {
+    "time": 0, "workers": ["0", "1"], "lost": 1, "cells_a_second": 2.5, "seconds_left": 7, "in_work": {"0": ["cell:a", "cell:b"]},
+}  # fmt: skip
+
+
+CASES: list[tuple[dict[str, Any], list[str]]] = [
+    ({}, ["  2 workers, 1 lost, 2.5 cells/s, 7 s left", "  0: cell:a, then cell:b", "  1: nothing"]),
+    ({"lost": float("inf")}, []),
+    ({"workers": 3}, []),
+    ({"in_work": "text"}, []),
+    ({"time": "soon"}, []),
+    ({"workers": ["\x1b[2J"], "in_work": {}}, ["  1 worker, 1 lost, 2.5 cells/s, 7 s left", "  \\x1b[2J: nothing"]),
+]
+
+
+def test_what_others_have_written_is_passed_over_or_shown_and_controls_no_terminal(cli: Callable[..., Ended]) -> None:
+    assert cli(*ISOTROPY).code == 0
+    directory = RunDirectory(RUN)
+    with directory.lock():
+        for said, shown in CASES:
+            (RUN / "status.json").write_text(json.dumps({**SAID, "time": time.time(), **said}))
+            text, under_way = status_text(directory)
+            first, *lines = text.splitlines()
+            assert under_way
+            assert first.startswith(f"{RUN}: ")
+            assert lines == shown
+    with directory.lock():
+        assert not (RUN / "status.json").exists()  # what a runner that was killed had said
+    manifest = read_sealed(RUN / "manifest.json")
+    write_sealed(RUN / "manifest.json", {**manifest, "status": "failed", "reason": "a\x1b[2Jb"})
+    out = cli("status", str(RUN)).out
+    assert "failed (a\\x1b[2Jb)" in out
+    assert "\x1b" not in out
