@@ -52,11 +52,16 @@ def run(arguments: Sequence[str]) -> int:
         said = "other than your own, such as the one that the run was started with"
         parser.add_argument(f"--{name.replace('_', '-')}", metavar="DIR", help=f"run.{name} {said}")
     parser.add_argument(
-        "workers", nargs="*", metavar="run.workers=N|cluster=NAME|cluster.KEY=VALUE", help="who goes on with it"
+        "workers",
+        nargs="*",
+        default=[],
+        metavar="run.workers=N|cluster=NAME|cluster.KEY=VALUE",
+        help="who goes on with it",
     )
-    options = parser.parse_args(list(arguments))
+    parser.add_argument("--config-dir", "-cd", metavar="FOLDER", help="of cluster/NAME.yaml, as for a new run")
+    options = parser.parse_intermixed_args(list(arguments))  # flags may stand between the run and its workers
     check_resumed_words(options.workers)
-    with Composer(None) as composer:
+    with Composer(options.config_dir) as composer:
         cluster = composer.settings(options.workers).cluster
     directory = RunDirectory.open(options.run)
     nodes = directory.nodes_to_resume()

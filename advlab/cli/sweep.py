@@ -83,11 +83,17 @@ def workers_kept(line: CommandLine, jobs: Sequence[Settings]) -> contextlib.Abst
     """What lets the runs of a sweep share their workers; nothing where they have none.
 
     Raises:
-        ConfigError: a launcher carries the runs out in other processes, which cannot share them.
+        ConfigError: a launcher carries the runs out in other processes, which cannot share them; or they ask for different ones.
         MissingPackageError: Dask is missing.
     """
-    if all(isinstance(job.cluster, NoComponent) for job in jobs):
+    shared = [job for job in jobs if not isinstance(job.cluster, NoComponent)]
+    if not shared:
         return contextlib.nullcontext()
+    if any((job.cluster, job.run.threads, job.run.device) != (shared[0].cluster, shared[0].run.threads, shared[0].run.device)
+           for job in shared):  # fmt: skip
+        raise ConfigError(
+            "the runs of one sweep share their workers: give cluster, run.threads and run.device one value"
+        )
     for text in line.overrides:
         if text.lstrip("+").startswith("hydra/launcher=") and text.rpartition("=")[2] != "basic":
             raise ConfigError(

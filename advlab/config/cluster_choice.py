@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from advlab.config import components
@@ -31,6 +31,22 @@ def cluster_of(cluster: Any, run: RunParams) -> Any:
             f"cluster.workers={run.workers} instead"
         )
     return construct(components.REGISTRIES[CLUSTER].load("local"), {"workers": run.workers}, CLUSTER)
+
+
+def check_chosen(node: Mapping[str, Any]) -> None:
+    """Refuse keys of a cluster where none is chosen.
+
+    Args:
+        node: what is typed of the group, and `name`.
+
+    Raises:
+        ConfigError: names the key.
+    """
+    if node.get("name") == "none" and (keys := [key for key in node if key != "name"]):
+        raise ConfigError(
+            f"{CLUSTER}.{keys[0]}: no cluster is chosen: type {CLUSTER}=NAME beside it, or run.workers=N for N processes of "
+            "this machine"
+        )
 
 
 def check_resumed_words(overrides: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from advlab.config import components
 from advlab.config.archive import CHOICES, LISTS, check_archive
 from advlab.config.building import add_choices, build_component, listed_components
-from advlab.config.cluster_choice import cluster_of
+from advlab.config.cluster_choice import check_chosen, cluster_of
 from advlab.config.compatibility import check_compatibility
 from advlab.config.groups import CLUSTER, COMPONENT_GROUPS, GROUPS, RUN
 from advlab.config.identity import (
@@ -103,6 +103,7 @@ def resolve(
     run: RunParams = construct(RunParams, nodes["run"], "run")
     experiment_class = components.REGISTRIES["experiment"].load(str(nodes["experiment"]["name"]))
     drop_unused_groups(nodes, experiment_class, explicit)
+    check_chosen(nodes[CLUSTER])
     built: dict[str, Any] = {}
     for group in components.REGISTRIES:
         # presets may look at dataset and model, and set keys of the groups that are built from here on

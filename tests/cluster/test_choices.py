@@ -60,6 +60,7 @@ def test_each_choice_composes_and_changes_nothing_that_is_measured(words: tuple[
         (("cluster=address", "cluster.address=tcp://host:8786"), "cluster: address must be tls://HOST:PORT, got 'tcp"),
         (("cluster=address", *JOINED[:3]), "cluster: key_file is missing: type cluster.key_file=FILE.pem"),
         (("run.workers=-1",), "run: workers must be from 0 to 1024, got -1"),
+        (("cluster.workers=3",), "cluster.workers: no cluster is chosen: type cluster=NAME beside it, or run.workers=N"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_named(words: tuple[str, ...], message: str) -> None:
@@ -96,6 +97,27 @@ def test_a_resumed_run_takes_workers_and_nothing_else(cli: Callable[..., Ended])
     ended = cli("resume", "outputs/x", "run.seed=3")
     assert ended.code == 2
     assert "'run.seed=3': a run that is resumed keeps its configuration: only run.workers=N" in ended.err
+
+
+def test_a_resumed_run_takes_a_laboratorys_own_file(cli: Callable[..., Ended], tmp_path: Path) -> None:
+    (tmp_path / "cluster").mkdir()
+    (tmp_path / "cluster/mine.yaml").write_text("name: local\nworkers: 2\n")
+    ended = cli("resume", "outputs/x", "--config-dir", str(tmp_path), "cluster=mine")
+    assert "outputs/x is no run directory" in ended.err  # the choice is known
+    assert "outputs/x is no run directory" not in cli("resume", "outputs/x", "cluster=mine").err
+
+
+def test_a_resumed_run_that_is_not_named_is_all_that_is_missed(cli: Callable[..., Ended]) -> None:
+    assert "the following arguments are required: RUN. usage" in cli("resume").err
+
+
+def test_a_sweep_over_different_workers_is_refused_before_its_first_run(
+    cli: Callable[..., Ended], tmp_path: Path
+) -> None:
+    ended = cli("-m", "experiment=hard_points", "run.workers=1,2", f"run.output_root={tmp_path / 'out'}")
+    assert ended.code == 2
+    assert "the runs of one sweep share their workers: give cluster, run.threads and run.device one value" in ended.err
+    assert not list((tmp_path / "out").rglob("v001"))
 
 
 def test_a_launchers_jobs_cannot_share_workers(cli: Callable[..., Ended]) -> None:
