@@ -18,7 +18,16 @@ log = logging.getLogger(__name__)
 HALF = (torch.float16, torch.bfloat16)
 
 
-class _Narrowings(TorchDispatchMode):
+class _Watch(TorchDispatchMode):
+    """Sees operations as they are carried out, without torch's compiler."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Torch otherwise loads its compiler, two processor seconds, to say that it shall leave `__torch_dispatch__` alone."""
+        return False
+
+
+class _Narrowings(_Watch):
     """Notes the operations that make less precise numbers of float64 ones."""
 
     def __init__(self) -> None:
@@ -37,7 +46,7 @@ class _Narrowings(TorchDispatchMode):
         return output
 
 
-class HalfPrecision(TorchDispatchMode):
+class HalfPrecision(_Watch):
     """Sees whether anything is computed in half precision in the block, by autocast or otherwise.
 
     Attributes:

@@ -52,5 +52,6 @@ def draw(experiment: Any, table: Frame, paths: Sequence[Path], width: str = "pag
             suffix = path.suffix[1:]
             metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
             figure.savefig(buffer, format=suffix, metadata=metadata.get(suffix))
+            figure.set_layout_engine("none")  # what the first file has found stays: all files are laid out alike
             write_atomic(path, buffer.getvalue())
     return list(paths)
