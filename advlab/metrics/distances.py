@@ -104,6 +104,16 @@ def _distances(points: Tensor, rows: Tensor, columns: Tensor, dtype: torch.dtype
     return squared.sqrt()
 
 
+def all_finite(values: Tensor) -> Tensor:
+    """(B,) bool: whether every entry of (B, ...) is finite, as the sum of the entries shows, many times as fast as looking at each.
+
+    Examples:
+        >>> all_finite(torch.tensor([[1.0, 2.0], [torch.inf, -torch.inf]])).tolist()
+        [True, False]
+    """
+    return torch.isfinite(values.flatten(1).sum(1, dtype=torch.float64))  # which no float32 overflows
+
+
 def squareform(condensed: Tensor) -> Tensor:
     """(B, T (T - 1) / 2) condensed distances as (B, T, T) symmetric matrices with a zero diagonal, as scipy's squareform.
 
@@ -116,9 +126,10 @@ def squareform(condensed: Tensor) -> Tensor:
     """
     count = point_count(condensed)
     rows, columns = torch.triu_indices(count, count, 1, device=condensed.device)
-    full = condensed.new_zeros(len(condensed), count, count)
-    full[:, rows, columns] = full[:, columns, rows] = condensed
-    return full
+    place = torch.zeros(count, count, dtype=torch.int64, device=condensed.device)  # 0: the diagonal's
+    place[rows, columns] = place[columns, rows] = torch.arange(1, 1 + len(rows), device=condensed.device)
+    with_zero = torch.cat([condensed.new_zeros(len(condensed), 1), condensed], 1)
+    return with_zero.index_select(1, place.flatten()).unflatten(1, (count, count))
 
 
 def point_count(condensed: Tensor) -> int:

@@ -51,7 +51,7 @@ def mantel_r(d_in: Tensor, d_out: Tensor, *, squared: bool = False) -> Tensor:
         (1.0, -1.0)
     """
     pairs = _standardised(*checked_pair(d_in, d_out), squared)
-    return torch.cat([_dot(a, b) for a, b in pairs])
+    return torch.cat([correlation(a, b) for a, b in pairs])
 
 
 def mantel_test(
@@ -96,7 +96,7 @@ def mantel_test(
     drawn = np.stack([rng.permutation(point_count(a)) for _ in range(permutations)])
     correlations, counts = [], []
     for left, right in _standardised(a, b, squared):
-        r = _dot(left, right)
+        r = correlation(left, right)
         x, y, threshold = (v.cpu().numpy() for v in (left, right, r.abs() - TIE_TOLERANCE))
         correlations.append(r)
         counts.append(torch.from_numpy(count_reached(x, y, threshold, drawn)).to(r))
@@ -112,7 +112,7 @@ def _standardised(a: Tensor, b: Tensor, squared: bool) -> Iterator[tuple[Tensor,
         yield standardise(left, squared), standardise(right, squared)
 
 
-def _dot(a: Tensor, b: Tensor) -> Tensor:
+def correlation(a: Tensor, b: Tensor) -> Tensor:
     """(B,) correlations of standardised (B, M)."""
     return (a * b).sum(1).clamp(-1, 1)
 

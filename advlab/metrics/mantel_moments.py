@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from advlab.metrics.distances import point_count, squareform
-from advlab.metrics.mantel import Mantel, checked_pair, mantel_r, standardise
+from advlab.metrics.mantel import Mantel, checked_pair, correlation, standardise
 
 
 class Moments(NamedTuple):
@@ -89,6 +89,7 @@ def mantel_normal(d_in: Tensor, d_out: Tensor, *, squared: bool = False) -> Mant
         True
     """
     a, b = checked_pair(d_in, d_out)
-    r = mantel_r(a, b, squared=squared)
-    variance = mantel_moments(standardise(a, squared), standardise(b, squared)).variance
+    a, b = standardise(a, squared), standardise(b, squared)
+    r = correlation(a, b)
+    variance = mantel_moments(a, b).variance
     return Mantel(r, torch.special.erfc(r.abs() / (2 * variance).sqrt()))

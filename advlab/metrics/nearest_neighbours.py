@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from advlab.metrics.distances import squareform
+from advlab.metrics.distances import all_finite, squareform
 from advlab.metrics.mantel import checked_pair
 
 SETS_AT_ONCE = 1 << 22  # entries of the full matrices that are formed at once
@@ -41,7 +41,7 @@ def nearest_kept(d_in: Tensor, d_out: Tensor) -> Tensor:
 
 
 def _nearest_kept(before: Tensor, after: Tensor) -> Tensor:
-    finite = torch.isfinite(before).all(1) & torch.isfinite(after).all(1)
+    finite = all_finite(before) & all_finite(after)
     full_before, full_after = squareform(before), squareform(after)
     for full in (full_before, full_after):
         full.diagonal(dim1=1, dim2=2).fill_(torch.inf)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advlab.metrics.distances import squareform
+from advlab.metrics.distances import all_finite, squareform
 
 
 def mapped_points(inner: Tensor, lengths: Tensor, outputs: int, seeds: list[int]) -> Tensor:
@@ -49,7 +49,7 @@ def square_root(gram: Tensor) -> Tensor:
         >>> square_root(torch.tensor([[[4.0, 2.0], [2.0, 5.0]]])).tolist()
         [[[2.0, 0.0], [1.0, 2.0]]]
     """
-    finite = torch.isfinite(gram).all(-1).all(-1)[:, None, None]
+    finite = all_finite(gram)[:, None, None]
     gram = torch.where(finite, gram, torch.eye(gram.shape[-1]).to(gram))
     root, failing_minor = torch.linalg.cholesky_ex(gram)
     indefinite = failing_minor > 0

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from advlab.metrics.distances import squareform
+from advlab.metrics.distances import all_finite, squareform
 from advlab.metrics.mantel import checked_pair
 
 SINGULAR = 1e-12  # a distance matrix is singular when its smallest pivot over its largest is at most this
@@ -79,7 +79,7 @@ class AlphaSolver:
         a, b, norm = self.d_in, self._in_double(d_out), torch.linalg.vector_norm
         best_multiple = (a * b).sum(1) / a.square().sum(1)
         residual = norm(b - best_multiple[:, None] * a, dim=1) / norm(b, dim=1)
-        solvable = torch.isfinite(b).all(1) & ~self.singular
+        solvable = all_finite(b) & ~self.singular
         alpha = torch.linalg.lu_solve(self.factors, self.row_order, squareform(b))
         alpha.masked_fill_(~solvable[:, None, None], torch.nan)
         diagonal = alpha.diagonal(dim1=1, dim2=2)

@@ -9,7 +9,7 @@ from scipy.spatial import distance as scipy_distance
 from torch import Tensor
 
 from advlab.metrics import distances as module
-from advlab.metrics.distances import norms_and_distances, pairwise_distances, point_count, squareform
+from advlab.metrics.distances import all_finite, norms_and_distances, pairwise_distances, point_count, squareform
 
 
 def cloud(batch: int, count: int, size: int, radius: float, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -85,6 +85,10 @@ def test_the_shapes_at_the_edge() -> None:
         pairwise_distances(torch.ones(1, 4, 3, dtype=torch.int64))
 
 
+def test_the_square_of_one_point() -> None:
+    assert squareform(torch.ones(2, 0)).tolist() == [[[0.0]], [[0.0]]]
+
+
 def test_condensed_and_square_are_scipys() -> None:
     condensed = torch.rand(3, 15, dtype=torch.float64)
     for mine, given in zip(squareform(condensed), condensed, strict=True):
@@ -94,6 +98,12 @@ def test_condensed_and_square_are_scipys() -> None:
         squareform(torch.rand(1, 7))
     with pytest.raises(ValueError, match="condensed distances are"):
         squareform(torch.rand(6))
+
+
+def test_what_is_not_finite_is_seen_and_large_numbers_are() -> None:
+    largest = torch.finfo(torch.float32).max
+    values = torch.tensor([[largest, largest], [torch.inf, -torch.inf], [torch.nan, 0.0]])
+    assert all_finite(values).tolist() == all_finite(values[:, None]).tolist() == [True, False, False]
 
 
 def test_float32_is_right_to_what_it_says() -> None:
