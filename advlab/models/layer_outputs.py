@@ -30,7 +30,8 @@ def recorded_outputs(
     Raises:
         ModelError: there is no such module, or no classification layer where "auto" needs one.
     """
-    modules = dict(network.named_modules())
+    # not listed where none is named: a training by hard points would do it five times a step
+    modules = {} if set(layers) <= {"auto"} else dict(network.named_modules())
     outputs: dict[str, object] = {}
 
     def record_input(_: nn.Module, inputs: tuple[object, ...], keywords: dict[str, object]) -> None:
@@ -47,7 +48,7 @@ def recorded_outputs(
             if layer == "auto" and not head:
                 raise ModelError(f"{name} has no layer that is seen to give its logits: {remedy(network, option)}")
             if layer == "auto":
-                handle = modules[head].register_forward_pre_hook(record_input, with_kwargs=True)
+                handle = network.get_submodule(head).register_forward_pre_hook(record_input, with_kwargs=True)
             elif layer in modules and layer:
                 handle = modules[layer].register_forward_hook(recorder(layer))
             else:

@@ -69,7 +69,7 @@ def image_batches(
     device = labels.device
     if isinstance(images, Tensor):
         for index in index_batches(len(images), batch_size, total_steps, seed, device, first):
-            yield images[index], labels[index]
+            yield images.index_select(0, index), labels.index_select(0, index)  # many times as fast as by brackets
         return
     order = index_batches(len(images), batch_size, total_steps, seed, torch.device("cpu"), first)
     with closing(decoded_ahead(images, order, pinned=can_pin(device))) as decoded:
