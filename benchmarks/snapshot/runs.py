@@ -15,7 +15,18 @@ from pathlib import Path
 from typing import Any
 
 #: facts of manifest.json and plan.json that tell of the moment, the machine or the installation
-PASSING = {"seconds", "peak_memory_bytes", "versions", "git", "files", "seal", "device_name", "command", "job"}
+PASSING = {
+    "seconds",
+    "measuring_seconds",
+    "peak_memory_bytes",
+    "versions",
+    "git",
+    "files",
+    "seal",
+    "device_name",
+    "command",
+    "job",
+}
 #: what is printed of durations and speeds, and its substitute
 TIMES = (
     (r"\x1b\[[0-9;]*m", ""),

@@ -17,7 +17,7 @@ from advlab.attacks.boundary.deepfool.algorithm import BatchedDeepFool
 from advlab.attacks.checks import check_inputs
 from advlab.data.images import ImageData
 from advlab.defenses import Shift
-from advlab.defenses.transforms.randomised import RandomShift
+from advlab.defenses.transforms import randomised
 from advlab.lab import kept_neighbourhood
 from advlab.models.classifier import Classifier
 from advlab.models.forward import Execution, Forward
@@ -139,7 +139,7 @@ MUTANTS: dict[str, tuple[Check, Callable[..., Any], str, str]] = {
     ),
     "the positions of a defense are the CPU's": (
         shifted,
-        RandomShift.transform,
+        randomised.shifted,
         "torch.arange(height, device=x.device)",
         "torch.arange(height)",
     ),

@@ -279,7 +279,7 @@ BAD: list[tuple[list[str], list[str]]] = [
     (["plot", "nope", "--output"], ["--output", "usage: advlab plot"]),
     (["resume"], ["RUN", "usage: advlab resume"]),
     (["resume", "nope"], ["nope is no run directory", "outputs/isotropy/digits-lenet/v001"]),
-    (["resume", "a", "b"], ["b", "usage: advlab resume"]),
+    (["resume", "a", "b"], ["'b'", "run.workers=N"]),
 ]
 
 

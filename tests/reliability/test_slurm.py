@@ -43,6 +43,8 @@ OPTIONS = [
 def _slurm() -> None:
     if shutil.which("sbatch") is None or subprocess.run(["sinfo", "-h"], capture_output=True, check=False).returncode:
         pytest.skip("there is no Slurm here that answers")
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        pytest.skip("jobs of several tests at once: make test-slurm")
 
 
 @pytest.fixture

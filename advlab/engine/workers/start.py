@@ -25,7 +25,7 @@ from advlab.engine.workers.local_processes import local_processes
 
 log = logging.getLogger(__name__)
 
-DEATHS = 2  # of workers in a row that one unit survives: at the third it is taken to be the cause
+DEATHS = 5  # of its workers that one unit survives, which may have waited beside the unit that was the cause
 SECONDS_TO_RETURN = 600  # that a job which was requeued has, before another is submitted in its place
 
 

@@ -85,8 +85,8 @@ def test_a_unit_that_ends_every_worker_is_given_up(shared: Shared) -> None:
     shared.order("n-1", "always die")
     ended = shared.measure("run.workers=1", "experiment.count=2")
     assert ended.code == 2
-    assert "the cell n-1 has ended 3 workers one after the other, as what runs out of memory does" in ended.err
-    assert shared.log().count("n-1") == 3
+    assert "the cell n-1 has ended 6 workers one after the other, as what runs out of memory does" in ended.err
+    assert shared.log().count("n-1") == 6
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

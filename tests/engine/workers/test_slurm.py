@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,7 +33,10 @@ def there_is_slurm() -> bool:
         return False
 
 
-pytestmark = pytest.mark.skipif(not there_is_slurm(), reason="no Slurm takes jobs here")
+pytestmark = [
+    pytest.mark.skipif(not there_is_slurm(), reason="no Slurm takes jobs here"),
+    pytest.mark.skipif("PYTEST_XDIST_WORKER" in os.environ, reason="jobs of several tests at once: make test-slurm"),
+]
 
 
 def workers_in(state: str = "RUNNING") -> list[str]:
@@ -74,11 +79,9 @@ def test_a_requeued_job_comes_back(shared: Shared) -> None:
     release = shared.hold("n-1")
     process = shared.start("experiment=shared", *LINE, "experiment.count=8")
     shared.until(lambda: len(workers_in()) == 2 and (shared.folder / "log").exists())
-    jobs = workers_in()
-    for job in jobs:  # as a preemption does; Slurm waits before it starts them again
+    for job in workers_in():  # as a preemption does
         slurm("scontrol", "requeue", job)
-        time.sleep(0.2)
-        slurm("scontrol", "update", f"jobid={job}", "StartTime=now")
+        shared.until(partial(started_now, job))
     shared.until(lambda: "is lost" in (shared.folder / "err1").read_text())
     release()
     ended = shared.ended(process)
