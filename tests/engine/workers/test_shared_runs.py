@@ -12,7 +12,7 @@ from tests.helpers.shared_runs import Shared, is_alive, shared_table
 RUN = "outputs/shared/v001"
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_the_table_is_that_of_one_process_and_each_unit_is_carried_out_once(shared: Shared, workers: int) -> None:
     ended = shared.measure(f"run.workers={workers}")
     assert ended.code == 0, ended.err
@@ -89,7 +89,10 @@ def test_a_unit_that_ends_every_worker_is_given_up(shared: Shared) -> None:
     assert shared.log().count("n-1") == 6
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, *(pytest.param(number, marks=pytest.mark.long) for number in (signal.SIGKILL, signal.SIGINT))],
+)
 def test_when_the_runner_ends_so_do_its_workers(shared: Shared, number: signal.Signals) -> None:
     release = shared.hold("n-3")
     process = shared.start("experiment=shared", "run.workers=2", "experiment.count=4")
