@@ -113,7 +113,13 @@ def _standardised(a: Tensor, b: Tensor, squared: bool) -> Iterator[tuple[Tensor,
 
 
 def correlation(a: Tensor, b: Tensor) -> Tensor:
-    """(B,) correlations of standardised (B, M)."""
+    """(B,) correlations of standardised (B, M), row by row.
+
+    Examples:
+        >>> a = standardise(torch.tensor([[1.0, 2.0, 3.0]]))
+        >>> round(correlation(a, a).item(), 9), round(correlation(a, -a).item(), 9)
+        (1.0, -1.0)
+    """
     return (a * b).sum(1).clamp(-1, 1)
 
 
