@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -20,7 +21,7 @@ DAY = 86400.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobQueue(Cluster):
+class JobQueue(Cluster, ABC):
     """Jobs of a batch system, one worker each; a job that is lost is asked for again."""
 
     workers: Annotated[int, Interval(ge=1, le=10_000)] = 1  # jobs
@@ -55,9 +56,9 @@ class JobQueue(Cluster):
         """How many workers are asked for."""
         return self.workers
 
+    @abstractmethod
     def options(self) -> Mapping[str, Any]:
         """Those of dask-jobqueue that are this batch system's own."""
-        raise NotImplementedError
 
 
 def given(**options: Any) -> dict[str, Any]:

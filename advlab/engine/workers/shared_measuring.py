@@ -84,7 +84,7 @@ class SharedMeasuring(Measuring):
                     looked = time.monotonic()
                     self._crew.look()
                     in_work = self._crew.who_works(self._in_work)
-                    status.write(len(rows_of), in_work, self._crew.names(), self._crew.lost, self._left(units, left))
+                    status.write(len(rows_of), in_work, self._crew.names(), self._crew.lost, self._left(left))
                 if failure is None:
                     self._hand_out(units)
                 try:
@@ -101,7 +101,7 @@ class SharedMeasuring(Measuring):
                     failure = failure or error
                 made = self._made / (time.monotonic() - self._begun)
                 note = f"{self._crew.note()}, {made:.3g} cells/s"
-                progress.update(len(rows_of), note=note, seconds_left=partial(self._left, units, left))
+                progress.update(len(rows_of), note=note, seconds_left=partial(self._left, left))
         finally:
             self.facts["workers"] = {**self._crew.facts(), "runner_memory_bytes": peak_memory()}
             self._client.cancel(list(self._in_work), force=True)
@@ -139,7 +139,7 @@ class SharedMeasuring(Measuring):
         else:
             units.stage_done(unit_id)
 
-    def _left(self, units: UnitQueue, left: set[str]) -> float:
+    def _left(self, left: set[str]) -> float:
         return self.seconds_left(sorted(left)) / max(1, self._crew.size)
 
 
