@@ -161,6 +161,7 @@ class Runner:
         """What a run needs, prepared in this process or on the first of its workers, which are there until the run ends."""
         if isinstance(self.settings.cluster, NoComponent):
             return prepare(self.settings, plan, report_progress, self.also_read)
+        check_place(self.settings.run.path("cache_root"), "run.cache_root")  # which all workers share
         pool = with_dask()
         self.workers = stack.enter_context(pool.workers_of(self.settings))
         return pool.prepare_on(self.workers, self.settings, plan, self.also_read)

@@ -37,8 +37,12 @@ def former_versions_folder(output_root: Path, nodes: Mapping[str, Mapping[str, A
     return versions_folder(output_root, {group: nodes[group] for group in ("experiment", "dataset", "model")})
 
 
-def check_place(root: Path) -> None:
-    """Refuse an output root in which no folder can be made; nothing of it is made, or stays.
+def check_place(root: Path, key: str = "run.output_root") -> None:
+    """Refuse a root in which no folder can be made; nothing of it is made, or stays.
+
+    Args:
+        root: a folder that need not be there.
+        key: that names it.
 
     Raises:
         ConfigError: it is no folder, or not the user's to write to.
@@ -49,10 +53,8 @@ def check_place(root: Path) -> None:
         os.rmdir(tempfile.mkdtemp(prefix=".advlab-", dir=place))
     except OSError as error:
         wrong_place = error.errno in (errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ELOOP)
-        fault = (
-            f"no folder can be made in {place} ({error.strerror or error}): name another place by run.output_root=..."
-        )
-        raise (ConfigError if wrong_place else StorageError)(f"run.output_root={root}: {fault}") from error
+        fault = f"no folder can be made in {place} ({error.strerror or error}): name another place by {key}=..."
+        raise (ConfigError if wrong_place else StorageError)(f"{key}={root}: {fault}") from error
 
 
 def existing_versions(folder: Path) -> list[Path]:

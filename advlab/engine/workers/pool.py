@@ -82,19 +82,20 @@ def prepare_on(
     """Let a worker prepare a run, which has the device and the memory for it (`advlab.engine.preparation.prepare`).
 
     Raises:
-        AdvlabError: as in this process; or no worker has come.
+        AdvlabError: as in this process; or no worker has come, or it does not see this process's cache.
     """
     crew = Crew(workers)
-    other = "" if also_read is None else str(also_read.absolute())
-    future = workers.client.submit(prepare_task, shared_nodes(settings), plan, other, pure=False, retries=0)
-    try:
-        ended = threading.Event()
-        future.add_done_callback(lambda _: ended.set())
-        while not ended.wait(SECONDS_BETWEEN_LOOKS):
-            crew.look()
-        prepared: Preparation = outcome_of(future, "preparing the run", crew).result
-    finally:
-        future.release()
+    cache, mixed = settings.run.path("cache_root"), settings.cluster.mixed
+    with handed_over(shared_nodes(settings), plan or {}, cache, also_read, mixed=mixed) as handover:
+        future = workers.client.submit(prepare_task, handover, pure=False, retries=0)
+        try:
+            ended = threading.Event()
+            future.add_done_callback(lambda _: ended.set())
+            while not ended.wait(SECONDS_BETWEEN_LOOKS):
+                crew.look()
+            prepared: Preparation = outcome_of(future, "preparing the run", crew).result
+        finally:
+            future.release()
     return replace(prepared, plan={**prepared.plan, "config": settings.nodes})
 
 

@@ -7,7 +7,7 @@ import re
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,15 +61,18 @@ def caught(task: Callable[[], Any]) -> Outcome:
         return Outcome(name, text=f"{type(error).__name__}: {one_line(error)}", trace=traceback.format_exc())
 
 
-def prepare_task(nodes: Mapping[str, Any], plan: Mapping[str, Any] | None, also_read: str) -> Outcome:
-    """Prepare a run, as the runner would (`advlab.engine.preparation.prepare`)."""
+def prepare_task(handover: Handover) -> Outcome:
+    """Prepare a run, as the runner would (`advlab.engine.preparation.prepare`); a new one has no plan yet.
+
+    What to prepare is read from the cache: a worker that sees another cache is found before it has trained a network.
+    """
 
     def task() -> Any:
+        nodes, plan = taken_over(handover)
         load_plugins()
         forget_all_prepared()
-        settings = resolve(nodes, every_key(nodes))
-        other = Path(also_read) if also_read else None
-        return prepare(settings, None if plan is None else dict(plan), forwarded_progress(), other)
+        other = Path(handover.also_read) if handover.also_read else None
+        return prepare(resolve(nodes, every_key(nodes)), plan or None, forwarded_progress(), other)
 
     return caught(task)
 

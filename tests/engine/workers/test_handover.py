@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from advlab.engine.workers.handover import Handover, handed_over, taken_over
-from advlab.engine.workers.tasks import kind_of, plan_for_here
+from advlab.engine.workers.tasks import kind_of, plan_for_here, prepare_task
 from advlab.errors import ResultError
 from advlab.store.sealed import write_sealed
 
@@ -26,6 +26,12 @@ def test_what_is_handed_over_is_taken_over_and_gone_afterwards(tmp_path: Path) -
 def test_a_cache_that_a_worker_does_not_see_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match=r"the cache of the run cannot be read by this worker .* run.cache_root="):
         taken_over(Handover(str(tmp_path / "elsewhere.json"), "0" * 64))
+
+
+def test_a_worker_that_sees_another_cache_prepares_nothing(tmp_path: Path) -> None:
+    ended = prepare_task(Handover(str(tmp_path / "elsewhere.json"), "0" * 64))
+    assert (ended.error, ended.result) == ("ResultError", None)
+    assert "name a folder that all of them share, by run.cache_root=" in ended.text
 
 
 def test_a_file_of_another_run_is_refused(tmp_path: Path) -> None:

@@ -26,6 +26,15 @@ def test_the_table_is_that_of_one_process_and_each_unit_is_carried_out_once(shar
     assert not RunDirectory(shared.run).damaged()
 
 
+def test_a_cache_that_cannot_be_written_is_refused_before_any_worker_starts(shared: Shared) -> None:
+    (shared.folder / "file").write_text("")
+    ended = shared.measure("run.workers=2", f"run.cache_root={shared.folder}/file/cache")
+    assert ended.code == 2
+    assert "name another place by run.cache_root=" in ended.err.splitlines()[-1]
+    assert "starting workers" not in ended.err
+    assert not shared.run.exists()
+
+
 def test_a_unit_that_raises_ends_the_run_and_the_others_are_kept(shared: Shared) -> None:
     shared.order("n-2", "raise")
     ended = shared.measure("run.workers=2", "experiment.count=12")
