@@ -52,7 +52,7 @@ def sweep(line: CommandLine, jobs: Sequence[Settings]) -> int:
     signum = 0
     failure: BaseException | None = None
     try:
-        with workers_kept(line, jobs):
+        with Interrupts().active(), workers_kept(line, jobs):  # between two jobs a signal must end the workers as well
             hydra_main(CommandLine(line.flags, overrides), run_job)
     except Interrupted as interrupt:
         signum = interrupt.signum

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import importlib.util
 import json
+import os
 import shutil
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ import yaml
 
 from advlab.cli import sweep
 from advlab.config.compose import Composer
+from advlab.config.hydra_main import CommandLine
 from advlab.results.compare import compare_runs
 from tests.helpers.commands import Ended
 
@@ -140,6 +145,36 @@ def test_jobs_side_by_side_give_the_same_table_and_labels(cli: Callable[..., End
         (again,) = [text for text in line.out.replace("\\\n", "").splitlines() if text.startswith("again:")]
         compared = compare_runs([tmp_path / word for word in again.split()[3:]])
         assert compared.labels == list(dict.fromkeys(compared.table["run"])) == ["seed=2", "seed=0", "seed=1"]
+
+
+def test_a_signal_between_two_jobs_ends_the_workers_that_they_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    seen: list[str] = []
+
+    @contextlib.contextmanager
+    def workers_kept(*_: Any) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            seen.append("ended")
+
+    def between_jobs(*_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        seen.append("went on")
+
+    monkeypatch.setattr(sweep, "workers_kept", workers_kept)
+    monkeypatch.setattr(sweep, "hydra_main", between_jobs)
+    with Composer(None) as composer:
+        jobs = composer.jobs([*POINTS, "run.seed=0,1"], multirun=True)
+    before = signal.signal(signal.SIGTERM, lambda *_: seen.append("killed"))
+    try:
+        assert sweep.sweep(CommandLine(argparse.Namespace(), []), jobs) == 128 + signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert seen == ["ended"]
+    assert capsys.readouterr().out.count("did not finish") == 2
 
 
 def test_runs_stand_in_the_order_of_the_jobs(

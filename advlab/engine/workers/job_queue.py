@@ -7,6 +7,7 @@ import logging
 import os
 import shlex
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from advlab.errors import ConfigError, MissingPackageError
 
 log = logging.getLogger(__name__)
 
+DAYS_KEPT = 30  # that what jobs said stays
+
 
 @contextlib.contextmanager
 def submitted(cluster: JobQueue, run: RunParams) -> Iterator[tuple[Any, Path]]:
@@ -28,6 +31,7 @@ def submitted(cluster: JobQueue, run: RunParams) -> Iterator[tuple[Any, Path]]:
         ConfigError: its command is missing, or refuses a job.
     """
     with key_folder(run.path("output_root")) as keys:
+        remove_old(log_folder(keys))
         jobs = job_queue(cluster, run, keys)
         with ended(jobs):
             try:
@@ -89,6 +93,15 @@ def job_queue(cluster: JobQueue, run: RunParams, keys: Path) -> Any:
 def log_folder(keys: Path) -> Path:
     """Where jobs write what they say, which is kept after the run, beside the folder of its keys."""
     return keys.parent / "jobs"
+
+
+def remove_old(folder: Path) -> None:
+    """Remove what jobs said more than `DAYS_KEPT` days ago."""
+    oldest = time.time() - DAYS_KEPT * 86_400
+    for path in folder.glob("*"):
+        with contextlib.suppress(OSError):  # another run removes them, too
+            if path.lstat().st_mtime < oldest:
+                path.unlink()
 
 
 def prologue(cluster: JobQueue, run: RunParams) -> list[str]:
