@@ -166,7 +166,10 @@ class Aliasing(Experiment[DataContext]):
                     mean = mean_interval(values)
                     line[name] = mean.estimate
                     if name in WITH_INTERVALS:
-                        line |= {f"{name}_low": mean.low, f"{name}_high": mean.high}
+                        least, most = (
+                            (-math.inf, math.inf) if name == "minimal" else (0.0, 1.0)
+                        )  # the others are shares
+                        line |= {f"{name}_low": max(mean.low, least), f"{name}_high": min(mean.high, most)}
                 lines.append(line)
         return frame_of(lines)
 

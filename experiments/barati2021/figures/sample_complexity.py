@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, PercentFormatter, ScalarFormatter
 
-from advlab.plotting.style import LINES, literal, narrow, width
+from advlab.plotting.style import LINES, literal_lines, narrow, width
 
 #: density -> colour, marker, label
 LOOKS = {
@@ -48,8 +48,11 @@ def agreement_panels(table: pd.DataFrame) -> Figure:
             axis.xaxis.set_minor_locator(NullLocator())
             axis.set_title(title)
         if len(runs) > 1:
-            run = literal(f"{rows['run'].iloc[0]}, loss {rows['loss'].iloc[0]}", 44)
-            row[0].set_title(f"{run}\n{row[0].get_title()}" if narrow() else run)
+            name = str(rows["run"].iloc[0])
+            if table.loc[table["run"] == name, "loss"].nunique() > 1:
+                name += f", loss {rows['loss'].iloc[0]}"
+            run = literal_lines(name, 34)
+            row[0].set_title(f"{run}\n{row[0].get_title()}")
         for axis in row if narrow() else row[:1]:
             axis.set_ylabel("same class as\nthe teacher" if narrow() else "same class as the teacher")
             axis.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))

@@ -17,7 +17,7 @@ NUMBERED = 12  # classes up to which a matrix's cells show their numbers
 LEAST = 1e-4  # smallest share that is told apart
 PANELS = {
     False: [["first"] * 3 + ["second"] * 3, ["pass"] * 2 + ["norm"] * 2 + ["spectrum"] * 2],
-    True: [["first"], ["second"], ["pass"], ["norm"], ["spectrum"]],
+    True: [["first"] * 2, ["second"] * 2, ["pass", "norm"], ["spectrum"] * 2],
 }
 
 
@@ -29,8 +29,8 @@ def with_and_without_blur(panels: Mapping[str, Mapping[str, Mapping[str, Any]]])
             matrices and histograms are means over seeds; lines in (d) are seeds; points in (e) are means over seeds, and bars
             reach over all of them.
     """
-    side = width() - 0.6 if narrow() else width() / 2 - 0.3
-    heights = [side + 0.4] * (1 + narrow()) + [1.9] * (3 if narrow() else 1)
+    side = 2.2 if narrow() else width() / 2 - 0.3
+    heights = [side + 0.4] * (1 + narrow()) + ([1.5, 1.5] if narrow() else [1.9])
     figure = Figure(figsize=(width(), (sum(heights) + 0.5) * len(panels) + 0.4), layout="constrained")
     parts: Any = figure.subfigures(max(1, len(panels)), 1, squeeze=False)
     networks: list[str] = []

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from advlab.plotting.gallery import blocks, caption, look
 from advlab.plotting.pixels import decode, show
@@ -72,22 +73,32 @@ def _spectra(axis: Any, principal: pd.DataFrame) -> None:
 
 
 def _flips(axis: Any, principal: pd.DataFrame, random: pd.DataFrame) -> None:
-    """Median flipping norm against |curvature| of the directions that were followed; random ones as a line."""
+    """Median flipping norm against |curvature| of the directions that were followed; random ones as a line.
+
+    Directions along which half of the images are not flipped within the longest length stand hollow on the line of that length.
+    """
     followed = principal[(principal["images"] > 0) & (principal["curvature"] != 0)]
     limit = float(principal["limit"].max())
     for sign, colour, marker, name in ((1, POSITIVE, "o", "positive"), (-1, NEGATIVE, "v", "negative")):
         part = followed[followed["curvature"] * sign > 0]
-        norms = part["flip_norm"].clip(upper=limit)
-        axis.scatter(
-            part["curvature"].abs(), norms, 9, color=colour, marker=marker, linewidths=0, alpha=0.7, label=name
-        )
+        flipped = part["flip_norm"] <= limit
+        found, beyond = part[flipped], part[~flipped & part["flip_norm"].notna()]
+        look = {"color": colour, "marker": marker, "alpha": 0.7}
+        axis.scatter(found["curvature"].abs(), found["flip_norm"], 9, linewidths=0, label=name, **look)
+        look |= {"facecolors": "none", "linewidths": 0.6}
+        axis.scatter(beyond["curvature"].abs(), [limit] * len(beyond), 9, **look)
+    axis.axhline(limit, color="#888888", linestyle=":", linewidth=0.9, label=f"above {limit:.3g}")
     known = random["flip_norm"].dropna()
-    if len(known):
-        level = min(float(known.median()), limit)
-        axis.axhline(level, color="#555555", linestyle="--", linewidth=0.9, label="random")
+    if len(known) and known.median() < limit:
+        axis.axhline(float(known.median()), color="#555555", linestyle="--", linewidth=0.9, label="random")
+    elif len(known):
+        axis.plot([], [], " ", label=f"random: above {limit:.3g}")
     if len(followed):
         axis.set_xscale("log")
         axis.set_yscale("log")
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5), numticks=12))
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_locator(NullLocator())
     axis.set_xlabel(r"$|\lambda|$, of a direction")
     axis.set_ylabel("median flipping norm")
     if len(followed) or len(known):
@@ -110,6 +121,6 @@ def _images(part: Any, principal: pd.DataFrame, tiles: list[list[Any]]) -> None:
                 axis = axes[place, c]
                 show(axis, decode(basis.iloc[end]))
                 if not end:
-                    axis.set_title(caption(str(basis["target_name"].iloc[0]), inches, 1), pad=2, **look())
+                    axis.set_title(caption(str(basis["target_name"].iloc[0]), inches, 2), pad=2, **look())
                 if not c:
                     axis.set_ylabel("negative" if end else "positive", **look())
