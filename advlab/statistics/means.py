@@ -10,7 +10,10 @@ import numpy as np
 from advlab.statistics.intervals import NOT_MEASURED, Interval, at_any_confidence
 
 
-def mean_interval(values: Any, *, confidence: float = 0.95, resamples: int = 4000, seed: int = 0) -> Interval:
+def mean_interval(
+    values: Any, *, least: float = -math.inf, most: float = math.inf, confidence: float = 0.95, resamples: int = 4000,
+    seed: int = 0,
+) -> Interval:  # fmt: skip
     """Mean with its bootstrap-t interval over samples (Efron 1981).
 
     The mean's deviation in units of its standard error is resampled, and not the mean itself: simulated with 6, 12 and 30
@@ -22,6 +25,7 @@ def mean_interval(values: Any, *, confidence: float = 0.95, resamples: int = 400
 
     Args:
         values: (N,) numbers, one a sample; NaN are left out.
+        least, most: that a value can be (of a share 0 and 1), beyond which no end of the interval lies.
         confidence: coverage of the interval.
         resamples: bootstrap draws.
         seed: of the draws; the same values give the same interval.
@@ -30,7 +34,11 @@ def mean_interval(values: Any, *, confidence: float = 0.95, resamples: int = 400
         >>> interval = mean_interval([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])
         >>> interval.estimate, interval.samples, interval.low < 3.0 < 5.0 < interval.high
         (4.0, 7, True)
+        >>> equal = mean_interval([1.0, 1.0, 1.0], least=0, most=1)
+        >>> equal.low, equal.high
+        (0.0, 1.0)
     """
+    least, most = float(least), float(most)
     kept = np.asarray(values, dtype=float)
     kept = kept[~np.isnan(kept)]
     n = int(kept.size)
@@ -39,7 +47,7 @@ def mean_interval(values: Any, *, confidence: float = 0.95, resamples: int = 400
     mean = float(kept.mean())
     error = float(kept.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
     if not error > 0:
-        return at_any_confidence(lambda confidence: Interval(mean, -math.inf, math.inf, n), confidence)
+        return at_any_confidence(lambda confidence: Interval(mean, least, most, n), confidence)
     generator = np.random.default_rng(seed)
     chunk = max(1, (1 << 22) // n)  # resamples at a time: memory stays flat in the number of samples
     sizes = [min(chunk, resamples - start) for start in range(0, resamples, chunk)]
@@ -49,9 +57,9 @@ def mean_interval(values: Any, *, confidence: float = 0.95, resamples: int = 400
     def compute(confidence: float) -> Interval:
         rank = math.floor((1 - confidence) / 2 * (resamples + 1) + 1e-9)
         if rank == 0:
-            return Interval(mean, -math.inf, math.inf, n)
+            return Interval(mean, least, most, n)
         low, high = mean - studentised[-rank] * error, mean - studentised[rank - 1] * error
-        return Interval(mean, float(min(low, mean)), float(max(high, mean)), n)
+        return Interval(mean, float(max(min(low, mean), least)), float(min(max(high, mean), most)), n)
 
     return at_any_confidence(compute, confidence)
 

@@ -204,7 +204,7 @@ class AdversarialTraining(Experiment[DataContext]):
         for keys, part in table.groupby(["run", "network", "attack", "arithmetic"], sort=False, dropna=False):
             line = dict(zip(("run", "network", "attack", "arithmetic"), keys, strict=True)) | {"seeds": len(part)}
             for name, values in by_seed(part).items():
-                mean = mean_over_seeds(values)
+                mean = mean_over_seeds(values, least=0.0, most=math.inf if name == "l2" else 1.0)
                 line |= {name: mean.estimate, f"{name}_low": mean.low, f"{name}_high": mean.high}
             lines.append(line)
         return frame_of(lines)

@@ -163,13 +163,10 @@ class Aliasing(Experiment[DataContext]):
             for (network, arithmetic), numbers in numbers_by_seed(part).items():
                 line = {"run": run, "network": network, "arithmetic": arithmetic, "seeds": part["seed"].nunique()}
                 for name, values in numbers.items():
-                    mean = mean_interval(values)
+                    mean = mean_interval(values, least=0, most=math.inf if name in ("length", "minimal") else 1)
                     line[name] = mean.estimate
                     if name in WITH_INTERVALS:
-                        least, most = (
-                            (-math.inf, math.inf) if name == "minimal" else (0.0, 1.0)
-                        )  # the others are shares
-                        line |= {f"{name}_low": max(mean.low, least), f"{name}_high": min(mean.high, most)}
+                        line |= {f"{name}_low": mean.low, f"{name}_high": mean.high}
                 lines.append(line)
         return frame_of(lines)
 

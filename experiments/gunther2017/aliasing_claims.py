@@ -109,7 +109,7 @@ def aliasing_claims(table: Frame, thresholds: AliasingThresholds) -> list[Claim]
     cost = of.accuracy(ORIGINAL) - of.accuracy(BLURRED)
     claims.append(
         judge(
-            "accuracy-alike", mean_interval(cost), "<", thresholds.slight, subset="blurred network",
+            "accuracy-alike", mean_interval(cost, least=-1, most=1), "<", thresholds.slight, subset="blurred network",
             statement=SECTION + '"classification accuracies [...] differ only slightly" (99.17 % and 98.84 %)',
             quantity="clean accuracy of the original network, less that of the blurred one",
         )
@@ -120,7 +120,7 @@ def aliasing_claims(table: Frame, thresholds: AliasingThresholds) -> list[Claim]
         ratio = of.median(BLURRED, "exact", "minimal") / of.median(ORIGINAL, "exact", "minimal")
     claims.append(
         judge(
-            "norm-falls", mean_interval(ratio), "<", 1.0, subset="blurred network",
+            "norm-falls", mean_interval(ratio, least=0), "<", 1.0, subset="blurred network",
             statement=SECTION + '"anti-aliasing may actually increase susceptibility to adversarial generation"',
             quantity="median smallest L2 perturbation (refined DeepFool), of the blurred over that of the original network",
         )
@@ -136,13 +136,14 @@ def spectrum_claims(of: AliasingNumbers, thresholds: AliasingThresholds) -> list
             blurred = np.fmax(of.high(BLURRED, layer, "clean_high"), of.high(BLURRED, layer, "adversarial_high"))
             claims += [
                 judge(
-                    "high-frequencies-within", mean_interval(of.high(ORIGINAL, layer, "clean_high")), ">", thresholds.high,
+                    "high-frequencies-within", mean_interval(of.high(ORIGINAL, layer, "clean_high"), least=0, most=1), ">",
+                    thresholds.high,
                     subset=layer,
                     statement=SECTION + 'the FFT "shows significant high-frequency information within each layer of the network"',
                     quantity="share of energy above the next Nyquist frequency, clean images, original network",
                 ),
                 judge(
-                    "blur-removes-them", mean_interval(blurred), "<", thresholds.survives, subset=layer,
+                    "blur-removes-them", mean_interval(blurred, least=0, most=1), "<", thresholds.survives, subset=layer,
                     statement=SECTION + '"so that basically no high-frequency information survived"',
                     quantity="the same behind the blur, the larger one of clean and adversarial images",
                 ),
@@ -151,7 +152,8 @@ def spectrum_claims(of: AliasingNumbers, thresholds: AliasingThresholds) -> list
             added = of.high(network, layer, "adversarial_high") - of.high(network, layer, "clean_high")
             claims.append(
                 judge(
-                    "perturbation-adds-them", mean_interval(added), ">", 0.0, subset=f"{network} network, {layer}",
+                    "perturbation-adds-them", mean_interval(added, least=-1, most=1), ">", 0.0,
+                    subset=f"{network} network, {layer}",
                     statement=SECTION + '"Adversarial perturbations tend to add high frequency information to the image"',
                     quantity="share of energy above the next Nyquist frequency, adversarial less clean images",
                 )
@@ -166,12 +168,12 @@ def count_claims(of: AliasingNumbers, arithmetic: str, thresholds: AliasingThres
     more = of.rate(BLURRED, arithmetic) - of.rate(ORIGINAL, arithmetic)
     return [
         judge(
-            "no-dramatic-reduction", mean_interval(ratio), ">", thresholds.dramatic, subset=arithmetic,
+            "no-dramatic-reduction", mean_interval(ratio, least=0), ">", thresholds.dramatic, subset=arithmetic,
             statement=SECTION + '"If aliasing causes adversarial images, we would expect to see dramatic reduction in the number"',
             quantity="number of FGV images, of the blurred over that of the original network",
         ),
         judge(
-            "even-more", mean_interval(more), ">", 0.0, subset=arithmetic,
+            "even-more", mean_interval(more, least=-1, most=1), ">", 0.0, subset=arithmetic,
             statement=SECTION + '"using the anti-aliased network (9483) is even higher than using the original network (8811)"',
             quantity="success rate of FGV, of the blurred less that of the original network",
         ),

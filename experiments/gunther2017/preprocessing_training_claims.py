@@ -26,17 +26,18 @@ def training_claims(params: Any, table: Frame) -> list[Claim]:
     claims: list[Claim] = []
     for name in dict.fromkeys(table.loc[table["trained"] != PLAIN, "trained"]):
         own = share_right(table, name, name, CLEAN)
-        lost = share_right(table, PLAIN, UNCHANGED, CLEAN) - own
+        lost, gained = share_right(table, PLAIN, UNCHANGED, CLEAN) - own, own - share_right(table, PLAIN, name, CLEAN)
         claims.append(
             judge(
-                "training-prevents-loss", mean_interval(lost), "<", params.trained_loss, subset=str(name), statement=QUOTE,
+                "training-prevents-loss", mean_interval(lost, least=-1, most=1), "<", params.trained_loss,
+                subset=str(name), statement=QUOTE,
                 quantity="accuracy of the plain network on images as they are, less that of the network trained under the "
                 "perturbation behind it",
             )
         )  # fmt: skip
         claims.append(
             judge(
-                "training-gains", mean_interval(own - share_right(table, PLAIN, name, CLEAN)), ">", 0.0, subset=str(name),
+                "training-gains", mean_interval(gained, least=-1, most=1), ">", 0.0, subset=str(name),
                 statement="control: the plain network behind the same perturbation",
                 quantity="accuracy behind the perturbation of the network trained under it, less that of the plain network",
             )
@@ -45,7 +46,8 @@ def training_claims(params: Any, table: Frame) -> list[Claim]:
             less = share_right(table, PLAIN, name, images) - share_right(table, name, name, images)
             claims.append(
                 judge(
-                    "corrects-as-much", mean_interval(less), "<", params.less_corrected, subset=f"{name}, {images}",
+                    "corrects-as-much", mean_interval(less, least=-1, most=1), "<", params.less_corrected,
+                    subset=f"{name}, {images}",
                     statement=QUOTE + ", and as many adversarial images are corrected then (ours)",
                     quantity="share of its own adversarial images that the perturbation corrects for the plain network, less that "
                     "for the network trained under it",
@@ -72,7 +74,7 @@ def training_summary(table: Frame) -> Frame:
     lines: list[dict[str, Any]] = []
     table = table.assign(shown=table["shown"].fillna(UNCHANGED))
     for (run, trained, shown, images), rows in table.groupby(["run", "trained", "shown", "images"], sort=False):
-        right = mean_interval(share_right(rows, trained, shown, images))
+        right = mean_interval(share_right(rows, trained, shown, images), least=0, most=1)
         line = {"run": run, "trained": trained, "shown": shown, "images": images, "seeds": len(rows)}
         line |= {"right": right.estimate, "low": right.low, "high": right.high}
         if images != CLEAN:

@@ -125,13 +125,13 @@ class BasisAngles(Experiment[NetworkContext]):
             rows = table[(table["source"] == source) & (table["d"] == d) & (table["target"] != ALL)]
             curved, flat = rows[rows["directions"] == "most"], rows[rows["directions"].isin(["flat", "complement"])]
             above, below = (
-                mean_interval(part["overlap"] - part["expected"]) if len(part) else NOT_MEASURED
+                mean_interval(part["overlap"] - part["expected"], least=-1, most=1) if len(part) else NOT_MEASURED
                 for part in (curved, flat)
             )
             subset = f"{source}, d = {d}"
             claims += [
                 judge(
-                    "correspond", mean_interval(curved["overlap"]), ">", self.params.correspond, subset=subset,
+                    "correspond", mean_interval(curved["overlap"], least=0, most=1), ">", self.params.correspond, subset=subset,
                     statement=CORRESPOND, networks="all",
                     quantity="overlap of a class's curved directions with the first singular vectors, mean over classes",
                 ),
@@ -153,7 +153,7 @@ class BasisAngles(Experiment[NetworkContext]):
         lines = []
         for (run, source, kind, d), rows in table.groupby(["run", "source", "directions", "d"], sort=False):
             together = rows[rows["target"] == ALL].iloc[0]
-            each = mean_interval(rows.loc[rows["target"] != ALL, "overlap"])
+            each = mean_interval(rows.loc[rows["target"] != ALL, "overlap"], least=0, most=1)
             lines.append(
                 {
                     "run": run, "source": source, "directions": kind, "d": d, "overlap": each.estimate, "low": each.low,

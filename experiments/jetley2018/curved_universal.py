@@ -146,7 +146,8 @@ class CurvedUniversal(Experiment[NetworkContext]):
                 subset = f"{kind}, {share:g} of the norm"
                 claims.append(
                     judge(
-                        "above-random", mean_interval(rates[kind] - rates[RANDOM]), ">", 0, subset=subset, networks=networks,
+                        "above-random", mean_interval(rates[kind] - rates[RANDOM], least=-1, most=1), ">", 0,
+                        subset=subset, networks=networks,
                         statement=statement + ": control, random vectors of equal norm",
                         quantity="mean over draws of the share fooled, less that of a random vector",
                     )

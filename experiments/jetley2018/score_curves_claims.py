@@ -39,7 +39,7 @@ def separable(rows: Frame, left: str, total: str) -> Interval:
     sums = rows[[left, total]].to_numpy(dtype=float)
     if not len(sums) or np.isnan(sums).any() or math.isnan(explained(sums[:, 0], sums[:, 1])):
         return NOT_MEASURED
-    return mean_interval(linearised(sums[:, 0], sums[:, 1]))
+    return mean_interval(linearised(sums[:, 0], sums[:, 1]), most=1)
 
 
 def score_curve_claims(table: Frame, params: Any) -> list[Claim]:

@@ -68,7 +68,8 @@ def norm_claims(table: Frame, params: Any) -> list[Claim]:
         curved, flat = (excess(only(few, perturbation=kind, subspace=space)) for space in (first, last))
         claims += [
             judge(
-                "norm-where-accuracy", mean_interval(rhos), ">", params.correlation, subset=kind, statement=FOLLOWS,
+                "norm-where-accuracy", mean_interval(rhos, least=-1, most=1), ">", params.correlation,
+                subset=kind, statement=FOLLOWS,
                 networks="all",
                 quantity="rank correlation of share and accuracy over d and subspaces, mean over groups",
             ),
@@ -105,7 +106,7 @@ def group_correlations(rows: Frame) -> np.ndarray[Any, Any]:
 
 def rank_correlations(rows: Frame) -> Correlations:
     """The numbers of one kind of perturbations for a summary."""
-    rhos, counted = mean_interval(group_correlations(rows)), pairs(rows)
+    rhos, counted = mean_interval(group_correlations(rows), least=-1, most=1), pairs(rows)
     points = len(counted.drop_duplicates(["subspace", "d"]))
     apart = float((counted["share"] - counted["expected"]).mean()) if points else float("nan")
     return Correlations(rhos.samples, rhos.estimate, rhos.low, rhos.high, points, apart)
@@ -113,4 +114,4 @@ def rank_correlations(rows: Frame) -> Correlations:
 
 def excess(rows: Frame) -> Interval:
     """Mean over groups of the share less that of a random vector."""
-    return mean_interval(rows["share"] - rows["expected"]) if len(rows) else NOT_MEASURED
+    return mean_interval(rows["share"] - rows["expected"], least=-1, most=1) if len(rows) else NOT_MEASURED
