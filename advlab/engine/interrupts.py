@@ -34,6 +34,9 @@ class Interrupts:
 
     def __init__(self) -> None:
         self._pending: int | None = None
+        self._raised: int | None = (
+            None  # as long as the run goes on, it was ignored: Python does so in finalizers and callbacks
+        )
         self._shielded = 0
         self._complete = self._speaking = False
         self.after_completion = 0
@@ -53,14 +56,15 @@ class Interrupts:
 
     @contextlib.contextmanager
     def shield(self) -> Iterator[None]:
-        """Hold a signal back until the block is done."""
+        """Hold a signal back until the block is done; one that has arrived before and was ignored is raised then, too."""
         self._shielded += 1
         try:
             yield
         finally:
             self._shielded -= 1
-            if not self._shielded and self._pending is not None:
-                number, self._pending = self._pending, None
+            number = self._raised if self._pending is None else self._pending
+            if not self._shielded and number is not None:
+                self._pending = None
                 self._arrived(number)
 
     def complete(self) -> None:
@@ -94,6 +98,7 @@ class Interrupts:
             self.after_completion = number
             if not speaking:
                 return
+        self._raised = number
         raise Interrupted(number)
 
 

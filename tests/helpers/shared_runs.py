@@ -14,7 +14,7 @@ from typing import Any
 from tests.helpers.commands import Ended
 
 SHARED_EXPERIMENT = '''
-import json, os, signal, time
+import json, os, signal, threading, time
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
@@ -32,7 +32,7 @@ def act(unit):
     while (FOLDER / f"hold-{unit}").exists():
         time.sleep(0.01)
     if not order.exists():
-        return
+        return None
     what = order.read_text()
     if not what.startswith("always "):
         order.unlink()
@@ -45,6 +45,7 @@ def act(unit):
         raise MeasurementError("nothing qualifies: take more samples")
     if what == "end":
         raise SystemExit(3)
+    return threading.Lock() if what == "give a lock" else None
 
 @dataclass(frozen=True)
 class Line:
@@ -84,10 +85,11 @@ class Shared(Experiment[RunContext]):
 
     def measure(self, ctx, cell):
         time.sleep(self.params.seconds)
-        act(cell.id)
+        given = act(cell.id)
         i = cell.payload["i"]
         ctx.keep_file(f"kept-{i}.txt", str(i).encode())
-        return [Line(i, float(ctx.stage("square").arrays["values"].sum()) * i if i % 2 else 0.1 * i)]
+        value = float(ctx.stage("square").arrays["values"].sum()) * i if i % 2 else 0.1 * i
+        return [Line(i, value if given is None else given)]
 
     def cost(self, ctx):
         """Nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import random
 import shlex
@@ -118,3 +119,25 @@ def test_the_shield_holds_signals_back() -> None:
     with pytest.raises(Interrupted), interrupts.active():
         signal.raise_signal(signal.SIGINT)
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+
+def test_a_signal_that_python_ignores_is_raised_by_the_next_shield(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a signal raises inside a finalizer or a callback of the garbage collector, Python prints and forgets."""
+
+    class Finalized:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    interrupts, seen = Interrupts(), list[str]()
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: seen.append("ignored"))
+
+    def work() -> None:
+        Finalized()
+        gc.collect()
+        seen.append("went on")
+        with interrupts.shield():
+            seen.append("written")
+
+    with pytest.raises(Interrupted), interrupts.active():
+        work()
+    assert seen == ["ignored", "went on", "written"]

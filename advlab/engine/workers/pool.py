@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from distributed.gc import disable_gc_diagnosis
+
 from advlab.cluster import Cluster
 from advlab.config.settings import Settings
 from advlab.engine.interrupts import Interrupts
@@ -18,7 +20,7 @@ from advlab.engine.resumption import cluster_words
 from advlab.engine.workers.crew import Crew
 from advlab.engine.workers.handover import handed_over
 from advlab.engine.workers.listening import listening
-from advlab.engine.workers.shared_measuring import SECONDS_BETWEEN_LOOKS, SharedMeasuring, outcome_of
+from advlab.engine.workers.shared_measuring import SECONDS_BETWEEN_LOOKS, SharedMeasuring, result_of
 from advlab.engine.workers.start import Workers, started
 from advlab.engine.workers.tasks import prepare_task
 from advlab.errors import ConfigError
@@ -72,6 +74,9 @@ def begun(stack: contextlib.ExitStack, settings: Settings) -> Workers:
     """Workers that end with a stack."""
     log.info("starting workers: %s", " ".join(cluster_words(settings.cluster)))
     workers = stack.enter_context(started(settings.cluster, settings.run))
+    disable_gc_diagnosis(
+        force=True
+    )  # its callback takes part in collections, where Python ignores what a signal raises
     stack.enter_context(listening(workers.client))
     return workers
 
@@ -93,7 +98,7 @@ def prepare_on(
             future.add_done_callback(lambda _: ended.set())
             while not ended.wait(SECONDS_BETWEEN_LOOKS):
                 crew.look()
-            prepared: Preparation = outcome_of(future, "preparing the run", crew).result
+            prepared: Preparation = result_of(future, "preparing the run", crew)[0]
         finally:
             future.release()
     return replace(prepared, plan={**prepared.plan, "config": settings.nodes})

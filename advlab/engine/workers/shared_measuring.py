@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import queue
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import distributed
+from distributed.protocol import pickle
 
 from advlab import errors
 from advlab.config.settings import Settings
@@ -24,7 +25,7 @@ from advlab.engine.workers.start import Workers
 from advlab.engine.workers.status import Status
 from advlab.engine.workers.tasks import Outcome, unit_task
 from advlab.engine.workers.unit_queue import UnitQueue
-from advlab.errors import AdvlabError, MeasurementError
+from advlab.errors import AdvlabError, MeasurementError, one_line
 from advlab.progress import Progress
 from advlab.store import atomic
 from advlab.store.run_directory import RunDirectory
@@ -37,6 +38,17 @@ SECONDS_BETWEEN_LOOKS = 1.0  # at who is there, and at whether there is anybody
 
 class UnitFailed(RuntimeError):
     """The code of a unit raised on its worker: a defect, whose traceback is shown."""
+
+
+class WorkersEnded(MeasurementError):
+    """A unit was with several workers that ended, one after the other; it may have waited there beside the cause."""
+
+    def __init__(self, units: Sequence[str], deaths: int) -> None:
+        self.units = tuple(units)
+        super().__init__(
+            f"{' or '.join(self.units)} has ended {deaths} workers one after the other, as what runs out of memory does: give "
+            "each worker more (fewer of them, or cluster.memory), or type a smaller run.batch_size"
+        )
 
 
 class WorkersTraceback(Exception):
@@ -76,16 +88,17 @@ class SharedMeasuring(Measuring):
         """
         units, left = UnitQueue(missing, self.cells, self._ready), set(missing)
         status = Status(self.directory, total=len(self.cells))
-        failure: Exception | None = None
+        failures: list[Exception] = []
         looked = 0.0
         try:
-            while (left and failure is None) or self._in_work:
+            while (left and not failures) or self._in_work:
                 if time.monotonic() - looked >= SECONDS_BETWEEN_LOOKS:
                     looked = time.monotonic()
                     self._crew.look()
                     in_work = self._crew.who_works(self._in_work)
-                    status.write(len(rows_of), in_work, self._crew.names(), self._crew.lost, self._left(left))
-                if failure is None:
+                    with self.interrupts.shield():
+                        status.write(len(rows_of), in_work, self._crew.names(), self._crew.lost, self._left(left))
+                if not failures:
                     self._hand_out(units)
                 try:
                     future = self._back.get(timeout=SECONDS_BETWEEN_LOOKS / 2)
@@ -94,11 +107,9 @@ class SharedMeasuring(Measuring):
                 try:
                     self._take_back(future, units, rows_of, left)
                 except Exception as error:
-                    if failure is None and self._in_work:
-                        log.error(
-                            "%s; the %d units under way are waited for", str(error).splitlines()[0], len(self._in_work)
-                        )
-                    failure = failure or error
+                    if not failures and self._in_work:
+                        log.error("%s; the %d units under way are waited for", one_line(error), len(self._in_work))
+                    failures.append(error)
                 made = self._made / (time.monotonic() - self._begun)
                 note = f"{self._crew.note()}, {made:.3g} cells/s"
                 progress.update(len(rows_of), note=note, seconds_left=partial(self._left, left))
@@ -106,8 +117,8 @@ class SharedMeasuring(Measuring):
             self.facts["workers"] = {**self._crew.facts(), "runner_memory_bytes": peak_memory()}
             self._client.cancel(list(self._in_work), force=True)
             status.close()
-        if failure is not None:
-            raise failure
+        if failures:
+            raise self._cause(failures)
 
     def _hand_out(self, units: UnitQueue) -> None:
         """Hand out units until each worker has enough."""
@@ -125,11 +136,10 @@ class SharedMeasuring(Measuring):
         unit = self._in_work.pop(future)
         kind, _, unit_id = unit.partition(":")
         try:
-            outcome = outcome_of(future, f"the {kind} {unit_id}", self._crew)
+            result, seconds = result_of(future, f"the {kind} {unit_id}", self._crew)
         finally:
             future.release()
-        result = outcome.result
-        self.add(kind, result, outcome.seconds)
+        self.add(kind, result, seconds)
         if kind == CELL:
             rows_of[unit_id] = self.keep(unit_id, result)
             self._made += 1
@@ -139,12 +149,19 @@ class SharedMeasuring(Measuring):
         else:
             units.stage_done(unit_id)
 
+    def _cause(self, failures: Sequence[Exception]) -> Exception:
+        """The first failure; of units that have ended the same workers all, since one of them was the cause."""
+        ended = [error.units for error in failures if isinstance(error, WorkersEnded)]
+        if len(ended) < 2 or not isinstance(failures[0], WorkersEnded):
+            return failures[0]
+        return WorkersEnded([unit for units in ended for unit in units], self._crew.deaths_allowed)
+
     def _left(self, left: set[str]) -> float:
         return self.seconds_left(sorted(left)) / max(1, self._crew.size)
 
 
-def outcome_of(future: distributed.Future[Outcome], what: str, crew: Crew) -> Outcome:
-    """What a task gave that has ended.
+def result_of(future: distributed.Future[Outcome], what: str, crew: Crew) -> tuple[Any, float]:
+    """What a task gave that has ended, and the seconds that it took.
 
     Args:
         future: of the task.
@@ -159,17 +176,14 @@ def outcome_of(future: distributed.Future[Outcome], what: str, crew: Crew) -> Ou
     try:
         outcome: Outcome = future.result()
     except distributed.KilledWorker as error:
-        raise MeasurementError(
-            f"{what} has ended {crew.deaths_allowed} workers one after the other, as what runs out of memory does: give each "
-            "worker more (fewer of them, or cluster.memory), or type a smaller run.batch_size"
-        ) from error
+        raise WorkersEnded([what], crew.deaths_allowed) from error
     if outcome.error:
         raise error_of(outcome, f"{what} on worker {outcome.worker}")
     if outcome.trace:
         raise UnitFailed(f"{what} failed on worker {outcome.worker}: {outcome.text}") from WorkersTraceback(
             outcome.trace
         )
-    return outcome
+    return pickle.loads(outcome.result), outcome.seconds
 
 
 def error_of(outcome: Outcome, who: str) -> AdvlabError:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distributed.protocol import pickle
+
 from advlab.config.settings import every_key, resolve
 from advlab.engine.preparation import prepare
 from advlab.engine.units import forget_all_prepared, forget_others, work
@@ -32,7 +34,7 @@ class Outcome:
 
     Attributes:
         worker: who has carried it out.
-        result: of the task; None where it failed.
+        result: of the task, pickled: what cannot be is a defect of this task; None where it failed.
         error: name of the class of an `AdvlabError`; empty for a defect.
         text: what the error says; empty where there is none.
         exit_code: of the error.
@@ -41,7 +43,7 @@ class Outcome:
     """
 
     worker: str
-    result: Any = None
+    result: bytes | None = None
     error: str = ""
     text: str = ""
     exit_code: int = 1
@@ -54,7 +56,7 @@ def caught(task: Callable[[], Any]) -> Outcome:
     name, started = worker_name(), time.perf_counter()
     try:
         with forwarded_log():
-            return Outcome(name, task(), seconds=time.perf_counter() - started)
+            return Outcome(name, pickle.dumps(task()), seconds=time.perf_counter() - started)
     except AdvlabError as error:
         return Outcome(name, error=type(error).__name__, text=str(error), exit_code=error.exit_code)
     except BaseException as error:  # code of a run may raise what ends programs: its worker goes on

@@ -79,6 +79,24 @@ def test_code_that_ends_programs_ends_no_worker(shared: Shared) -> None:
     assert "SystemExit" in ended.err
 
 
+def test_rows_that_cannot_travel_are_a_defect_of_their_cell(shared: Shared) -> None:
+    shared.order("n-2", "give a lock")
+    ended = shared.measure("run.workers=2")
+    assert ended.code == 1
+    assert "the cell n-2 failed on worker" in ended.err.splitlines()[-1]
+    assert "cannot pickle" in ended.err
+
+
+def test_units_that_were_with_the_same_workers_are_both_named(shared: Shared) -> None:
+    """The stage waits beside the cell that ends its worker, and is not the cause."""
+    shared.order("n-2", "always die")
+    ended = shared.measure("run.workers=1", "experiment.count=4")
+    assert ended.code == 2
+    last = ended.err.splitlines()[-1]
+    assert "the cell n-2" in last
+    assert "ended 6 workers" in last
+
+
 def test_what_a_lost_worker_had_in_work_is_done_again(shared: Shared) -> None:
     for unit in ("begin", "n-1", "n-4"):
         shared.order(unit, "die")
