@@ -21,7 +21,9 @@ class Cluster(InRange):
 
     patience: Annotated[float, Gt(0), Lt(math.inf)] = 300.0  # seconds without any worker, after which the run ends
     dashboard: bool = False  # Dask's page of what each worker does, on this machine alone
-    mixed: bool = False  # workers with other devices than the plan was made on may join: no equal bytes then
+    mixed: bool = (
+        False  # workers with other devices than the plan was made on, or other packages, may join: no equal bytes then
+    )
 
     def check(self) -> None:
         """Refuse what lacks something, once all is typed.

@@ -15,7 +15,7 @@ from typing import Any
 
 from advlab.config.settings import every_key, resolve
 from advlab.engine.manifest import memory_taken
-from advlab.engine.plan import blaming_the_plan, is_prepared_now
+from advlab.engine.plan import blaming_the_plan, check_versions, is_prepared_now
 from advlab.engine.setup import ReportProgress, build_context, measurement_mode
 from advlab.engine.stages import Made, hold_stages, keep_stage, kept_stage, plan_stages
 from advlab.engine.tally import Tally
@@ -157,11 +157,17 @@ def check_rows(experiment: Any, cell_id: str, rows: Any) -> None:
 def prepared_run(
     nodes: Mapping[str, Any], plan: Mapping[str, Any], also_read: Path | None = None, report: ReportProgress | None = None
 ) -> PreparedRun:  # fmt: skip
-    """What this process has prepared for a plan, prepared now if it is asked for the first time."""
+    """What this process has prepared for a plan, prepared now if it is asked for the first time.
+
+    Raises:
+        ResultError: this process has other versions of the plan's components.
+    """
     key = plan_key(plan)
     if key not in _prepared:
         load_plugins()  # of ADVLAB_PLUGINS and of installed packages
-        ctx = build_context(resolve(nodes, every_key(nodes)), dict(plan), report or TaskProgress(), also_read)
+        settings = resolve(nodes, every_key(nodes))
+        check_versions(plan, settings)
+        ctx = build_context(settings, dict(plan), report or TaskProgress(), also_read)
         ctx.prepared = plan["prepared"]
         keep_prepared(plan, ctx, ctx.settings.experiment.cells(ctx))
     return _prepared[key]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from advlab.engine.provenance import versions
 from advlab.errors import ResultError
 from advlab.store.sealed import canonical, read_sealed, sha256, write_sealed
 
@@ -26,7 +27,7 @@ class Handover:
         path: of the file in the cache.
         digest: of its content.
         also_read: a second cache, of which nothing is written; empty for none.
-        mixed: whether it may have another device than the plan was made on.
+        mixed: whether it may have another device than the plan was made on, and other packages than the runner.
     """
 
     path: str
@@ -50,7 +51,7 @@ def handed_over(
     Raises:
         StorageError: the cache cannot be written, and workers could not share stages.
     """
-    content = {"nodes": dict(nodes), "plan": dict(plan)}
+    content = {"nodes": dict(nodes), "plan": dict(plan), "packages": versions()}
     digest = sha256(canonical(content))
     path = cache.absolute() / FOLDER / f"{digest[:32]}-{uuid.uuid4().hex[:8]}.json"  # two runs may have one plan
     write_sealed(path, content)
@@ -65,7 +66,7 @@ def taken_over(handover: Handover) -> tuple[dict[str, Any], dict[str, Any]]:
     """The configuration and the plan, read by a worker.
 
     Raises:
-        ResultError: the file cannot be read here, or is another one.
+        ResultError: the file cannot be read here, or is another one; or packages have other versions here.
     """
     path = Path(handover.path)
     try:
@@ -79,4 +80,20 @@ def taken_over(handover: Handover) -> tuple[dict[str, Any], dict[str, Any]]:
         raise ResultError(
             f"{path} is not what the runner wrote: name a cache that all workers share, by run.cache_root=..."
         )
+    if not handover.mixed:
+        check_packages(content["packages"], versions())
     return content["nodes"], content["plan"]
+
+
+def check_packages(runners: Mapping[str, str], own: Mapping[str, str]) -> None:
+    """Refuse packages that give other bits than the runner's, as the image of a container may hold them; not for Python's own.
+
+    Raises:
+        ResultError: names them, and what allows them.
+    """
+    other = [name for name in runners if name != "python" and own.get(name) != runners[name]]
+    if other:
+        told = ", ".join(f"{name} {own.get(name, 'not installed')} (the runner: {runners[name]})" for name in other)
+        raise ResultError(
+            f"this worker has {told}: other versions give other bits. Install the same, or type cluster.mixed=true"
+        )

@@ -6,6 +6,7 @@ import logging
 import queue
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError
 from functools import partial
 from typing import Any
 
@@ -169,7 +170,7 @@ def result_of(future: distributed.Future[Outcome], what: str, crew: Crew) -> tup
         crew: who was asked.
 
     Raises:
-        MeasurementError: it has ended several workers.
+        MeasurementError: it has ended several workers, or the scheduler is gone.
         AdvlabError: it was refused, as it would have been in this process.
         UnitFailed: its code raised.
     """
@@ -177,6 +178,11 @@ def result_of(future: distributed.Future[Outcome], what: str, crew: Crew) -> tup
         outcome: Outcome = future.result()
     except distributed.KilledWorker as error:
         raise WorkersEnded([what], crew.deaths_allowed) from error
+    except CancelledError as error:  # nobody here cancels what is waited for
+        raise MeasurementError(
+            f"{what} was lost with the connection to the scheduler, what was measured is kept: start the scheduler again, and "
+            "go on with `advlab resume`"
+        ) from error
     if outcome.error:
         raise error_of(outcome, f"{what} on worker {outcome.worker}")
     if outcome.trace:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from advlab.engine.provenance import versions
 from advlab.engine.workers.handover import Handover, handed_over, taken_over
 from advlab.engine.workers.tasks import kind_of, plan_for_here, prepare_task
 from advlab.errors import ResultError
@@ -49,3 +50,18 @@ def test_another_kind_of_device_is_refused_unless_it_is_allowed() -> None:
         plan_for_here(plan, "auto", mixed=False)
     assert plan_for_here(plan, "cpu", mixed=True) == {**plan, "device": "cpu"}
     assert kind_of("cpu x86_64  16 threads") == kind_of("cpu x86_64  1 threads")
+
+
+def test_a_worker_with_other_packages_is_refused_unless_it_is_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for mixed in (False, True):
+        with monkeypatch.context() as there, handed_over(NODES, PLAN, tmp_path, None, mixed=mixed) as handover:
+            there.setattr(
+                "advlab.engine.workers.handover.versions", lambda: {**versions(), "torch": "1.0", "python": "3"}
+            )
+            if mixed:
+                assert taken_over(handover) == (NODES, PLAN)
+                continue
+            with pytest.raises(ResultError, match=r"has torch 1.0 \(the runner: \d.*\): .* type cluster.mixed=true"):
+                taken_over(handover)
