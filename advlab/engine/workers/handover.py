@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from advlab.engine.provenance import versions
+from advlab.engine.workers.leftovers import remove_old
 from advlab.errors import ResultError
 from advlab.store.sealed import canonical, read_sealed, sha256, write_sealed
 
@@ -54,6 +55,7 @@ def handed_over(
     content = {"nodes": dict(nodes), "plan": dict(plan), "packages": versions()}
     digest = sha256(canonical(content))
     path = cache.absolute() / FOLDER / f"{digest[:32]}-{uuid.uuid4().hex[:8]}.json"  # two runs may have one plan
+    remove_old(path.parent)  # of runners that were killed
     write_sealed(path, content)
     try:
         yield Handover(str(path), digest, "" if also_read is None else str(also_read.absolute()), mixed)

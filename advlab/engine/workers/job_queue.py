@@ -7,7 +7,6 @@ import logging
 import os
 import shlex
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,10 @@ from advlab.cluster import JobQueue
 from advlab.config.run_options import RunParams
 from advlab.engine.workers.environment import LOOPBACK, PRELOAD, dashboard, worker_environment
 from advlab.engine.workers.keys import key_folder, security_in
+from advlab.engine.workers.leftovers import remove_old
 from advlab.errors import ConfigError, MissingPackageError
 
 log = logging.getLogger(__name__)
-
-DAYS_KEPT = 30  # that what jobs said stays
 
 
 @contextlib.contextmanager
@@ -93,15 +91,6 @@ def job_queue(cluster: JobQueue, run: RunParams, keys: Path) -> Any:
 def log_folder(keys: Path) -> Path:
     """Where jobs write what they say, which is kept after the run, beside the folder of its keys."""
     return keys.parent / "jobs"
-
-
-def remove_old(folder: Path) -> None:
-    """Remove what jobs said more than `DAYS_KEPT` days ago."""
-    oldest = time.time() - DAYS_KEPT * 86_400
-    for path in folder.glob("*"):
-        with contextlib.suppress(OSError):  # another run removes them, too
-            if path.lstat().st_mtime < oldest:
-                path.unlink()
 
 
 def prologue(cluster: JobQueue, run: RunParams) -> list[str]:

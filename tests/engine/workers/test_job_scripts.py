@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ pytest.importorskip("dask_jobqueue")
 from advlab.cluster.job_queues import LSF, PBS, SGE, JobQueue, Slurm
 from advlab.config.run_options import RunParams
 from advlab.engine.workers.environment import ALLOCATOR
-from advlab.engine.workers.job_queue import job_queue, remove_old
+from advlab.engine.workers.job_queue import job_queue
 from advlab.errors import ArgumentError, ConfigError
 
 SYSTEMS: list[tuple[JobQueue, list[str]]] = [
@@ -95,13 +93,3 @@ def test_a_machine_without_the_batch_system_says_so(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigError, match="there is no command sbatch on this machine"):
         job_queue(Slurm(), RunParams(), tmp_path)
-
-
-def test_what_jobs_said_a_month_ago_is_removed(tmp_path: Path) -> None:
-    for name, days in {"old.out": 31, "new.out": 29}.items():
-        (tmp_path / name).write_text("")
-        then = time.time() - days * 86_400
-        os.utime(tmp_path / name, (then, then))
-    remove_old(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["new.out"]
-    remove_old(tmp_path / "none")
