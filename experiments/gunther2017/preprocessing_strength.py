@@ -62,7 +62,7 @@ class PreprocessingStrength(Experiment[NetworkContext]):
 
     @dataclass(frozen=True, kw_only=True)
     class Params(InRange):
-        """Strengths, factors and attacks; the paper gives none beyond table 2. TrainingThresholds were fixed beforehand."""
+        """Strengths, factors and attacks; the paper gives none beyond table 2. Thresholds were fixed beforehand."""
 
         attacks: Annotated[list[str], ChoicesOf("attack")] = field(default_factory=lambda: list(PAPER_NAMES))
         #: against which images beyond the smallest weight, and attacks that know the defense, are measured

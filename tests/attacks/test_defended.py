@@ -190,3 +190,15 @@ def test_draws_must_be_positive() -> None:
     for kind in (DeepFool, PGD, FGS, HotCold, LBFGS, UAP, Noise, Library):
         with pytest.raises(ValueError, match="draws must be at least 1, got 0"):
             kind(draws=0)
+
+
+def test_refined_deepfool_without_success_behind_a_random_defense_says_so() -> None:
+    """Nothing is left to be refined: a network whose logits do not depend on the image is asked for no further one."""
+    network = smooth()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+    x = images(3)
+    result = DeepFool(refine=True, draws=2)(RANDOM(network).eval(), x, torch.zeros(3, dtype=torch.int64))
+    assert not result.success.any()
+    assert torch.equal(result.adv, x)

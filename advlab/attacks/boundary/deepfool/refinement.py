@@ -30,7 +30,7 @@ def refine(problem: Problem, params: DeepFool, result: AlgorithmResult) -> Algor
     """
     adv, steps = result.adv.clone(), result.steps.clone()
     successes = (result.status == Status.SUCCESS).nonzero()[:, 0]
-    for index in successes.split(problem.batch_size):
+    for index in successes.split(problem.batch_size) if len(successes) else ():
         adv[index] = shortened(problem, params, index, adv[index])
         steps[index] += params.refinements
     return AlgorithmResult(adv, result.status, steps, facts=result.facts)
