@@ -68,18 +68,27 @@ def make_points(ctx: NetworkContext, params: CurvatureParams, target: int) -> tu
     if not tried:
         raise MeasurementError(
             f"the network puts all of {len(order)} images into the class {images.class_name(target)}, so that none of them can be "
-            "moved into it: leave the class out by experiment.classes, or check the network"
+            f"moved into it: {without_the_class(params)}, or check the network"
         )
     if found < 2:
         raise MeasurementError(
             f"targeted DeepFool moved {found} of {tried} images into the class {images.class_name(target)}, and two boundary "
-            "points are the least: type a larger experiment.iterations, or leave the class out"
+            f"points are the least: type a larger experiment.iterations, or {without_the_class(params)}"
         )
     if found < params.points:
         log.warning("class %s: %d boundary points of %d", images.class_name(target), found, params.points)
     points, sources, drawn = (torch.cat(parts)[: params.points].cpu() for parts in zip(*made, strict=True))
     arrays = {"points": points.numpy(), "sources": sources.numpy(), "samples": drawn.numpy()}
     return arrays, {"points": len(points), "tried": tried, "moved": found}
+
+
+def without_the_class(params: CurvatureParams) -> str:
+    """What can be typed where a class has no boundary points: experiments that need every class have no `classes`."""
+    if hasattr(params, "classes"):
+        return "leave the class out by experiment.classes"
+    if hasattr(params, "basis_images"):
+        return "type experiment.basis=deepfool, which needs none of a class"
+    return "take a network that tells the classes apart, which this experiment needs of all of them"
 
 
 def make_basis(

@@ -28,6 +28,7 @@ from advlab.geometry.mean_hessian import MeanHessian, dense_curvatures
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, NetworkContext, Stage
 from advlab.plugins.names import registered_choices
 from advlab.statistics import Claim
+from experiments.jetley2018.chosen_basis import BasisParams
 from experiments.jetley2018.curvature_stages import (
     CurvatureParams,
     TargetParams,
@@ -37,7 +38,7 @@ from experiments.jetley2018.curvature_stages import (
     source_images,
     stage_id,
 )
-from experiments.jetley2018.curvature_stages_measure import boundary_points, centred_range, curvature_basis
+from experiments.jetley2018.curvature_stages_measure import boundary_points, centred_range, curvature_basis, make_points
 
 IMAGES = torch.rand(60, 1, 6, 6, generator=torch.Generator().manual_seed(0)).mul(255).round() / 255
 
@@ -247,6 +248,22 @@ def test_a_class_that_no_image_reaches() -> None:
 def test_a_class_that_all_images_are_put_into() -> None:
     with pytest.raises(MeasurementError, match="all of 30 images into the class class 1, so that none"):
         made(SecondOnly())
+
+
+@pytest.mark.parametrize(
+    ("params", "remedy"),
+    [
+        (TargetParams(), "experiment.classes"),
+        (BasisParams(), "experiment.basis=deepfool"),
+        (CurvatureParams(), "needs of all of them"),
+    ],
+)
+def test_only_options_that_an_experiment_has_are_named(params: CurvatureParams, remedy: str) -> None:
+    ctx = testing.context("curvature_stages_test", SecondOnly().eval(), IMAGES, torch.arange(60) % 3)
+    with pytest.raises(MeasurementError) as caught:
+        make_points(ctx, params, 1)
+    assert remedy in str(caught.value)
+    assert ("experiment.classes" in str(caught.value)) == hasattr(params, "classes")
 
 
 def test_fewer_points_than_asked_for(caplog: pytest.LogCaptureFixture) -> None:
