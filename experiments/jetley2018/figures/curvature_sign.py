@@ -21,10 +21,11 @@ def curvature_sign(table: pd.DataFrame) -> Figure:
         table: rows of `CurvatureSign`, with a `run` column.
     """
     runs = [(str(run), rows) for run, rows in table.groupby("run", sort=False)]
-    rows_of_panels, columns = (2 * len(runs), 1) if narrow() else (len(runs), 2)
+    panels = max(1, len(runs))  # empty where DeepFool fooled the network on no image
+    rows_of_panels, columns = (2 * panels, 1) if narrow() else (panels, 2)
     figure = Figure(figsize=(width(), 2.2 * rows_of_panels + 0.4), layout="constrained")
     axes = figure.subplots(rows_of_panels, columns, squeeze=False).reshape(-1, 2)
-    for (left, right), (run, rows) in zip(axes, runs, strict=True):
+    for (left, right), (run, rows) in zip(axes, runs, strict=False):
         for kind, (colour, line) in LOOK.items():
             values = np.sort(rows[kind].dropna().to_numpy())
             if len(values):

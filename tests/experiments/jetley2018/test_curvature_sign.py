@@ -13,6 +13,7 @@ from scipy.stats import mannwhitneyu
 from torch import Tensor, nn
 
 from advlab import testing
+from advlab.plotting.style import style
 from experiments.jetley2018.curvature_sign import CurvatureSign, above_natural
 
 IMAGES = torch.rand(30, 1, 4, 4, generator=torch.Generator().manual_seed(0)).mul(255).round() / 255
@@ -99,3 +100,22 @@ def test_verdicts() -> None:
     assert verdicts(made_up(natural, -natural, half))[0] == "undecided"
     assert verdicts(made_up(natural[:3], -natural[:3], natural[:3])) == ["undecided"] * 3
     assert verdicts(made_up([], [], []).astype({"natural": float})) == ["not measured"] * 3
+
+
+@pytest.mark.parametrize("width", ["page", "column"])
+def test_a_network_that_deepfool_does_not_fool_has_an_empty_figure(width: str) -> None:
+    """Of a network that gives one class alone there is no row, and nothing is claimed."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+    options = {"experiment.samples": 5, "experiment.directions": 3}
+    table = testing.measured(
+        testing.context("curvature_sign", network, torch.rand(6, 1, 2, 2), torch.zeros(6).long(), options)
+    )
+    assert not len(table)
+    empty = table.assign(run=[]).reindex(columns=["run", "natural", "adversarial", "noise"])
+    experiment = CurvatureSign(CurvatureSign.Params())
+    assert {claim.verdict for claim in experiment.claims(empty)} == {"not measured"}
+    with style(width):
+        assert len(experiment.plot(empty).axes) == 2
