@@ -9,7 +9,7 @@ from functools import partial
 from typing import Literal
 
 from advlab.attacks import Attack
-from advlab.errors import ConfigError
+from advlab.errors import ArgumentError, ConfigError
 from advlab.lab import Cost, NetworkContext, Settings, Stage
 
 from .adversarial_gallery import PAPER_NAMES
@@ -60,6 +60,18 @@ def variants(attacks: Mapping[str, object], arithmetic: Sequence[str]) -> list[V
             own = dataclasses.replace(attack, arithmetic=each) if has else attack  # type: ignore[call-arg]
             found.append(Variant(PAPER_NAMES.get(name, name), each, own))
     return found
+
+
+def refuse_doubled(params: object, *names: str) -> None:
+    """Refuse values that a list of parameters names twice: they would be measured, and counted, twice.
+
+    Raises:
+        ArgumentError: names the field.
+    """
+    for name in names:
+        values = getattr(params, name)
+        if len(set(values)) < len(values):
+            raise ArgumentError(f"{name} must name each once, got {values}")
 
 
 def check_attacks(settings: Settings, experiment: str, parameter: str = "attacks") -> None:

@@ -12,9 +12,9 @@ from advlab.errors import ConfigError
 from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, NetworkContext, Settings, Stage, frame_of
 from advlab.statistics import Claim, share_interval
 
-from .adversarial_stages import Arithmetic, Variant, adversarial_stages, check_attacks, variants
+from .adversarial_stages import Arithmetic, Variant, adversarial_stages, check_attacks, refuse_doubled, variants
 from .open_set_stages import FOOLING, THRESHOLD, activation_stages, activations_id, fooling_stage, threshold_stage
-from .open_set_variants import OpenSetParams, layers_and_distances
+from .open_set_variants import LISTS, OpenSetParams, layers_and_distances
 from .open_set_variants import variants as open_set_networks
 
 OUTCOMES = ("correct", "unknown", "same_target", "other")
@@ -100,6 +100,15 @@ class OpenSet(Experiment[NetworkContext]):
         most_rejected: Annotated[float, Gt(0), Lt(1)] = 0.8
         most_confident_rejected: Annotated[float, Gt(0), Le(1)] = 0.25  # of F99; table 3: 15.46 %
 
+        def __post_init__(self) -> None:
+            """Refuse values out of range, and what is named twice.
+
+            Raises:
+                ArgumentError: names the field.
+            """
+            super().__post_init__()
+            refuse_doubled(self, "arithmetic", "lengths", "confidences", *LISTS.values())
+
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:
         """`laptop`: 500 attacked images, 20 starts a class; `tiny`: 20 and 1."""
@@ -122,7 +131,7 @@ class OpenSet(Experiment[NetworkContext]):
                 f"defense={settings.choice_name('defense')}: open_set puts its open set networks in front of the plain network: "
                 "leave defense out"
             )
-        if sorted(set(self.params.levels)) != self.params.levels:
+        if not self.params.levels or sorted(set(self.params.levels)) != self.params.levels:
             raise ConfigError(f"experiment.levels={self.params.levels}: name ascending probabilities, at least one")
 
     def kinds(self, ctx: NetworkContext) -> list[Variant]:

@@ -13,7 +13,7 @@ from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, InRange
 from advlab.statistics import Claim
 
 from .adversarial_gallery import PAPER_NAMES
-from .adversarial_stages import CLEAN, Arithmetic, Variant, check_attacks, variants
+from .adversarial_stages import CLEAN, Arithmetic, Variant, check_attacks, refuse_doubled, variants
 
 TABLE_2 = ("none", "noise", "blur", "shift", "combined", "crops")  # the paper's columns
 NORMS = "minimal-norms"  # the stage
@@ -74,7 +74,7 @@ class Preprocessing(Experiment[NetworkContext]):
         clean_loss: Annotated[float, Gt(0), Lt(1)] = 0.01  # accuracy lost by noise and by crops: below
 
         def __post_init__(self) -> None:
-            """Refuse values out of range, and empty lists.
+            """Refuse values out of range, empty lists, and an arithmetic that is named twice.
 
             Raises:
                 ArgumentError: names the field.
@@ -83,6 +83,7 @@ class Preprocessing(Experiment[NetworkContext]):
             for name in ("attacks", "defenses", "arithmetic"):
                 if not getattr(self, name):
                     raise ArgumentError(f"{name} must name at least one")
+            refuse_doubled(self, "arithmetic")
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:

@@ -13,7 +13,16 @@ from advlab.lab import Cell, ChoicesOf, Cost, Experiment, Figure, Frame, InRange
 from advlab.statistics import Claim
 
 from .adversarial_gallery import PAPER_NAMES
-from .adversarial_stages import ADAPTIVE, CLEAN, Arithmetic, Variant, adversarial_stages, check_attacks, variants
+from .adversarial_stages import (
+    ADAPTIVE,
+    CLEAN,
+    Arithmetic,
+    Variant,
+    adversarial_stages,
+    check_attacks,
+    refuse_doubled,
+    variants,
+)
 from .preprocessing import TABLE_2
 from .strength_settings import settings_of_sweeps
 
@@ -91,7 +100,7 @@ class PreprocessingStrength(Experiment[NetworkContext]):
         no_farther: Annotated[float, Gt(1)] = 1.5  # ratio of minimal norms, behind the defense to without: below
 
         def __post_init__(self) -> None:
-            """Refuse values out of range, and factors that are none.
+            """Refuse values out of range, factors that are none, and what is named twice.
 
             Raises:
                 ArgumentError: names the field.
@@ -103,6 +112,7 @@ class PreprocessingStrength(Experiment[NetworkContext]):
                 raise ArgumentError(f"factors must be at least 1, got {self.factors}")
             if min([*self.shifts, *self.grids], default=1) < 1 or min([*self.sigmas, *self.noises], default=1) <= 0:
                 raise ArgumentError("shifts and grids must be at least 1, sigmas and noises above 0")
+            refuse_doubled(self, "arithmetic", "shifts", "sigmas", "noises", "grids", "factors")
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:

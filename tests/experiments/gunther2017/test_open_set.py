@@ -18,7 +18,7 @@ from advlab.experiments.gunther2017.open_set_variants import variants
 from advlab import testing
 from advlab.config import components
 from advlab.defenses import OpenMax
-from advlab.errors import ConfigError
+from advlab.errors import ArgumentError, ConfigError
 from advlab.lab import NetworkContext
 from tests.helpers.noise_classes import CLASS_COUNT, NOISE_SHAPE, images_and_labels, network
 
@@ -225,3 +225,14 @@ def test_what_is_refused() -> None:
     with pytest.raises(ConfigError, match="name ascending probabilities"):
         testing.settings_of("open_set", {"experiment.levels": [0.9, 0.5]})
     assert OpenMax() == variants(testing.settings_of("open_set").experiment.params)[0].defense  # as `defense=openmax`
+
+
+def test_nothing_is_counted_twice() -> None:
+    doubled: dict[str, Any] = {
+        "arithmetic": ["exact", "exact"], "tail_sizes": [20, 20], "lengths": [1.5, 1.5], "offsets": [5, 5.0],
+    }  # fmt: skip
+    for name, values in doubled.items():
+        with pytest.raises(ArgumentError, match=f"{name} must name each once"):
+            OpenSet.Params(**{name: values})
+    with pytest.raises(ConfigError, match="name ascending probabilities, at least one"):
+        testing.settings_of("open_set", {"experiment.levels": []})

@@ -162,6 +162,8 @@ def test_summary() -> None:
 
 
 def test_what_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="arithmetic must name each once"):
+        Preprocessing.Params(arithmetic=["exact", "exact"])
     with pytest.raises(ConfigError, match=r"experiment.attacks=uap: preprocessing needs attacks on single images"):
         testing.settings_of("preprocessing", {"experiment.attacks": ["uap"]})
     with pytest.raises(ArgumentError, match="defenses must name at least one"):

@@ -198,6 +198,8 @@ def test_the_whole_figure_fits_a_column_of_a_paper() -> None:
 
 
 def test_what_is_refused() -> None:
+    with pytest.raises(ConfigError, match="grids must name each once"):
+        testing.settings_of("preprocessing_strength", {"experiment.grids": [12, 12]})
     with pytest.raises(ConfigError, match="preprocessing_strength needs attacks with a smallest weight"):
         testing.settings_of("preprocessing_strength", {"experiment.attacks": ["deepfool"]})
     with pytest.raises(ConfigError, match=r"experiment.adaptive=uap: preprocessing_strength needs"):
