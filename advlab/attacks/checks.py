@@ -117,11 +117,11 @@ def check_logits(logits: Tensor, x: Tensor, labels: Tensor, targets: Tensor | No
         raise ArgumentError(
             f"a network that rejects must give logits (N, classes + 1) of two classes or more, it gives {tuple(logits.shape)}"
         )
-    check_class_range(logits.shape[1] - rejects, labels, targets)
+    check_class_range(logits.shape[1] - rejects, labels, targets, rejects=rejects)
 
 
-def check_class_range(count: int, labels: Tensor, targets: Tensor | None) -> None:
-    """Refuse classes that a model with `count` of them does not have.
+def check_class_range(count: int, labels: Tensor, targets: Tensor | None, *, rejects: bool = False) -> None:
+    """Refuse classes that a model with `count` of them does not have, and the one that says of a network that it rejects.
 
     Raises:
         ArgumentError: names the class.
@@ -129,4 +129,8 @@ def check_class_range(count: int, labels: Tensor, targets: Tensor | None) -> Non
     for name, values in (("labels", labels), ("targets", targets)):
         if values is not None and bool(((values < 0) | (values >= count)).any()):
             wrong = int(values[(values < 0) | (values >= count)][0])
-            raise ArgumentError(f"{name} hold the class {wrong}, the model has the classes 0 to {count - 1}")
+            rejected = rejects and wrong == count
+            raise ArgumentError(
+                f"{name} hold the class {wrong}, the model has the classes 0 to {count - 1}"
+                + (": it is that of rejected images, of which no attack starts: type defense=none" if rejected else "")
+            )

@@ -118,7 +118,8 @@ def logits_and_first_gradients(
         # the reject output is left out: images that are attacked are not rejected, so that it is below their label's logit
         linearisation = network.linearise(x[rows])
         targets_of_batch = None if targets is None else targets[rows]
-        check_class_range(linearisation.logits.shape[1], labels[rows], targets_of_batch)
+        classes = linearisation.logits.shape[1]
+        check_class_range(classes, labels[rows], targets_of_batch, rejects=network.rejects)
         cotangent = attack.first_cotangent(linearisation.logits, labels[rows], targets_of_batch)
         logits.append(linearisation.raw_logits)
         gradients.append(linearisation.vjp(cotangent, last=True))
