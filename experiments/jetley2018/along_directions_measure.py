@@ -15,7 +15,7 @@ from advlab.lab import Arrays, NetworkContext
 
 from .chosen_basis import BasisParams, singular_source
 from .curvature_stages_measure import curvature_basis
-from .saturation import ladder, range_id, saturated_range
+from .saturation import ladder, nothing_moves, range_id, saturated_range
 from .singular_stages import singular_basis
 
 CHUNK = 1000  # images that are held at once
@@ -152,12 +152,15 @@ def range_of(ctx: NetworkContext, target: int, *, given: float, saturation: floa
     Args:
         ctx: of the cell, whose stages hold the class's shares at doubled lengths unless a range is given.
         target: the class.
-        given: the range that is asked for, which counts as saturated; 0: up to saturation.
+        given: the range that is asked for, which counts as saturated; 0: up to saturation, or up to the longest length where
+            nothing moves.
         saturation: largest difference between shares that are the same.
     """
     if given:
         return given, True
     arrays = ctx.stage(range_id(target)).arrays
+    if nothing_moves(arrays["shares"], saturation):
+        return float(arrays["lengths"][-1]), False
     return saturated_range(arrays["lengths"], arrays["shares"], saturation)
 
 

@@ -48,3 +48,19 @@ def saturated_range(lengths: Any, shares: Any, tolerance: float) -> tuple[float,
         if (np.ptp(values[k:], axis=0) <= tolerance).all():
             return float(lengths[k]), True
     return float(lengths[-1]), False
+
+
+def nothing_moves(shares: Any, tolerance: float) -> bool:
+    """Whether no direction moves anything at any length: then there is no range in which something happens.
+
+    Args:
+        shares: (k, 4 q) of q directions the shares moved into the class at s and at -s, and of the own ones that stay at s and at
+            -s; all of the latter are 0 where the class has no images.
+        tolerance: largest difference between shares that are the same.
+
+    >>> nothing_moves([[0.0, 0.0, 1.0, 1.0], [0.02, 0.0, 1.0, 0.99]], 0.05), nothing_moves([[0.0, 1.0, 1.0, 1.0]], 0.05)
+    (True, False)
+    """
+    values = np.asarray(shares, dtype=float).reshape(len(shares), -1, 4)
+    moved, stayed = values[..., :2], values[..., 2:]
+    return bool((moved <= tolerance).all() and ((stayed >= 1 - tolerance).all() or not stayed.any()))

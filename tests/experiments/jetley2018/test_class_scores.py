@@ -195,3 +195,16 @@ def test_classes_are_checked() -> None:
         ClassScores.Params(classes=[1, 1])
     with pytest.raises(ConfigError, match="classes 0 to 9"):
         testing.settings_of("class_scores", {"experiment.classes": [10], "dataset": "mnist", "model": "lenet_mnist"})
+
+
+def test_where_nothing_moves_the_range_is_all_that_was_tried() -> None:
+    """A network whose classes are far beyond the cap: the first length would end a range in which nothing can be seen."""
+    last = torch.nn.Linear(36, 2)
+    with torch.no_grad():
+        last.bias.copy_(torch.tensor([1e3, 0.0]))
+    network = torch.nn.Sequential(torch.nn.Flatten(), last)
+    options = {"experiment.classes": [0], "experiment.steps": 2, "experiment.basis": "random"}
+    table = testing.measured(testing.context("class_scores", network, *six_by_six_images(40), options))
+    assert table["length"].max() == pytest.approx(0.5 * 6)  # the cap, as a root-mean-square change
+    assert not table["saturated"].any()
+    assert (table["unchanged"] == table["samples"]).all()
