@@ -81,10 +81,7 @@ def split_folder(root: Path, split: str) -> Path:
     split_folders = [folder for alternatives in candidates.values() for folder in alternatives]
     if (not any(map(visible_folders, split_folders)) and len(split_folders) < len(folders)) or not split_folders:
         if split == "train":
-            raise DataError(
-                f"{root} holds no folder `train`, which training needs: arrange the images as "
-                f"{root}/train/<class>/* and {root}/test/<class>/*, or give a trained model by model.checkpoint=..."
-            )
+            raise without_training_images(root)
         return root
     if split == "all":
         raise DataError(
@@ -92,9 +89,19 @@ def split_folder(root: Path, split: str) -> Path:
             "dataset.split=test"
         )
     if not candidates[split]:
+        if split == "train":
+            raise without_training_images(root)
         raise DataError(f"{root} holds no folder {' or '.join(SPLITS[split])}: choose another dataset.split")
     same_classes([alternatives[0] for alternatives in candidates.values() if alternatives])
     return candidates[split][0]
+
+
+def without_training_images(root: Path) -> DataError:
+    """The error for a folder whose training images are asked for, by a training or by what is fitted to them."""
+    return DataError(
+        f"{root} holds no folder `train`, whose images are needed: arrange the images as {root}/train/<class>/* and "
+        f"{root}/test/<class>/*, or where they are to train a network, give a trained one by model.checkpoint=..."
+    )
 
 
 def same_classes(splits: Sequence[Path]) -> None:

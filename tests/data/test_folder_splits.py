@@ -27,7 +27,7 @@ def test_splits(root: Path, name: str) -> None:
 def test_undivided_folders(root: Path) -> None:
     put_image(root / "a" / "x.png")
     assert names_and_values(read_folder(root, "all")) == names_and_values(read_folder(root, "test"))
-    with pytest.raises(DataError, match="holds no folder `train`, which training needs"):
+    with pytest.raises(DataError, match="holds no folder `train`, whose images are needed"):
         read_folder(root, "train")
 
 
@@ -35,6 +35,13 @@ def test_a_split_that_is_not_there(root: Path) -> None:
     put_image(root / "train" / "a" / "x.png")
     with pytest.raises(DataError, match="holds no folder test or val"):
         read_folder(root)
+
+
+def test_training_images_that_are_not_there_are_asked_for_as_such(root: Path) -> None:
+    """What is fitted to training images asks for them, whatever dataset.split is: another one is no remedy."""
+    put_image(root / "test" / "a" / "x.png")
+    with pytest.raises(DataError, match="holds no folder `train`, whose images are needed: arrange the images as"):
+        read_folder(root, "train")
 
 
 def test_imagenets_unlabelled_test_images_give_way_to_val(root: Path) -> None:

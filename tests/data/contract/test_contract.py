@@ -72,7 +72,7 @@ def test_pixels_and_labels_are_those_that_were_written(bench: Bench) -> None:
 def test_training_split(bench: Bench) -> None:
     case = bench.case
     if not case.train:
-        with pytest.raises(DataError, match="holds no folder train"):
+        with pytest.raises(DataError, match="holds no folder `train`"):
             bench.load("train")
         return
     train = bench.load("train")
