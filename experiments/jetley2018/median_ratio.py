@@ -36,14 +36,16 @@ def median_ratio(numerators: Any, denominators: Any, *, resamples: int = 4000, s
         return NOT_MEASURED
     generator, chunk = np.random.default_rng(seed), max(1, CHUNK // (2 * n))
     sizes = [min(chunk, resamples - start) for start in range(0, resamples, chunk)]
-    ratios = np.sort(np.concatenate([ratio(pairs[:, generator.integers(n, size=(size, n))]) for size in sizes]))
+    ratios = np.concatenate([ratio(pairs[:, generator.integers(n, size=(size, n))]) for size in sizes])
+    # both medians infinite, or both 0, say nothing of their ratio: either bound is that of the worst case
+    lowest, highest = (np.sort(np.where(np.isnan(ratios), worst, ratios)) for worst in (-math.inf, math.inf))
     estimate = float(ratio(pairs[:, None])[0])
 
     def compute(confidence: float) -> Interval:
         rank = math.floor((1 - confidence) / 2 * (resamples + 1) + 1e-9)
         if rank == 0:
             return Interval(estimate, -math.inf, math.inf, n)
-        return Interval(estimate, float(ratios[rank - 1]), float(ratios[-rank]), n)
+        return Interval(estimate, float(lowest[rank - 1]), float(highest[-rank]), n)
 
     return at_any_confidence(compute, 0.95)
 

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from advlab.statistics import judge
 from experiments.jetley2018.median_ratio import median_ratio
 
 
@@ -43,3 +44,24 @@ def test_what_was_not_found_is_larger_and_what_is_unknown_is_left_out() -> None:
     narrow, wide = (median_ratio(above, below).at(confidence) for confidence in (0.5, 0.99))
     assert wide.low <= narrow.low <= narrow.high <= wide.high
     assert median_ratio(above, below).at(1 - 1e-6).low == -math.inf
+
+
+def test_draws_in_which_both_medians_are_infinite_widen_the_interval() -> None:
+    """In a share of the draws nothing is known: they lie beyond either bound, as if they were 0 and infinite."""
+    above = np.array([1.0, 2, 3, math.inf, math.inf, math.inf, 4, 5])
+    below = np.array([0.5, 1, 1.5, math.inf, math.inf, math.inf, 2, 2.5])
+    interval = median_ratio(above, below)
+    assert interval.estimate == 2
+    assert (interval.low, interval.high) == (-math.inf, math.inf)
+    claim = judge("gains", interval, ">", 1.1, subset="", statement="", quantity="")
+    assert claim.verdict == "undecided"  # every draw of which something is known has the ratio 2
+    nothing = judge(
+        "gains",
+        median_ratio(np.full(9, math.inf), np.full(9, math.inf)),
+        ">",
+        1.1,
+        subset="",
+        statement="",
+        quantity="",
+    )
+    assert nothing.verdict == "not measured"
