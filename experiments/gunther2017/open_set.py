@@ -14,7 +14,7 @@ from advlab.statistics import Claim, share_interval
 
 from .adversarial_stages import Arithmetic, Variant, adversarial_stages, check_attacks, refuse_doubled, variants
 from .open_set_stages import FOOLING, THRESHOLD, activation_stages, activations_id, fooling_stage, threshold_stage
-from .open_set_variants import LISTS, OpenSetParams, layers_and_distances
+from .open_set_variants import LISTS, LOGITS, OpenSetParams, layers_and_distances
 from .open_set_variants import variants as open_set_networks
 
 OUTCOMES = ("correct", "unknown", "same_target", "other")
@@ -130,6 +130,11 @@ class OpenSet(Experiment[NetworkContext]):
             raise ConfigError(
                 f"defense={settings.choice_name('defense')}: open_set puts its open set networks in front of the plain network: "
                 "leave defense out"
+            )
+        if self.params.layer == LOGITS and self.params.aware:
+            raise ConfigError(
+                "experiment.layer=logits: attacks that know the open set network look at a layer: type the name of the "
+                "classification layer, which gives the same, or experiment.aware=0"
             )
         if not self.params.levels or sorted(set(self.params.levels)) != self.params.levels:
             raise ConfigError(f"experiment.levels={self.params.levels}: name ascending probabilities, at least one")

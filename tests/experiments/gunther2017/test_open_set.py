@@ -224,6 +224,9 @@ def test_what_is_refused() -> None:
         testing.settings_of("open_set", {"experiment.attacks": ["fooling"]})
     with pytest.raises(ConfigError, match="name ascending probabilities"):
         testing.settings_of("open_set", {"experiment.levels": [0.9, 0.5]})
+    with pytest.raises(ConfigError, match=r"experiment.layer=logits: .* experiment.aware=0"):
+        testing.settings_of("open_set", {"experiment.layer": "logits"})
+    testing.settings_of("open_set", {"experiment.layer": "logits", "experiment.aware": 0})
     assert OpenMax() == variants(testing.settings_of("open_set").experiment.params)[0].defense  # as `defense=openmax`
 
 
