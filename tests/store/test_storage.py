@@ -1,4 +1,4 @@
-"""Atomic writes, sealed JSON, quarantine and locks, against full disks, flipped bits and other processes.
+"""Atomic writes, sealed JSON, quarantine, against full disks and flipped bits.
 
 Longer than other files: one promise, that no file is ever seen half written, under every way in which a disk fails.
 """
@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
-import multiprocessing
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,10 +16,7 @@ import pytest
 
 from advlab.errors import ResultError
 from advlab.store.atomic import StorageError, write_atomic
-from advlab.store.locks import locked
 from advlab.store.sealed import canonical, quarantine, read_sealed, write_sealed
-
-FORK = multiprocessing.get_context("fork")
 
 
 def refuse(number: int) -> Callable[..., Any]:
@@ -219,94 +213,3 @@ def test_quarantine_where_nothing_may_be_written(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(Path, "rename", refuse(errno.EROFS))
     with pytest.raises(StorageError, match="could not be moved aside"):
         quarantine(tmp_path / "x")
-
-
-# locks
-
-
-def hold(path: Path, ready: Any, seconds: float) -> None:
-    with locked(path, wait=False):
-        ready.set()
-        time.sleep(seconds)
-
-
-@contextlib.contextmanager
-def holder(path: Path, seconds: float) -> Iterator[Any]:
-    ready = FORK.Event()
-    process = FORK.Process(target=hold, args=(path, ready, seconds))
-    process.start()
-    assert ready.wait(10)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.join()
-
-
-def test_lock_is_refused_while_held_and_free_after_a_kill(tmp_path: Path) -> None:
-    path = tmp_path / "folder" / ".lock"
-    with holder(path, 60) as process:
-        with pytest.raises(ResultError, match="mine is busy"), locked(path, wait=False, message="mine is busy"):
-            pass
-        process.kill()
-        process.join()
-        with locked(path, wait=False):
-            pass
-
-
-def test_lock_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until it is let go, which here happens after the waiting was said."""
-    path, said, left = tmp_path / ".lock", FORK.Event(), FORK.Event()
-
-    def holds() -> None:
-        with locked(path, wait=False):
-            ready.set()
-            assert said.wait(60)
-            time.sleep(0.1)
-            left.set()
-
-    ready = FORK.Event()
-    process = FORK.Process(target=holds)
-    process.start()
-    assert ready.wait(60)
-    monkeypatch.setattr("advlab.store.locks.log.info", lambda *words: said.set())
-    with locked(path, wait=True, message="waiting for it"):
-        assert left.is_set()
-    process.join()
-
-
-def test_lock_on_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fcntl.flock", refuse(errno.ENOLCK))
-    with locked(tmp_path / ".lock", wait=False):
-        pass
-    monkeypatch.setattr("fcntl.flock", refuse(errno.EIO))
-    with pytest.raises(StorageError, match="could not be locked"), locked(tmp_path / ".lock", wait=False):
-        pass
-
-
-def test_lock_that_cannot_be_made(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match=r"run\.output_root"), locked(tmp_path / "file" / ".lock", wait=True):
-        pass
-
-
-def append(path: Path, lock: Path, start: Any, number: int) -> None:
-    start.wait()
-    for _ in range(5):
-        with locked(lock, wait=True):
-            numbers = json.loads(path.read_text())
-            write_atomic(path, json.dumps([*numbers, number]).encode())
-
-
-def test_lock_excludes(tmp_path: Path) -> None:
-    path = tmp_path / "numbers.json"
-    path.write_text("[]")
-    start = FORK.Event()
-    writers = [FORK.Process(target=append, args=(path, tmp_path / ".lock", start, n)) for n in range(8)]
-    for writer in writers:
-        writer.start()
-    start.set()
-    for writer in writers:
-        writer.join()
-        assert writer.exitcode == 0
-    assert sorted(json.loads(path.read_text())) == sorted(list(range(8)) * 5)
