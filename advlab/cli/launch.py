@@ -5,25 +5,19 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import os
-import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from advlab.cli.streams import require_printed
 from advlab.config.compose import Composer
-from advlab.config.groups import GROUPS, RUN
+from advlab.config.groups import GROUPS
 from advlab.config.hydra_main import CommandLine, hydra_main, no_task
-from advlab.config.identity import Nodes, component_class
+from advlab.config.identity import Nodes
 from advlab.config.overrides import with_texts_as_typed
-from advlab.config.run_options import RunParams
-from advlab.config.schema import parameters
 from advlab.config.settings import Settings
-from advlab.errors import AdvlabError, ConfigError, suggest
-from advlab.plugins.loading import load_plugins
+from advlab.errors import ConfigError, suggest
 
 
 def parse(arguments: Sequence[str]) -> CommandLine:
@@ -35,7 +29,6 @@ def parse(arguments: Sequence[str]) -> CommandLine:
     parser = argparse.ArgumentParser(prog="advlab", add_help=False, allow_abbrev=False, exit_on_error=False)
     for names in (["--help", "-h"], ["--hydra-help"], ["--multirun", "-m"], ["--run", "-r"], ["--resolve"]):
         parser.add_argument(*names, action="store_true")
-    parser.add_argument("--shell-completion", "-sc", action="store_true")
     parser.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
     for names in (["--package", "-p"], ["--config-dir", "-cd"]):
         parser.add_argument(*names)
@@ -55,9 +48,9 @@ def parse(arguments: Sequence[str]) -> CommandLine:
         if "=" not in flags.info:
             raise ConfigError(f"--info {flags.info}: there is no such information. {suggest(flags.info, infos)}")
         flags.info, overrides = "all", [flags.info, *overrides]
-    actions = [f"--{name}" for name in ("cfg", "info", "shell_completion", "multirun", "run") if getattr(flags, name)]
+    actions = [f"--{name}" for name in ("cfg", "info", "multirun", "run") if getattr(flags, name)]
     if len(actions) > 1:
-        raise ConfigError(f"{' and '.join(actions).replace('_', '-')} do not go together: leave one out")
+        raise ConfigError(f"{' and '.join(actions)} do not go together: leave one out")
     return CommandLine(flags, with_texts_as_typed(overrides))
 
 
@@ -65,10 +58,6 @@ def launch(arguments: Sequence[str]) -> int:
     """Carry out a command line of flags and overrides; gives the exit code."""
     line = parse(arguments)
     flags = line.flags
-    if flags.shell_completion:
-        code = complete(line)
-        require_printed()
-        return code
     if flags.help or flags.hydra_help or flags.cfg or flags.info:
         return show(line)
     launcher = [text for text in line.overrides if text.lstrip("+~").startswith(("hydra/launcher", "hydra.launcher"))]
@@ -135,38 +124,3 @@ def run_job(settings: Settings) -> int:
 
     execute(settings)
     return 0
-
-
-def complete(line: CommandLine) -> int:
-    """Hydra's shell completion, which knows nothing of `--plugin` and of keys that no YAML file names.
-
-    Plug-ins are loaded, and the flag is taken out; the keys of a group are those of the component that is chosen.
-    """
-    text = os.environ.get("COMP_LINE")
-    if text is not None:
-        files = re.findall(r"--plugin[= ]\s*(\S+)", text)
-        with contextlib.suppress(AdvlabError):
-            load_plugins([file for file in files if Path(file).is_file()])
-        text = os.environ["COMP_LINE"] = re.sub(r"\s--plugin(?:=|\s+)\S*(?=\s)", "", text)
-        if offered := offered_keys(text):
-            print(("\n" if "query=fish" in line.overrides else " ").join(offered))
-            return 0
-    return hydra_main(line, no_task)
-
-
-def offered_keys(text: str) -> list[str]:
-    """`GROUP.KEY=` for each key that a typed line may go on with; none where its last word is no beginning of a key."""
-    *words, last = text.split(" ")
-    group, dot, beginning = last.partition(".")
-    if not dot or group not in GROUPS or not re.fullmatch(r"\w*", beginning):
-        return []
-    first_values = [re.sub(r"^([\w/]+=[^\[{'\",]*),.*", r"\1", word) for word in words[1:] if word]  # of a sweep
-    try:
-        line = parse(first_values)
-        with Composer(line.flags.config_dir) as composer:
-            node = composer.compose(line.overrides)[0][group]
-        component: Any = RunParams if group == RUN else component_class(group, node)
-    except AdvlabError:
-        return []
-    known = parameters(component.Params if group == "experiment" else component)
-    return [f"{group}.{key}=" for key in known if key.startswith(beginning)]

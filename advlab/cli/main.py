@@ -17,7 +17,7 @@ from advlab.engine.interrupts import ignore_signals
 from advlab.errors import AdvlabError, ConfigError, Interrupted, printable, shorten, suggest
 
 SHOWS = ("list", "describe")
-VERBS = (*SHOWS, "claims", "compare", "plot", "resume", "status")
+VERBS = (*SHOWS, "claims", "compare", "completion", "plot", "resume", "status")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -72,6 +72,8 @@ def _dispatch(arguments: list[str]) -> int:
     load_plugins(plugins)
     if words and words[0] == "help":
         words = ["--help", *words[1:]]
+    if words and words[0] in ("-sc", "--shell-completion"):  # as Hydra has it, and people in their .bashrc
+        words = ["completion", *(word.removeprefix("install=") for word in words[1:])]
     if words and words[0] in VERBS:
         verb = importlib.import_module(f"advlab.cli.{words[0]}")
         code: int = verb.run(words[1:]) or 0

@@ -43,14 +43,12 @@ def hydra_main(line: CommandLine, task: Callable[[Any], Any]) -> int:
     arguments = [
         *(["--help"] if flags.help else []), *(["--hydra-help"] if flags.hydra_help else []),
         *(["--multirun"] if flags.multirun else []), *(["--resolve"] if flags.resolve else []),
-        *(["--shell-completion"] if flags.shell_completion else []),
         *(["--cfg", flags.cfg] if flags.cfg else []), *(["--package", flags.package] if flags.package else []),
         *(["--info", flags.info] if flags.info else []),
         *(["--config-dir", flags.config_dir] if flags.config_dir else []),
     ]  # fmt: skip
-    overrides = line.overrides if flags.shell_completion else accept_unknown_keys(line.overrides)
     before = sys.argv
-    sys.argv = ["advlab", *arguments, *overrides]
+    sys.argv = ["advlab", *arguments, *accept_unknown_keys(line.overrides)]
     try:
         hydra.main(version_base="1.3", config_path=CONFIGS, config_name="config")(task)()
     except SystemExit as end:

@@ -79,7 +79,7 @@ def test_a_locale_of_ascii_alone(plugin: Path, tmp_path: Path) -> None:
     assert "Quadrate gr\\xf6\\xdfer" in ended.out
 
 
-@pytest.mark.parametrize("words", ["list attacks", "list --help", "--version", "--cfg job", "-sc install=bash"])
+@pytest.mark.parametrize("words", ["list attacks", "list --help", "--version", "--cfg job", "completion bash"])
 def test_what_only_prints_says_that_it_could_not(words: str, plugin: Path, tmp_path: Path) -> None:
     full = bash(tmp_path, f"advlab --plugin {plugin} {words} >/dev/full")
     said = "advlab: standard output could not be written (No space left on device): write it to another place\n"
