@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from advlab.cli.help import HELP
 from advlab.cli.streams import require_printed
 from advlab.config.compose import Composer
 from advlab.config.groups import GROUPS
@@ -96,6 +97,10 @@ def show(line: CommandLine) -> int:
     if line.overrides or flags.config_dir is not None:
         with Composer(flags.config_dir) as composer:  # nothing that a YAML file names may run here either
             composer.jobs(line.overrides, multirun=False)
+    if flags.help:
+        print(HELP, end="")
+        require_printed()
+        return 0
     with contextlib.redirect_stderr(io.StringIO()) if flags.package is not None else contextlib.nullcontext():
         code = hydra_main(line, no_task)
     if code and flags.package is not None:

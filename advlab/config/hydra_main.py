@@ -1,4 +1,4 @@
-"""Hydra's main function, called on a command line that was checked before: sweeps, help, completion and what Hydra shows."""
+"""Hydra's main function, called on a command line that was checked before: sweeps, and what Hydra shows."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def hydra_main(line: CommandLine, task: Callable[[Any], Any]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach us; what a user sees is decided in cli.main.run
     flags = line.flags
     arguments = [
-        *(["--help"] if flags.help else []), *(["--hydra-help"] if flags.hydra_help else []),
+        *(["--hydra-help"] if flags.hydra_help else []),
         *(["--multirun"] if flags.multirun else []), *(["--resolve"] if flags.resolve else []),
         *(["--cfg", flags.cfg] if flags.cfg else []), *(["--package", flags.package] if flags.package else []),
         *(["--info", flags.info] if flags.info else []),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -14,15 +15,41 @@ import pytest
 import yaml
 
 import advlab
+from advlab.cli.help import HELP
+from advlab.cli.main import VERBS
 from advlab.config import components
 from advlab.config.choices import group_choices
+from advlab.config.groups import GROUPS
 from tests.helpers.commands import Ended
 
 
-def test_help_lists_groups_choices_and_commands(cli: Callable[..., Ended]) -> None:
-    texts = [cli(*arguments).out for arguments in (["--help"], ["-h"], ["help"], ["model=lenet", "--help"])]
-    for word in ("model:", "vgg16", "ciresan", "dataset:", "isotropy", "advlab resume", "--plugin", "run.preset"):
-        assert all(word in text for text in texts)
+def test_help_is_one_screen_and_names_commands_groups_and_flags(cli: Callable[..., Ended]) -> None:
+    texts = {cli(*arguments).out for arguments in (["--help"], ["-h"], ["help"], ["model=lenet", "--help"])}
+    (text,) = texts
+    lines = text.splitlines()
+    assert len(lines) <= 30
+    assert max(map(len, lines)) <= 80
+    for word in (
+        *VERBS,
+        *GROUPS,
+        "-m",
+        "--plugin",
+        "--cfg job",
+        "--config-dir",
+        "--version",
+        "run.preset",
+        "run.dry",
+        "run.resume",
+    ):
+        assert re.search(rf"(?<!\w){re.escape(word)}\b", text), word
+
+
+def test_what_help_shows_can_be_typed(cli: Callable[..., Ended]) -> None:
+    lines = [line.split()[1:] for line in HELP.splitlines() if line.startswith("  advlab ") and ".preset=" in line]
+    assert len(lines) == 2
+    for words in lines:
+        words = ["run.dry=true", *words] if "-m" in words else ["--cfg", "job", *words]
+        assert cli(*words).code == 0, words
 
 
 def test_version(cli: Callable[..., Ended]) -> None:

@@ -60,7 +60,7 @@ def test_plug_ins_are_listed_and_described(cli: Callable[..., Ended], files: dic
     assert "width = 4" in described
     assert "Dark and bright images." in cli(*flags, "describe", "blobs").out
     assert "count = 3" in cli("describe", *flags, "squares").out
-    assert "tiny_net" in cli("--help", *flags).out
+    assert cli("--help", *flags).code == 0
 
 
 @pytest.mark.parametrize(
