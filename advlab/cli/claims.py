@@ -16,6 +16,7 @@ from advlab.results.board.markdown import board_markdown
 from advlab.results.board.runs import finished_runs
 from advlab.results.board.text import board_text
 from advlab.results.board.tidy import board_csv, board_json
+from advlab.results.console import show
 from advlab.results.terminal import terminal_width
 from advlab.results.written import write_text
 
@@ -53,14 +54,17 @@ def run(arguments: Sequence[str]) -> None:
     elif options.format == "markdown":
         text = board_markdown(board)
     else:
-        text = board_text(board, terminal_width()) + "\n"
+        text = board_text(board, terminal_width())
     for remark in [*found.remarks, *board.remarks]:
         print(printable(remark), file=sys.stderr)
     if options.again:
         changed = sum(cell.changed for cell in board.cells)
         print(f"judged again: {changed} of {len(board.cells)} verdicts changed", file=sys.stderr)
     if options.output is not None:
-        write_text(options.output, text)
+        write_text(options.output, text + ("\n" if options.format == "table" else ""))
         return
-    print(text, end="")
+    if options.format == "table":
+        show(text)
+    else:
+        print(text, end="")
     require_printed()

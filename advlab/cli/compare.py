@@ -9,6 +9,7 @@ from advlab.cli.parser import Parser
 from advlab.cli.streams import require_printed
 from advlab.results.comparison import comparison_of
 from advlab.results.comparison_text import comparison_text
+from advlab.results.console import show
 from advlab.results.terminal import terminal_width
 from advlab.results.written import write_text
 
@@ -30,9 +31,12 @@ def run(arguments: Sequence[str]) -> None:
     elif options.format == "json":
         text = comparison.json()
     else:
-        text = comparison_text(comparison, terminal_width()) + "\n"
+        text = comparison_text(comparison, terminal_width())
     if options.output is not None:
-        write_text(options.output, text)
+        write_text(options.output, text + ("\n" if options.format == "table" else ""))
         return
-    print(text, end="")
+    if options.format == "table":
+        show(text)
+    else:
+        print(text, end="")
     require_printed()

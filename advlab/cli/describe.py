@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
+import io
 from collections.abc import Sequence
 from typing import Any, get_origin
 
@@ -17,6 +19,7 @@ from advlab.config.ranges import range_text
 from advlab.config.run_options import RunParams
 from advlab.config.schema import parameters
 from advlab.errors import ConfigError, suggest
+from advlab.results.console import DESCRIPTIONS, on_terminal, show
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -28,6 +31,20 @@ def run(arguments: Sequence[str]) -> None:
     parser = Parser(prog="advlab describe", description="What a choice is, its parameters and commands.")
     parser.add_argument("name", metavar="NAME", help="a choice that `advlab list` shows, or run")
     name = parser.parse_args(list(arguments)).name
+    if on_terminal():
+        with contextlib.redirect_stdout(said := io.StringIO()):
+            print_description(name)
+        show(said.getvalue().rstrip("\n"), DESCRIPTIONS)
+    else:
+        print_description(name)
+
+
+def print_description(name: str) -> None:
+    """Print what a choice is.
+
+    Raises:
+        ConfigError: no such name.
+    """
     if name == "run":
         print("run: how a run is carried out\n")
         print_parameters("run", RunParams, {})

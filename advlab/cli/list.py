@@ -11,6 +11,8 @@ from advlab.config.choices import group_choices, registered_name
 from advlab.config.folder import config_folder
 from advlab.config.groups import COMPONENT_GROUPS
 from advlab.errors import ConfigError, suggest
+from advlab.results.console import on_terminal, show_table
+from advlab.results.terminal import terminal_width
 
 #: what `advlab list` takes -> the group of the configuration
 PLURALS = {group.plural: group.name for group in COMPONENT_GROUPS}
@@ -37,19 +39,20 @@ def print_choices(group: str) -> None:
     """The choices of a group, a line each; torchvision's networks together behind them."""
     choices = [name for name in group_choices(group) if name != "none" or group != "experiment"]
     width = max((len(name) for name in choices), default=0)
-    torchvision = []
-    for name in choices:
-        text = headline(group, name)
-        if text.startswith("torchvision's"):
-            torchvision.append(name)
-        else:
-            print(f"  {name:<{width}}  {text}".rstrip())
+    headlines = {name: headline(group, name) for name in choices}
+    torchvision = [name for name, text in headlines.items() if text.startswith("torchvision's")]
+    rows = [(name, text) for name, text in headlines.items() if name not in torchvision]
+    lines = [f"{name:<{width}}  {text}".rstrip() for name, text in rows]
+    if on_terminal():
+        show_table(["", ""], rows, [f"{name}  {text}" for name, text in rows], "cyan")
+    else:
+        print(*(f"  {line}" for line in lines), sep="\n")
     if torchvision:
         print("  torchvision's classifiers with their published weights:")
-        print_wrapped(torchvision)
+        print_wrapped(torchvision, min(110, terminal_width()) if on_terminal() else 110)
 
 
-def print_wrapped(names: Sequence[str], width: int = 110) -> None:
+def print_wrapped(names: Sequence[str], width: int) -> None:
     """Names one behind the other, in indented lines of at most `width` characters."""
     line = "   "
     for name in names:

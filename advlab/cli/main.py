@@ -10,13 +10,22 @@ from collections.abc import Sequence
 
 from advlab import __version__
 from advlab.cli.parser import HelpShown
-from advlab.cli.streams import flush_streams, make_streams_lasting, require_printed, restart_in_utf8, unprinted
+from advlab.cli.streams import (
+    flush_streams,
+    make_streams_lasting,
+    require_printed,
+    restart_in_utf8,
+    say_meanwhile,
+    take_back,
+    unprinted,
+)
 from advlab.config import components
 from advlab.config.groups import GROUPS, RUN
 from advlab.engine.interrupts import ignore_signals
 from advlab.errors import AdvlabError, ConfigError, Interrupted, printable, shorten, suggest
 
 SHOWS = ("list", "describe")
+QUICK = (*SHOWS, "completion", "status", "help")  # nothing that they wait for takes long
 VERBS = (*SHOWS, "claims", "compare", "completion", "plot", "resume", "status")
 
 
@@ -59,6 +68,8 @@ def run(arguments: list[str]) -> int:
         return 0
     except SystemExit as end:  # of a plug-in's code: nothing of ours ends a command so
         raise RuntimeError("the code of this command raised SystemExit, which ends programs") from end
+    finally:
+        take_back()
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -67,6 +78,8 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"advlab {__version__}")
         require_printed()
         return 0
+    if not words or words[0] not in QUICK:
+        say_meanwhile("reading the runs" if words and words[0] in VERBS else "reading the configuration")
     from advlab.plugins.loading import load_plugins  # imports Hydra, which takes a tenth of a second, as launch does
 
     load_plugins(plugins)

@@ -8,6 +8,7 @@ from pathlib import Path
 from advlab.cli.parser import Parser
 from advlab.engine.interrupts import Interrupts
 from advlab.results.compare import compare_runs
+from advlab.results.console import show
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -30,4 +31,4 @@ def run(arguments: Sequence[str]) -> None:
             *([compared.text()] if len(options.runs) > 1 else []),
         ]
         interrupts.complete()
-        interrupts.speak(lambda: print(*lines, sep="\n", flush=True))
+        interrupts.speak(lambda: show("\n".join(lines)))

@@ -35,7 +35,12 @@ class LastingStream:
         self.error: OSError | None = None
 
     def write(self, text: str) -> int:
-        """Write `text`, or nothing where the stream has failed."""
+        """Write `text`, or nothing where the stream has failed; what was said in the meantime is taken away before."""
+        take_back()
+        return self.write_only(text)
+
+    def write_only(self, text: str) -> int:
+        """As `write`, and leave what was said."""
         try:
             return self._stream.write(text)
         except OSError as error:
@@ -57,6 +62,30 @@ class LastingStream:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+#: what stands on the terminal's last line until something is printed
+_said: list[str] = []
+ERASE = "\r\x1b[K"
+
+
+def say_meanwhile(text: str) -> None:
+    """Show what is being done on a terminal, until something is printed: nothing is heard for seconds while torch is loaded."""
+    stream = sys.stderr
+    if isinstance(stream, LastingStream) and stream.isatty():
+        take_back()
+        lasting = os.environ.get("TERM", "dumb") == "dumb"  # where nothing can be erased
+        stream.write_only(f"{text} ..." + ("\n" if lasting else ""))
+        stream.flush()
+        _said[:] = [] if lasting else [text]
+
+
+def take_back() -> None:
+    """Erase what `say_meanwhile` shows."""
+    if _said and isinstance(stream := sys.stderr, LastingStream):
+        _said.clear()
+        stream.write_only(ERASE)
+        stream.flush()
 
 
 def open_missing_streams() -> None:

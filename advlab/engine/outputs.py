@@ -11,6 +11,7 @@ from advlab.config.settings import Settings
 from advlab.engine.interrupts import Interrupts
 from advlab.engine.tally import Tally
 from advlab.models.base import caution_text
+from advlab.results.console import on_terminal, show_claims
 from advlab.results.report import summary_text
 from advlab.results.terminal import terminal_width, wrapped
 from advlab.statistics.claims import Claim, claims_text
@@ -92,6 +93,8 @@ def print_outputs(outputs: Outputs, settings: Settings, tally: Tally) -> None:
         if tally.images and numbers["run"].is_unique:  # not in summary.csv, which a resumed run repeats to the byte
             numbers["seconds_per_image"] = tally.seconds / tally.images
         print(summary_text(numbers, terminal_width()))
-    if outputs.claims:
+    if outputs.claims and on_terminal():
+        show_claims(outputs.claims)
+    elif outputs.claims:
         print(claims_text(outputs.claims))
     print(f"figure: {outputs.figures[0]}" if outputs.figures else "no figure", flush=True)

@@ -167,26 +167,38 @@ def claims_text(claims: Sequence[Claim]) -> str:
 
     The interval is the one that decides: of a claim in a family, the family's; "alone" says what its own would have.
     """
-    subsets = list(dict.fromkeys(c.subset for c in claims))
-    width = max(map(len, subsets), default=0)
-    lines = [f"{c.verdict:>13}  {c.subset:<{width}}  {c.quantity}: {_numbers_text(c)}" for c in claims]
-    for subset in subsets:
+    width = max((len(c.subset) for c in claims), default=0)
+    lines = [f"{c.verdict:>13}  {c.subset:<{width}}  {c.quantity}: {numbers_text(c)}" for c in claims]
+    return "\n".join([*lines, *subset_lines(claims)])
+
+
+def subset_lines(claims: Sequence[Claim]) -> list[str]:
+    """For each subset how many statements hold: `l2: 3 of 5 statements hold, 2 do not`."""
+    lines = []
+    for subset in dict.fromkeys(c.subset for c in claims):
         verdicts = [c.verdict for c in claims if c.subset == subset]
         holding = f"{verdicts.count('holds')} of {len(verdicts)} statements hold"
         others = [
             f"{verdicts.count(verdict)} {words}" for verdict, words in VERDICT_WORDS.items() if verdict in verdicts
         ]
         lines.append(f"{subset}: {', '.join([holding, *others])}")
-    return "\n".join(lines)
+    return lines
 
 
-def _numbers_text(claim: Claim) -> str:
-    """`0.5 [0.4, 0.6], claimed > 0.1, n = 12, family of 2`; of what is computed: `>= 0.9, claimed > 1, lower bound`."""
-    claimed = f"claimed {claim.relation} {claim.threshold:g}"
+def numbers_of_claim(claim: Claim) -> tuple[str, str, str]:
+    """`0.5 [0.4, 0.6]`, `> 0.1` and `12, family of 2`; of what is computed `>= 0.9`, `> 1` and `lower bound`."""
+    claimed = f"{claim.relation} {claim.threshold:g}"
     if not claim.samples and not math.isnan(claim.estimate):
         kinds = {">=": "lower bound", "<=": "upper bound", "": "exact"}
-        return f"{claim.bound} {claim.estimate:.3g}, {claimed}, {kinds[claim.bound]}".lstrip()
-    text = f"{claim.estimate:.3g} [{claim.family_low:.3g}, {claim.family_high:.3g}], {claimed}, n = {claim.samples}"
-    if claim.family > 1:
-        text += f", family of {claim.family}"
-    return text if claim.verdict == claim.verdict_alone else f"{text} (alone: {claim.verdict_alone})"
+        return f"{claim.bound} {claim.estimate:.3g}".lstrip(), claimed, kinds[claim.bound]
+    units = f"{claim.samples}, family of {claim.family}" if claim.family > 1 else str(claim.samples)
+    if claim.verdict != claim.verdict_alone:
+        units += f" (alone: {claim.verdict_alone})"
+    return f"{claim.estimate:.3g} [{claim.family_low:.3g}, {claim.family_high:.3g}]", claimed, units
+
+
+def numbers_text(claim: Claim) -> str:
+    """`0.5 [0.4, 0.6], claimed > 0.1, n = 12, family of 2`; of what is computed: `>= 0.9, claimed > 1, lower bound`."""
+    interval, claimed, units = numbers_of_claim(claim)
+    computed = not claim.samples and not math.isnan(claim.estimate)
+    return f"{interval}, claimed {claimed}, {'' if computed else 'n = '}{units}"

@@ -1,0 +1,129 @@
+"""What a terminal shows in colours and as wide as it is; a pipe or a file has the same words, plain and unfolded.
+
+`rich` draws; it is loaded on a terminal alone. A verdict has its colour beside its word, never in the place of it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from advlab.errors import printable
+from advlab.results.terminal import GAP, terminal_width, wrapped
+from advlab.statistics.claims import Claim, numbers_of_claim, numbers_text, subset_lines
+
+INDENT = "  "  # of tables
+READABLE = 14  # signs of a column of text below which a table is hard to read
+COLOURS: dict[str, str] = {
+    "holds": "bold green",
+    "does not hold": "bold red",
+    "undecided": "bold yellow",
+    "not measured": "bright_black",
+}
+#: pattern -> style of what is said of runs
+VERDICTS = {
+    r"\bholds\b(?! in 0\b)": COLOURS["holds"], r"\bdoes not hold\b|\b\d+ do not\b": COLOURS["does not hold"],
+    r"\bundecided\b": COLOURS["undecided"], r"\bnot measured\b": COLOURS["not measured"],
+    r"(?<!\S)\+(?!\S)": COLOURS["holds"], r"(?<!\S)-(?!\S)": COLOURS["does not hold"], r"(?<!\S)\?(?!\S)": COLOURS["undecided"],
+}  # fmt: skip
+#: of the jobs of a sweep
+JOBS = {
+    r"(?<=^  \d  )(complete|nothing left to do)": "green", r"(?<=^  \d  )failed": "bold red",
+    r"(?<=^  \d  )(interrupted|did not finish)": "yellow",
+}  # fmt: skip
+#: of what `advlab describe` says
+DESCRIPTIONS = {
+    r"^\w[^:]*:(?= |$)": "bold",
+    r"^  [\w.]+(?= =)": "cyan",
+    r"^  advlab .*": "green",
+    r" #.*$": "bright_black",
+}
+
+
+def on_terminal() -> bool:
+    """Whether standard output is a terminal that can place text."""
+    return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def console() -> Any:
+    """What writes to the terminal, without colours where NO_COLOR is set."""
+    from rich.console import Console
+
+    colours: dict[str, Any] = {"color_system": None} if os.environ.get("NO_COLOR") else {}
+    return Console(
+        file=sys.stdout, width=terminal_width(), force_terminal=True, highlight=False, markup=False, emoji=False, **colours
+    )  # fmt: skip
+
+
+def show(text: str, styles: Mapping[str, str] = VERDICTS) -> None:
+    """Print a text; on a terminal in colours, with the lines that are too long folded below their beginning.
+
+    Args:
+        text: lines; what they hold of others' files is printable already.
+        styles: pattern -> style.
+    """
+    if not on_terminal():
+        print(text, flush=True)
+        return
+    from rich.text import Text
+
+    width = terminal_width()
+    lines = [folded(line, width) for line in text.split("\n")]
+    shown = Text("\n".join(lines), no_wrap=True, overflow="ignore")
+    for pattern, style in styles.items():
+        shown.highlight_regex(re.compile(pattern, re.MULTILINE), style)
+    console().print(shown, crop=False, soft_wrap=True)
+
+
+def folded(line: str, width: int) -> str:
+    """A line within the width, what follows indented a little more than its beginning; a command that can be copied stays whole."""
+    indent = len(line) - len(line.lstrip(" "))
+    if len(line) <= width or line.lstrip().startswith("advlab "):
+        return line
+    return " " * indent + wrapped(line[indent:], width - indent, 4).replace("\n", "\n" + " " * indent)
+
+
+def show_table(names: Sequence[str], rows: Sequence[Sequence[str]], lines: Sequence[str], first: str = "") -> None:
+    """Print a table on a terminal: its columns beside each other where they can be read, else a folded line for each row.
+
+    Args:
+        names: of the columns; all empty for a table without a head.
+        rows: cells; the first of each stays on one line.
+        lines: of each row, where the columns do not fit.
+        first: the style of the first column; a verdict has its own.
+    """
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    width = terminal_width() - len(INDENT)
+    cells = [[printable(cell) for cell in row] for row in rows]
+    columns = list(zip(names, *cells, strict=True))
+    least = [max(len(word) for cell in column for word in cell.split() or [""]) for column in columns]
+    whole = [max(map(len, column)) for column in columns]
+    least = [whole[0], *(max(word, min(line, READABLE)) for word, line in zip(least[1:], whole[1:], strict=True))]
+    if sum(least) + len(GAP) * (len(least) - 1) > width:
+        beginnings = "|".join(sorted({re.escape(row[0]) for row in cells}, key=len, reverse=True))
+        show(
+            "\n".join(INDENT + line for line in lines), VERDICTS if not first else {rf"^  (?:{beginnings})(?= )": first}
+        )
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, len(GAP), 0, 0), show_header=any(names), header_style="bold")
+    for name, size in zip(names, least, strict=True):
+        table.add_column(name, min_width=size, overflow="fold")
+    for beginning, *others in cells:
+        table.add_row(Text(beginning, COLOURS.get(beginning, first)), *map(Text, others))
+    console().print(Padding(table, (0, 0, 0, len(INDENT))))
+
+
+def show_claims(claims: Sequence[Claim]) -> None:
+    """Print the claims of a run on a terminal: for each subset how many hold, and a table of its verdicts."""
+    names = ["verdict", "what decides it", "estimate [interval]", "claimed", "units"]
+    for subset, line in zip(dict.fromkeys(claim.subset for claim in claims), subset_lines(claims), strict=True):
+        show(line, {**VERDICTS, r"^.*?:(?= \d+ of)": "bold"})
+        of_subset = [claim for claim in claims if claim.subset == subset]
+        rows = [[claim.verdict, claim.quantity, *numbers_of_claim(claim)] for claim in of_subset]
+        show_table(names, rows, [f"{claim.verdict}  {claim.quantity}: {numbers_text(claim)}" for claim in of_subset])
