@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -13,6 +13,20 @@ PLAIN_LINES = 10  # at most so many for one task, when standard error is no term
 SECONDS_BETWEEN_LINES = 5
 SECONDS_BETWEEN_ESTIMATES = 0.1  # on a terminal
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"  # its own estimate knows nothing of stages
+
+
+Listener = Callable[[str, int, int, float], None]  # title, steps done, steps in all, seconds left
+_listeners: list[Listener] = []
+
+
+@contextlib.contextmanager
+def heard_by(listener: Listener) -> Iterator[None]:
+    """While the block runs, hand all progress of this process to a listener, which shows it in place of bars and lines."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
 
 
 class Progress:
@@ -29,7 +43,7 @@ class Progress:
         self._bar: Any = None
         self._started = self._last_line = time.perf_counter()
         self._lines = 0
-        if sys.stderr is not None and sys.stderr.isatty():
+        if not _listeners and sys.stderr is not None and sys.stderr.isatty():
             from tqdm import tqdm  # slow to import, and needed on a terminal only
 
             self._bar = tqdm(total=total, initial=done, desc=title, leave=False, dynamic_ncols=True, bar_format=BAR)
@@ -48,6 +62,9 @@ class Progress:
         now = time.perf_counter()
         steps_made, steps_to_make = done - self.first, max(1, self.total - self.first)
         left = seconds_left or (lambda: (now - self._started) * (steps_to_make - steps_made) / max(1, steps_made))
+        if _listeners:
+            _listeners[-1](self.title, done, self.total, left())
+            return
         if self._bar is not None:
             if now - self._last_line >= SECONDS_BETWEEN_ESTIMATES:
                 self._last_line = now

@@ -7,29 +7,25 @@ import json
 import os
 import sys
 import time
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import OmegaConf
-
+from advlab.cli.sweep_job import run_job
+from advlab.cli.sweep_view import view_of_all
 from advlab.config.components import NoComponent
-from advlab.config.compose import Composer
 from advlab.config.hydra_main import CommandLine, hydra_main
 from advlab.config.settings import Settings
 from advlab.engine.interrupts import Interrupts
-from advlab.engine.runner import execute
 from advlab.engine.with_dask import kept_workers
-from advlab.errors import AdvlabError, ConfigError, Interrupted
-from advlab.plugins.loading import load_plugins
+from advlab.errors import ConfigError, Interrupted
 from advlab.results.compare import compare_runs
+from advlab.results.console import JOBS, VERDICTS, show
+from advlab.results.differences import Differences
 from advlab.results.terminal import terminal_width, wrapped, wrapped_command
 from advlab.shell import hydra_text, shell_path
 from advlab.store.atomic import StorageError, write_atomic
 from advlab.store.run_versions import check_place
-from advlab.store.sealed import json_bytes
 
 DONE = ("complete", "nothing left to do")
 
@@ -52,7 +48,11 @@ def sweep(line: CommandLine, jobs: Sequence[Settings]) -> int:
     signum = 0
     failure: BaseException | None = None
     try:
-        with Interrupts().active(), workers_kept(line, jobs):  # between two jobs a signal must end the workers as well
+        with (
+            Interrupts().active(),  # between two jobs a signal must end the workers as well
+            workers_kept(line, jobs),
+            view_of_all(folder, Differences([job.nodes for job in jobs]).labels()),
+        ):
             hydra_main(CommandLine(line.flags, overrides), run_job)
     except Interrupted as interrupt:
         signum = interrupt.signum
@@ -68,7 +68,7 @@ def sweep(line: CommandLine, jobs: Sequence[Settings]) -> int:
         failed = print_outcomes(outcomes, len(jobs), folder)
         text = compare_finished(outcomes, jobs, folder)
         interrupts.complete()
-        interrupts.speak(lambda: print(text, end="\n" if text else "", flush=True))
+        interrupts.speak(lambda: show(text, VERDICTS) if text else None)
     if signum and failed:  # one that arrived when the last job was complete has cut short its last lines alone
         return 128 + signum
     if failed:
@@ -131,7 +131,7 @@ def read_outcomes(folder: Path) -> dict[int, dict[str, Any]]:
 
 def print_outcomes(outcomes: dict[int, dict[str, Any]], jobs: int, folder: Path) -> int:
     """List how each job ended, within the terminal's width; gives how many are not done."""
-    print(f"\n{counted_jobs(jobs)}:")
+    said = [f"\n{counted_jobs(jobs)}:"]
     failed, width = 0, terminal_width()
     unknown = {"status": "did not finish", "detail": f"see the launcher's log in {folder}"}
     for number in range(jobs):
@@ -139,8 +139,11 @@ def print_outcomes(outcomes: dict[int, dict[str, Any]], jobs: int, folder: Path)
         failed += outcome["status"] not in DONE
         overrides, detail = " ".join(outcome.get("overrides", [])), outcome.get("detail", "")
         line = f"  {number}  {outcome['status']:<18} {overrides}"
-        for text in [f"{line}  {detail}"] if len(f"{line}  {detail}") <= width else [line, f"     {detail}"]:
-            print(wrapped(text, width, indent=5))
+        texts = [f"{line}  {detail}"] if len(f"{line}  {detail}") <= width else [line, f"     {detail}"]
+        if outcome["status"] not in DONE and (log := folder / f"job-{number}.txt").is_file():
+            texts.append(f"     what it said: {shown_path(log)}")
+        said += [wrapped(text, width, indent=5) for text in texts]
+    show("\n".join(said), JOBS)
     return failed
 
 
@@ -166,54 +169,3 @@ def compare_finished(outcomes: dict[int, dict[str, Any]], jobs: Sequence[Setting
 def shown_path(path: Path) -> Path:
     """A path as it is shortest: from the working folder where it lies below."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def run_job(config: Any) -> str:
-    """One job of a sweep, in this process or on a cluster's node; how it ended is written into the sweep's folder."""
-    hydra = HydraConfig.get()
-    number = int(hydra.job.num)
-    overrides = OmegaConf.to_container(hydra.overrides.task, resolve=False)  # as typed: an escaped ${ stays escaped
-    assert isinstance(overrides, list)
-    as_typed = [str(text).lstrip("+") for text in overrides]
-    launcher = [text for text in hydra.overrides.hydra if text.lstrip("+").startswith("hydra/launcher=")]
-    path = Path(hydra.sweep.dir) / f"outcome-{number}.json"
-
-    def write_outcome(status: str, detail: str) -> None:
-        content = {"status": status, "detail": detail, "overrides": as_typed}
-        write_atomic(path, json_bytes(content))
-
-    try:
-        load_plugins()
-        with contextlib.suppress(OSError, ValueError):  # a worker's standard error may be closed
-            print(f"[{number}] {' '.join(as_typed)}", file=sys.stderr, flush=True)
-        with Composer(
-            config_dir(hydra)
-        ) as composer:  # composed as the command line was checked, lists of choices included
-            settings = composer.settings([*as_typed, *launcher])
-        outcome = execute(settings)
-        write_outcome(outcome.status, str(outcome.path))
-        if outcome.signum:  # the job is complete, and the sweep is to end
-            raise Interrupted(outcome.signum)
-        return str(outcome.path)
-    except AdvlabError as error:
-        write_outcome("failed", str(error))
-        print(f"advlab: {error}", file=sys.stderr)
-        raise JobFailed(str(error)) from None
-    except Interrupted:
-        if not path.exists():
-            write_outcome("interrupted", "")
-        raise
-    except Exception as error:
-        write_outcome("failed", f"{type(error).__name__}: {error}")
-        traceback.print_exc()
-        raise
-
-
-def config_dir(hydra: Any) -> str | None:
-    """The folder of `--config-dir`, from what Hydra knows of the job."""
-    folders = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
-    return str(folders[0]) if folders else None
-
-
-class JobFailed(Exception):
-    """A job ended with an error that has been reported."""
