@@ -11,7 +11,7 @@ from advlab.config.choices import group_choices, registered_name
 from advlab.config.folder import config_folder
 from advlab.config.groups import COMPONENT_GROUPS
 from advlab.errors import ConfigError, suggest
-from advlab.results.console import on_terminal, show_table
+from advlab.results.console import on_terminal, show, show_table
 from advlab.results.terminal import terminal_width
 
 #: what `advlab list` takes -> the group of the configuration
@@ -48,8 +48,8 @@ def print_choices(group: str) -> None:
     else:
         print(*(f"  {line}" for line in lines), sep="\n")
     if torchvision:
-        print("  torchvision's classifiers with their published weights:")
-        print_wrapped(torchvision, min(110, terminal_width()) if on_terminal() else 110)
+        show("  torchvision's classifiers with their published weights:")
+        print_wrapped(torchvision, min(110, terminal_width() - 1) if on_terminal() else 110)
 
 
 def print_wrapped(names: Sequence[str], width: int) -> None:

@@ -105,7 +105,7 @@ def show_table(names: Sequence[str], rows: Sequence[Sequence[str]], lines: Seque
     least = [max(len(word) for cell in column for word in cell.split() or [""]) for column in columns]
     whole = [max(map(len, column)) for column in columns]
     least = [whole[0], *(max(word, min(line, READABLE)) for word, line in zip(least[1:], whole[1:], strict=True))]
-    if sum(least) + len(GAP) * (len(least) - 1) > width:
+    if sum(least) + len(GAP) * len(least) > width:  # rich counts a gap behind the last column, too
         beginnings = "|".join(sorted({re.escape(row[0]) for row in cells}, key=len, reverse=True))
         show(
             "\n".join(INDENT + line for line in lines), VERDICTS if not first else {rf"^  (?:{beginnings})(?= )": first}
