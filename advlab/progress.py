@@ -1,8 +1,9 @@
-"""Progress that suits its reader: a bar on a terminal, a bounded number of plain lines in a file or pipe."""
+"""Progress that suits its reader: a bar on a terminal or in a notebook, a bounded number of plain lines in a file or pipe."""
 
 from __future__ import annotations
 
 import contextlib
+import html
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 PLAIN_LINES = 10  # at most so many for one task, when standard error is no terminal
 SECONDS_BETWEEN_LINES = 5
 SECONDS_BETWEEN_ESTIMATES = 0.1  # on a terminal
+SECONDS_BETWEEN_DRAWINGS = 0.5  # in a notebook
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"  # its own estimate knows nothing of stages
 
 
@@ -29,6 +31,55 @@ def heard_by(listener: Listener) -> Iterator[None]:
         _listeners.remove(listener)
 
 
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook, whose cells show what is displayed."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return getattr(shell, "kernel", None) is not None
+
+
+class NotebookBar:
+    """A bar in a notebook's cell, which is drawn anew in its place; it needs no widgets. As `tqdm`, as far as `Progress` asks.
+
+    Args:
+        total: number of steps.
+        initial: steps that are done.
+        title: what is being done.
+    """
+
+    def __init__(self, total: int, initial: int, title: str) -> None:
+        from IPython.display import display  # which is there in a notebook
+
+        self.n, self._total, self._title, self._note = initial, total, title, ""
+        self._drawn = time.perf_counter()
+        self._handle = display(self, display_id=True)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """The bar for a browser, and the same as a line of text."""
+        said = f"{self.n} of {self._total}" + (f", {self._note}" if self._note else "")
+        bar = f'<progress value="{self.n}" max="{max(1, self._total)}"></progress>'
+        text = f"{html.escape(self._title)} {bar} {html.escape(said)}"
+        return {"text/plain": f"{self._title}: {said}", "text/html": f"<div>{text}</div>"}
+
+    def set_postfix_str(self, note: str, refresh: bool = True) -> None:
+        """What stands behind the numbers from now on."""
+        self._note = note
+
+    def update(self, steps: int) -> None:
+        """So many steps more are done."""
+        self.n += steps
+        if time.perf_counter() - self._drawn >= SECONDS_BETWEEN_DRAWINGS:
+            self._draw()
+
+    def close(self) -> None:
+        """Leave how far it has come."""
+        self._note = ""
+        self._draw()
+
+    def _draw(self) -> None:
+        self._drawn = time.perf_counter()
+        self._handle.update(self)
+
+
 class Progress:
     """Counts the steps of one task; use as a context manager, or call `close` at the end.
 
@@ -43,7 +94,11 @@ class Progress:
         self._bar: Any = None
         self._started = self._last_line = time.perf_counter()
         self._lines = 0
-        if not _listeners and sys.stderr is not None and sys.stderr.isatty():
+        if _listeners:
+            return
+        if in_notebook():
+            self._bar = NotebookBar(total, done, title)
+        elif sys.stderr is not None and sys.stderr.isatty():
             from tqdm import tqdm  # slow to import, and needed on a terminal only
 
             self._bar = tqdm(total=total, initial=done, desc=title, leave=False, dynamic_ncols=True, bar_format=BAR)

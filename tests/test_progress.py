@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import types
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -108,3 +110,46 @@ def test_who_knows_better_says_what_is_left(
     clock.now = 100.0
     progress.update(5, seconds_left=lambda: 2.0)
     assert capsys.readouterr().err == "x: 5 of 10 (50 %), 2 s left\n"
+
+
+def test_a_notebook_has_a_bar_without_widgets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it displays is drawn in one place, and remains as how far the task has come."""
+    drawn: list[dict[str, str]] = []
+
+    class Handle:
+        def update(self, shown: Any) -> None:
+            drawn.append(shown._repr_mimebundle_())
+
+    def display(shown: Any, *, display_id: bool) -> Handle:
+        assert display_id
+        drawn.append(shown._repr_mimebundle_())
+        return Handle()
+
+    ipython = types.ModuleType("IPython")
+    monkeypatch.setattr(ipython, "get_ipython", lambda: types.SimpleNamespace(kernel=object()), raising=False)
+    shown = types.ModuleType("IPython.display")
+    monkeypatch.setattr(shown, "display", display, raising=False)
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", shown)
+    clock = Clock()
+    monkeypatch.setattr(progress_module, "time", clock)
+    with Progress("a <b>", 4) as progress:
+        clock.now = 10.0
+        progress.update(1, "loss 0.1")
+        progress.update(2)  # at once: not drawn
+        clock.now = 20.0
+        progress.update(3)
+    assert [bundle["text/plain"] for bundle in drawn] == [
+        "a <b>: 0 of 4", "a <b>: 1 of 4, 30 s left, loss 0.1", "a <b>: 3 of 4, 7 s left", "a <b>: 3 of 4",
+    ]  # fmt: skip
+    assert 'a &lt;b&gt; <progress value="1" max="4"></progress> 1 of 4, 30 s left' in drawn[1]["text/html"]
+    assert capsys.readouterr().err == ""
+
+
+def test_ipython_at_a_terminal_is_no_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    ipython = types.ModuleType("IPython")
+    monkeypatch.setattr(ipython, "get_ipython", lambda: types.SimpleNamespace(), raising=False)
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    assert not progress_module.in_notebook()

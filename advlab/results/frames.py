@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 
@@ -40,11 +41,11 @@ def claims(*folders: str | Path, experiment: str = "", paper: str = "", preset: 
     return board_table(board, again=again)
 
 
-def compare(*runs: str | Path) -> Frame:
+def compare(*runs: str | os.PathLike[str]) -> Frame:
     """Runs of one experiment side by side: options that differ, numbers, claims, and paired differences to the first.
 
     Args:
-        runs: their directories, two or more.
+        runs: two or more, each a `Run` or its directory.
 
     Returns:
         A tidy table with the column `kind` (`option`, `number`, `claim`, `paired`);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from advlab.store.run_directory import RunDirectory
 from advlab.store.tables import Frame, later_columns
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Run:
-    """A run as data frames: what `advlab.load` returns.
+    """A run as data frames: what `advlab.load` returns. It stands for its directory wherever a path is taken.
 
     Attributes:
         path: its directory.
@@ -33,6 +34,21 @@ class Run:
     summary: Frame | None = None
     figures: tuple[Path, ...] = ()
 
+    @property
+    def figure(self) -> Path | None:
+        """The PNG of its figure; None where it has none."""
+        return next((path for path in self.figures if path.suffix == ".png"), None)
+
+    def __fspath__(self) -> str:
+        """Its directory."""
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        """A line: where it is, what was measured, and how many statements hold."""
+        label, holding = self.manifest.get("label", ""), int((self.claims["verdict"] == "holds").sum())
+        held = f"{holding} of {len(self.claims)} statements hold"
+        return f"<advlab.Run {self.path}: {label}, {len(self.table)} rows, {held}>"
+
     def _repr_html_(self) -> str:
         """How a notebook shows it: the figure, the verdicts and the numbers."""
         from advlab.results.notebook import shown_run  # as of `load`
@@ -41,7 +57,7 @@ class Run:
         return shown_run(title, self.path, self.figures, self.claims, self.summary)
 
 
-def load(path: str | Path) -> Run:
+def load(path: str | os.PathLike[str]) -> Run:
     """Read a finished run.
 
     Args:
