@@ -9,6 +9,7 @@ from typing import Any
 
 from advlab.cli.parser import Parser
 from advlab.errors import ResultError, printable
+from advlab.results.console import on_terminal
 from advlab.results.terminal import terminal_width, wrapped
 from advlab.shell import command_to_resume
 from advlab.store.bounded import read_json
@@ -25,10 +26,12 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("run", type=Path, metavar="RUN")
     parser.add_argument("--watch", action="store_true", help="show it again every two seconds, until the run ends")
     options = parser.parse_args(list(arguments))
-    directory = RunDirectory.open(options.run)
+    directory, erase = RunDirectory.open(options.run), ""
     while True:
         text, under_way = status_text(directory)
-        print(text, flush=True)
+        print(f"{erase}{text}", flush=True)
+        if on_terminal():  # what is shown next takes its place
+            erase = f"\x1b[{len(text.splitlines())}A\x1b[J"
         if not (options.watch and under_way):
             return 0
         time.sleep(SECONDS_BETWEEN_LOOKS)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from advlab.cli.status import status_text
 from advlab.store.run_directory import RunDirectory
@@ -48,3 +51,24 @@ def test_what_others_have_written_is_passed_over_or_shown_and_controls_no_termin
     out = cli("status", str(RUN)).out
     assert "failed (a\\x1b[2Jb)" in out
     assert "\x1b" not in out
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_watching_draws_in_one_place_on_a_terminal(
+    terminal: bool, cli: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli(*ISOTROPY).code == 0
+    lock = contextlib.ExitStack()
+    lock.enter_context(RunDirectory(RUN).lock())
+    looks: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 2:
+            lock.close()
+
+    monkeypatch.setattr("advlab.cli.status.time.sleep", sleep)
+    monkeypatch.setattr("advlab.cli.status.on_terminal", lambda: terminal)
+    out = cli("status", str(RUN), "--watch").out
+    lines = [f"{RUN}: 1 of 1 cells\n", f"{RUN}: 1 of 1 cells\n", f"{RUN}: complete, 1 cells\n"]
+    assert out == ("\x1b[1A\x1b[J" if terminal else "").join(lines)

@@ -217,6 +217,11 @@ BAD: list[tuple[list[str], list[str]]] = [
     (["--config-dir", "nope"], ["--config-dir nope", "no such folder"]),
     (["--config-dir="], ["--config-dir", "no such folder"]),
     (["-cd", "a folder with spaces"], ["a folder with spaces", "no such folder"]),
+    (["completion"], ["advlab completion", "the following arguments are required: shell"]),
+    (["completion", "tcsh"], ["'tcsh'", "bash", "zsh", "fish"]),
+    (["completion", "bash", "zsh"], ["unrecognized arguments: zsh"]),
+    (["-sc"], ["advlab completion", "the following arguments are required: shell"]),
+    (["-sc", "query=bash"], ["'query=bash'", "bash", "zsh", "fish"]),
     # plug-ins
     (["--plugin"], ["--plugin", "takes a Python file"]),
     (["model=lenet", "--plugin"], ["--plugin", "takes a Python file"]),
