@@ -41,6 +41,7 @@ DESCRIBES = {
     "advlab.attacks", "advlab.attacks.base", "advlab.attacks.external.library.catalogue", "advlab.attacks.status",
     "advlab.attacks.traits", "advlab.geometry", "advlab.metrics", "advlab.metrics.expected_mantel_r", "advlab.models",
     "advlab.models.base", "advlab.models.builtin", "advlab.models.plugin_model", "advlab.models.torchvision_networks",
+    "advlab.models.library_model", "advlab.models.robustbench_networks", "advlab.models.timm_networks",
     "advlab.probes", "advlab.probes.sphere", "advlab.training", "advlab.training.recipe", "advlab.training.recipe_text",
 }  # fmt: skip
 #: the files of advlab.defenses that declare one, and what all have

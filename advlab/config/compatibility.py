@@ -28,7 +28,11 @@ def check_compatibility(
     model_shape = model.shape
     if model_shape is not None and tuple(shape) != tuple(model_shape):
         (c, h, w), (channels, height, _) = shape, model_shape
-        adapt = f"model.input=[{c},{h},{w}] or " if hasattr(model, "input") else ""
+        adapt = (
+            f"model.input=[{c},{h},{w}] or "
+            if hasattr(model, "input") and not getattr(model, "pretrained", False)
+            else ""
+        )
         keys = [f"dataset.size={height}"] if h != height else []
         keys += [f"dataset.channels={channels}"] if c != channels else []
         raise ConfigError(

@@ -36,7 +36,7 @@ def declared_classes(group: str) -> dict[str, str]:
     declared = next(declared for declared in COMPONENT_GROUPS if declared.name == group)
     folder = package_folder(declared.package)
     targets: dict[str, str] = {}
-    for path in sorted(folder.glob(declared.files)):
+    for path in sorted(path for pattern in declared.files.split() for path in folder.glob(pattern)):
         module = ".".join([declared.package, *path.relative_to(folder).with_suffix("").parts])
         for class_name in re.findall(r"^class (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
             name, target = class_name.lower(), f"{module}:{class_name}"

@@ -13,7 +13,7 @@ class Group:
         name: as it is typed.
         plural: as `advlab list` takes it.
         package: whose files declare its components.
-        files: pattern of those files below the package; none of them needs torch to be imported.
+        files: patterns of those files below the package; none of them needs torch to be imported.
         is_measured: whether its component is part of what is measured: of the digest, and of what a run archives.
     """
 
@@ -27,7 +27,7 @@ class Group:
 #: in the order in which settings build them: presets, which may look at dataset and model, are applied before `recipe`
 COMPONENT_GROUPS = (
     Group("dataset", "datasets", "advlab.data", "*.py"),
-    Group("model", "models", "advlab.models", "builtin.py"),
+    Group("model", "models", "advlab.models", "builtin.py *_networks.py"),
     Group("recipe", "recipes"),
     Group("defense", "defenses", "advlab.defenses", "*.py"),
     Group("attack", "attacks", "advlab.attacks", "**/params.py"),

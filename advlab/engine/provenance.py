@@ -25,12 +25,13 @@ PACKAGES = (
     "omegaconf",
     "safetensors",
 )
+OF_NETWORKS = ("timm", "robustbench", "transformers")  # named where a network was made by them
 
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that results depend on."""
     installed = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in (*PACKAGES, *(name for name in OF_NETWORKS if name in sys.modules)):
         try:
             installed[package] = version(package)
         except PackageNotFoundError:

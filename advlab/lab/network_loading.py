@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from advlab.models.base import Model
 from advlab.models.checkpoint_content import State, choose_state
 from advlab.models.checkpoints import load_state, published_state, read_state
 from advlab.models.classifier import Classifier
+from advlab.models.library_model import LibraryModel
+from advlab.models.library_weights import converted, library_state
 from advlab.models.torchvision_networks import Torchvision
 from advlab.store.artifacts import ArtifactStore
 from advlab.training.recipe import Recipe
@@ -90,14 +92,25 @@ def load_classifier(
             content = {key.removeprefix("network."): v for key, v in content.items() if key.startswith("network.")}
     elif isinstance(model, Torchvision):
         content, origin = published_state(model, download)
+    elif isinstance(model, LibraryModel):
+        content, origin = library_state(model, download)
     prepare: Callable[[State], State] = dict
     if isinstance(model, Torchvision) and model.weights != "none":
         prepare = model.fitted
         published = model.entry().transforms()
         mean = torch.tensor(published.mean).view(-1, 1, 1) if mean is None else mean
         std = torch.tensor(published.std).view(-1, 1, 1) if std is None else std
+    elif isinstance(model, LibraryModel) and model.weights != "none":
+        own_mean, own_std = model.constants()
+        mean = constants_of("mean", own_mean, shape) if mean is None else mean
+        std = constants_of("std", own_std, shape) if std is None else std
     if content:
-        state = choose_state(content, network.state_dict(), origin, model.checkpoint_key, prepare)
+        try:
+            state = choose_state(content, network.state_dict(), origin, model.checkpoint_key, prepare)
+        except ModelError as error:
+            if not isinstance(model, LibraryModel):
+                raise
+            state = converted_state(model, content, error)
         load_state(network, state, origin)
 
     def wrapped(network: nn.Module) -> Classifier:
@@ -111,6 +124,20 @@ def load_classifier(
             "random numbers, or seed its own generator"
         )
     return LoadedNetwork(classifier.to(device).eval(), origin, faults)
+
+
+def converted_state(model: LibraryModel, content: State, misfit: ModelError) -> State:
+    """The network's tensors by the library's own conversion of a published file, where they did not fit as they are.
+
+    Raises:
+        ModelError: they do not fit converted either: what did not fit before, in words.
+    """
+    if model.checkpoint_key or model.weights == "none":
+        raise misfit
+    try:
+        return converted(model, content)
+    except ModelError:
+        raise misfit from None
 
 
 def trained_variant(
@@ -161,7 +188,15 @@ def input_constants(model: Model, which: str, shape: Shape) -> Tensor | None:
     Raises:
         ModelError: there are neither one nor C of them.
     """
-    values = getattr(model, which)
+    return constants_of(which, getattr(model, which), shape)
+
+
+def constants_of(which: str, values: Sequence[float], shape: Shape) -> Tensor | None:
+    """`values` as (C, 1, 1); None when there are none.
+
+    Raises:
+        ModelError: there are neither one nor C of them.
+    """
     if len(values) not in (0, 1, shape[0]):
         raise ModelError(f"model.{which} must be one number or one for each of the {shape[0]} channels, got {values}")
     return torch.tensor(values, dtype=torch.float32).view(-1, 1, 1).expand(shape[0], 1, 1) if values else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping
@@ -93,29 +94,38 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor], origin: str) -> 
 def published_state(model: Torchvision, download: bool) -> tuple[dict[Any, Any], str]:
     """Content and file name of torchvision's published weights, from torch.hub's folder or the network.
 
+    Raises:
+        ModelError: see `hub_file`.
+    """
+    file = hub_file(model.entry().url, model.sha256, download)
+    return read_state(file, model.sha256), file.name
+
+
+def hub_file(url: str, sha256: str, download: bool) -> Path:
+    """The file of an address in torch.hub's folder, fetched to there if need be.
+
     The first digits of the SHA-256, which the file's name carries, are checked whether it was downloaded now or lay
-    there; `model.sha256` replaces them.
+    there; `sha256`, of the whole file, replaces them.
 
     Raises:
         ModelError: the file is missing and cannot be fetched, or its digest is wrong.
     """
-    entry = model.entry()
-    file = Path(torch.hub.get_dir()) / "checkpoints" / entry.url.rsplit("/", 1)[1]
+    file = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
     if not file.is_file():
         if not download:
-            raise ModelError(f"{file} is missing and run.download=false: put the file from {entry.url} there")
+            raise ModelError(f"{file} is missing and run.download=false: put the file from {url} there")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(entry.url, str(file), progress=True)
+            torch.hub.download_url_to_file(url, str(file), progress=True)
         except Exception as error:  # urllib and the file system raise many classes
             raise ModelError(
-                f"{entry.url} could not be downloaded ({error}): fetch it elsewhere and put it at {file}"
+                f"{url} could not be downloaded ({error}): fetch it elsewhere and put it at {file}"
             ) from error
-    prefix = file.stem.rpartition("-")[2]
+    prefix = re.search(r"-([0-9a-f]{8,})\.[a-z]+$", file.name)
     digest = sha256_file(file)
-    if not model.sha256 and not digest.startswith(prefix):
+    if prefix and not sha256 and not digest.startswith(prefix[1]):
         raise ModelError(
-            f"{file} is not the published file: its SHA-256 {digest} does not begin with {prefix}. Remove it to download it "
+            f"{file} is not the published file: its SHA-256 {digest} does not begin with {prefix[1]}. Remove it to download it "
             f"again; if it is your own, say so by model.sha256={digest}"
         )
-    return read_state(file, model.sha256), file.name
+    return file

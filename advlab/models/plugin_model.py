@@ -20,7 +20,7 @@ class PluginModel(Model):
 
     build: Callable[[], Any] = field(repr=False)
     options: dict[str, Any] = field(default_factory=dict)
-    declared_shape: Shape | None = None
+    declared_shape: Shape | Callable[[], Shape] | None = None
     declared_classes: int = 0
     declared_crop: float = 1.0
     trained: bool = True
@@ -43,7 +43,7 @@ class PluginModel(Model):
     @property
     def shape(self) -> Shape | None:
         """(C, H, W)."""
-        return self.declared_shape
+        return self.declared_shape() if callable(self.declared_shape) else self.declared_shape
 
     @property
     def class_count(self) -> int:

@@ -21,7 +21,7 @@ COMMON_MODEL_KEYS = ("name", "checkpoint", "checkpoint_key", "sha256", "mean", "
 def model(
     name: str,
     *,
-    input_shape: tuple[int, int, int],
+    input_shape: tuple[int, int, int] | Callable[..., tuple[int, int, int]],
     classes: int = 0,
     crop: float = 1.0,
     dataset: str = "",
@@ -34,7 +34,8 @@ def model(
 
     Args:
         name: as on the command line.
-        input_shape: (C, H, W) of the images, which come in [0, 1] and are normalised by `mean` and `std` when given.
+        input_shape: (C, H, W) of the images, which come in [0, 1] and are normalised by `mean` and `std` when given; or a
+            function that gives it for the factory's options, such as one that reads it beside the weights.
         classes: number of logits; 0: found by a forward pass.
         crop: share of the resized shorter side that its evaluation protocol keeps (.875 is ImageNet's usual).
         dataset: the dataset that `model=NAME` brings along.
@@ -56,7 +57,8 @@ def model(
             values = {key: options.pop(key, default) for key, default in common.items()}
             options = {p.name: p.default for p in own if p.default is not p.empty} | options  # archived, defaults too
             return type(name, (PluginModel,), {"version": version})(
-                build=functools.partial(build, **options), options=options, declared_shape=input_shape,
+                build=functools.partial(build, **options), options=options,
+                declared_shape=functools.partial(input_shape, **options) if callable(input_shape) else input_shape,
                 declared_classes=classes, declared_crop=crop, trained=trained, **values,
             )  # fmt: skip
 

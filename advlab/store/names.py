@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 PLAIN_NAME = re.compile(r"\.?[A-Za-z0-9_-][A-Za-z0-9_.+-]*")  # of a file, with no way out of its folder
+LIBRARIES = ("timm", "robustbench")  # models that are named by their `arch`
 LONGEST_NAME = 200  # bytes, which leaves room for what is put around it while a file is written
 
 
@@ -25,8 +26,8 @@ def component_label(nodes: Mapping[str, Mapping[str, Any]], group: str) -> str:
     """What the component of a group is called in paths and labels; `none` where there is none.
 
     An attack or a defense by what was typed, where the configuration holds it (`hc` and `hc1` both make a `hot_cold`, and
-    are no runs of one kind), a chain of defenses by its parts (`blur+noise`), a dataset by its label, and all else by the
-    component's name.
+    are no runs of one kind), a chain of defenses by its parts (`blur+noise`), a dataset by its label, a network of another
+    library by its name there as well (`timm-resnet18`), and all else by the component's name.
 
     Args:
         nodes: the configuration, one mapping a group; `choices`, group -> what was typed, and `defense` may be missing.
@@ -38,6 +39,8 @@ def component_label(nodes: Mapping[str, Mapping[str, Any]], group: str) -> str:
         return str(choices[group])
     if group == "defense" and node.get("name") == "chain" and isinstance(node.get("of"), list):
         return "+".join(str(part.get("name")) for part in node["of"] if isinstance(part, Mapping)) or "chain"
+    if group == "model" and node.get("name") in LIBRARIES and "arch" in node:
+        return f"{node['name']}-{node['arch']}"
     label = node.get("label") if group == "dataset" else None
     return str(label or node.get("name", "none"))
 
