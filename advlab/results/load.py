@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,31 @@ class Run:
 
         title = str(self.manifest.get("label", self.path.name))
         return shown_run(title, self.path, self.figures, self.claims, self.summary)
+
+    def export(
+        self,
+        format: str = "markdown",
+        *,
+        tables: Sequence[str] = (),
+        path: str | Path | None = None,
+        overwrite: bool = False,
+    ) -> str | None:
+        """Its tables for a paper, a page or another program; `advlab export` on the command line.
+
+        Args:
+            format: markdown, latex (needs booktabs), json (lossless; see `advlab.results.export.lossless`) or parquet.
+            tables: of summary, claims and table; by default the summary, if there is one, and the claims.
+            path: a file to write; None: the text is returned.
+            overwrite: whether the file may be there already.
+
+        Raises:
+            ConfigError: an unknown format or table, or the file is there already.
+            MissingPackageError: parquet needs pyarrow.
+            StorageError: the file system refuses.
+        """
+        from advlab.results.export.export import write_export  # as of `load`
+
+        return write_export(self, format, tuple(tables), None if path is None else Path(path), overwrite)
 
 
 def load(path: str | os.PathLike[str]) -> Run:

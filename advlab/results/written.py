@@ -8,8 +8,23 @@ from advlab.errors import ConfigError
 from advlab.store.atomic import StorageError, write_atomic
 
 
+def check_absent(path: Path) -> None:
+    """Refuse a file that is there already; a device or a pipe may be.
+
+    Raises:
+        ConfigError: says what to type.
+    """
+    if path.is_file():
+        raise ConfigError(f"--output {path} is there already: type --overwrite, or name another file")
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write a text whole or not at all; into what is no file, such as /dev/stdout or a pipe, as it is.
+    """Write a text; see `write_bytes`."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all; into what is no file, such as /dev/stdout or a pipe, as it is.
 
     A link stays one: the file that it points to is written.
 
@@ -17,7 +32,6 @@ def write_text(path: Path, text: str) -> None:
         ConfigError: the path names no file.
         StorageError: it could not be written.
     """
-    data = text.encode("utf-8", "backslashreplace")
     try:
         target = path.resolve()
         if path.name in ("", "..") or target.is_dir():

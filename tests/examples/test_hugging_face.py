@@ -20,14 +20,14 @@ SHAPE = (3, 32, 32)
 
 
 @pytest.fixture
-def saved(tmp_path: Path) -> nn.Module:
+def saved(tmp_path: Path) -> Any:
     """A small vision transformer with random weights, saved with its processor below `saved/`."""
     torch.manual_seed(0)
     config = transformers.ViTConfig(
         hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, image_size=32, patch_size=8,
         num_labels=10,
     )  # fmt: skip
-    network: nn.Module = transformers.ViTForImageClassification(config).eval()
+    network: Any = transformers.ViTForImageClassification(config).eval()
     network.save_pretrained(tmp_path / "saved")
     processor = transformers.ViTImageProcessor(
         size={"height": 32, "width": 32}, image_mean=[0.1, 0.2, 0.3], image_std=[0.4, 0.5, 0.6]

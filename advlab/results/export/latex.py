@@ -1,0 +1,78 @@
+"""A table of LaTeX (booktabs) whose cells may hold any text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+#: a sign -> what prints it in text, in any font encoding, also at the beginning of a line behind \\\\
+SIGNS = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\ensuremath{<}", ">": r"\ensuremath{>}",
+    "|": r"\textbar{}", "[": "{[}", "]": "{]}", "*": "{*}", "`": r"\textasciigrave{}", "-": "{-}", '"': r"{''}",
+    "\N{GREEK SMALL LETTER EPSILON}": r"\ensuremath{\epsilon}", "±": r"\ensuremath{\pm}", "×": r"\ensuremath{\times}",
+    "≤": r"\ensuremath{\le}", "≥": r"\ensuremath{\ge}", "·": r"\ensuremath{\cdot}", "°": r"\ensuremath{^\circ}",
+    "–": "--", "—": "---", "’": "'", "‘": "`", "“": "``", "”": "''", "\N{NO-BREAK SPACE}": "~",
+}  # fmt: skip
+LETTERS = range(0xC0, 0x180)  # with accents, which LaTeX knows in UTF-8 by itself
+
+
+def latex_table(header: Sequence[str], lines: Sequence[Sequence[str]], caption: str) -> str:
+    r"""A `table` with a `tabular` inside; its preamble needs \usepackage{booktabs} alone.
+
+    Columns of numbers are aligned to the right.
+
+    Args:
+        header: names of columns.
+        lines: as many cells each.
+        caption: of the table.
+    """
+    kinds = "".join("r" if numeric([line[n] for line in lines]) else "l" for n in range(len(header)))
+    rows = [" & ".join(map(escaped, cells)) + r" \\" for cells in (header, *lines)]
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{escaped(caption)}}}",
+            rf"\begin{{tabular}}{{@{{}}{kinds}@{{}}}}",
+            r"\toprule",
+            rows[0],
+            r"\midrule",
+            *rows[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def numeric(cells: Sequence[str]) -> bool:
+    """Whether a column holds numbers alone, and some."""
+    return any(cells) and all(is_number(cell) for cell in cells if cell)
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is that of a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def escaped(text: str) -> str:
+    r"""A text as LaTeX prints it: nothing in it is a command; signs that LaTeX has no letter for become their code.
+
+    >>> print(escaped("50 % of C_1 & \\input{x}"))
+    50 \% of C\_1 \& \textbackslash{}input\{x\}
+    """
+    return "".join(map(escaped_sign, " ".join(text.split())))
+
+
+def escaped_sign(sign: str) -> str:
+    """One sign."""
+    if sign in SIGNS:
+        return SIGNS[sign]
+    if " " <= sign <= "~" or (ord(sign) in LETTERS):
+        return sign
+    return rf"\texttt{{U+{ord(sign):04X}}}"
