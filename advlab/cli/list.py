@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from typing import Any
 
+from advlab.cli.described import as_json
 from advlab.cli.parser import Parser
 from advlab.config import components
 from advlab.config.choices import group_choices, registered_name
@@ -19,25 +21,42 @@ PLURALS = {group.plural: group.name for group in COMPONENT_GROUPS}
 
 
 def run(arguments: Sequence[str]) -> None:
-    """`advlab list [experiments|models|datasets|attacks|defenses|probes|recipes]`.
+    """`advlab list [experiments|models|datasets|attacks|defenses|probes|recipes] [--json]`.
 
     Raises:
         ConfigError: no such family.
     """
     parser = Parser(prog="advlab list", description="List the choices of every family, or of one.")
     parser.add_argument("family", nargs="?", help=", ".join(PLURALS))
-    family = parser.parse_args(list(arguments)).family
+    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
+    options = parser.parse_args(list(arguments))
+    family = options.family
     if family is not None and family not in PLURALS and family not in PLURALS.values():
         raise ConfigError(f"there is no family {family!r}. {suggest(family, PLURALS)}")
     groups = list(PLURALS.values()) if family is None else [PLURALS.get(family, family)]
+    if options.json:
+        print(as_json("list", {"groups": [listed(group) for group in groups]}))
+        return
     for number, group in enumerate(groups):
         print(("\n" if number else "") + f"{group}=")
         print_choices(group)
 
 
+def listed(group: str) -> dict[str, Any]:
+    """The choices of a group as data; see `advlab.cli.described`."""
+    plural = next(plural for plural, name in PLURALS.items() if name == group)
+    choices = [{"name": name, "headline": headline(group, name)} for name in choices_of(group)]
+    return {"group": group, "plural": plural, "choices": choices}
+
+
+def choices_of(group: str) -> list[str]:
+    """The choices of a group; an experiment there always is."""
+    return [name for name in group_choices(group) if name != "none" or group != "experiment"]
+
+
 def print_choices(group: str) -> None:
     """The choices of a group, a line each; torchvision's networks together behind them."""
-    choices = [name for name in group_choices(group) if name != "none" or group != "experiment"]
+    choices = choices_of(group)
     width = max((len(name) for name in choices), default=0)
     headlines = {name: headline(group, name) for name in choices}
     torchvision = [name for name, text in headlines.items() if text.startswith("torchvision's")]
