@@ -88,11 +88,12 @@ class ArtifactStore:
                 raise ResultError(f"{folder} holds no facts")
             if sha256_file(folder / "arrays.safetensors") != facts.get("sha256"):
                 raise ResultError(f"{folder / 'arrays.safetensors'} does not match its digest")
+            arrays = dict(load_file(folder / "arrays.safetensors"))
         except (ResultError, OSError) as error:
-            if self.writes:
+            if self.writes and os.path.isdir(folder):  # else it was taken away meanwhile, by `advlab cache clean`
                 log.warning("%s; moved to %s and made again", error, quarantine(folder))
             return None
-        return Artifact(dict(load_file(folder / "arrays.safetensors")), facts["facts"], fresh=False)
+        return Artifact(arrays, facts["facts"], fresh=False)
 
     def _today(self, kind: str, key: Any) -> Any:
         return key if self._key_of_today is None or not isinstance(key, dict) else self._key_of_today(kind, key)

@@ -57,7 +57,7 @@ def test_version(cli: Callable[..., Ended]) -> None:
     assert cli("model=lenet", "--version").code == 0
 
 
-@pytest.mark.parametrize("verb", ["list", "describe", "claims", "compare", "plot", "resume"])
+@pytest.mark.parametrize("verb", ["list", "describe", "cache", "claims", "compare", "export", "plot", "resume"])
 def test_commands_have_help(verb: str, cli: Callable[..., Ended]) -> None:
     ended = cli(verb, "--help")
     assert ended.code == 0
