@@ -8,6 +8,7 @@ for name, folder in MAPPED.items():
     packages += [name, *(f"{name}.{inner}" for inner in find_packages(folder))]
 data = {
     "advlab": ["py.typed"],
+    "advlab.results.page": ["templates/*"],
     "advlab.data": ["digits.csv.gz", "digits_licence.txt", "imagenet_wnids.txt"],
     "advlab.configs": ["*.yaml", "*/*.yaml"],
     "advlab.experiments": ["*/README.md"],

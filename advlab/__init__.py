@@ -1,8 +1,8 @@
 """advlab measures why neural networks are vulnerable to adversarial examples.
 
 From Python: `advlab.run(EXPERIMENT, model=..., dataset=...)` carries out a run and `advlab.sweep` many, `advlab.load(RUN)` reads
-one, `advlab.claims(FOLDER)` the claims board of many, `advlab.compare(RUN, RUN)` what differs between some;
-`advlab.model`, `advlab.dataset`, `advlab.attack`, `advlab.defense` and
+one, `advlab.claims(FOLDER)` the claims board of many, `advlab.compare(RUN, RUN)` what differs between some,
+`advlab.report(FOLDER)` writes one page of many; `advlab.model`, `advlab.dataset`, `advlab.attack`, `advlab.defense` and
 `advlab.experiment` register a user's own components (see `advlab.plugins`). `advlab.attacks` has the attacks,
 `advlab.defenses` the defenses, `advlab.lab` what an experiment is made of, `advlab.statistics` how a paper's statement is
 checked. Importing any of them imports no torch.
@@ -18,6 +18,7 @@ from advlab.plugins.experiment import experiment
 from advlab.plugins.model import model
 from advlab.results.frames import claims, compare
 from advlab.results.load import Run, load
+from advlab.results.page.report import report
 
 __version__ = "0.1.0"
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "experiment",
     "load",
     "model",
+    "report",
     "run",
     "sweep",
 ]

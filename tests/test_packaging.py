@@ -43,6 +43,7 @@ def shipped() -> set[str]:
         for path in (ROOT / folder).rglob("*"):
             wanted = path.suffix in (".py", ".yaml") or path.name == "py.typed"
             wanted |= folder == "experiments" and path.name == "README.md"
+            wanted |= path.parent.name == "templates"
             wanted |= folder == "advlab" and path.name in ("digits.csv.gz", "digits_licence.txt", "imagenet_wnids.txt")
             if wanted and path.is_file() and "__pycache__" not in path.parts:
                 files.add(f"{target}/{path.relative_to(ROOT / folder).as_posix()}")

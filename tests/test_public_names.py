@@ -12,8 +12,8 @@ from tests.helpers.import_graph import MODULE_FILES, ROOT
 #: what a user imports, from where: package -> names
 PUBLIC = {
     "advlab": {
-        "Run", "Sweep", "__version__", "attack", "claims", "compare", "dataset", "defense", "experiment", "load", "model", "run",
-        "sweep",
+        "Run", "Sweep", "__version__", "attack", "claims", "compare", "dataset", "defense", "experiment", "load", "model", "report",
+        "run", "sweep",
     },
     "advlab.attacks": {
         "APGD", "Attack", "DeepFool", "FGS", "FGV", "Fooling", "HotCold", "LBFGS", "Library", "Noise", "PGD", "Saliency", "UAP",

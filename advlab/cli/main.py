@@ -26,7 +26,7 @@ from advlab.errors import AdvlabError, ConfigError, Interrupted, printable, shor
 
 SHOWS = ("list", "describe")
 QUICK = (*SHOWS, "completion", "status", "help")  # nothing that they wait for takes long
-VERBS = (*SHOWS, "cache", "claims", "compare", "completion", "export", "plot", "resume", "status")
+VERBS = (*SHOWS, "cache", "claims", "compare", "completion", "export", "plot", "report", "resume", "status")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
