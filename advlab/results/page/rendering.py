@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 from importlib.resources import files
 from typing import Any
@@ -37,6 +38,7 @@ def report_html(report: Report) -> str:
     )
 
 
+@functools.cache
 def environment() -> Environment:
     """Templates in which every value is escaped, and signs that move the cursor or turn the direction of text are spelt out."""
     made = Environment(

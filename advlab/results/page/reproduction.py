@@ -15,6 +15,7 @@ from advlab.config.compose import Composer
 from advlab.config.groups import RUN
 from advlab.config.identity import (
     Nodes,
+    chain_members,
     component_class,
     component_versions,
     configuration_digest,
@@ -117,7 +118,7 @@ class Reproductions:
         )
         used = REGISTRIES["experiment"].load(name).groups()
         for group in (group for group in GROUPS if group in used):
-            chosen = str(nodes.get("choices", {}).get(group, nodes.get(group, {}).get("name", "none")))
+            chosen = chosen_in(nodes, group)
             if self._chosen([*words, *preset], group) != chosen:
                 words.append(f"{group}={choice_text(group, chosen)}")
         words += preset
@@ -129,7 +130,7 @@ class Reproductions:
     def _chosen(self, words: Sequence[str], group: str) -> str:
         """What a command line chooses in a group; also of one that is refused, because a choice or a key is not there yet."""
         try:
-            return self._settings(words).choice_name(group)
+            return chosen_in(self._settings(words).nodes, group)
         except AdvlabError:
             return str(self.composer.compose(words)[1].get(group))
 
@@ -140,6 +141,14 @@ class Reproductions:
         except AdvlabError:
             content, _ = self.composer.compose(words)
             return {group: with_defaults(group, node) for group, node in content.items()}
+
+
+def chosen_in(nodes: Nodes, group: str) -> str:
+    """What is typed for a group of a configuration: `hc` of `attack=hc`, `blur+noise` of `defense=[blur,noise]`."""
+    node = nodes.get(group, {})
+    members = chain_members(group, node) if "name" in node else []
+    name = "+".join(str(member["name"]) for member in members) or node.get("name", "none")
+    return str(nodes.get("choices", {}).get(group, name))
 
 
 def options(group: str, node: Mapping[str, Any], composed: Mapping[str, Any]) -> list[str]:
