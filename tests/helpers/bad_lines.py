@@ -289,6 +289,8 @@ BAD: list[tuple[list[str], list[str]]] = [
     (["export"], ["RUN", "usage: advlab export"]),
     (["export", "nope"], ["nope"]),
     (["export", "nope", "--replace"], ["--replace", "usage: advlab export"]),
+    (["report", "nope"], ["'nope' is no folder", "such as outputs"]),
+    (["report", "--format", "xml"], ["--format", "usage: advlab report"]),
     (["compare"], ["RUN", "usage: advlab compare"]),
     (["compare", "nope", "nope"], ["nope is no run directory", "outputs/isotropy/digits-lenet/v001"]),
     (["plot"], ["RUN", "usage: advlab plot"]),

@@ -161,10 +161,11 @@ def plugins_at_load() -> Iterator[tuple[tuple[str, ...], tuple[str, ...], dict[s
 
 def verbs() -> Iterator[TextLine]:
     """Commands that are none, and commands with arguments that are none."""
-    for verb in ("list", "describe", "claims", "compare", "plot", "resume"):
+    for verb in ("list", "describe", "claims", "compare", "plot", "report", "resume"):
         yield (misspelt(verb),), (f"there is no command {misspelt(verb)!r}", verb)
         yield (verb, "--nope"), ("--nope" if verb == "list" else f"advlab {verb}", f"usage: advlab {verb}")
     yield ("claims", "outputs/nothing"), ("'outputs/nothing' is no folder", "such as outputs")
+    yield ("report", "outputs/nothing"), ("'outputs/nothing' is no folder", "such as outputs")
     for verb in ("compare", "plot", "resume"):
         yield (verb, "outputs/nothing"), ("outputs/nothing is no run directory",)
         yield (verb, "/dev/null"), ("/dev/null is no run directory",)

@@ -1,4 +1,4 @@
-"""`advlab claims` and `advlab compare` on run directories changed at random: one line at most, no traceback, nothing written."""
+"""The board, comparisons and the report of run directories changed at random: one line at most, no traceback, nothing written."""
 
 from __future__ import annotations
 
@@ -60,4 +60,7 @@ def test_a_changed_run_is_read_or_refused_in_a_line(seed: int, tmp_path: Path, c
         if arguments[0] == "claims":
             assert ended.code == 0
             assert len(ended.out) > 1000  # the other runs are there
+    ended = cli("report", "-o", "/dev/null")
+    one_line(ended, 0)
+    assert ended.out.startswith(("/dev/null: 2 runs", "/dev/null: 3 runs"))
     assert contents(tmp_path) == before
