@@ -20,7 +20,7 @@ from advlab.results.frames import claims, compare
 from advlab.results.load import Run, load
 from advlab.results.page.report import report
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Run",
     "Sweep",
