@@ -87,6 +87,7 @@ def test_rows_that_cannot_travel_are_a_defect_of_their_cell(shared: Shared) -> N
     assert "cannot pickle" in ended.err
 
 
+@pytest.mark.long
 def test_units_that_were_with_the_same_workers_are_both_named(shared: Shared) -> None:
     """The stage waits beside the cell that ends its worker, and is not the cause."""
     shared.order("n-2", "always die")
