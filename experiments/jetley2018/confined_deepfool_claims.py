@@ -19,6 +19,7 @@ INVERSE = (
     'between the two curves"'
 )
 CONTROL = "control: random directions"
+LEAST_NORMS = 4  # that an image needs for a rank correlation
 
 
 def verdicts(table: Frame, *, smaller: float, inverse: float) -> list[Claim]:
@@ -54,7 +55,7 @@ def verdicts(table: Frame, *, smaller: float, inverse: float) -> list[Claim]:
                 name, median_interval(image_correlations(table[table["subspace"].isin(names)])), "<", inverse, subset=subset,
                 statement=INVERSE if names != ("random",) else CONTROL,
                 quantity="median over images of Spearman's correlation of an image's confined norm and the norm of its projection, "
-                "over subspaces and d",
+                "over subspaces and d, of images with four norms or more",
             )
         )  # fmt: skip
     return claims
@@ -64,12 +65,13 @@ def image_correlations(table: Frame) -> list[float]:
     """Of each image Spearman's correlation of its confined norms and the norms of its projections, over subspaces and d.
 
     Nested subspaces depend on each other, and images do not: so an image is a unit. A norm where DeepFool failed or was capped is
-    longer than all others; without any other there is no relationship, 0. NaN: there are fewer than four subspaces.
+    longer than all others. NaN: there are fewer than four others, and the order of the failures would tell nothing but that of d.
     """
     found = []
     for _, rows in table[table["d"] < table["rank"]].groupby("sample"):
-        rho = rank_correlation(censored(rows), rows["projected"], resamples=1).estimate
-        found.append(math.nan if len(rows) < 4 else 0.0 if math.isnan(rho) else rho)
+        norms = censored(rows)
+        rho = rank_correlation(norms, rows["projected"], resamples=1).estimate
+        found.append(math.nan if np.isfinite(norms).sum() < LEAST_NORMS else 0.0 if math.isnan(rho) else rho)
     return found
 
 

@@ -36,7 +36,7 @@ def numbers_of_class(rows: Frame, flat: float) -> dict[str, Any]:
     largest = float(np.abs(curvatures).max())
     checked = basis["residual"].dropna()
     ends = [*checked.head(ENDS), *checked.tail(ENDS)]
-    curved = basis.iloc[[0, -1]]["flip_norm"].min()
+    most_curved = basis.iloc[0 if abs(curvatures[0]) >= abs(curvatures[-1]) else -1]
     return {
         "points": int(basis["points"].iloc[0]), "step": basis["step"].iloc[0], "directions": len(basis),
         "most_positive": float(curvatures.max()), "most_negative": float(curvatures.min()),
@@ -46,7 +46,7 @@ def numbers_of_class(rows: Frame, flat: float) -> dict[str, Any]:
         "positive": float((curvatures > 0).mean()) if len(basis) == basis["size"].iloc[0] else math.nan,
         "overlap_positive": basis["overlap_positive"].iloc[0], "overlap_negative": basis["overlap_negative"].iloc[0],
         "correlation_positive": correlation(basis, 1).estimate, "correlation_negative": correlation(basis, -1).estimate,
-        "flip_norm_curved": curved, "flip_norm_random": random["flip_norm"].iloc[0] if len(random) else math.nan,
+        "flip_norm_curved": most_curved["flip_norm"], "flip_norm_random": random["flip_norm"].iloc[0] if len(random) else math.nan,
     }  # fmt: skip
 
 
@@ -141,7 +141,10 @@ def curvature_claims(table: Frame, params: Thresholds) -> list[Claim]:
 
 
 def below_random(numbers: list[dict[str, Any]]) -> Interval:
-    """Share of the classes whose most curved directions flip at a smaller norm than a random one; unknown where neither does."""
+    """Share of the classes whose most curved direction, one against one, flips at a smaller norm than a random one.
+
+    Unknown where neither does. Of directions that differ by nothing it is one half.
+    """
     pairs = [(of["flip_norm_curved"], of["flip_norm_random"]) for of in numbers]
     known = [pair for pair in pairs if not math.isnan(sum(pair)) and min(pair) < math.inf]
     unknown = sum(pair == (math.inf, math.inf) for pair in pairs)

@@ -20,6 +20,8 @@ from .curvature_stages import TargetParams, measured_samples, source_images
 
 CURVED, NEGATIVE, HI, LO, RANDOM, UNIVERSAL = "curved", "negative", "hi", "lo", "random", "uap"
 
+LEAST_FOOLED = 0.05  # share of the images that a UAP fools at a length, above which others are compared with it
+
 
 @dataclass(frozen=True)
 class UniversalRow:
@@ -153,7 +155,7 @@ class CurvedUniversal(Experiment[NetworkContext]):
                     )
                 )  # fmt: skip
                 best = float(rates[UNIVERSAL].max())
-                interval = mean_interval(rates[kind] / best) if best > 0 else NOT_MEASURED
+                interval = mean_interval(rates[kind] / best, least=0) if best > LEAST_FOOLED else NOT_MEASURED
                 claims.append(
                     judge(
                         "near-uap", interval, ">", self.params.of_uap, subset=subset, networks=networks,

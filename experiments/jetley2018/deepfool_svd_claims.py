@@ -46,13 +46,14 @@ def verdicts(table: Frame, *, above: float, early: float, late: float, lost: flo
     ]  # fmt: skip
     for name, subspace, relation, threshold in (("early", "hi", ">", early), ("late", "lo", "<", late)):
         row = nearest(table, subspace, 0.25)
+        part = row.d / row.rank if row else 0.25
         claims.append(
             judge(
                 name, share(row.kept, row.whole) if row else NOT_MEASURED, relation, threshold,  # type: ignore[arg-type]
                 subset=f"S_{subspace}, d={row.d}" if row else f"S_{subspace}, no d near it",
                 statement=f'{TRENDS}, of which section 4.2 says: "classification decisions have effectively already been made '
                 'based on a relatively small number of features"',
-                quantity="share of the right images that are right on a quarter of the directions",
+                quantity=f"share of the right images that are right on {part:.2f} of the directions",
             )
         )  # fmt: skip
     return claims + saturation(table, lost)

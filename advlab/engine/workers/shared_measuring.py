@@ -48,7 +48,8 @@ class WorkersEnded(MeasurementError):
         self.units = tuple(units)
         super().__init__(
             f"{' or '.join(self.units)} has ended {deaths} workers one after the other, as what runs out of memory does: give "
-            "each worker more (fewer of them, or cluster.memory), or type a smaller run.batch_size"
+            "each worker more (fewer of them, or cluster.memory), or type a smaller run.batch_size; if a queue has preempted them, "
+            "advlab resume goes on"
         )
 
 

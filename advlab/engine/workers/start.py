@@ -26,6 +26,7 @@ from advlab.engine.workers.local_processes import local_processes
 log = logging.getLogger(__name__)
 
 DEATHS = 5  # of its workers that one unit survives, which may have waited beside the unit that was the cause
+SECONDS_OF_SILENCE = 120  # after which a worker, as of a machine that hangs, is lost and its units are given to others
 SECONDS_TO_RETURN = 600  # that a job which was requeued has, before another is submitted in its place
 
 
@@ -73,6 +74,7 @@ def started(cluster: Cluster, run: RunParams) -> Iterator[Workers]:
     settings = {
         "distributed.nanny.pre-spawn-environ": worker_environment(cluster, run),
         "distributed.scheduler.allowed-failures": DEATHS,
+        "distributed.scheduler.worker-ttl": f"{SECONDS_OF_SILENCE}s",
         "distributed.deploy.lost-worker-timeout": f"{SECONDS_TO_RETURN}s",
         "distributed.worker.memory.target": False, "distributed.worker.memory.spill": False,
         "distributed.worker.memory.pause": False, "distributed.worker.memory.terminate": False,

@@ -66,7 +66,10 @@ def test_a_run_is_published_without_places(checkout: Path, outputs: Path) -> Non
     assert manifest["command"] == "advlab -m model=mlp,lenet dataset.root=images"
     assert manifest["config"]["dataset"]["root"] == "images"
     assert manifest["config"]["model"]["checkpoint"] == "epoch=3.ckpt"
-    assert (manifest["versions"]["advlab"], manifest["samples"]) == (RunDirectory(run).manifest()["versions"]["advlab"], 90)
+    assert (manifest["versions"]["advlab"], manifest["samples"]) == (
+        RunDirectory(run).manifest()["versions"]["advlab"],
+        90,
+    )
     assert not {"git", "job", "peak_memory_bytes"} & set(manifest)
     assert manifest["table"] == RunDirectory(run).manifest()["files"]["table.csv"]
     assert (folder / "claims.csv").read_bytes() == (run / "claims.csv").read_bytes()

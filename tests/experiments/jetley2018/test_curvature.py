@@ -217,6 +217,14 @@ def test_verdicts() -> None:
     one = beyond.assign(flip_norm=lambda t: t["flip_norm"].where((t["target"] > 0) | (t["direction"] == "random"), 3.0))
     assert claims_of(one)["curved-below-random", "classes"].estimate == 1
     assert claims_of(one)["curved-below-random", "classes"].verdict == "undecided"  # of eleven classes nothing is known
+    # of the two ends the more curved one is compared: the other may flip at the smallest norm of all
+    ends = made_up().assign(
+        flip_norm=lambda t: (
+            t["flip_norm"].where(t["rank"] != 1, 11.0).where((t["rank"] != 40) | (t["direction"] == "random"), 1.0)
+        ),
+        curvature=lambda t: t["curvature"].where(t["rank"] != 40, -0.5),
+    )
+    assert claims_of(ends)["curved-below-random", "classes"].verdict == "does not hold"
     few = claims_of(made_up(classes=2))
     assert few["mostly-flat", "classes"].verdict == "undecided"
     assert few["higher-curvature-lower-norm-of-a-class", "positive, c0"].verdict == "holds"
