@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 
 #: a sign -> what prints it in text, in any font encoding, also at the beginning of a line behind \\\\
@@ -10,10 +12,13 @@ SIGNS = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\ensuremath{<}", ">": r"\ensuremath{>}",
     "|": r"\textbar{}", "[": "{[}", "]": "{]}", "*": "{*}", "`": r"\textasciigrave{}", "-": "{-}", '"': r"{''}",
     "\N{GREEK SMALL LETTER EPSILON}": r"\ensuremath{\epsilon}", "±": r"\ensuremath{\pm}", "×": r"\ensuremath{\times}",
+    "\N{MINUS SIGN}": r"\ensuremath{-}",
     "≤": r"\ensuremath{\le}", "≥": r"\ensuremath{\ge}", "·": r"\ensuremath{\cdot}", "°": r"\ensuremath{^\circ}",
     "–": "--", "—": "---", "’": "'", "‘": "`", "“": "``", "”": "''", "\N{NO-BREAK SPACE}": "~",
 }  # fmt: skip
-LETTERS = range(0xC0, 0x180)  # with accents, which LaTeX knows in UTF-8 by itself
+NEGATIVE = re.compile(r"(?<![^\s\[(])-(?=[\d.]|inf\b)")  # the sign of a number
+LETTERS = "ßæÆøØœŒłŁı"  # that LaTeX prints in every font encoding, as it does ASCII's with these accents:
+ACCENTS = "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327"
 
 
 def latex_table(header: Sequence[str], lines: Sequence[Sequence[str]], caption: str) -> str:
@@ -66,13 +71,14 @@ def escaped(text: str) -> str:
     >>> print(escaped("50 % of C_1 & \\input{x}"))
     50 \% of C\_1 \& \textbackslash{}input\{x\}
     """
-    return "".join(map(escaped_sign, " ".join(text.split())))
+    return "".join(map(escaped_sign, NEGATIVE.sub("\N{MINUS SIGN}", " ".join(text.split()))))
 
 
 def escaped_sign(sign: str) -> str:
     """One sign."""
     if sign in SIGNS:
         return SIGNS[sign]
-    if " " <= sign <= "~" or (ord(sign) in LETTERS):
+    parts = unicodedata.normalize("NFD", sign)
+    if sign in LETTERS or (" " <= parts[0] <= "~" and (not parts[1:] or (len(parts) == 2 and parts[1] in ACCENTS))):
         return sign
     return rf"\texttt{{U+{ord(sign):04X}}}"
