@@ -20,6 +20,7 @@ from tests.helpers.commands import Ended
 
 timm = pytest.importorskip("timm", reason='needs pip install "advlab[timm]"')
 from huggingface_hub import constants  # noqa: E402
+from huggingface_hub.errors import EntryNotFoundError  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
 REPOSITORY = "timm/test_vit.r160_in1k"
@@ -117,6 +118,23 @@ def test_missing_weights_name_file_folder_and_command(hub: Path, download: bool)
     for words in (str(hub), f"{REPOSITORY}/resolve/main/model.safetensors", "model.checkpoint=FILE"):
         assert words in str(caught.value)
     assert "python -c \"import timm; timm.create_model('test_vit', pretrained=True)\"" in str(caught.value)
+
+
+def test_what_is_missing_is_fetched_in_the_form_that_there_is(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = place(hub, torch.save, "somewhere.bin")
+    asked = []
+
+    def fetch(repository: str, name: str, revision: str | None) -> str:
+        asked.append((repository, name, revision))
+        if name == "model.safetensors":
+            raise EntryNotFoundError.__new__(EntryNotFoundError)
+        return str(hub / f"models--{REPOSITORY.replace('/', '--')}" / "snapshots" / "abc" / "somewhere.bin")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", fetch)
+    found = loaded(Timm(arch="test_vit"), shape=SHAPE, download=True)
+    assert asked == [(REPOSITORY, "model.safetensors", None), (REPOSITORY, "pytorch_model.bin", None)]
+    assert found.origin == f"{REPOSITORY}/pytorch_model.bin"
+    assert all(torch.equal(a, found.classifier.network.state_dict()[name]) for name, a in network.state_dict().items())
 
 
 @pytest.mark.parametrize(
