@@ -11,7 +11,7 @@ from advlab.config.settings import Settings
 from advlab.engine.interrupts import Interrupts
 from advlab.engine.tally import Tally
 from advlab.models.base import caution_text
-from advlab.results.console import on_terminal, show_claims
+from advlab.results.console import NUMBERS, TITLES, on_terminal, show, show_claims
 from advlab.results.report import summary_text
 from advlab.results.terminal import terminal_width, wrapped
 from advlab.statistics.claims import Claim, claims_text
@@ -86,13 +86,14 @@ def cautions(facts: Mapping[str, Any]) -> str:
 def print_outputs(outputs: Outputs, settings: Settings, tally: Tally) -> None:
     """Print the numbers, the verdicts and where the figure is."""
     experiment, numbers = settings.experiment, outputs.numbers
-    print(wrapped(f"{experiment.title} ({experiment.paper}), {run_label(settings.nodes)}:", terminal_width()))
+    title = f"{experiment.title} ({experiment.paper}), {run_label(settings.nodes)}:"
+    show(wrapped(title, terminal_width()), TITLES)
     if outputs.caution:
         print(wrapped(f"caution: {outputs.caution} (model.allow)", terminal_width()))
     if numbers is not None:
         if tally.images and numbers["run"].is_unique:  # not in summary.csv, which a resumed run repeats to the byte
             numbers["seconds_per_image"] = tally.seconds / tally.images
-        print(summary_text(numbers, terminal_width()))
+        show(summary_text(numbers, terminal_width()), NUMBERS)
     if outputs.claims and on_terminal():
         show_claims(outputs.claims)
     elif outputs.claims:

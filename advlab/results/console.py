@@ -29,6 +29,7 @@ VERDICTS = {
     r"\bundecided\b": COLOURS["undecided"], r"\bnot measured\b": COLOURS["not measured"],
     r"(?<!\S)\+(?!\S)": COLOURS["holds"], r"(?<!\S)-(?!\S)": COLOURS["does not hold"], r"(?<!\S)\?(?!\S)": COLOURS["undecided"],
 }  # fmt: skip
+TITLES, NUMBERS = {r"^.*$": "bold"}, {r"^[\w.]+(?=  )": "cyan"}  # of what was measured, and of a summary
 #: of the jobs of a sweep
 JOBS = {
     r"(?<=^  \d  )(complete|nothing left to do)": "green", r"(?<=^  \d  )failed": "bold red",
