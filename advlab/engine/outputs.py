@@ -11,7 +11,8 @@ from advlab.config.settings import Settings
 from advlab.engine.interrupts import Interrupts
 from advlab.engine.tally import Tally
 from advlab.models.base import caution_text
-from advlab.results.console import NUMBERS, TITLES, on_terminal, show, show_claims
+from advlab.results.claims_table import show_claims
+from advlab.results.console import NUMBERS, TITLES, on_terminal, show
 from advlab.results.report import summary_text
 from advlab.results.terminal import terminal_width, wrapped
 from advlab.statistics.claims import Claim, claims_text

@@ -13,7 +13,6 @@ from typing import Any
 
 from advlab.errors import printable
 from advlab.results.terminal import GAP, terminal_width, wrapped
-from advlab.statistics.claims import Claim, numbers_of_claim, numbers_text, subset_lines
 
 INDENT = "  "  # of tables
 READABLE = 14  # signs of a column of text below which a table is hard to read
@@ -118,13 +117,3 @@ def show_table(names: Sequence[str], rows: Sequence[Sequence[str]], lines: Seque
     for beginning, *others in cells:
         table.add_row(Text(beginning, COLOURS.get(beginning, first)), *map(Text, others))
     console().print(Padding(table, (0, 0, 0, len(INDENT))))
-
-
-def show_claims(claims: Sequence[Claim]) -> None:
-    """Print the claims of a run on a terminal: for each subset how many hold, and a table of its verdicts."""
-    names = ["verdict", "what decides it", "estimate [interval]", "claimed", "units"]
-    for subset, line in zip(dict.fromkeys(claim.subset for claim in claims), subset_lines(claims), strict=True):
-        show(line, {**VERDICTS, r"^.*?:(?= \d+ of)": "bold"})
-        of_subset = [claim for claim in claims if claim.subset == subset]
-        rows = [[claim.verdict, claim.quantity, *numbers_of_claim(claim)] for claim in of_subset]
-        show_table(names, rows, [f"{claim.verdict}  {claim.quantity}: {numbers_text(claim)}" for claim in of_subset])

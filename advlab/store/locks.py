@@ -12,8 +12,7 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
-
-from filelock import SoftFileLock, Timeout, lock_descriptor
+from typing import Any
 
 from advlab.errors import ResultError
 from advlab.store.atomic import StorageError
@@ -41,6 +40,8 @@ def locked(path: Path, *, wait: bool, message: str = "") -> Iterator[None]:
         ResultError: with `wait=False`, another process holds it.
         StorageError: the lock file cannot be made.
     """
+    from filelock import lock_descriptor  # loaded in 20 ms, which what lists or describes need not wait for
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a")
@@ -68,6 +69,8 @@ def locked(path: Path, *, wait: bool, message: str = "") -> Iterator[None]:
 @contextlib.contextmanager
 def marked(path: Path, *, wait: bool, message: str) -> Iterator[None]:
     """Hold the marker that stands for a lock on `path`; as `locked`."""
+    from filelock import Timeout  # as above
+
     marker = marker_of(path)
     try:
         try:
@@ -85,8 +88,10 @@ def marked(path: Path, *, wait: bool, message: str) -> Iterator[None]:
         yield
 
 
-def marker_of(path: Path) -> SoftFileLock:
+def marker_of(path: Path) -> Any:
     """The marker that stands for a lock on `path` where there are no locks; a file of its own, since lock files stay."""
+    from filelock import SoftFileLock  # as above
+
     return SoftFileLock(str(path.with_name(f"{path.name}.held")))
 
 
@@ -104,6 +109,8 @@ def holder_text(path: Path) -> str:
 
 def is_locked(path: Path) -> bool:
     """Whether a process holds the lock file `path`; False where there is none."""
+    from filelock import lock_descriptor  # as above
+
     try:
         try:
             descriptor = os.open(path, os.O_RDWR)  # a network file system locks no file that is open for reading alone
@@ -121,6 +128,8 @@ def is_locked(path: Path) -> bool:
 
 def is_marked(path: Path) -> bool:
     """Whether a living process holds the marker that stands for a lock on `path`."""
+    from filelock import Timeout  # as above
+
     marker = marker_of(path)
     if not os.path.lexists(marker.lock_file):
         return False
