@@ -41,7 +41,7 @@ def run(arguments: Sequence[str]) -> None:
     if on_terminal():
         with contextlib.redirect_stdout(said := io.StringIO()):
             print_descriptions(choices)
-        show(said.getvalue().rstrip("\n"), DESCRIPTIONS)
+        show(said.getvalue().rstrip("\n"), DESCRIPTIONS, fold=True)
     else:
         print_descriptions(choices)
 

@@ -67,7 +67,7 @@ def print_choices(group: str) -> None:
     else:
         print(*(f"  {line}" for line in lines), sep="\n")
     if torchvision:
-        show("  torchvision's classifiers with their published weights:")
+        show("  torchvision's classifiers with their published weights:", fold=True)
         print_wrapped(torchvision, min(110, terminal_width() - 1) if on_terminal() else 110)
 
 

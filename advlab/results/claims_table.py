@@ -12,7 +12,7 @@ def show_claims(claims: Sequence[Claim]) -> None:
     """Print the claims of a run on a terminal: for each subset how many hold, and a table of its verdicts."""
     names = ["verdict", "what decides it", "estimate [interval]", "claimed", "units"]
     for subset, line in zip(dict.fromkeys(claim.subset for claim in claims), subset_lines(claims), strict=True):
-        show(line, {**VERDICTS, r"^.*?:(?= \d+ of)": "bold"})
+        show(line, {**VERDICTS, r"^.*?:(?= \d+ of)": "bold"}, fold=True)
         of_subset = [claim for claim in claims if claim.subset == subset]
         rows = [[claim.verdict, claim.quantity, *numbers_of_claim(claim)] for claim in of_subset]
         show_table(names, rows, [f"{claim.verdict}  {claim.quantity}: {numbers_text(claim)}" for claim in of_subset])

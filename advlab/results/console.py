@@ -58,20 +58,20 @@ def console() -> Any:
     )  # fmt: skip
 
 
-def show(text: str, styles: Mapping[str, str] = VERDICTS) -> None:
-    """Print a text; on a terminal in colours, with the lines that are too long folded below their beginning.
+def show(text: str, styles: Mapping[str, str] = VERDICTS, *, fold: bool = False) -> None:
+    """Print a text; on a terminal in colours.
 
     Args:
         text: lines; what they hold of others' files is printable already.
         styles: pattern -> style.
+        fold: whether lines that are longer than the terminal is wide are folded below their beginning.
     """
     if not on_terminal():
         print(text, flush=True)
         return
     from rich.text import Text
 
-    width = terminal_width()
-    lines = [folded(line, width) for line in text.split("\n")]
+    lines = [folded(line, terminal_width()) if fold else line for line in text.split("\n")]
     shown = Text("\n".join(lines), no_wrap=True, overflow="ignore")
     for pattern, style in styles.items():
         shown.highlight_regex(re.compile(pattern, re.MULTILINE), style)
@@ -107,9 +107,8 @@ def show_table(names: Sequence[str], rows: Sequence[Sequence[str]], lines: Seque
     least = [whole[0], *(max(word, min(line, READABLE)) for word, line in zip(least[1:], whole[1:], strict=True))]
     if sum(least) + len(GAP) * len(least) > width:  # rich counts a gap behind the last column, too
         beginnings = "|".join(sorted({re.escape(row[0]) for row in cells}, key=len, reverse=True))
-        show(
-            "\n".join(INDENT + line for line in lines), VERDICTS if not first else {rf"^  (?:{beginnings})(?= )": first}
-        )
+        styles = {rf"^  (?:{beginnings})(?= )": first} if first else VERDICTS
+        show("\n".join(INDENT + line for line in lines), styles, fold=True)
         return
     table = Table(box=None, pad_edge=False, padding=(0, len(GAP), 0, 0), show_header=any(names), header_style="bold")
     for name, size in zip(names, least, strict=True):
