@@ -30,7 +30,7 @@ endef
 
 $(CORE): WHAT = .
 $(CORE): NEWS = "Installing advlab and what it needs to run into $(VENV): 6 GB on Linux, most of it torch with its CUDA libraries." \
-	"It takes minutes. README.md (Installation) shows a smaller install for machines without a GPU; make clean removes either."
+	"It takes minutes. docs/how-to/install.md shows a smaller install for machines without a GPU; make clean removes either."
 $(CORE): pyproject.toml setup.py
 	$(INSTALL)
 
@@ -85,8 +85,23 @@ snapshot: $(READY)  ## what a user sees, kept and compared: ARGS="keep FOLDER [N
 publish: $(READY)  ## put the claims and a reduced manifest of finished runs below experiments/: ARGS="RUN..."
 	$(BIN)/python -m benchmarks.published publish $(or $(ARGS),--help)
 
-readme: $(READY)  ## write the READMEs' tables of verdicts anew from the published results (ARGS=--check: only look)
+readme: $(READY)  ## write the tables of verdicts in the READMEs and docs/ anew from the published results (ARGS=--check: only look)
 	$(BIN)/python -m benchmarks.published readme $(ARGS)
+
+# the site's own tools: the core and the extra `docs`
+DOCUMENTS := $(VENV)/.docs
+$(DOCUMENTS): WHAT = .[docs]
+$(DOCUMENTS): NEWS = "Installing what the documentation is built with into $(VENV): a tenth of a GB."
+$(DOCUMENTS): $(CORE)
+	$(INSTALL)
+
+.PHONY: docs docs-serve
+docs: $(DOCUMENTS)  ## the documentation's site in site/: strict, links and anchors checked, the tutorial run
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet $(ARGS)
+	$(BIN)/python -m website.check site
+
+docs-serve: $(DOCUMENTS)  ## serve the documentation on this machine, built again at each change
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve --no-strict $(ARGS)
 
 # the networks of the figures; others, or other data: NETWORKS=vgg16,resnet50 ARGS="dataset.root=/path/to/imagenet"
 NETWORKS ?= lenet_mnist,ciresan,aghdam
@@ -135,8 +150,7 @@ aghdam2017-separability: $(CORE)  ## section 2.3: linear probe and nearest neigh
 	$(ADVLAB) -m experiment=separability model=$(NETWORKS) $(ARGS)
 
 .PHONY: barati2021 barati2021-fig1 barati2021-fig2 barati2021-fig3
-barati2021: barati2021-fig1 barati2021-fig2 barati2021-fig3 barati2021-fig4 barati2021-prediction \
-	barati2021-fig5  ## every figure of Barati et al. 2021
+barati2021: barati2021-fig1 barati2021-fig2 barati2021-fig3 barati2021-fig4 barati2021-prediction barati2021-fig5  ## every figure of Barati et al. 2021
 
 barati2021-fig1: $(CORE)  ## maximum-margin classifiers of two points in the bases of Bernstein and Chebyshev
 	$(ADVLAB) experiment=bernstein_chebyshev $(filter run.% experiment.%,$(ARGS))
@@ -246,4 +260,4 @@ attack-survey: $(CORE)  ## success, size, price and transfer of attacks (others:
 	$(ADVLAB) -m experiment=attack_survey model=lenet_mnist attack=fgs,fgv,hc1,deepfool experiment.transfer=[mlp] $(ARGS)
 
 clean:  ## remove the environment and caches, not outputs/
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .ruff_cache .mypy_cache

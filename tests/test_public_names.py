@@ -1,4 +1,4 @@
-"""What a user imports from where: the short lists that README.md names, and nothing hides one of them."""
+"""What a user imports from where: the short lists that the API reference names, and nothing hides one of them."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ PUBLIC = {
 
 @pytest.mark.parametrize("package", sorted(PUBLIC))
 def test_public_names(package: str) -> None:
-    """They are those that README.md lists, and none is hidden by a file or folder: `advlab.attack` is a decorator."""
+    """They are those that docs/reference/index.md lists, and none is hidden by a file or folder: `advlab.attack` is a decorator."""
     module = importlib.import_module(package)
     assert set(module.__all__) == PUBLIC[package]
     assert not PUBLIC[package] & {path.stem for path in MODULE_FILES[package].parent.iterdir()}
     for name in PUBLIC[package]:
         assert getattr(module, name) is not None
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (listed,) = re.findall(rf"^\| `{re.escape(package)}` \|(.*)\|$", readme, re.MULTILINE)
+    reference = (ROOT / "docs" / "reference" / "index.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(rf"^\| \[`{re.escape(package)}`\]\([a-z]+\.md\) \|(.*)\|$", reference, re.MULTILINE)
     assert set(re.findall(r"`(\w+)`", listed)) == PUBLIC[package] - {"__version__"}

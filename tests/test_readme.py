@@ -1,4 +1,4 @@
-"""Every command and code block of the README runs, or where it needs data of a user's own, composes and checks."""
+"""Every command and code block of README and docs/ runs, or where it needs data of a user's own, composes and checks."""
 
 from __future__ import annotations
 
@@ -19,33 +19,29 @@ from advlab.cli.main import take_plugins
 from advlab.config.components import REGISTRIES
 from advlab.config.compose import Composer
 from advlab.plugins.loading import load_plugins
+from tests.helpers.documents import all_commands, blocks, commands, documents, gallery_commands, measures
+from tests.helpers.import_graph import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 CLUSTER = importlib.util.find_spec("hydra_plugins") is not None and (
     importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is not None
 )
-
-
-def commands() -> list[str]:
-    """The command lines: indented or fenced lines that begin with `advlab`, and such lines in running text."""
-    lines = re.findall(r"^(?:    |)(advlab(?: [^\n`]*)?)$", README, re.MULTILINE)
-    lines += [text for text in re.findall(r"`(advlab [^`]+)`", README) if "=" in text or "resume" in text]
-    stripped = [re.split(r"\s+#", line)[0].strip().rstrip("\\").strip() for line in lines]
-    words = r"(advlab)( (list|describe|claims|compare|plot|resume)\b.*| -\S+| [\w/.]+=\S*| \S+\.py)*"
-    return sorted({line for line in stripped if "GROUP" not in line and re.fullmatch(words, line)})
-
-
-def runs(line: str) -> bool:
-    return not re.match(r"advlab (list|describe|claims|compare|plot|resume)\b|advlab -sc", line)
+LINES = all_commands()
 
 
 def test_there_are_commands() -> None:
-    assert len(commands()) >= 10
-    assert any("my_mobilenet" in line for line in commands())
+    assert len(LINES) >= 100
+    assert any("my_mobilenet" in line for line in LINES)
+    assert len(commands(documents()["README.md"])) >= 15
+    assert set(gallery_commands()) <= set(LINES)
+    pages = [name for name in documents() if name.startswith("docs/how-to/")]
+    assert len(pages) >= 9
+    assert [name for name in pages if not commands(documents()[name])] == [
+        "docs/how-to/install.md",
+        "docs/how-to/python.md",
+    ]  # one has commands of other tools, the other code
 
 
-@pytest.mark.parametrize("line", [line for line in commands() if runs(line)])
+@pytest.mark.parametrize("line", [line for line in LINES if measures(line)])
 def test_every_run_composes_and_its_values_are_right(line: str, tmp_path: Path) -> None:
     words = shlex.split(line)[1:]
     plugins, rest = take_plugins(words)
@@ -59,14 +55,37 @@ def test_every_run_composes_and_its_values_are_right(line: str, tmp_path: Path) 
         jobs = composer.jobs(parsed.overrides, multirun=parsed.flags.multirun)
     assert jobs
     named = next((word for word in rest if word.startswith("experiment=")), "experiment=isotropy")
-    assert all(job.experiment.name == named.removeprefix("experiment=") for job in jobs)
+    assert {job.experiment.name for job in jobs} == set(named.removeprefix("experiment=").split(","))
 
 
-@pytest.mark.parametrize("line", [line for line in commands() if re.match(r"advlab (list|describe)\b", line)])
+@pytest.mark.parametrize("line", [line for line in LINES if re.match(r"advlab (list|describe)\b", line)])
 def test_every_question_is_answered(line: str, cli: Callable[..., Any]) -> None:
     ended = cli(*shlex.split(line)[1:])
     assert ended.code == 0
     assert len(ended.out) > 100
+
+
+def test_every_line_about_runs_works_on_runs(cli: Callable[..., Any], tmp_path: Path) -> None:
+    """Two small runs stand in for those that the lines name."""
+    small = ("run.preset=tiny", "recipe.epochs=1", "probe.samples=2", "probe.trials=4", "probe.floor_samples=1")
+    assert cli(*small).code == 0
+    assert cli(*small, "probe.clip=true").code == 0
+    runs = [f"outputs/isotropy/digits-lenet/v00{number}" for number in (1, 2)]
+    lines = [line for line in LINES if re.match(r"advlab (claims|compare|plot|resume|status) ", line)]
+    assert len(lines) >= 6
+    for line in lines:
+        place = 0
+        words = [word for word in shlex.split(line)[1:] if word != "--watch"]
+        for number, word in enumerate(words):
+            if word.startswith("outputs/"):
+                words[number] = runs[place % 2] if words[0] != "claims" else "outputs"
+                place += 1
+            if word == "experiments":
+                words[number] = str(ROOT / "experiments")
+        if "--paper" in words:
+            words[words.index("paper")] = "tiny"  # the preset of the two runs
+        ended = cli(*words)
+        assert ended.code == 0, (line, ended.err)
 
 
 def test_the_demo_then_plot_resume_and_python(cli: Callable[..., Any], tmp_path: Path) -> None:
@@ -80,7 +99,7 @@ def test_the_demo_then_plot_resume_and_python(cli: Callable[..., Any], tmp_path:
     assert all((tmp_path / name).is_file() for name in drawn)
     assert "more-at-1: holds in" in ended.out
     assert "nothing left to do" in cli("resume", run).out
-    block = next(text for text in blocks("python") if "advlab.load" in text)
+    block = next(text for text in blocks("python") if "run = advlab.load" in text)
     space: dict[str, Any] = {}
     exec(block, space)
     assert len(space["run"].table) == 3 * 21 * 2
@@ -90,7 +109,7 @@ def test_the_demo_then_plot_resume_and_python(cli: Callable[..., Any], tmp_path:
 
 
 def test_an_attack_from_python() -> None:
-    block = next(text for text in blocks("python") if "DeepFool" in text)
+    block = next(text for text in blocks("python") if "DeepFool(refine=True)" in text)
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 5)).eval()
     images = torch.rand(4, 1, 4, 4)
@@ -100,7 +119,7 @@ def test_an_attack_from_python() -> None:
 
 
 def test_a_defense_from_python() -> None:
-    block = next(text for text in blocks("python") if "advlab.defenses" in text)
+    block = next(text for text in blocks("python") if "draws=20" in text)
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 5)).eval()
     images = torch.rand(4, 1, 4, 4)
@@ -123,16 +142,10 @@ def test_a_defense_of_ones_own(tmp_path: Path) -> None:
 
 def test_make_knows_every_target_that_is_named() -> None:
     helped = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    named = set(re.findall(r"(?:^    |`)make ([a-z0-9-]+)", README, re.MULTILINE))
-    assert {"demo", "test", "bench", "help"} <= named
-    for target in named:
-        assert f"make {target} " in helped
-
-
-def test_figures_and_links_are_there() -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        if not target.startswith("http"):
-            assert (ROOT / target).exists(), target
+    text = "\n".join(documents().values())
+    named = set(re.findall(r"(?:^    |`|# )make ([a-z0-9-]+)", text, re.MULTILINE))
+    assert {"demo", "test", "bench", "help", "docs"} <= named
+    assert [target for target in sorted(named) if f"make {target} " not in helped] == []
 
 
 def test_completion_installs(shell: Callable[..., Any]) -> None:
@@ -141,12 +154,8 @@ def test_completion_installs(shell: Callable[..., Any]) -> None:
     assert "complete" in ended.out
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
-
-
 def load_block(name: str, folder: Path) -> None:
-    """Load a plug-in of the checkout; or write a block of the README, with a stand-in for the user's own module, and load it."""
+    """Load a plug-in of the checkout; or write a block of a page, with a stand-in for the user's own module, and load it."""
     if (ROOT / name).is_file():
         return load_plugins([str(ROOT / name)])
     block = next(text for text in blocks("python") if f"# {name}" in text)

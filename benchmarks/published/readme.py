@@ -1,4 +1,4 @@
-"""The READMEs' generated tables: what stands between `<!-- claims: ... -->` or `<!-- board -->` and `<!-- end -->`."""
+"""The generated tables of READMEs and docs/: what stands between `<!-- claims: ... -->` or `<!-- board -->` and `<!-- end -->`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ class Marker:
 
 def readmes(root: Path) -> list[Path]:
     """The files that may hold generated tables."""
-    return [path for path in [root / "README.md", *sorted(root.glob("experiments/*/README.md"))] if path.is_file()]
+    pages = [*sorted((root / "docs").rglob("*.md")), *sorted(root.glob("experiments/*/README.md"))]
+    return [path for path in [root / "README.md", *pages] if path.is_file()]
 
 
 def renew(root: Path) -> list[Path]:

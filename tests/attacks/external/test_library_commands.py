@@ -1,4 +1,4 @@
-"""The README's own lines that call attacks of other libraries by name run, and each calls the attack that it names."""
+"""The page's own lines that call attacks of other libraries by name run, and each calls the attack that it names."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 
 from tests.helpers.commands import Ended
 
-README = (Path(__file__).resolve().parents[3] / "README.md").read_text(encoding="utf-8")
-LINES = re.findall(r"^    (advlab [^#\n]*attack=library [^#\n]*?)\s*(?:#.*)?$", README, re.MULTILINE)
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "how-to" / "attack.md").read_text(encoding="utf-8")
+LINES = re.findall(r"^    (advlab [^#\n]*attack=library [^#\n]*?)\s*(?:#.*)?$", PAGE, re.MULTILINE)
 OPTIONS = [dict(word.split("=", 1) for word in shlex.split(line)[1:]) for line in LINES]
 
 
@@ -26,7 +26,7 @@ def test_there_are_eight_of_all_four_libraries() -> None:
 
 
 @pytest.mark.parametrize("line", LINES, ids=[options["attack.attack"] for options in OPTIONS])
-def test_a_line_of_the_readme(line: str, cli: Callable[..., Ended], tmp_path: Path) -> None:
+def test_a_line_of_the_page(line: str, cli: Callable[..., Ended], tmp_path: Path) -> None:
     words = shlex.split(line)[1:]
     options = dict(word.split("=", 1) for word in words)
     if importlib.util.find_spec(options["attack.library"]) is None:
