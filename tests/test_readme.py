@@ -77,7 +77,7 @@ def test_every_line_about_runs_works_on_runs(cli: Callable[..., Any], tmp_path: 
         place = 0
         words = [word for word in shlex.split(line)[1:] if word != "--watch"]
         for number, word in enumerate(words):
-            if word.startswith("outputs/"):
+            if re.match(r"outputs/|RUN\d?$", word):
                 words[number] = runs[place % 2] if words[0] != "claims" else "outputs"
                 place += 1
             if word == "experiments":
@@ -86,6 +86,7 @@ def test_every_line_about_runs_works_on_runs(cli: Callable[..., Any], tmp_path: 
             words[words.index("paper")] = "tiny"  # the preset of the two runs
         ended = cli(*words)
         assert ended.code == 0, (line, ended.err)
+    exec(next(text for text in blocks("python") if "advlab.compare" in text), {})
 
 
 def test_the_demo_then_plot_resume_and_python(cli: Callable[..., Any], tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ HOLDS = {
     "store": "files of a run", "errors": "messages", "progress": "progress bars", "shell": "lines to paste",
 }  # fmt: skip
 LEFT_OUT = {"__main__", "testing"}
-WIDTH, HEIGHT, GAP, MARGIN = 720, 46, 14, 10
+WIDTH, HEIGHT, GAP, MARGIN = 480, 42, 14, 2
 
 
 def levels(root: Path) -> list[tuple[str, ...]]:
@@ -51,8 +51,8 @@ def architecture_svg(rows: Sequence[Sequence[str]]) -> str:
             middle = left + width / 2
             parts.append(
                 f'<g><rect x="{left:.1f}" y="{top}" width="{width:.1f}" height="{HEIGHT}" rx="4"/>'
-                f'<text class="name" x="{middle:.1f}" y="{top + 20}">{escape(part or "advlab")}</text>'
-                f'<text x="{middle:.1f}" y="{top + 37}">{escape(HOLDS.get(part, ""))}</text></g>'
+                f'<text class="name" x="{middle:.1f}" y="{top + 18}">{escape(part or "advlab")}</text>'
+                f'<text x="{middle:.1f}" y="{top + 33}">{escape(HOLDS.get(part, ""))}</text></g>'
             )
         if number:
             parts.append(f'<path d="M {WIDTH / 2} {top - GAP + 1} v {GAP - 5} m -4 -4 l 4 4 l 4 -4"/>')

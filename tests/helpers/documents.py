@@ -38,7 +38,7 @@ def commands(text: str) -> list[str]:
         " ".join(line.split()) for line in re.findall(r"`(advlab [^`]+)`", text) if "=" in line or "resume" in line
     ]
     stripped = [re.split(r"\s+#", line)[0].strip() for line in lines]
-    return [line for line in stripped if not re.search(r"GROUP| RUN|=\.\.\.", line) and WORDS.fullmatch(line)]
+    return [line for line in stripped if not re.search(r"GROUP|=\.\.\.", line) and WORDS.fullmatch(line)]
 
 
 def gallery_commands() -> list[str]:
