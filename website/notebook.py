@@ -28,8 +28,10 @@ def executed(path: Path, folder: Path, timeout: int = 600) -> Any:
         nbclient.exceptions.CellExecutionError: a cell raises.
     """
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    resources = {"metadata": {"path": str(folder)}}
+    quiet = ["--IPKernelApp.log_level=40"]  # a kernel of the tutorial listens on this machine alone
     client = NotebookClient(
-        notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        notebook, timeout=timeout, kernel_name="python3", resources=resources, extra_arguments=quiet
     )
     # the networks of a notebook are small: with threads of their own that compete for cores they are several times as slow
     client.execute(env={**os.environ, "OMP_NUM_THREADS": "1"})
