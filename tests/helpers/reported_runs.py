@@ -13,7 +13,9 @@ from advlab.store.run_directory import RunDirectory
 from tests.helpers.claimed_runs import claim_of, claimed_nodes, finished_run
 
 #: runs something where it is not escaped, ends an attribute, a script or a comment, or turns the direction of text
-HOSTILE = "<script>window.hacked=1</script><img src=x onerror='window.hacked=1'>\"'></td>{{7*7}}{% x %}--><b>\u202e"
+HOSTILE_TEXT = (
+    "<script>window.hacked=1</script><img src=x onerror='window.hacked=1'>\"'></td>{{7*7}}{% x %}--><b>\u202e"
+)
 SUMMARY = "run,layer,radius,accuracy\n" + "".join(
     f"x,{name},{radius},{accuracy}\n"
     for name, radius, accuracy in [("conv1", 10, 0.5), ("conv2", 9, ""), ("fc", 100, 0.25), ("fc", 2, "nan"), ("ip", 1, "-inf"),
@@ -56,14 +58,20 @@ def reported(
 
 def hostile_run(path: Path) -> Path:
     """A run in which every text that its writer chooses runs something where it is not escaped."""
-    claim = claim_of("holds", claim=HOSTILE, subset=HOSTILE, statement=f"section 2: {HOSTILE}", quantity=HOSTILE)
-    nodes = claimed_nodes("isotropy", HOSTILE, dataset={"name": HOSTILE, "root": HOSTILE}, probe={"name": HOSTILE})
+    claim = claim_of(
+        "holds", claim=HOSTILE_TEXT, subset=HOSTILE_TEXT, statement=f"section 2: {HOSTILE_TEXT}", quantity=HOSTILE_TEXT
+    )
+    nodes = claimed_nodes(
+        "isotropy", HOSTILE_TEXT, dataset={"name": HOSTILE_TEXT, "root": HOSTILE_TEXT}, probe={"name": HOSTILE_TEXT}
+    )
+    texts = ["device_name", "job"]
     return reported(
-        path, nodes, [claim, claim_of("undecided", subset=HOSTILE)],
-        summary=f'run,"{quoted(HOSTILE)}",value\n' + f'x,"{quoted(HOSTILE)}",1\n' * 6, paper=f"x{HOSTILE}, {HOSTILE}",
+        path, nodes, [claim, claim_of("undecided", subset=HOSTILE_TEXT)],
+        summary=f'run,"{quoted(HOSTILE_TEXT)}",value\n' + f'x,"{quoted(HOSTILE_TEXT)}",1\n' * 6,
         files={"figures/isotropy.png": drawn_png(), "files/000001.png": drawn_png(8, 8)},
-        dataset={"name": HOSTILE, "classes": [HOSTILE] * 3}, command=["advlab", HOSTILE], device_name=HOSTILE,
-        versions={HOSTILE: HOSTILE}, git={"commit": HOSTILE}, model={"name": HOSTILE}, job=HOSTILE,
+        paper=f"x{HOSTILE_TEXT}, {HOSTILE_TEXT}", dataset={"name": HOSTILE_TEXT, "classes": [HOSTILE_TEXT] * 3},
+        versions={HOSTILE_TEXT: HOSTILE_TEXT}, git={"commit": HOSTILE_TEXT}, model={"name": HOSTILE_TEXT},
+        command=["advlab", HOSTILE_TEXT], **dict.fromkeys(texts, HOSTILE_TEXT),
     )  # fmt: skip
 
 

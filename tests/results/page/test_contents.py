@@ -19,7 +19,7 @@ from advlab.results.page.reproduction import Reproduction, Reproductions
 from advlab.store.run_directory import RunDirectory
 from advlab.store.sealed import write_sealed
 from tests.helpers.claimed_runs import claim_of, claimed_nodes
-from tests.helpers.reported_runs import HOSTILE, drawn_png, hostile_run, reported
+from tests.helpers.reported_runs import HOSTILE_TEXT, drawn_png, hostile_run, reported
 from tests.helpers.run_files import flip
 from tests.helpers.strangers import altered
 
@@ -114,7 +114,7 @@ def test_what_a_reader_wants_of_a_run_is_there(tmp_path: Path) -> None:
 def test_nothing_hostile_becomes_an_element(tmp_path: Path) -> None:
     """The elements of a hostile run are those of a kind one, whatever its texts are; and no sign turns the text round."""
     kind, hostile = tmp_path / "kind", tmp_path / "hostile"
-    hostile_run(hostile / f"{HOSTILE.replace('/', '')[:80]}")
+    hostile_run(hostile / f"{HOSTILE_TEXT.replace('/', '')[:80]}")
     page = page_of(hostile)
     assert "\u202e" not in page
     found = Elements(page)
