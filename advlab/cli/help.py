@@ -14,6 +14,9 @@ advlab measures why neural networks are vulnerable to adversarial examples.
   advlab plot RUN...                  redraw from the tables; several together
   advlab compare RUN RUN...           what differs, numbers, paired differences
   advlab claims [FOLDER...]           what each statement is worth per network
+  advlab report [RUN|FOLDER...]       figures, verdicts, numbers in one HTML file
+  advlab export RUN [--format latex]  numbers and verdicts for a paper, or JSON
+  advlab cache [list|clean|verify]    trained weights and what else is kept
   advlab completion bash|zsh|fish     eval "$(advlab completion bash)"
 
 Groups: experiment, model, dataset, attack, defense, probe, recipe, cluster, run
