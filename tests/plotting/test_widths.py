@@ -63,6 +63,10 @@ def test_one_run_several_runs_and_rows_of_nan(name: str, cli: Callable[..., Ende
     pages, columns = [table, several_runs], [table, pd.concat([table.assign(run=label) for label in labels[:2]])]
     if first is not None and name != "symmetry_map":
         columns.append(table[first])
+    if "norm" in table:  # one reading alone, as `probe.norm=[l2] probe.pixel_scale=[1]` gives it
+        reading = table[table.groupby(["norm", "pixel_scale"], sort=False).ngroup() == 0]
+        pages.append(reading)
+        columns.append(reading)
     if name in NOT_ALWAYS_KNOWN:
         partly, never = table.copy(), table.copy()
         partly.loc[first, NOT_ALWAYS_KNOWN[name]] = float("nan")
@@ -73,5 +77,5 @@ def test_one_run_several_runs_and_rows_of_nan(name: str, cli: Callable[..., Ende
         drawn(experiment, rows, "column")
     for rows in pages:
         figure = drawn(experiment, rows, "page")
-        if name not in NARROWER:
+        if name not in NARROWER and len(figure.axes) > 2:  # one panel, beside its scale, has half of a page
             assert figure.get_figwidth() == pytest.approx(WIDTHS["page"])

@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from advlab.plotting.style import LINES, narrow, small
 
-from .panels import grid
+from .panels import grid, is_slim
 
 RATIO = r"$\Vert\Delta\Phi_L\Vert\, /\, \Vert v\Vert$"
 FAR = 30  # times all else in a panel: a global bound further away is written and not drawn
@@ -64,7 +64,7 @@ def ratios(table: pd.DataFrame, fits: Callable[[pd.DataFrame], tuple[Any, Any]])
         if (not narrow() and several) or last:
             _normalised_axis(axis, part, label=last)
         _far_bound(axis, part, highest)
-    figure.legend(handles=_legend(known), loc="outside lower center", ncols=2 if narrow() else 5, frameon=False)
+    figure.legend(handles=_legend(known), loc="outside lower center", ncols=2 if is_slim(figure) else 5, frameon=False)
     return figure
 
 

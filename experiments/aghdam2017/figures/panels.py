@@ -74,6 +74,11 @@ def grid(
     return figure, panels
 
 
+def is_slim(figure: Figure) -> bool:
+    """Whether a figure is about as wide as one column, as on a page one panel alone: its legend then has short lines."""
+    return figure.get_figwidth() < width() * 0.75 or narrow()
+
+
 def panel_places(runs: int, readings: int) -> tuple[dict[tuple[int, int], tuple[int, int]], int, int]:
     """Row and column of each (run, reading), and how many rows and columns there are."""
     pairs = [(run, reading) for reading in range(readings) for run in range(runs)]

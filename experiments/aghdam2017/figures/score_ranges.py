@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 
 from advlab.plotting.style import LINES, narrow
 
-from .panels import grid
+from .panels import grid, is_slim
 from .radius_axis import RadiusAxis
 
 FLOOR = 1e-12  # ranges of zero are drawn here
@@ -51,7 +51,7 @@ def score_ranges(table: pd.DataFrame, *, over: str = "directions") -> Figure:
     bar.solids.set_alpha(1)
     figure.legend(
         handles=_legend(any(rows["noise_floor"].notna().any() for _, rows, _ in panels)), loc="outside lower center",
-        ncols=2 if narrow() else 6, frameon=False, columnspacing=1.0,
+        ncols=2 if is_slim(figure) else 6, frameon=False, columnspacing=1.0,
     )  # fmt: skip
     return figure
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import NullLocator
 
 from advlab.plotting.style import LINES, literal, narrow, small
 
-from .panels import grid
+from .panels import grid, is_slim
 from .radius_axis import RadiusAxis
 
 LOOKS: dict[str, dict[str, Any]] = {
@@ -125,5 +125,5 @@ def _legend(figure: Figure, axis: Any, band: float) -> None:
     dot = Line2D([], [], marker="o", linestyle="none", color=LINES[5], markersize=3, label="network, a sample")
     spread = Patch(color="#777777", alpha=0.3, linewidth=0, label="middle 90 % of samples")
     grey = Patch(color="#e8e8e8", label=f"$|r| < {band:g}$")
-    columns = 1 if narrow() else 3
+    columns = 1 if is_slim(figure) else 3
     figure.legend(handles=[dot, *handles, spread, grey], loc="outside lower center", ncols=columns, frameon=False)
