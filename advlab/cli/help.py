@@ -14,7 +14,7 @@ advlab measures why neural networks are vulnerable to adversarial examples.
   advlab plot RUN...                  redraw from the tables; several together
   advlab compare RUN RUN...           what differs, numbers, paired differences
   advlab claims [FOLDER...]           what each statement is worth per network
-  advlab report [RUN|FOLDER...]       figures, verdicts, numbers in one HTML file
+  advlab report [RUN|FOLDER...]       figures, verdicts, numbers in one page
   advlab export RUN [--format latex]  numbers and verdicts for a paper, or JSON
   advlab cache [list|clean|verify]    trained weights and what else is kept
   advlab completion bash|zsh|fish     eval "$(advlab completion bash)"
@@ -25,6 +25,6 @@ Groups: experiment, model, dataset, attack, defense, probe, recipe, cluster, run
 
   run.preset=tiny|laptop|paper  sample counts; the rest: advlab describe run
   run.dry=true  plan and cost   run.resume=true  go on   run.workers=4  at once
-  --plugin FILE  your own models, datasets ...     --config-dir FOLDER  your YAML
+  --plugin FILE  your own models, datasets ...    --config-dir FOLDER  your YAML
   --cfg job  every key, as YAML   --version        COMMAND --help  its arguments
 """

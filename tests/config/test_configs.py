@@ -1,4 +1,7 @@
-"""Every packaged YAML file composes and resolves; a folder of one's own cannot run code."""
+"""Every packaged YAML file composes and resolves; a folder of one's own cannot run code.
+
+Longer than other files: each rule is asked of every choice of every group.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from advlab.config.schema import parameters
 from advlab.config.settings import Settings
 from advlab.plugins.loading import load_plugins
 from tests.helpers.commands import Ended
+from tests.helpers.parameters import required
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 COMPOSED = {
@@ -44,6 +48,13 @@ def node_of(group: str, name: str) -> dict[str, Any]:
     return node
 
 
+#: networks of other libraries, of which one is named there
+OF_LIBRARIES = {
+    "timm": ["model.arch=resnet18", "model.weights=none", "model.input=[3,32,32]", "model.classes=10"],
+    "robustbench": ["model.arch=Wong2020Fast"],
+}
+
+
 @pytest.mark.parametrize(("group", "name"), ARCHIVED, ids=[f"{group}={name}" for group, name in ARCHIVED])
 def test_every_choice_composes_and_resolves(group: str, name: str, tmp_path: Path) -> None:
     if (group, name) in {("model", "none"), ("dataset", "none"), ("probe", "none")}:
@@ -58,6 +69,8 @@ def test_every_choice_composes_and_resolves(group: str, name: str, tmp_path: Pat
     if group == "attack":  # those that need targets get some
         always = components.REGISTRIES["attack"].load(str(node_of(group, name)["name"])).targeted == "always"
         extra += ["experiment=attack_survey", f"experiment.targets={'random' if always else 'none'}"]
+    if group == "model":
+        extra += OF_LIBRARIES.get(name, [])
     settings = composed(f"{group}={name}", *extra)
     node = settings.nodes[group]
     assert node["name"] == node_of(group, name)["name"]
@@ -84,7 +97,9 @@ def test_no_yaml_file_repeats_a_default(group: str, name: str) -> None:
         defaults = archived_parameters(RunParams())
     else:
         component = component_class(group, node)
-        defaults = archived_parameters(component.Params() if group == "experiment" else component())
+        defaults = archived_parameters(
+            component.Params() if group == "experiment" else component(**required(component))
+        )
     assert [key for key, value in node.items() if key != "name" and defaults[key] == value] == []
 
 
@@ -109,7 +124,7 @@ def test_an_experiment_chooses_components_and_never_their_arguments() -> None:
         assert chosen <= {"override /model", "override /attack", "override /probe", "override /recipe"}
 
 
-@pytest.mark.parametrize("name", [name for name in COMPOSED["model"] if name != "none"])
+@pytest.mark.parametrize("name", [name for name in COMPOSED["model"] if name not in ("none", *OF_LIBRARIES)])
 def test_a_model_names_its_dataset_and_fits_it(name: str) -> None:
     settings = composed(f"model={name}")
     assert settings.nodes["dataset"]["name"] != "none"

@@ -14,6 +14,7 @@ from advlab.config import components
 from advlab.config.ranges import InRange, bounds_of, range_text
 from advlab.config.schema import construct, convert, parameters
 from advlab.errors import AdvlabError, ArgumentError, ConfigError
+from tests.helpers.parameters import required
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +150,6 @@ def test_every_number_that_is_tried_outside_of_its_range_is_refused(group: str) 
             if bounds and "dict" not in str(parameter.annotation):
                 value: Any = [math.nan] if "list" in str(parameter.annotation) else math.nan
                 with pytest.raises(ArgumentError, match=f"^{key} must be "):
-                    component(**{key: value})
+                    component(**required(component) | {key: value})
                 tried += 1
     assert tried > 0

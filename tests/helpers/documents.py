@@ -8,12 +8,11 @@ import yaml
 
 from tests.helpers.import_graph import ROOT
 
+VERBS = "list|describe|cache|claims|compare|completion|export|plot|report|resume|status"
 #: words of a command line of advlab: a verb with its own words, or flags, options and files
-WORDS = re.compile(
-    r"""advlab( (list|describe|claims|compare|plot|resume|status)\b.*| -\S+| [\w/.]+=\S*| ['"][\w/.]+=[^'"]*['"]| \S+\.py)*"""
-)
+WORDS = re.compile(rf"""advlab( ({VERBS})\b.*| -\S+| [\w/.]+=\S*| ['"][\w/.]+=[^'"]*['"]| \S+\.py)*""")
 #: a verb of advlab that measures nothing
-VERB = re.compile(r"advlab (list|describe|claims|compare|plot|resume|status)\b|advlab -sc")
+VERB = re.compile(rf"advlab ({VERBS})\b")
 
 
 def documents() -> dict[str, str]:

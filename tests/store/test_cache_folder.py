@@ -1,4 +1,7 @@
-"""The cache as a folder: what is listed, what is damaged, what is removed, and what is never touched."""
+"""The cache as a folder: what is listed, what is damaged, what is removed, and what is never touched.
+
+Longer than other files: all tests build on one cache of few artifacts.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from advlab.results.page.named_runs import folders_of
 from advlab.results.page.reported_run import ReportedRun, reported_run
 from advlab.results.page.reproduction import RememberingComposer, Reproductions
 
-PAPERS = "advlab.experiments."
+PAPERS = ["advlab", "experiments"]  # the package that holds a package for each paper
 LONGEST_LABEL = 200
 
 
@@ -141,7 +141,8 @@ def words_of(experiment: str) -> tuple[str, str, str]:
     except AdvlabError:
         return "", "", ""
     about = " ".join((inspect.getdoc(cls) or "").partition("\n\n")[0].split())
-    if not cls.__module__.startswith(PAPERS):
+    package, module = cls.__module__.split(".")[:2], cls.__module__.split(".")[:3]
+    if package != PAPERS:
         return str(cls.title), about, ""
-    package = importlib.import_module(".".join(cls.__module__.split(".")[:3]))
-    return str(cls.title), about, (package.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+    paper = importlib.import_module(".".join(module))
+    return str(cls.title), about, (paper.__doc__ or "").strip().partition("\n")[0].rstrip(".")
