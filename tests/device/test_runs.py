@@ -17,6 +17,7 @@ from advlab.config.choices import group_choices
 from advlab.engine import units
 from advlab.lab import DeviceContext
 from tests.helpers.commands import Ended
+from tests.helpers.long_cases import long_but
 from tests.helpers.pretended_cuda import pretended_cuda
 from tests.helpers.tiny_runs import DIGITS, OPTIONS, SPHERE, TINY
 from tests.helpers.two_devices import assert_same_table, is_pretended
@@ -48,7 +49,13 @@ def run_on(cli: Callable[..., Ended], device: str, line: list[str]) -> tuple[pd.
     return pd.read_csv(manifest.with_name("table.csv")), json.loads(manifest.read_text())
 
 
-@pytest.mark.parametrize("experiment", [name for name in group_choices("experiment") if name != "none"])
+@pytest.mark.parametrize(
+    "experiment",
+    long_but(
+        [name for name in group_choices("experiment") if name != "none"], "isotropy", "symmetricity", "topology", "lipschitz",
+        "attack_survey", "preprocessing", "hard_point_training", "class_scores", "confined_deepfool",
+    ),
+)  # fmt: skip
 def test_an_experiment(
     experiment: str, cli: Callable[..., Ended], weights: Path, request: pytest.FixtureRequest
 ) -> None:

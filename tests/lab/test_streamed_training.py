@@ -116,6 +116,7 @@ def test_a_run_from_files_gives_the_table_of_one_from_memory(root: Path, cli: Ca
     assert "image_memory" in cli("experiment=isotropy", "run.image_memory=-1").err
 
 
+@pytest.mark.long  # as tests/lab/test_training_resumption.py, with images from files
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
 def test_the_bytes_after_sigkill_are_the_same(root: Path, tmp_path: Path) -> None:
     def begun(*stops: int) -> subprocess.Popen[str]:

@@ -13,6 +13,7 @@ import yaml
 
 from advlab.plugins import loading
 from tests.helpers.commands import Ended
+from tests.helpers.long_cases import long_but
 from tests.helpers.plugins import BLOBS, NET, RUN_FOLDER, SHORT, write
 
 
@@ -135,7 +136,7 @@ def test_a_yaml_file_of_ones_own_for_a_plug_in(
     assert content["model"]["width"] == 9
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+@pytest.mark.parametrize("launcher", long_but(["basic", "joblib"], "joblib"))
 def test_plug_ins_reach_the_jobs_of_a_sweep(
     launcher: str, shell: Callable[..., Ended], files: dict[str, str], tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from advlab.cli.streams import LastingStream
 from advlab.engine.interrupts import Interrupts
 from advlab.errors import Interrupted
 from tests.helpers.commands import Ended
+from tests.helpers.long_cases import long_but
 from tests.helpers.plugins import EXPERIMENT, write
 
 RUN = "outputs/squares/v001"
@@ -36,7 +37,9 @@ def bash(folder: Path, line: str, environment: dict[str, str] | None = None) -> 
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
-@pytest.mark.parametrize("ending", ["2>&1 | true", ">/dev/full", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "ending", long_but(["2>&1 | true", ">/dev/full", "2>&-", "<&- >&- 2>&-"], ">/dev/full", "2>&-")
+)
 def test_a_run_is_complete_whatever_becomes_of_its_lines(ending: str, plugin: Path, tmp_path: Path) -> None:
     ended = bash(tmp_path, f"advlab --plugin {plugin} experiment=squares {ending}")
     assert ended.code == 0, ended.err

@@ -56,6 +56,7 @@ def test_a_unit_that_raises_ends_the_run_and_the_others_are_kept(shared: Shared)
     assert set(shared.log()) - {"begin", "square"} == {f"n-{i}" for i in range(12)} - kept
 
 
+@pytest.mark.long
 def test_a_stage_that_raises_is_named(shared: Shared) -> None:
     shared.order("square", "raise")
     ended = shared.measure("run.workers=2")
@@ -63,6 +64,7 @@ def test_a_stage_that_raises_is_named(shared: Shared) -> None:
     assert "the stage square failed on worker" in ended.err
 
 
+@pytest.mark.long
 def test_a_refusal_keeps_its_exit_code_and_names_the_unit(shared: Shared) -> None:
     shared.order("n-1", "refuse")
     ended = shared.measure("run.workers=2")
@@ -72,6 +74,7 @@ def test_a_refusal_keeps_its_exit_code_and_names_the_unit(shared: Shared) -> Non
     assert last.endswith(": nothing qualifies: take more samples")
 
 
+@pytest.mark.long
 def test_code_that_ends_programs_ends_no_worker(shared: Shared) -> None:
     shared.order("n-3", "end")
     ended = shared.measure("run.workers=1")
