@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -111,6 +112,12 @@ def session_words(
         if options.get("workers") or options.get("cluster"):
             raise ConfigError(
                 "model: a module of this session is not on workers: register it in a file (advlab.model), and name it"
+            )
+        if options.get("recipe") not in (None, "none"):
+            warnings.warn(
+                "recipe: a module is measured as it is; the recipe serves what the experiment itself trains. To train a network by "
+                "a recipe, register what builds it (advlab.model with trained=False) and name it",
+                stacklevel=3,
             )
         model = model_choice(model, shape, classes)
     given |= {name: value for name, value in (("model", model), ("dataset", dataset)) if value is not None}

@@ -31,6 +31,8 @@ from advlab.config.groups import CLUSTER, GROUPS, RUN
 from advlab.config.hydra_rules import check_hydra_config, check_hydra_overrides, check_nothing_else
 from advlab.config.identity import Nodes
 from advlab.config.overrides import accept_unknown_keys, check_extent, check_jobs, explicit_keys, override_hint, text_of
+from advlab.config.run_options import RunParams
+from advlab.config.schema import parameters
 from advlab.config.settings import Settings, resolve
 from advlab.config.typed_only import check_places, check_scheduler
 from advlab.errors import ConfigError, suggest
@@ -170,6 +172,10 @@ class Composer:
             root = re.split(r"[./@]", name)[0]
             if not root:
                 raise ConfigError(f"{text!r} names no group: type GROUP=NAME or GROUP.KEY=VALUE")
+            if name == root in parameters(RunParams) and value:
+                raise ConfigError(f"{root}: there is no such group: type run.{name}={value}")
+            if root == "plugin":
+                raise ConfigError(f"{root}: there is no such group: a plug-in is named by --plugin FILE")
             if root not in (*GROUPS, "hydra"):
                 raise ConfigError(f"{root}: there is no such group. {suggest(root, GROUPS)}")
             if root != "hydra" and re.match(r"\w+[/@]", name):

@@ -147,6 +147,8 @@ def override_hint(text: str) -> str:
         return f"a list is typed whole, as GROUP.KEY=VALUE with VALUE=[A,B]: type {indexed[1]}=[...]"
     if value.startswith("="):
         return f"type one =, as in {shell_word(key + value)}{whole}"
+    if value.startswith("[") and value.endswith(",") and "]" not in value:
+        return f"a shell ends a word at a space: leave out those in the brackets, or type '{key}=[A, B]' in quotation marks"
     if value.endswith(",") or value.startswith(","):
         return f"leave out the comma, or name another value{whole}"
     if any(value.count(mark) % 2 for mark in "'\"") or any(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import sys
 import types
 import typing
@@ -144,5 +145,15 @@ def convert(value: Any, hint: Any, where: str) -> Any:
     }
     if not is_of_type.get(hint, False):
         wanted = TYPE_WORDS.get(hint, str(hint))
-        raise ConfigError(f"{where}: expected {wanted}, got {value!r} ({type(value).__name__})")
+        raise ConfigError(f"{where}: expected {wanted}, got {value!r} ({type(value).__name__}){as_decimal(value)}")
     return hint(value)
+
+
+def as_decimal(value: Any) -> str:
+    """What to type in place of a fraction such as 8/255; empty for anything else.
+
+    >>> as_decimal("8/255")
+    ': type 0.0313725'
+    """
+    fraction = re.fullmatch(r"(\d{1,9})/(\d{1,9})", value) if isinstance(value, str) else None
+    return f": type {int(fraction[1]) / int(fraction[2]):.6g}" if fraction and int(fraction[2]) else ""

@@ -25,7 +25,10 @@ def network_cost_lines(ctx: NetworkContext, cost: Cost) -> list[str]:
     time = (
         f"about {duration_text(passes / images_per_second)} ({images_per_second:,.0f} images/s, measured on one batch)"
     )
+    origin = str(ctx.facts["model"]["origin"])
+    training = [f"  training   {origin}: its time comes on top"] if origin.startswith("not trained") else []
     return [
+        *training,
         f"  FLOPs      {flops * passes:.3g} ({flops:.3g} a forward of one image)",
         f"  time       {time}",
         f"  batch      {execution.batch_size} images, {execution.memory_format}, {execution.precision}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,8 @@ from advlab.store.atomic import write_atomic
 from advlab.store.names import run_label
 from advlab.store.run_directory import RunDirectory
 from advlab.store.tables import Frame, read_frame, to_csv
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -100,3 +103,5 @@ def print_outputs(outputs: Outputs, settings: Settings, tally: Tally) -> None:
     elif outputs.claims:
         print(claims_text(outputs.claims))
     print(f"figure: {outputs.figures[0]}" if outputs.figures else "no figure", flush=True)
+    if outputs.claims and settings.run.preset == "tiny":
+        log.info("so few samples decide next to nothing: run.preset=laptop takes more")

@@ -172,7 +172,7 @@ def recipe_to_train(name: str, recipe: Recipe | NoComponent, *, has_constants: b
     if not isinstance(recipe, Recipe) or not recipe.trains:
         raise ModelError(
             f"{name} has no weights and no recipe to train it: give a file by model.checkpoint=..., or choose a recipe "
-            "by recipe=NAME (`advlab --help` lists them)"
+            "by recipe=NAME (`advlab list recipes` shows them)"
         )
     if has_constants:
         raise ModelError(

@@ -148,7 +148,9 @@ def _checked_logits(logits: object, *, name: str, size: str, classes: int) -> Te
     if not logits.is_floating_point():
         raise ModelError(f"{name} must give logits, floating numbers; it gives {logits.dtype}")
     if classes and logits.shape[1] != classes:
-        raise ModelError(f"{name} gives {logits.shape[1]} logits, {classes} are declared")
+        raise ModelError(
+            f"{name} gives {logits.shape[1]} logits, {classes} are declared, or stand in the labels, which count from 0"
+        )
     sums = logits.double().sum(1)
     if bool((logits >= 0).all()) and torch.allclose(sums, torch.ones(2, dtype=torch.float64), atol=1e-4):
         raise ModelError(f"{name} gives probabilities; logits are needed: take away its final softmax")

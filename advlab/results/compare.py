@@ -149,7 +149,7 @@ def compare_runs(paths: Sequence[Path]) -> ComparedRuns:
     nodes = [run.nodes_to_read() for run in runs]
     names = list(dict.fromkeys(node["experiment"]["name"] for node in nodes))
     if len(names) > 1:
-        raise ConfigError(f"runs of different experiments ({', '.join(names)}) cannot be drawn together")
+        raise ConfigError(f"runs of different experiments ({', '.join(names)}) cannot be compared")
     experiment = experiment_of(nodes[0])
     labels = unique_labels(Differences(nodes).labels(), [run.path for run in runs])
     tables = [run.read_table(experiment.Row).assign(run=label) for run, label in zip(runs, labels, strict=True)]

@@ -47,7 +47,8 @@ class Run:
     def __repr__(self) -> str:
         """A line: where it is, what was measured, and how many statements hold."""
         label, holding = self.manifest.get("label", ""), int((self.claims["verdict"] == "holds").sum())
-        held = f"{holding} of {len(self.claims)} statements hold"
+        undecided = int(self.claims["verdict"].isin(["undecided", "not measured"]).sum())
+        held = f"{holding} of {len(self.claims)} statements hold, {undecided} are not decided"
         return f"<advlab.Run {self.path}: {label}, {len(self.table)} rows, {held}>"
 
     def _repr_html_(self) -> str:

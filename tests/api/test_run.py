@@ -195,6 +195,11 @@ def test_a_cell_of_a_notebook_may_be_run_again() -> None:
         advlab.model("mine", input_shape=(1, 8, 8))(build)
 
 
+def test_a_recipe_beside_a_module_is_warned_about() -> None:
+    with pytest.warns(UserWarning, match="a module is measured as it is"):
+        call(model=network(), dataset=images(), recipe="lenet_digits")
+
+
 def test_a_run_stands_for_its_directory_and_shows_itself_in_a_line() -> None:
     one, other = call(model=network(), dataset=images()), call(model=network(1), dataset=images())
     compared = advlab.compare(one, other)
@@ -202,5 +207,6 @@ def test_a_run_stands_for_its_directory_and_shows_itself_in_a_line() -> None:
     assert advlab.load(one).path == one.path
     assert one.figure == one.path / "figures/isotropy.png"
     holding = list(one.claims["verdict"]).count("holds")
-    said = f"{len(one.table)} rows, {holding} of {len(one.claims)} statements hold"
+    open_ones = len(one.claims) - holding - list(one.claims["verdict"]).count("does not hold")
+    said = f"{len(one.table)} rows, {holding} of {len(one.claims)} statements hold, {open_ones} are not decided"
     assert repr(one) == f"<advlab.Run {one.path}: sequential on arrays, {said}>"

@@ -53,6 +53,13 @@ BAD: list[tuple[list[str], list[str]]] = [
     (["attack.x=1"], ["attack.x", "uses no attack: leave it out"]),
     (["model.x.y=1"], ["model.x", "no such key"]),
     (["x.y=1"], ["x: there is no such group", "There are: "]),
+    (["preset=tiny"], ["preset: there is no such group", "type run.preset=tiny"]),
+    (["plugin=mine.py"], ["plugin: there is no such group", "--plugin FILE"]),
+    (["probe.radii=[1,", "2]"], ["'probe.radii=[1,'", "a shell ends a word at a space", "'probe.radii=[A, B]'"]),
+    (
+        ["experiment=attack_survey", "attack=pgd", "attack.epsilon=8/255"],
+        ["attack.epsilon", "'8/255'", "type 0.0313725"],
+    ),
     (["++x.y=1"], ["x: there is no such group", "There are: "]),
     (["+x=1"], ["x: there is no such group", "There are: "]),
     (["run.name=x"], ["run.name", "There are: "]),

@@ -71,7 +71,12 @@ def finished_runs(
     remarks: list[str] = []
     for folder in folders:
         if not os.path.isdir(folder):
-            raise ResultError(f"{str(folder)[:200]!r} is no folder: name one that holds runs, such as outputs")
+            elsewhere = (
+                "there are no runs here yet"
+                if str(folder) == "outputs"
+                else "name one that holds runs, such as outputs"
+            )
+            raise ResultError(f"{str(folder)[:200]!r} is no folder: {elsewhere}")
     for path in dict.fromkeys(Path(os.path.realpath(p)) for f in folders for p in run_folders(f, remarks)):
         shown = path if Path.cwd() not in path.parents else path.relative_to(Path.cwd())
         try:
