@@ -64,16 +64,28 @@ def manifest_of(process: subprocess.Popen[str], folder: Path) -> dict[str, Any]:
     return content
 
 
+def fresh_cache(folder: Path, name: str) -> str:
+    """The word for a cache that has the network of the first run and how fast it is, and nothing that a cell would find made."""
+    cache = folder / f"cache-{name}"
+    cache.mkdir()
+    for kind in ("weights", "execution", "predictions", "content-digest"):
+        if (folder / "cache" / kind).exists():
+            (cache / kind).symlink_to(folder / "cache" / kind)
+    return f"run.cache_root={cache}"
+
+
 def efficiency(report: Report, repeats: int, samples: int, folder: Path) -> None:
     """Cells a second of one run on two workers, over those of two runs."""
-    line = [*LINE, f"probe.samples={samples}", f"run.cache_root={folder / 'cache'}"]
-    manifest_of(start(folder / "warm", *line, "run.workers=1"), folder / "warm")  # trains and tunes
+    line = [*LINE, f"probe.samples={samples}"]
+    warm = f"run.cache_root={folder / 'cache'}"
+    manifest_of(start(folder / "warm", *line, warm, "run.workers=1"), folder / "warm")  # trains and tunes
     ratios, starting = [], []
     for number in range(repeats):
-        own = [start(folder / f"own{number}-{side}", *line) for side in (0, 1)]
+        own = [start(folder / f"own{number}-{side}", *line, fresh_cache(folder, f"{number}-{side}")) for side in (0, 1)]
         ended = [manifest_of(process, folder / f"own{number}-{side}") for side, process in enumerate(own)]
         alone = max(manifest["measuring_seconds"] for manifest in ended)
-        shared = manifest_of(start(folder / f"shared{number}", *line, "run.workers=2"), folder / f"shared{number}")
+        words = [*line, fresh_cache(folder, f"{number}-shared"), "run.workers=2"]
+        shared = manifest_of(start(folder / f"shared{number}", *words), folder / f"shared{number}")
         ratios.append(alone / (2 * shared["measuring_seconds"]))
         starting.append(shared["seconds"] - shared["measuring_seconds"])
     value, spread = statistics.median(ratios), max(ratios) - min(ratios)

@@ -13,10 +13,13 @@ SIGNS = {
     "|": r"\textbar{}", "[": "{[}", "]": "{]}", "*": "{*}", "`": r"\textasciigrave{}", "-": "{-}", '"': r"{''}",
     "\N{GREEK SMALL LETTER EPSILON}": r"\ensuremath{\epsilon}", "±": r"\ensuremath{\pm}", "×": r"\ensuremath{\times}",
     "\N{MINUS SIGN}": r"\ensuremath{-}",
+    "∞": r"\ensuremath{\infty}",
     "≤": r"\ensuremath{\le}", "≥": r"\ensuremath{\ge}", "·": r"\ensuremath{\cdot}", "°": r"\ensuremath{^\circ}",
     "–": "--", "—": "---", "’": "'", "‘": "`", "“": "``", "”": "''", "\N{NO-BREAK SPACE}": "~",
 }  # fmt: skip
 NEGATIVE = re.compile(r"(?<![^\s\[(])-(?=[\d.]|inf\b)")  # the sign of a number
+INFINITY = re.compile(r"(?<![A-Za-z])inf(?![A-Za-z])")
+EXPONENT = re.compile(r"(?<=\d)e([+-]\d{2,3})(?!\d)")  # of a number in scientific notation
 LETTERS = "ßæÆøØœŒłŁı"  # that LaTeX prints in every font encoding, as it does ASCII's with these accents:
 ACCENTS = "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327"
 
@@ -70,8 +73,18 @@ def escaped(text: str) -> str:
 
     >>> print(escaped("50 % of C_1 & \\input{x}"))
     50 \% of C\_1 \& \textbackslash{}input\{x\}
+    >>> print(escaped("1.14e+04, inf"))
+    1.14\ensuremath{\times10^{4}}, \ensuremath{\infty}
     """
-    return "".join(map(escaped_sign, NEGATIVE.sub("\N{MINUS SIGN}", " ".join(text.split()))))
+    text = INFINITY.sub("∞", NEGATIVE.sub("\N{MINUS SIGN}", " ".join(text.split())))
+    first, *others = EXPONENT.split(text)
+    exponents = zip(others[::2], others[1::2], strict=True)
+    return plain(first) + "".join(rf"\ensuremath{{\times10^{{{int(e)}}}}}{plain(rest)}" for e, rest in exponents)
+
+
+def plain(text: str) -> str:
+    """A text without numbers in scientific notation."""
+    return "".join(map(escaped_sign, text))
 
 
 def escaped_sign(sign: str) -> str:

@@ -110,7 +110,9 @@ def test_every_sign_of_ascii_is_itself_or_escaped() -> None:
     assert latex_table(["a"], [["[1]"], ["*"]], "c").count("\\\\\n[") == 0
     assert escaped("éßŠ") == "éßŠ"
     assert escaped("ðế") == r"\texttt{U+00F0}\texttt{U+1EBF}"
-    assert escaped("-1.5 [-inf, 2e-05] a-b") == r"\ensuremath{-}1.5 {[}\ensuremath{-}inf, 2e{-}05{]} a{-}b"
+    assert escaped("-1.5 [-inf, 2e-05] a-b") == (
+        r"\ensuremath{-}1.5 {[}\ensuremath{-}\ensuremath{\infty}, 2\ensuremath{\times10^{-5}}{]} a{-}b"
+    )
     assert escaped("\U0001f408") == r"\texttt{U+1F408}"
 
 
