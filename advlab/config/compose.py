@@ -1,4 +1,7 @@
-"""Composes configurations from `configs/` and a command line with Hydra, and checks every job of them."""
+"""Composes configurations from `configs/` and a command line with Hydra, and checks every job of them.
+
+Longer than other files: the checks of a command line stand together, in the order in which they are made.
+"""
 
 from __future__ import annotations
 
@@ -172,10 +175,9 @@ class Composer:
             root = re.split(r"[./@]", name)[0]
             if not root:
                 raise ConfigError(f"{text!r} names no group: type GROUP=NAME or GROUP.KEY=VALUE")
-            if name == root in parameters(RunParams) and value:
-                raise ConfigError(f"{root}: there is no such group: type run.{name}={value}")
-            if root == "plugin":
-                raise ConfigError(f"{root}: there is no such group: a plug-in is named by --plugin FILE")
+            if root == "plugin" or (name == root in parameters(RunParams) and value):
+                wanted = "--plugin FILE" if root == "plugin" else f"run.{name}={value}"
+                raise ConfigError(f"{root}: there is no such group: type {wanted}")
             if root not in (*GROUPS, "hydra"):
                 raise ConfigError(f"{root}: there is no such group. {suggest(root, GROUPS)}")
             if root != "hydra" and re.match(r"\w+[/@]", name):

@@ -63,7 +63,7 @@ def test_one_run_several_runs_and_rows_of_nan(name: str, cli: Callable[..., Ende
     pages, columns = [table, several_runs], [table, pd.concat([table.assign(run=label) for label in labels[:2]])]
     if first is not None and name != "symmetry_map":
         columns.append(table[first])
-    if "norm" in table:  # one reading alone, as `probe.norm=[l2] probe.pixel_scale=[1]` gives it
+    if {"norm", "pixel_scale"} <= set(table):  # one reading alone, as `probe.norm=[l2] probe.pixel_scale=[1]` gives it
         reading = table[table.groupby(["norm", "pixel_scale"], sort=False).ngroup() == 0]
         pages.append(reading)
         columns.append(reading)
