@@ -12,18 +12,14 @@ from advlab.models.base import Model
 
 
 @dataclass(frozen=True, kw_only=True)
-class LibraryModel(Model):
-    """A network of another library by its name there.
+class PublishedModel(Model):
+    """A network with published weights, which may be left out.
 
     Attributes:
-        arch: the name; near ones are offered for one that the library does not have.
-        weights: which of the library's published weights; `none`: a checkpoint or a recipe gives them.
+        weights: which of them; `none`: a checkpoint or a recipe gives others.
     """
 
-    arch: str
     weights: str
-
-    package: ClassVar[str]  # as it is imported, and as the extra of advlab is called that brings it
 
     @property
     def pretrained(self) -> bool:
@@ -34,6 +30,19 @@ class LibraryModel(Model):
     def trainable(self) -> bool:
         """Whether a recipe makes its weights."""
         return self.weights == "none" and not self.checkpoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class LibraryModel(PublishedModel):
+    """A network of another library by its name there.
+
+    Attributes:
+        arch: the name; near ones are offered for one that the library does not have.
+    """
+
+    arch: str
+
+    package: ClassVar[str]  # as it is imported, and as the extra of advlab is called that brings it
 
     def check_files(self) -> None:
         """Refuse a checkpoint that is not there, a library that is not installed, and a name that it does not have.

@@ -11,7 +11,7 @@ from annotated_types import Ge
 
 from advlab.data.content import Shape
 from advlab.errors import ArgumentError, ModelError, suggest
-from advlab.models.base import Model
+from advlab.models.library_model import PublishedModel
 
 if TYPE_CHECKING:  # loads torch, and models are listed and described without it
     from torch import Tensor, nn
@@ -65,7 +65,7 @@ NAMES = tuple(sorted([*PROTOCOLS, *OTHERS]))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Torchvision(Model):
+class Torchvision(PublishedModel):
     """A classifier of torchvision.
 
     Attributes:
@@ -93,16 +93,6 @@ class Torchvision(Model):
             raise ArgumentError(
                 f"the published weights have 1000 classes: type model.weights=none for classes={self.classes}"
             )
-
-    @property
-    def pretrained(self) -> bool:
-        """Whether the published weights are loaded."""
-        return self.weights != "none" and not self.checkpoint
-
-    @property
-    def trainable(self) -> bool:
-        """Whether a recipe makes its weights."""
-        return self.weights == "none" and not self.checkpoint
 
     @property
     def crop(self) -> float:
