@@ -138,11 +138,24 @@ def test_claims_of_the_papers_table_hold_and_of_others_do_not() -> None:
     assert verdicts(made(unlike))["decided"] == {"holds", "does not hold"}
     alike = {kind: [0.2, 0.3, 0.5, 1.0] for kind in PAPER}
     assert {name: found for name, found in verdicts(made(alike)).items() if found == {"does not hold"}}.keys() >= {
-        "decided", "disregard-flat", "flat-apart"
+        "disregard-flat", "flat-apart"
     }  # fmt: skip
+    assert verdicts(made(alike))["decided"] == {"does not hold", "not measured"}  # of S_neg+pos there is d = 1 alone
     assert verdicts(made(alike))["curved-above-random"] == {"undecided"}
     assert verdicts(made({**PAPER, "pos": [0.3, 0.85, 0.9, 0.9]}, train=0.1))["generalises"] == {"does not hold"}
     assert set().union(*verdicts(made(PAPER).iloc[:0]).values()) == {"not measured"}
+
+
+def test_far_fewer_directions_than_the_paper_speaks_of_refute_nothing() -> None:
+    alike = made({kind: [0.2, 0.3, 0.5, 1.0] for kind in PAPER})
+    few = verdicts(alike[alike["d"] == 1])  # 10 of 784 directions, where a quarter and a half are asked for
+    for name in ("equal-signs", "decided", "disregard-flat", "flat-apart", "generalises"):
+        assert few[name] == {"not measured"}
+    assert few["curved-above-random"] == {"undecided"}
+    deciding = made({**{kind: [0.99, 0.99, 0.99, 1.0] for kind in PAPER}, "flat": [0.1, 0.1, 0.2, 1.0]})
+    found = verdicts(deciding[deciding["d"] == 1])  # what so few directions do already, more do too
+    for name in ("equal-signs", "decided", "disregard-flat", "flat-apart", "generalises"):
+        assert found[name] == {"holds"}
 
 
 def test_the_largest_difference_of_signs_is_judged_where_it_can_differ() -> None:
