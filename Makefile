@@ -34,7 +34,7 @@ $(CORE): NEWS = "Installing advlab and what it needs to run into $(VENV): 6 GB o
 $(CORE): pyproject.toml setup.py
 	$(INSTALL)
 
-$(READY): WHAT = .[dev,cluster,peers,timm]
+$(READY): WHAT = .[dev,cluster,peers,timm,parquet]
 $(READY): NEWS = "Installing the extras (tests, clusters, other attack libraries) into $(VENV): half a GB."
 $(READY): $(CORE)
 	$(INSTALL)

@@ -26,6 +26,7 @@ from benchmarks.gpu.trained import trained_lenet
 from benchmarks.gpu.written import table
 from benchmarks.random_network import context
 from benchmarks.report import Ratio, Report
+from tests.helpers.long_cases import as_long
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def read(folder: Path) -> dict[str, Any]:
     return content
 
 
-@pytest.mark.parametrize("option", ["--pretend", pytest.param("--small", marks=pytest.mark.long)])
+@pytest.mark.parametrize("option", [as_long("--pretend"), as_long("--small")])
 def test_every_step_runs_on_the_cpu_and_on_a_pretended_device(option: str, tmp_path: Path) -> None:
     assert main([option, "--minutes", "30", "--output", str(tmp_path)]) == 0
     content, markdown = read(tmp_path), (tmp_path / "gpu.md").read_text(encoding="utf-8")

@@ -34,6 +34,7 @@ def hangs(report: Report, setting: Setting) -> None:
     time.sleep(600)
 
 
+@pytest.mark.long
 def test_a_step_that_raises_dies_or_hangs_leaves_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(guard, "LEAST", 1.0)
     ones = [Step(f"one {n}", partial(adds, 1.0), 20) for n in range(2)]

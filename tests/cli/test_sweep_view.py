@@ -12,6 +12,7 @@ import pytest
 
 from advlab.cli.sweep_view import Job, jobs_of, view_lines
 from advlab.progress import Progress, heard_by
+from tests.helpers.long_cases import as_long
 from tests.helpers.terminal import terminal
 
 LABELS = [f"a network of some length on digits, steps={n}, seed={n}" for n in range(12)]
@@ -66,7 +67,7 @@ def test_who_listens_hears_all_progress_and_nothing_is_drawn(capsys: pytest.Capt
 
 
 @pytest.mark.parametrize(
-    "launcher", [(), pytest.param(("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), marks=NEEDS_JOBLIB)]
+    "launcher", [(), as_long(pytest.param(("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), marks=NEEDS_JOBLIB))]
 )
 def test_a_sweep_on_a_terminal(launcher: tuple[str, ...], tmp_path: Path) -> None:
     words = ["-m", "experiment=hard_points", "experiment.resolution=60", "experiment.draws=10", "experiment.degree=2,3"]

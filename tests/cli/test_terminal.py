@@ -18,6 +18,7 @@ from advlab.results.console import show, show_table
 from advlab.statistics import Interval, judge
 from advlab.statistics.claims import Claim, claims_text
 from tests.helpers.commands import Ended
+from tests.helpers.long_cases import one_in
 from tests.helpers.terminal import terminal
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -113,7 +114,7 @@ def test_a_pipe_has_the_plain_text(
     assert capsys.readouterr().out == text + "\n"
 
 
-@pytest.mark.parametrize("width", [40, 80, 200])
+@pytest.mark.parametrize("width", one_in(2, [40, 80, 200]))
 @pytest.mark.parametrize(
     "words", ["list", "list attacks", "describe isotropy", "describe deepfool", "claims experiments"]
 )

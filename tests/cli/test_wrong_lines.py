@@ -10,6 +10,7 @@ import pytest
 
 from tests.helpers.bad_lines import shown
 from tests.helpers.commands import Ended
+from tests.helpers.long_cases import one_in
 from tests.helpers.wrong_lines import WrongLine, wrong_lines
 
 LINES = wrong_lines()
@@ -41,7 +42,7 @@ def test_each_kind_has_at_least_ten() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["unknown choice", "injection", "config folder", "plug-in at load", "data", "checkpoint"]
+    "kind", one_in(2, ["unknown choice", "injection", "config folder", "plug-in at load", "data", "checkpoint"])
 )
 def test_the_same_in_a_process_of_its_own(kind: str, shell: Callable[..., Ended], tmp_path: Path) -> None:
     line = next(line for line in LINES if line.kind == kind)

@@ -16,6 +16,7 @@ from advlab.config.compose import Composer
 from advlab.config.config_folder import LAUNCHER_KEYS, WORDS, leaves
 from advlab.errors import ConfigError
 from tests.helpers.commands import Ended
+from tests.helpers.long_cases import one_in
 
 PLUGINS = {
     "joblib": "hydra_joblib_launcher",
@@ -66,7 +67,7 @@ def test_the_allowed_keys_are_those_of_the_design() -> None:
     assert LAUNCHER_KEYS == ALLOWED
 
 
-@pytest.mark.parametrize("launcher", launchers())
+@pytest.mark.parametrize("launcher", one_in(2, launchers()))
 def test_every_key_of_hydra_is_allowed_or_refused(launcher: str, tmp_path: Path) -> None:
     typed = ["probe=evil", f"hydra/launcher={launcher}"]
     write(tmp_path, {"probe": {"name": "sphere"}})

@@ -13,6 +13,7 @@ import yaml
 
 from advlab.store.sealed import read_sealed, write_sealed
 from tests.helpers.commands import Ended
+from tests.helpers.long_cases import one_in
 
 CHANGES: list[tuple[tuple[str, ...], Any]] = [
     (("execution",), {}),
@@ -37,7 +38,13 @@ SHOWN = ("name", "of", "dataset", "choices")
 
 @pytest.mark.parametrize(
     ("place", "value"),
-    [pytest.param(place, value, marks=[pytest.mark.renders] if place[-1] in SHOWN else []) for place, value in CHANGES],
+    one_in(
+        3,
+        [
+            pytest.param(place, value, marks=[pytest.mark.renders] if place[-1] in SHOWN else [])
+            for place, value in CHANGES
+        ],
+    ),
     ids=[f"{'.'.join(p)}={v}"[:60] for p, v in CHANGES],
 )
 def test_a_changed_run_directory_ends_in_one_message(

@@ -25,6 +25,7 @@ from advlab.models import only_tensors
 from advlab.models.plugin_model import PluginModel
 from advlab.store.atomic import write_atomic
 from tests.helpers.classifiers import lenet, loaded, same_weights
+from tests.helpers.long_cases import one_in
 
 State = dict[str, Tensor]
 
@@ -168,7 +169,7 @@ OTHERS: dict[str, Callable[[nn.Module], Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", one_in(3, OTHERS))
 def test_the_line_that_is_said_makes_a_file_that_loads(name: str, tmp_path: Path) -> None:
     trained, folder = lenet(1), tmp_path / "it's $1 [x]"
     folder.mkdir()

@@ -11,6 +11,7 @@ from advlab.errors import ModelError
 from advlab.models import torchvision_networks
 from advlab.models.classifier import Classifier, frozen
 from tests.helpers.classifiers import built, images, tiny, wrap
+from tests.helpers.long_cases import one_in
 
 
 @pytest.mark.parametrize(
@@ -41,11 +42,11 @@ def test_features_of_the_networks_here(name: str, head: str, size: int | None) -
 
 @pytest.mark.parametrize(
     ("name", "head", "size"),
-    [
+    one_in(4, [
         ("alexnet", "classifier.6", 4096), ("vgg11", "classifier.6", 4096), ("googlenet", "fc", 1024), ("resnet18", "fc", 512),
         ("densenet121", "classifier", 1024), ("squeezenet1_1", "classifier.1", 512 * 13 * 13),
         ("mobilenet_v3_small", "classifier.3", 1024), ("shufflenet_v2_x0_5", "fc", 1024),
-    ],
+    ]),
 )  # fmt: skip
 def test_features_of_torchvisions_networks(name: str, head: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for init in ("trunc_normal_", "kaiming_normal_", "normal_"):  # their initialisation takes longer than all the rest

@@ -14,9 +14,12 @@ from advlab.plotting.style import WIDTHS, style
 from advlab.results.compare import compare_runs
 from tests.helpers.commands import Ended
 from tests.helpers.drawn import faults, smallest, texts
+from tests.helpers.long_cases import long_but
 from tests.helpers.tiny_runs import OPTIONS, TINY
 
 NAMES = [name for name in group_choices("experiment") if name != "none"]
+#: one of each kind: lines on broken axes, boxes, curves, bars of classes, images in rows, lines without axes broken
+DRAWN_ALWAYS = ("isotropy", "topology", "class_scores", "curvature", "fooling_grid", "open_set", "suppression")
 #: narrower on a page than a page, with one run: they fit a column
 NARROWER = {"adversarial_gallery", "first_layer", "fooling_gallery", "fooling_grid", "gradient_penalty", "separability"}
 #: columns that can be NaN in some rows, where a network gave no finite numbers or a bound is not known
@@ -48,7 +51,7 @@ def drawn(experiment: Any, table: pd.DataFrame, width: str) -> Any:
 
 
 @pytest.mark.renders
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", long_but(NAMES, *DRAWN_ALWAYS))
 def test_one_run_several_runs_and_rows_of_nan(name: str, cli: Callable[..., Ended]) -> None:
     several = SEVERAL if f"experiment={name}" and "probe.radii=[.1,1]" in OPTIONS[name] else []
     line = [f"experiment={name}", *TINY, *OPTIONS[name], *several, "run.output_root=outputs"]

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,19 @@ from advlab.cli.streams import LastingStream
 from advlab.engine.interrupts import Interrupts
 from advlab.errors import Interrupted
 from tests.helpers.commands import Ended
-from tests.helpers.long_cases import long_but
+from tests.helpers.long_cases import long_but, one_in
 from tests.helpers.plugins import EXPERIMENT, write
 
 RUN = "outputs/squares/v001"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_ignored() -> Iterator[None]:
+    """`nohup` and a shell's `&` have signals ignored, which is inherited."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGHUP, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -82,7 +92,9 @@ def test_a_locale_of_ascii_alone(plugin: Path, tmp_path: Path) -> None:
     assert "Quadrate gr\\xf6\\xdfer" in ended.out
 
 
-@pytest.mark.parametrize("words", ["list attacks", "list --help", "--version", "--cfg job", "completion bash"])
+@pytest.mark.parametrize(
+    "words", one_in(2, ["list attacks", "list --help", "--version", "--cfg job", "completion bash"])
+)
 def test_what_only_prints_says_that_it_could_not(words: str, plugin: Path, tmp_path: Path) -> None:
     full = bash(tmp_path, f"advlab --plugin {plugin} {words} >/dev/full")
     said = "advlab: standard output could not be written (No space left on device): write it to another place\n"
@@ -91,7 +103,7 @@ def test_what_only_prints_says_that_it_could_not(words: str, plugin: Path, tmp_p
     assert (piped.code, piped.err) == (0, "")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", one_in(2, [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]))
 def test_a_signal_while_the_last_lines_print(number: signal.Signals, tmp_path: Path) -> None:
     """They are more than a pipe holds that nobody reads, so that the process waits in the midst of them."""
     plugin = write(tmp_path, EXPERIMENT.replace('title = "Squares"', 'title = "Squares" * 50_000'))

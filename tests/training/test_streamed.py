@@ -29,6 +29,7 @@ from tests.helpers.interrupted_training import (
     training,
     training_images,
 )
+from tests.helpers.long_cases import one_in
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_the_bytes_are_those_of_training_from_memory(
 
 
 @pytest.mark.parametrize("name", ["warmup", "pgd"])
-@pytest.mark.parametrize("moment", [1, 2, 8, 11, 19])  # of 20 steps, 4 an epoch
+@pytest.mark.parametrize("moment", one_in(2, [1, 2, 8, 11, 19]))  # of 20 steps, 4 an epoch
 def test_it_goes_on_to_the_same_bytes(name: str, moment: int, files: FilePixels, tmp_path: Path) -> None:
     wanted, _ = training(RECIPES[name], None)
     with pytest.raises(Death):

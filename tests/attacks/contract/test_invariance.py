@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from advlab.attacks.results import AttackResult
 from tests.helpers.attack_cases import Case, Setting, every, one_by_one, same_results
+from tests.helpers.long_cases import one_in
 
 
 @one_by_one
@@ -31,7 +32,7 @@ def one(result: AttackResult, rows: Any) -> AttackResult:
 
 
 @every
-@pytest.mark.parametrize("batch_size", [1, 3])
+@pytest.mark.parametrize("batch_size", one_in(2, [3, 1]))
 def test_the_batch_size_does_not_matter(case: Case, batch_size: int, setting: Callable[..., Setting]) -> None:
     s = setting(case)
     seen: list[int] = []

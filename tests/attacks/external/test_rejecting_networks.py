@@ -12,6 +12,7 @@ from torch import Tensor
 from advlab.attacks import Library
 from advlab.attacks.external.plugin.params import PluginAttack
 from advlab.attacks.status import Status
+from tests.helpers.long_cases import one_in
 from tests.helpers.rejecting import Cautious, at_first_pixels
 
 PEERS = [
@@ -39,7 +40,7 @@ class Banded(Cautious):
         return logits
 
 
-@pytest.mark.parametrize(("low", "high"), [(2, 0), (0, 2), (1, 0)])
+@pytest.mark.parametrize(("low", "high"), one_in(3, [(2, 0), (0, 2), (1, 0)]))
 @pytest.mark.parametrize("targeted", [False, True])
 @pytest.mark.parametrize(("library", "name", "options", "aims"), PEERS, ids=[f"{p[0]}-{p[1]}" for p in PEERS])
 def test_a_librarys_attack_goes_past_the_rejection(

@@ -65,6 +65,7 @@ def test_kills_of_workers_and_of_runners(shared: Shared, seed: int) -> None:
     assert not list((shared.folder / "cache").rglob(".making-*"))
 
 
+@pytest.mark.long
 def test_a_worker_that_dies_while_its_result_travels(shared: Shared) -> None:
     """Killed as soon as its cell is begun and again as soon as it is written."""
     process = shared.start("experiment=shared", "run.workers=2", "experiment.count=12", "experiment.seconds=0.2")

@@ -82,6 +82,7 @@ def test_code_that_ends_programs_ends_no_worker(shared: Shared) -> None:
     assert "SystemExit" in ended.err
 
 
+@pytest.mark.long
 def test_rows_that_cannot_travel_are_a_defect_of_their_cell(shared: Shared) -> None:
     shared.order("n-2", "give a lock")
     ended = shared.measure("run.workers=2")
@@ -112,6 +113,7 @@ def test_what_a_lost_worker_had_in_work_is_done_again(shared: Shared) -> None:
     assert "is lost; what it had in work is done again" in ended.err
 
 
+@pytest.mark.long
 def test_a_unit_that_ends_every_worker_is_given_up(shared: Shared) -> None:
     shared.order("n-1", "always die")
     ended = shared.measure("run.workers=1", "experiment.count=2")

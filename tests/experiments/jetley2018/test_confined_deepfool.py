@@ -153,6 +153,7 @@ def test_a_perturbation_is_drawn_around_grey() -> None:
     assert difference(torch.zeros(1, 2, 2)) == difference(torch.full((1, 2, 2), math.inf)) == ""
 
 
+@pytest.mark.long
 def test_the_papers_cifar100_network_with_random_weights() -> None:
     torch.manual_seed(0)
     net = components.REGISTRIES["model"].load("cifar_alexnet")(classes=100).network().eval()

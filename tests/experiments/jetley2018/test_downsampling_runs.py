@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
@@ -50,6 +51,7 @@ def test_a_folder_without_training_images_is_halved(cli: Callable[..., Ended]) -
     assert "half of test stands for them" in ended.err
 
 
+@pytest.mark.long
 def test_torchvisions_alexnet_with_a_users_weights(cli: Callable[..., Ended]) -> None:
     write_images(Path("imagenet/val"), [f"n{n:08d}" for n in range(1000)], 1)
     save_file(alexnet(weights=None).state_dict(), "alexnet.safetensors")
