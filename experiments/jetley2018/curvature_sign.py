@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-import numpy as np
 from annotated_types import Ge, Gt, Lt
 
 from advlab.lab import Cell, Cost, Experiment, Figure, Frame, InRange, NetworkContext, frame_of
-from advlab.statistics import NOT_MEASURED, Claim, Interval, judge, share_interval
+from advlab.statistics import NOT_MEASURED, Claim, Interval, judge
 
 from ..aghdam2017.paired_shares import paired_difference
 from .curvature_stages import measured_samples
+from .paired_area import paired_area
 
 IMAGES = 50  # of a cell
 KINDS = ("natural", "adversarial", "noise")
@@ -88,7 +87,6 @@ class CurvatureSign(Experiment[NetworkContext]):
     def claims(self, table: Frame) -> list[Claim]:
         """The statements of section 2.2, with noise instead of DeepFool's perturbation as the control."""
         statement = 'section 2.2: "a simple scheme to identify ... the attack"'
-        areas = {kind: above_natural(table, kind) for kind in KINDS[1:]}
         return [
             judge(
                 "sign-reversed", reversed_by_deepfool_alone(table), ">", self.params.reversed,
@@ -98,7 +96,7 @@ class CurvatureSign(Experiment[NetworkContext]):
             ),
             *(
                 judge(
-                    "detects", share_interval(areas[kind]) if len(areas[kind]) else NOT_MEASURED, ">" if kind != "noise" else "<",
+                    "detects", area_against(table, kind), ">" if kind != "noise" else "<",
                     self.params.auc, subset=kind, statement=statement + (", and no other image" if kind == "noise" else ""),
                     quantity=f"area under the ROC of the mean curvature, natural against {kind} images",
                 )
@@ -113,8 +111,7 @@ class CurvatureSign(Experiment[NetworkContext]):
             line: dict[str, Any] = {"run": run, "images": len(rows), "median_apart": rows["apart"].median()}
             line |= {f"positive_{kind}": (rows[kind].dropna() > 0).mean() for kind in KINDS}
             for kind in KINDS[1:]:
-                areas = above_natural(rows, kind)
-                line[f"auc_{kind}"] = float(areas.mean()) if len(areas) else math.nan
+                line[f"auc_{kind}"] = area_against(rows, kind).estimate
             lines.append(line)
         return frame_of(lines)
 
@@ -139,14 +136,12 @@ def reversed_by_deepfool_alone(table: Frame) -> Interval:
     return paired_difference(*counts)
 
 
-def above_natural(table: Frame, kind: str) -> np.ndarray[Any, Any]:
-    """(n,) for each natural image the share of images of another kind of smaller curvature, ties half; its mean is the AUC.
+def area_against(table: Frame, kind: str) -> Interval:
+    """The area under the ROC of the mean curvature, natural images against those of another kind.
 
     The sign that is natural is the one of most natural images: the scheme knows them.
     """
-    natural, others = table["natural"].dropna().to_numpy(), np.sort(table[kind].dropna().to_numpy())
-    if not len(natural) or not len(others):
-        return np.empty(0)
-    below = np.searchsorted(others, natural, "left") + np.searchsorted(others, natural, "right")
-    shares: np.ndarray[Any, Any] = below / (2 * len(others))
-    return shares if np.median(natural) >= 0 else 1 - shares
+    natural, others = table["natural"], table[kind]
+    if natural.notna().any() and natural.median() < 0:
+        natural, others = -natural, -others
+    return paired_area(natural, others)
