@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Lt
 
@@ -13,6 +13,7 @@ from advlab.lab import Cell, Cost, Experiment, NetworkContext, Settings, Stage
 
 from .chosen_basis import BasisParams, basis_ids, basis_stages, directions_of_a_kind, is_curved, singular_source
 from .curvature_stages import TargetParams, measured_samples
+from .missing_classes import row_without_points
 from .saturation import DOUBLINGS, range_id
 
 RANGE_IMAGES = 500  # on which the range of s is sought, at most
@@ -118,6 +119,13 @@ class AlongDirections(Experiment[NetworkContext]):
                     payload = {"target": target, "kind": kind, "index": index}
                     cells.append(Cell(f"{target}-{kind}-{index}", payload, stages=needed))
         return cells
+
+    def rows_without_points(self, ctx: NetworkContext, cell: Cell) -> list[Any]:
+        """The row of a class without boundary points, in the first of its cells; the others have none."""
+        target = cell.payload["target"]
+        if (cell.payload["kind"], cell.payload["index"]) != (kinds_of(self.params)[0], 1):
+            return []
+        return [row_without_points(self.Row, target=target, target_name=ctx.data.classes[target])]
 
     def drawn_classes(self, ctx: NetworkContext) -> set[int]:
         """The classes in the figure: drawn by the run's seed, as the paper's are randomly selected."""

@@ -13,8 +13,9 @@ from advlab.errors import MeasurementError
 from advlab.geometry.mean_hessian import CurvatureBasis
 from advlab.lab import Arrays, NetworkContext
 
-from .chosen_basis import BasisParams, singular_source
+from .chosen_basis import BasisParams, is_curved, singular_source
 from .curvature_stages_measure import curvature_basis
+from .missing_classes import has_points
 from .saturation import ladder, nothing_moves, range_id, saturated_range
 from .singular_stages import singular_basis
 
@@ -130,9 +131,11 @@ def shares_at_doubled_lengths(
         lengths: (7,) up to cap sqrt(D).
         shares: (7, 4 k) along the first direction of each of k kinds, of curvature bases the most positive and the most negative
             one, at s and at -s: the share of the samples of other classes that are in the class, and of its own that stay; 0
-            without such samples.
+            without such samples, and of a class without directions.
     """
     lengths = ladder(cap * float(np.sqrt(ctx.values_per_image)))
+    if is_curved(params) and not has_points(ctx, target):
+        return {"lengths": lengths, "shares": np.zeros((len(lengths), 4 * len(kinds)))}, {}
     signed = [0.0, *lengths, *(-lengths)]
     x, _ = ctx.images_and_labels(samples)
     shares = []

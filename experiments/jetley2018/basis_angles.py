@@ -13,6 +13,7 @@ from advlab.statistics import NOT_MEASURED, Claim, judge, mean_interval
 
 from .curvature_params import CurvatureParams, CurvedBasis, curved_directions
 from .curvature_stages import curvature_stages, is_dense, stage_id
+from .missing_classes import of_known_classes
 from .singular_stages import SingularParams, singular_id, singular_stage
 from .subspace_family import checked_limit
 
@@ -34,7 +35,7 @@ class BasisAnglesRow:
     source: str  # of the singular vectors: deepfool or gradient
     d: int  # directions of the class
     target: int  # class; -1: all together
-    classes: int  # C
+    classes: int  # C, that directions are taken of
     rank: int  # of the directions
     singular: int  # singular vectors that they are compared with, d C if there are so many
     dimension: int  # D
@@ -42,6 +43,7 @@ class BasisAnglesRow:
     expected: float  # the same of random subspaces, in the mean: the larger of both dimensions / D
     smallest_angle: float  # degrees
     median_angle: float  # degrees; of an even number of angles the lower one of the middle
+    without: str = ""  # names of the classes that have no boundary points, and of which no directions are taken
 
 
 class BasisAngles(Experiment[NetworkContext]):
@@ -146,7 +148,7 @@ class BasisAngles(Experiment[NetworkContext]):
                     quantity="overlap of a class's flat directions less the one of random directions",
                 ),
             ]  # fmt: skip
-        return claims
+        return of_known_classes(claims, table)
 
     def summary(self, table: Frame) -> Frame:
         """Overlaps in the mean over classes, and of all classes together, with the median principal angle."""

@@ -13,6 +13,7 @@ from advlab.statistics import Claim
 from .along_directions import AlongDirections, DirectionParams
 from .chosen_basis import tiny_basis
 from .class_scores_claims import at_the_ends, class_score_claims, half_moved
+from .missing_classes import missing_names, with_points, without
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class ClassScoresRow:
     height: int
     width: int
     pixels: str  # the direction as an image at s = 0 of drawn classes, uint8 in base64: 0 is grey; empty elsewhere
+    missing: bool = False  # the class has no boundary points, and this is its only row
 
 
 class ClassScores(AlongDirections):
@@ -98,7 +100,8 @@ class ClassScores(AlongDirections):
     def summary(self, table: Frame) -> Frame:
         """For each class and direction: the shares at the end of the range, and the length that moves half."""
         lines = []
-        for (run, target, direction, index), rows in table.groupby(["run", "target", "direction", "index"], sort=False):
+        keys = ["run", "target", "direction", "index"]
+        for (run, target, direction, index), rows in with_points(table).groupby(keys, sort=False):
             end = at_the_ends(rows).iloc[-1]
             lines.append(
                 {
@@ -119,10 +122,12 @@ class ClassScores(AlongDirections):
 
     def claims(self, table: Frame) -> list[Claim]:
         """What section 4.1 says of the three kinds of directions, for each class and over classes, and a random one's control."""
-        return class_score_claims(table, self.params)
+        names, found = missing_names(table, self.params), with_points(table)
+        claims = class_score_claims(found, self.params)
+        return without(claims, names, found["target"].nunique(), lambda claim: claim.subset == "over classes")
 
     def plot(self, table: Frame) -> Figure:
         """For each kind of direction of a drawn class: scores, the transition into the class, and the directions as images."""
         from .figures.class_scores import class_scores
 
-        return class_scores(table)
+        return class_scores(with_points(table))

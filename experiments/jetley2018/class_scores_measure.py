@@ -18,8 +18,10 @@ from .along_directions_measure import (
     range_of,
     scores_along,
 )
+from .chosen_basis import is_curved
 from .class_scores import ClassScores, ClassScoresRow
 from .image_columns import image_columns
+from .missing_classes import has_points
 
 QUANTILES = {"low": 0.3, "median": 0.5, "high": 0.7}
 
@@ -27,6 +29,8 @@ QUANTILES = {"low": 0.3, "median": 0.5, "high": 0.7}
 def measure(experiment: ClassScores, ctx: NetworkContext, cell: Cell) -> list[ClassScoresRow]:
     """A row for each length along one direction of one class."""
     params, target = experiment.params, cell.payload["target"]
+    if is_curved(params) and not has_points(ctx, target):
+        return experiment.rows_without_points(ctx, cell)
     direction = direction_of(ctx, params, target, cell.payload["kind"], cell.payload["index"])
     longest, saturated = range_of(ctx, target, given=params.range, saturation=params.saturation)
     lengths, samples = lengths_of(longest, params.steps), experiment.samples(ctx)

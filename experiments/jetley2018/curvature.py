@@ -13,6 +13,7 @@ from advlab.statistics import Claim
 from .curvature_claims import curvature_claims, curvature_summary
 from .curvature_params import CurvedBasis
 from .curvature_stages import TargetParams, curvature_stages, is_dense, stage_id
+from .missing_classes import missing_names, with_points, without
 
 PRINCIPAL, RANDOM = "principal", "random"
 LENGTHS, BISECTIONS = (
@@ -51,6 +52,7 @@ class CurvatureRow:
     height: int
     width: int
     pixels: str  # the direction as grey levels, 0 in their middle; empty of most
+    missing: bool = False  # the class has no boundary points, and this is its only row
 
 
 class Curvature(Experiment[NetworkContext]):
@@ -136,14 +138,16 @@ class Curvature(Experiment[NetworkContext]):
 
     def claims(self, table: Frame) -> list[Claim]:
         """The statements of sections 2.2 and 3, by class and over classes."""
-        return curvature_claims(table, self.params)
+        names, found = missing_names(table, self.params), with_points(table)
+        claims = curvature_claims(found, self.params)
+        return without(claims, names, found["target"].nunique(), lambda claim: claim.subset.endswith("classes"))
 
     def summary(self, table: Frame) -> Frame:
         """A line a class: the ends of the spectrum, how exact they are, flat directions, overlaps, flipping norms."""
-        return curvature_summary(table, self.params)
+        return curvature_summary(with_points(table), self.params)
 
     def plot(self, table: Frame) -> Figure:
         """Spectra, flipping norms against curvature, and the most curved directions as images."""
         from .figures.curvature import spectra_and_directions
 
-        return spectra_and_directions(table)
+        return spectra_and_directions(with_points(table))

@@ -17,6 +17,7 @@ from .curvature import BISECTIONS, LENGTHS, PRINCIPAL, RANDOM, Curvature, Curvat
 from .curvature_stages import measured_samples, stage_id
 from .curvature_stages_measure import curvature_basis, length_of_step
 from .image_columns import image_columns
+from .missing_classes import has_points, row_without_points
 
 DRAWN = 2  # directions of either end that are kept as images
 
@@ -24,6 +25,8 @@ DRAWN = 2  # directions of either end that are kept as images
 def measure(experiment: Curvature, ctx: NetworkContext, cell: Cell) -> list[CurvatureRow]:
     """The rows of one class: its principal directions, and a random one as the control of the flipping norms."""
     params, target = experiment.params, cell.payload["target"]
+    if not has_points(ctx, target):
+        return [row_without_points(CurvatureRow, target=target, target_name=ctx.data.class_name(target))]
     basis, facts = curvature_basis(ctx, target), ctx.stage(stage_id(target)).facts
     halves = [curvature_basis(ctx, target, half) for half in (0, 1)] if params.halves else []
     top = min([params.top, *(len(basis.curvatures) // 2 for basis in (basis, *halves))])

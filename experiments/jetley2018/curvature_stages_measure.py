@@ -14,7 +14,6 @@ from torch import Tensor
 
 from advlab.attacks import DeepFool
 from advlab.data.images import ImageData
-from advlab.errors import MeasurementError
 from advlab.geometry.mean_hessian import (
     CurvatureBasis,
     MeanHessian,
@@ -41,10 +40,8 @@ def attack_of(params: CurvatureParams) -> DeepFool:
 def make_points(ctx: NetworkContext, params: CurvatureParams, target: int) -> tuple[Arrays, Mapping[str, Any]]:
     """Arrays and facts of the stage of boundary points: `points` (n, C, H, W), `sources` (n,) and `samples` (n,).
 
-    Images are drawn until `params.points` of them that are not predicted as the target have been moved into it.
-
-    Raises:
-        MeasurementError: fewer than two were.
+    Images are drawn until `params.points` of them that are not predicted as the target have been moved into it. Of fewer than
+    two the class has none: the arrays are empty, and the fact `missing` says why.
     """
     images, samples = source_images(ctx)
     order = np.random.default_rng([ctx.settings.run.seed, target]).permutation(samples)[: DRAWN * params.points]
@@ -65,16 +62,15 @@ def make_points(ctx: NetworkContext, params: CurvatureParams, target: int) -> tu
         points = x + params.way * (result.adv - x)
         made.append((points[result.success], sources[result.success], drawn.to(x.device)[others][result.success]))
         found += len(made[-1][0])
-    if not tried:
-        raise MeasurementError(
-            f"the network puts all of {len(order)} images into the class {images.class_name(target)}, so that none of them can be "
-            f"moved into it: {without_the_class(params)}, or check the network"
-        )
     if found < 2:
-        raise MeasurementError(
-            f"targeted DeepFool moved {found} of {tried} images into the class {images.class_name(target)}, and two boundary "
-            f"points are the least: type a larger experiment.iterations, or {without_the_class(params)}"
-        )
+        nothing = {
+            "points": np.empty((0, *images.shape), np.float32),
+            **dict.fromkeys(("sources", "samples"), np.empty(0, int)),
+        }
+        reason = f"targeted DeepFool moved {found} of {tried} images into it, and two boundary points are the least"
+        if not tried:
+            reason = f"the network puts all of {len(order)} images into it, so that none of them can be moved into it"
+        return nothing, {"points": 0, "tried": tried, "moved": found, "missing": reason}
     if found < params.points:
         log.warning("class %s: %d boundary points of %d", images.class_name(target), found, params.points)
     points, sources, drawn = (torch.cat(parts)[: params.points].cpu() for parts in zip(*made, strict=True))
@@ -82,20 +78,19 @@ def make_points(ctx: NetworkContext, params: CurvatureParams, target: int) -> tu
     return arrays, {"points": len(points), "tried": tried, "moved": found}
 
 
-def without_the_class(params: CurvatureParams) -> str:
-    """What can be typed where a class has no boundary points: experiments that need every class have no `classes`."""
-    if hasattr(params, "classes"):
-        return "leave the class out by experiment.classes"
-    if hasattr(params, "basis_images"):
-        return "type experiment.basis=deepfool, which needs none of a class"
-    return "take a network that tells the classes apart, which this experiment needs of all of them"
-
-
 def make_basis(
     ctx: NetworkContext, params: CurvatureParams, target: int, half: int | None
 ) -> tuple[Arrays, Mapping[str, Any]]:
-    """Arrays and facts of the stage of a curvature basis: the fields of `CurvatureBasis`, directions in float32."""
+    """Arrays and facts of the stage of a curvature basis: the fields of `CurvatureBasis`, directions in float32.
+
+    Of a class without boundary points there are no directions, and the fact `missing` says why.
+    """
     points, sources = boundary_points(ctx, target)
+    if not len(points):
+        nothing = {name: np.empty(0) for name in ("curvatures", "rayleigh", "residuals")}
+        directions = np.empty((0, ctx.values_per_image), np.float32)
+        facts = {"asymmetry": None, "points": 0, "missing": ctx.stage(points_id(target)).facts["missing"]}
+        return {"directions": directions, **nothing}, facts
     if half is not None:
         points, sources = points[half::2], sources[half::2]
     step = length_of_step(ctx, params)
@@ -115,8 +110,13 @@ def make_basis(
     ctx.count(forwards=gradients, backwards=gradients)
     arrays = {"directions": basis.directions.float().numpy()}
     arrays |= {name: getattr(basis, name).numpy() for name in ("curvatures", "rayleigh", "residuals")}
-    facts = {"asymmetry": None if math.isnan(basis.asymmetry) else basis.asymmetry}
-    return arrays, facts | {"gradients": gradients, "gradient_norm": gradient_norm, "step": step, "points": len(points)}
+    measured = {"asymmetry": None if math.isnan(basis.asymmetry) else basis.asymmetry}
+    return arrays, measured | {
+        "gradients": gradients,
+        "gradient_norm": gradient_norm,
+        "step": step,
+        "points": len(points),
+    }
 
 
 def length_of_step(ctx: NetworkContext, params: CurvatureParams) -> float:

@@ -17,6 +17,7 @@ from advlab.statistics.claims import Networks
 from .chosen_basis import BasisParams, basis_ids, basis_stages, is_curved, tiny_basis
 from .curvature_params import CurvedBasis, SingularBasis
 from .curvature_stages import TargetParams, measured_samples, source_images
+from .missing_classes import of_known_classes
 
 CURVED, NEGATIVE, HI, LO, RANDOM, UNIVERSAL = "curved", "negative", "hi", "lo", "random", "uap"
 
@@ -36,6 +37,8 @@ class UniversalRow:
     dimensions: int  # of the subspace that it was drawn from
     images: int  # measured
     fooled: float  # share whose prediction changes
+    classes: int = 0  # whose directions span the subspaces; 0: an earlier version did not say
+    without: str = ""  # names of the classes that have no boundary points, and of which no directions are taken
 
 
 def drawn_kinds(params: BasisParams) -> tuple[str, str, str]:
@@ -163,7 +166,7 @@ class CurvedUniversal(Experiment[NetworkContext]):
                         quantity="mean over draws of the share fooled, over that of the UAP of equal norm",
                     )
                 )  # fmt: skip
-        return claims
+        return of_known_classes(claims, table)
 
     def summary(self, table: Frame) -> Frame:
         """Mean, smallest and largest share fooled of each kind and length."""

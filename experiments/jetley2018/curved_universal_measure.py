@@ -11,10 +11,11 @@ from torch import Tensor
 from advlab.geometry.subspaces import orthonormal_rows
 from advlab.lab import Cell, NetworkContext
 
-from .chosen_basis import singular_source
+from .chosen_basis import is_curved, singular_source
 from .curvature_params import measured_samples
 from .curvature_stages_measure import curvature_basis
 from .curved_universal import UNIVERSAL, CurvedUniversal, UniversalRow, drawn_kinds
+from .missing_classes import classes_with_points, names_of_others
 from .singular_stages import singular_basis
 from .universal_stage_measure import source_samples
 
@@ -34,13 +35,16 @@ def measure(experiment: CurvedUniversal, ctx: NetworkContext, cell: Cell) -> lis
     images, _ = ctx.images_and_labels(measured_samples(ctx, params.samples))
     clean = ctx.forward(images).argmax(1)
     kinds = drawn_kinds(params)
-    spans = dict(zip(kinds, spans_of(experiment, ctx), strict=False))
+    targets = experiment.targets(ctx)
+    known = classes_with_points(ctx, params, targets) if is_curved(params) else targets
+    told: dict[str, Any] = {"classes": len(known), "without": names_of_others(ctx, known, targets)}
+    spans = dict(zip(kinds, spans_of(experiment, ctx, known), strict=False))
     rows = []
 
     def add(kind: str, draw: int, v: Tensor, dimensions: int) -> None:
         moved = images + v.view(1, *ctx.data.shape).to(images)
         fooled = float((ctx.forward(moved).argmax(1) != clean).double().mean())
-        rows.append(UniversalRow(kind, draw, share, length, dimensions, len(images), fooled))
+        rows.append(UniversalRow(kind, draw, share, length, dimensions, len(images), fooled, **told))
 
     for i, kind in enumerate(kinds):
         for draw in range(params.draws):
@@ -55,9 +59,9 @@ def measure(experiment: CurvedUniversal, ctx: NetworkContext, cell: Cell) -> lis
     return rows
 
 
-def spans_of(experiment: CurvedUniversal, ctx: NetworkContext) -> tuple[Tensor, Tensor]:
-    """(r, D) float64 orthonormal rows on the CPU with the span of the first directions of all classes, and of the last ones."""
-    params, targets = experiment.params, experiment.targets(ctx)
+def spans_of(experiment: CurvedUniversal, ctx: NetworkContext, targets: list[int]) -> tuple[Tensor, Tensor]:
+    """(r, D) float64 orthonormal rows on the CPU with the span of the first directions of these classes, and of the last ones."""
+    params = experiment.params
     if source := singular_source(params):
         found = singular_basis(ctx, source)
         first, last = (part(params.top * len(targets)).cpu().double() for part in (found.high, found.low))

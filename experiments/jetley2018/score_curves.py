@@ -12,6 +12,7 @@ from advlab.statistics import Claim
 
 from .along_directions import AlongDirections, DirectionParams
 from .chosen_basis import tiny_basis
+from .missing_classes import missing_names, with_points, without
 from .score_curves_claims import score_curve_claims, separable
 
 
@@ -58,6 +59,7 @@ class ScoreCurvesRow:
     pixels: str
     shown_steps: str  # positions among `predictions` of these images, separated by spaces
     shown_names: str  # names of the classes there, a JSON list
+    missing: bool = False  # the class has no boundary points, and this is its only row
 
 
 class ScoreCurves(AlongDirections):
@@ -111,7 +113,8 @@ class ScoreCurves(AlongDirections):
     def summary(self, table: Frame) -> Frame:
         """For each class and direction, medians over images and what a sum of functions explains."""
         lines = []
-        for (run, target, direction, index), rows in table.groupby(["run", "target", "direction", "index"], sort=False):
+        keys = ["run", "target", "direction", "index"]
+        for (run, target, direction, index), rows in with_points(table).groupby(keys, sort=False):
             medians = rows[["symmetry", "center", "monotonicity", "slope", "interaction"]].median()
             lines.append(
                 {
@@ -128,10 +131,12 @@ class ScoreCurves(AlongDirections):
 
     def claims(self, table: Frame) -> list[Claim]:
         """What section 1 observes, for each class and kind of curved direction and over classes, and footnote 8."""
-        return score_curve_claims(table, self.params)
+        names, found = missing_names(table, self.params), with_points(table)
+        claims = score_curve_claims(found, self.params)
+        return without(claims, names, found["target"].nunique(), lambda claim: claim.subset.startswith("over "))
 
     def plot(self, table: Frame) -> Figure:
         """The curves of a drawn class along its directions; below, the direction and images along one of them."""
         from .figures.score_curves import score_curves
 
-        return score_curves(table)
+        return score_curves(with_points(table))

@@ -15,13 +15,17 @@ from advlab.metrics.curve_shapes import Curves, interaction_share, mirror_symmet
 
 from .along_directions import kinds_of
 from .along_directions_measure import Direction, direction_of, grey_direction, lengths_of, range_of, scores_along
+from .chosen_basis import is_curved
 from .image_columns import image_columns
+from .missing_classes import has_points
 from .score_curves import ScoreCurves, ScoreCurvesRow
 
 
 def measure(experiment: ScoreCurves, ctx: NetworkContext, cell: Cell) -> list[ScoreCurvesRow]:
     """A row for each image along one direction of one class."""
     params, target, index = experiment.params, cell.payload["target"], cell.payload["index"]
+    if is_curved(params) and not has_points(ctx, target):
+        return experiment.rows_without_points(ctx, cell)
     direction = direction_of(ctx, params, target, cell.payload["kind"], index)
     partner = direction_of(ctx, params, target, *partner_of(params, direction.kind, index))
     longest, saturated = range_of(ctx, target, given=params.range, saturation=params.saturation)

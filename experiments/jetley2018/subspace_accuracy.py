@@ -12,6 +12,7 @@ from advlab.statistics import Claim
 
 from .chosen_basis import tiny_basis
 from .joined_intervals import counted_share
+from .missing_classes import of_known_classes
 from .subspace_accuracy_claims import accuracy_claims
 from .subspace_family import SubspaceParams, dimensions_of, kinds_of
 
@@ -25,7 +26,7 @@ class SubspaceAccuracyRow:
     d: int  # directions of each class; of neg+pos 2 d; hi, lo: d C of all together; random: the dimension over the classes
     draw: int  # of a random subspace; 0 of the others
     split: str  # train or test
-    classes: int  # C
+    classes: int  # C, that directions are taken of
     directions: int  # of all classes together
     rank: int  # dimension of the subspace
     dimension: int  # D, of the space of images
@@ -36,6 +37,7 @@ class SubspaceAccuracyRow:
     same: int  # of them: the prediction is that on the image as it is
     only_here: int  # of them: correct here, and not in the subspace pos of the same d; -1: there is none
     only_pos: int  # of them: correct in the subspace pos, and not here
+    without: str = ""  # names of the classes that have no boundary points, and of which no directions are taken
 
 
 class SubspaceAccuracy(Experiment[NetworkContext]):
@@ -107,7 +109,7 @@ class SubspaceAccuracy(Experiment[NetworkContext]):
 
     def claims(self, table: Frame) -> list[Claim]:
         """What section 4.2 says of curved and flat directions, and random subspaces as their control."""
-        return accuracy_claims(table, self.params)
+        return of_known_classes(accuracy_claims(table, self.params), table)
 
     def summary(self, table: Frame) -> Frame:
         """Rank and accuracy, with its interval, of each subspace, and the share of unchanged predictions."""

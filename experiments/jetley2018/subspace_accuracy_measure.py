@@ -30,7 +30,7 @@ def measure(experiment: SubspaceAccuracy, ctx: NetworkContext, cell: Cell) -> li
             pos = right_in_pos.get(split)
             rows.append(
                 SubspaceAccuracyRow(
-                    subspace=spanned.kind, d=d, draw=spanned.draw, split=split, classes=len(ctx.data.classes),
+                    subspace=spanned.kind, d=d, draw=spanned.draw, split=split, classes=spanned.classes, without=spanned.without,
                     directions=spanned.directions, rank=len(spanned.subspace.basis), dimension=ctx.values_per_image,
                     curvature=spanned.curvature, images=len(labels), correct=int(right.sum()),
                     correct_whole=int((whole[split][0] == labels).sum()), same=int((found == whole[split][0]).sum()),

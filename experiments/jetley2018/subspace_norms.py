@@ -13,6 +13,7 @@ from advlab.lab import Cell, Cost, Experiment, Figure, Frame, NetworkContext, St
 from advlab.statistics import Claim
 
 from .chosen_basis import tiny_basis
+from .missing_classes import of_known_classes
 from .subspace_family import SubspaceParams, dimensions_of, kinds_of
 from .subspace_norms_claims import norm_claims, rank_correlations
 
@@ -30,7 +31,7 @@ class SubspaceNormsRow:
     draw: int  # of a random subspace; 0 of the others
     perturbation: str  # deepfool, fgsm, uap, saliency; random: a normal vector
     group: int  # true class of the perturbed images; of uap, which of the universal perturbations
-    classes: int  # C
+    classes: int  # C, that directions are taken of
     rank: int  # dimension of the subspace
     dimension: int  # D, of the space of images
     perturbations: int  # of the group
@@ -38,6 +39,7 @@ class SubspaceNormsRow:
     expected: float  # sqrt(rank / D), of a random vector
     accuracy_images: int  # test images, projected onto the subspace
     correct: int  # of them
+    without: str = ""  # names of the classes that have no boundary points, and of which no directions are taken
 
 
 class SubspaceNorms(Experiment[NetworkContext]):
@@ -115,7 +117,7 @@ class SubspaceNorms(Experiment[NetworkContext]):
 
     def claims(self, table: Frame) -> list[Claim]:
         """What section 4.3 says of where adversarial perturbations lie, and random vectors as their control."""
-        return norm_claims(table, self.params)
+        return of_known_classes(norm_claims(table, self.params), table)
 
     def summary(self, table: Frame) -> Frame:
         """Of each perturbation: the rank correlation of its share with the accuracy, over d and subspaces, in groups."""

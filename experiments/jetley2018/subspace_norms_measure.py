@@ -39,9 +39,9 @@ def measure(experiment: SubspaceNorms, ctx: NetworkContext, cell: Cell) -> list[
                 rows.append(
                     SubspaceNormsRow(
                         subspace=spanned.kind, d=d, draw=spanned.draw, perturbation=kind, group=group,
-                        classes=len(ctx.data.classes), rank=rank, dimension=ctx.values_per_image, perturbations=len(own),
-                        share=float(own.double().mean()), expected=random_share(rank, ctx.values_per_image),
-                        accuracy_images=len(labels), correct=correct,
+                        classes=spanned.classes, without=spanned.without, rank=rank,
+                        dimension=ctx.values_per_image, perturbations=len(own), share=float(own.double().mean()),
+                        expected=random_share(rank, ctx.values_per_image), accuracy_images=len(labels), correct=correct,
                     )
                 )  # fmt: skip
     return rows

@@ -26,6 +26,7 @@ from advlab.lab import Arrays, NetworkContext, Stage
 from .chosen_basis import basis_ids, basis_stages, is_curved, singular_source
 from .curvature_stages import source_images
 from .curvature_stages_measure import boundary_points, curvature_basis, length_of_step
+from .missing_classes import classes_with_points, names_of_others
 from .singular_stages import singular_basis
 from .subspace_family import Kind, SubspaceParams, kinds_of
 
@@ -40,6 +41,8 @@ class Spanned(NamedTuple):
     subspace: Subspace
     directions: int  # of all classes together; those that depend on others add nothing to the rank
     curvature: float  # mean magnitude of the curvatures of the directions; nan where it was not measured
+    classes: int  # C, that directions are taken of
+    without: str  # names of the classes that have none
 
 
 def subspace_stages(ctx: NetworkContext, params: SubspaceParams) -> list[Stage]:
@@ -72,11 +75,16 @@ def spanned_subspaces(ctx: NetworkContext, params: SubspaceParams, d: int) -> It
     """The subspaces of d directions of each class, one after the other.
 
     Random ones, and those of singular vectors, have d times the classes dimensions, D or the singular vectors' rank at most. All
-    have the same mean.
+    have the same mean. Classes without boundary points span nothing, and count for nothing.
+
+    Raises:
+        MeasurementError: no class has any.
     """
     size, seed = ctx.values_per_image, ctx.settings.run.seed
     mean = training_mean(ctx) if params.centred else None
-    classes = range(len(ctx.data.classes))
+    known = range(len(ctx.data.classes))
+    classes = classes_with_points(ctx, params, known) if is_curved(params) else list(known)
+    told: dict[str, Any] = {"classes": len(classes), "without": names_of_others(ctx, classes, known)}
     source = singular_source(params)
     found = singular_basis(ctx, source) if source else None
     together = min(d * len(classes), found.rank if found else size)
@@ -86,11 +94,11 @@ def spanned_subspaces(ctx: NetworkContext, params: SubspaceParams, d: int) -> It
             for draw in range(params.draws):
                 rows = random_subspace(together, size, derived_seed(seed, d, draw))
                 subspace = Subspace(rows.float().to(ctx.device), mean)
-                yield Spanned(kind, draw, subspace, d * len(classes), math.nan)
+                yield Spanned(kind, draw, subspace, d * len(classes), math.nan, **told)
             continue
         if kind in ("hi", "lo") and found:
             rows = found.high(together) if kind == "hi" else found.low(together)
-            yield Spanned(kind, 0, Subspace(rows, mean), len(rows), math.nan)
+            yield Spanned(kind, 0, Subspace(rows, mean), len(rows), math.nan, **told)
             continue
         chosen, magnitudes, selection = [], [], cast(Selection, kind)
         for c, basis in zip(classes, bases, strict=True):
@@ -102,7 +110,7 @@ def spanned_subspaces(ctx: NetworkContext, params: SubspaceParams, d: int) -> It
                 magnitudes.append(basis.curvatures[selected_indices(basis.curvatures, selection, d)].abs())
         directions, curvatures = torch.cat(chosen), torch.cat(magnitudes)
         mean_curvature = float(curvatures.mean()) if len(curvatures) else math.nan
-        yield Spanned(kind, 0, Subspace(orthonormal_rows(directions), mean), len(directions), mean_curvature)
+        yield Spanned(kind, 0, Subspace(orthonormal_rows(directions), mean), len(directions), mean_curvature, **told)
 
 
 def measured_curvatures(ctx: NetworkContext, params: SubspaceParams, target: int, directions: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from advlab.lab import Cell, Cost, Experiment, Figure, Frame, NetworkContext, St
 from advlab.statistics import Claim
 
 from .chosen_basis import tiny_basis
+from .missing_classes import of_known_classes
 from .subspace_family import SubspaceParams, dimensions_of, kinds_of
 from .suppression_claims import suppression_claims
 from .suppression_points import points_of
@@ -29,7 +30,7 @@ class SuppressionRow:
     subspace: str  # what is removed or kept: pos, neg, neg+pos, flat, most, complement; hi, lo; random
     d: int  # directions of each class; of neg+pos 2 d; of hi, lo and random d C of all together
     draw: int  # of a random subspace; 0 of the others
-    classes: int  # C
+    classes: int  # C, that directions are taken of
     rank: int  # dimensions of the subspace
     dimension: int  # D
     sample: int  # index in the split
@@ -44,6 +45,7 @@ class SuppressionRow:
     accurate: int  # of them: correct behind it
     lost: int  # of them: correct without it, and not behind it
     won: int  # of them: correct behind it, and not without
+    without: str = ""  # names of the classes that have no boundary points, and of which no directions are taken
 
 
 class Suppression(Experiment[NetworkContext]):
@@ -125,7 +127,7 @@ class Suppression(Experiment[NetworkContext]):
 
     def claims(self, table: Frame) -> list[Claim]:
         """What sections 1, 4.4 and 5 say of suppressed directions, and random ones as their control."""
-        return suppression_claims(table, self.params)
+        return of_known_classes(suppression_claims(table, self.params), table)
 
     def summary(self, table: Frame) -> Frame:
         """Rank, accuracy, lost accuracy, median norms and their ratio, and the apparent robustness of each projection."""

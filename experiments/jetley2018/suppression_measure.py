@@ -50,8 +50,8 @@ def measure(experiment: Suppression, ctx: NetworkContext, cell: Cell) -> list[Su
                 "lost": int(((whole == truth) & ~right).sum()), "won": int((right & (whole != truth)).sum()),
             }  # fmt: skip
             common = {
-                "mode": mode, "subspace": spanned.kind, "d": d, "draw": spanned.draw, "classes": len(ctx.data.classes),
-                "rank": len(spanned.subspace.basis), "dimension": ctx.values_per_image,
+                "mode": mode, "subspace": spanned.kind, "d": d, "draw": spanned.draw, "classes": spanned.classes,
+                "without": spanned.without, "rank": len(spanned.subspace.basis), "dimension": ctx.values_per_image,
             }  # fmt: skip
             rows += attacked(ctx, network, measured_samples(ctx, params.samples), params.gain, common, counts)
     return rows

@@ -30,7 +30,9 @@ def class_scores(table: pd.DataFrame) -> Figure:
     blocks = [(str(run), rows, kinds_of(rows)) for (run, _), rows in drawn.groupby(["run", "target"], sort=False)]
     total = 2 * sum(len(kinds) for _, _, kinds in blocks)
     row_height = 1.15 if narrow() else 0.8
-    figure = Figure(figsize=(width(), total * row_height + 0.35 * len(blocks) + 0.6), layout="constrained")
+    figure = Figure(
+        figsize=(width(), total * row_height + 0.35 * len(blocks) + (0.6 if blocks else 1.4)), layout="constrained"
+    )
     columns = 2 if narrow() else 3
     grid = figure.add_gridspec(max(1, total), columns, width_ratios=[3.2, 1] if narrow() else [3, 3, 1])
     row = 0
@@ -62,6 +64,8 @@ def class_scores(table: pd.DataFrame) -> Figure:
                 left.set_xlabel(r"$s$ (pixels in [0, 1])")
             _images(figure, [grid[row + k, columns - 1] for k in range(IMAGES)], part)
             row += 2
+    if not blocks:
+        figure.text(0.5, 0.8, "no class that is drawn has boundary points", ha="center", fontsize=small(8))
     figure.legend(handles=_legend(), loc="outside lower center", ncols=2 if narrow() else 3, frameon=False)
     return figure
 

@@ -37,7 +37,9 @@ def score_curves(table: pd.DataFrame) -> Figure:
     tile_rows = max((-(-_tiles(rows) // TILE_COLUMNS) for _, rows, _ in panels), default=1)
     headings = sum(first for _, _, first in panels)
     height = (1.9 + 0.85 * tile_rows) if narrow() else max(1.9, 1.0 * tile_rows)
-    figure = Figure(figsize=(width(), height * len(panels) + 0.35 * headings + 0.55), layout="constrained")
+    figure = Figure(
+        figsize=(width(), height * len(panels) + 0.35 * headings + (0.55 if panels else 1.4)), layout="constrained"
+    )
     heights = [height + 0.35 * first for _, _, first in panels]
     outer = figure.add_gridspec(max(1, len(panels)), 1, height_ratios=heights or None)
     for place, (run, rows, first) in zip((outer[k, 0] for k in range(len(panels))), panels, strict=True):
@@ -51,6 +53,8 @@ def score_curves(table: pd.DataFrame) -> Figure:
         heading = literal_lines(run, signs) + "\n" if first else ""
         axis.set_title(f"{heading}{_title(rows, signs)}", fontsize=small(8))
         _images(figure, tiles.subgridspec(tile_rows, TILE_COLUMNS), rows)
+    if not panels:
+        figure.text(0.5, 0.8, "no class that is drawn has boundary points", ha="center", fontsize=small(8))
     figure.legend(handles=_legend(), loc="outside lower center", ncols=1 if narrow() else 3, frameon=False)
     return figure
 
