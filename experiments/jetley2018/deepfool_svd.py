@@ -49,6 +49,7 @@ class DeepFoolSvd(Experiment[NetworkContext]):
     title: ClassVar[str] = "Accuracy on images projected onto singular vectors of DeepFool perturbations"
     uses: ClassVar[tuple[str, ...]] = ("dataset", "model")
     Row: ClassVar[type] = DeepFoolSvdRow
+    version: ClassVar[int] = 2  # 2: of a quarter of the directions as well
     summary_keys: ClassVar[tuple[str, ...]] = ("d",)
 
     @dataclass(frozen=True, kw_only=True)
@@ -56,14 +57,18 @@ class DeepFoolSvd(Experiment[NetworkContext]):
         """The images, the directions, and the thresholds of the claims, fixed before anything was measured."""
 
         samples: Annotated[int, Ge(1)] = 10000  # images measured
-        dims: list[Annotated[int, Ge(1)]] = field(default_factory=list)  # d; empty: tenths of the dimensions, and few
+        dims: list[Annotated[int, Ge(1)]] = field(
+            default_factory=list
+        )  # d; empty: tenths and a quarter of the dimensions, and few
         centred: bool = True  # the training mean's orthogonal component is added (the authors' code; footnote 5)
         above: Annotated[float, Gt(0), Lt(1)] = (
             0.5  # of images right on one of two subspaces alone, share right on S_hi
         )
         lost: Annotated[float, Gt(0), Lt(1)] = 0.02  # share of the right images that saturated subspaces get wrong
-        early: Annotated[float, Gt(0), Lt(1)] = 0.9  # share of the right images that a quarter of S_hi keeps
-        late: Annotated[float, Gt(0), Lt(1)] = 0.5  # share of the right images that a quarter of S_lo keeps
+        early: Annotated[float, Gt(0), Lt(1)] = (
+            0.9  # share of the right images that S_hi of a quarter of the directions keeps
+        )
+        late: Annotated[float, Gt(0), Lt(1)] = 0.5  # share of the right images that S_lo of as many keeps
 
     @classmethod
     def presets(cls, preset: str, dataset: Any, model: Any) -> dict[str, Any]:
@@ -82,7 +87,10 @@ class DeepFoolSvd(Experiment[NetworkContext]):
 
     def cells(self, ctx: NetworkContext) -> list[Cell]:
         """One for each number of directions, and one for all of them."""
-        ladder = dimensions(self.params.dims, ctx.prepared["limit"])
+        limit = ctx.prepared["limit"]
+        ladder = dimensions(self.params.dims, limit)
+        if not self.params.dims:  # two claims are about a quarter of all directions
+            ladder = sorted({*ladder, round(limit / 4)} - {0, limit})
         stages = (singular_id(self.params.source),)
         return [Cell(f"d-{d:06d}" if d else "all", {"d": d}, stages=stages) for d in (*ladder, 0)]
 

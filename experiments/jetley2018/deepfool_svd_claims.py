@@ -28,7 +28,7 @@ def verdicts(table: Frame, *, above: float, early: float, late: float, lost: flo
     Args:
         table: its rows.
         above: share of the images that are right on one of two subspaces alone, above which S_hi is the better.
-        early: share of the right images that a quarter of S_hi keeps, above.
+        early: share of the right images that S_hi of a quarter of the directions keeps, above.
         late: the same of S_lo, below.
         lost: share of the right images that all directions lose, below.
     """

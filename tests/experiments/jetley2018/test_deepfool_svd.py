@@ -173,6 +173,19 @@ def test_a_quarter_is_judged_only_where_some_d_is_near_it() -> None:
     assert found["early"] == found["late"] == found["saturates"] == "not measured"
 
 
+def test_the_default_numbers_of_directions_have_a_quarter_of_all() -> None:
+    """Which two claims are about: 9 of 36 directions, and not the nearest tenth."""
+    torch.manual_seed(1)
+    net = torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(36, 64), torch.nn.Tanh(), torch.nn.Linear(64, 3)
+    ).eval()
+    ctx, rows = table(net, dims=[], perturbations=80)
+    assert (ctx.prepared["limit"], set(rows["rank"])) == (36, {36})
+    found = {claim.claim: claim for claim in verdicts(ctx, rows)}
+    assert (found["early"].subset, found["late"].subset) == ("S_hi, d=9", "S_lo, d=9")
+    assert found["early"].quantity == "share of the right images that are right on 0.25 of the directions"
+
+
 def test_too_few_images_decide_nothing() -> None:
     found = {(claim.claim, claim.subset): claim.verdict for claim in made_up(RISING, FLAT, images=6)}
     assert found["hi-above-lo", "d=10"] == "undecided"
