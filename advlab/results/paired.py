@@ -58,7 +58,7 @@ def paired_differences(table: Frame, reference: Frame) -> list[PairedDifference]
             )  # infinite ones, of what was not found in one of the runs, are beyond all others
             if difference.empty:
                 continue
-            interval = mean_interval(difference) if truth else median_interval(difference)
+            interval = mean_interval(difference, least=-1, most=1) if truth else median_interval(difference)
             about = dict(zip(others, values, strict=True))
             differences.append(PairedDifference(name, about, "mean" if truth else "median", interval))
     return differences

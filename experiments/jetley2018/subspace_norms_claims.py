@@ -74,7 +74,7 @@ def norm_claims(table: Frame, params: Any) -> list[Claim]:
                 quantity="rank correlation of share and accuracy over d and subspaces, mean over groups",
             ),
             judge(
-                "above-random-vectors", mean_interval(above), ">", 0, subset=kind,
+                "above-random-vectors", mean_interval(above, least=-2, most=2), ">", 0, subset=kind,
                 statement="control: larger subspaces hold more of any vector, and more accuracy",
                 quantity="that rank correlation less the one of random vectors",
             ),
