@@ -55,7 +55,9 @@ def mean_interval(
     if not np.isfinite(kept).all():
         return at_any_confidence(lambda confidence: Interval(mean, least, most, n), confidence)
     if n == 1 or float(np.ptp(kept)) <= ROUNDING * float(np.abs(kept).max()):
-        return at_any_confidence(lambda confidence: _of_equal_values(float(kept[0]), n, least, most, confidence), confidence)
+        return at_any_confidence(
+            lambda confidence: _of_equal_values(float(kept[0]), n, least, most, confidence), confidence
+        )
     generator = np.random.default_rng(seed)
     chunk = max(1, (1 << 22) // n)  # resamples at a time: memory stays flat in the number of samples
     sizes = [min(chunk, resamples - start) for start in range(0, resamples, chunk)]

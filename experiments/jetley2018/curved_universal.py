@@ -158,7 +158,9 @@ class CurvedUniversal(Experiment[NetworkContext]):
                     )
                 )  # fmt: skip
                 best = float(rates[UNIVERSAL].max())
-                interval = mean_interval(rates[kind] / best, least=0, most=1 / best) if best > LEAST_FOOLED else NOT_MEASURED
+                interval = (
+                    mean_interval(rates[kind] / best, least=0, most=1 / best) if best > LEAST_FOOLED else NOT_MEASURED
+                )
                 claims.append(
                     judge(
                         "near-uap", interval, ">", self.params.of_uap, subset=subset, networks=networks,
