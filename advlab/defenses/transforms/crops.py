@@ -14,7 +14,7 @@ from torch.nn.functional import pad
 
 from advlab.defenses.draws import Draw
 from advlab.defenses.transforms.separable import along_both_axes
-from advlab.defenses.transforms.stage import LogitsFunction, Stage
+from advlab.defenses.transforms.stage import LogitsFunction, Stage, refuse_larger
 
 Average = Literal["logits", "probabilities"]
 Offset = tuple[float, float]
@@ -53,11 +53,18 @@ class PaddedCrops(AveragedCrops):
     def __init__(self, offsets: Sequence[Offset], bounds: tuple[float, float], average: Average) -> None:
         super().__init__(average)
         self.offsets, self.black = tuple(offsets), bounds[0]
-        self.margin = math.ceil(max(abs(way) for offset in offsets for way in offset)) + 1
+        self.farthest = max(abs(way) for offset in offsets for way in offset)
+        self.margin = math.ceil(self.farthest) + 1
 
     def crops(self, x: Tensor) -> Sequence[Tensor]:
-        """See `AveragedCrops.crops`."""
+        """See `AveragedCrops.crops`.
+
+        Raises:
+            ArgumentError: a crop would show nothing of the image.
+        """
         margin, (height, width) = self.margin, x.shape[2:]
+        most, fault = min(height, width) - 1, "of which a crop that far away would show nothing"
+        refuse_larger("crops: pad (of a grid: half of it times spacing)", self.farthest, x, most, fault)
         padded = pad(x, (margin, margin, margin, margin), value=self.black)
         rows: dict[float, Tensor] = {}
         crops = []
@@ -76,8 +83,14 @@ class RescaledCrops(AveragedCrops):
         self.pixels = pixels
 
     def crops(self, x: Tensor) -> Sequence[Tensor]:
-        """See `AveragedCrops.crops`."""
+        """See `AveragedCrops.crops`.
+
+        Raises:
+            ArgumentError: the crops in the corners would not meet the one in the centre.
+        """
         height, width = x.shape[2:]
+        most = min(height, width) - 1
+        refuse_larger("rescale_crops: pixels", self.pixels, x, most, "whose crops in the corners would not meet the centre's")
         rows, columns = (enlarged_rows(side, self.pixels) for side in (height, width))
         return [
             along_both_axes(x, rows[place], columns[other]) for place, other in ((0, 0), (0, 2), (2, 0), (2, 2), (1, 1))

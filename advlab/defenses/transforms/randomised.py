@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from advlab.defenses.draws import Draw
-from advlab.defenses.transforms.stage import ImageTransform
+from advlab.defenses.transforms.stage import ImageTransform, refuse_larger
 
 DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # down, right
 
@@ -42,8 +42,13 @@ class GaussianNoise(ImageTransform):
 
 
 def shifted(x: Tensor, direction: Tensor, pixels: int) -> Tensor:
-    """(n, C, H, W) images, each shifted with wrap by `pixels` in its direction (n,), a place in `DIRECTIONS`."""
+    """(n, C, H, W) images, each shifted with wrap by `pixels` in its direction (n,), a place in `DIRECTIONS`.
+
+    Raises:
+        ArgumentError: the images are not larger than that.
+    """
     n, channels, height, width = x.shape
+    refuse_larger("shift: pixels", pixels, x, min(height, width) - 1, "which it moves once round and further")
     down, right = pixels * torch.tensor(DIRECTIONS, device=x.device)[direction].T  # (n,) each
     rows = (torch.arange(height, device=x.device) - down[:, None]) % height
     columns = (torch.arange(width, device=x.device) - right[:, None]) % width

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from advlab.defenses.draws import Draw
-from advlab.defenses.transforms.stage import ImageTransform
+from advlab.defenses.transforms.stage import ImageTransform, refuse_larger
 from advlab.errors import ArgumentError
 
 REACH = 4.0  # the Gaussian filter ends at so many standard deviations, as scipy's
@@ -70,8 +70,13 @@ class DownAndUp(ImageTransform):
 
 
 def gaussian_blur(x: Tensor, sigma: float) -> Tensor:
-    """(n, C, H, W) images blurred with `sigma` in pixels; the border's pixels continue beyond it."""
+    """(n, C, H, W) images blurred with `sigma` in pixels; the border's pixels continue beyond it.
+
+    Raises:
+        ArgumentError: sigma is longer than the images' shorter side.
+    """
     height, width = x.shape[2:]
+    refuse_larger("blur: sigma", sigma, x, min(height, width), "of which it leaves one colour")
     return along_both_axes(x, blur_matrix(height, sigma), blur_matrix(width, sigma))
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from advlab.defenses.draws import Draw
+from advlab.errors import ArgumentError
 
 LogitsFunction = Callable[[Tensor], Tensor]
 
@@ -61,6 +62,25 @@ class ImageTransform(Stage):
     def logits(self, x: Tensor, draw: Draw | None, network: LogitsFunction) -> Tensor:
         """See `Stage.logits`."""
         return network(self(x, draw))
+
+
+def refuse_larger(name: str, value: float, x: Tensor, most: int, fault: str) -> None:
+    """Refuse a length in pixels that images (n, C, H, W) are too small for.
+
+    Args:
+        name: of the defense and its option, `shift: pixels`.
+        value: of the option.
+        x: images.
+        most: that it can be.
+        fault: what a larger one does to such images.
+
+    Raises:
+        ArgumentError: it is larger; names the size of the images and the largest value.
+    """
+    if value > most:
+        height, width = x.shape[2:]
+        remedy = f"take at most {most}" if most else "take larger images, or leave it out"
+        raise ArgumentError(f"{name}={value:g} is too large for images of {height} x {width} pixels, {fault}: {remedy}")
 
 
 def straight_through(x: Tensor, changed: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ def in_trials(network: DefendedNetwork, image: torch.Tensor, trials: int) -> tor
     return network.logits(copies, network.draw(copies, torch.arange(trials)))
 
 
-@pytest.mark.parametrize("pixels", [1, 2, 7])
+@pytest.mark.parametrize("pixels", [1, 2, 4])
 def test_shift_is_one_of_four_rolls_each_as_often(pixels: int) -> None:
     x = images(1)
     shifted = in_trials(Shift(pixels=pixels)(torch.nn.Identity()), x, 4000)
@@ -34,7 +34,7 @@ def test_shift_is_one_of_four_rolls_each_as_often(pixels: int) -> None:
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize("pixels", [1, 4, 8])
+@pytest.mark.parametrize("pixels", [1, 3, 4])
 def test_shift_is_the_roll_in_the_direction_that_each_image_draws(
     pixels: int, memory_format: torch.memory_format
 ) -> None:

@@ -22,7 +22,7 @@ def applied(defense: Blur | Resample, x: torch.Tensor) -> torch.Tensor:
     return result
 
 
-@pytest.mark.parametrize("sigma", [0.3, 1.0, 2.5, 9.0])
+@pytest.mark.parametrize("sigma", [0.3, 1.0, 2.5, 8.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_blur_is_scipys(sigma: float, dtype: torch.dtype) -> None:
     x = torch.rand(2, 3, 13, 8, dtype=dtype, generator=torch.Generator().manual_seed(0))
