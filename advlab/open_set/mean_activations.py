@@ -23,8 +23,13 @@ def mean_activations(features: Tensor, labels: Tensor, predictions: Tensor, *, c
         classes: C.
 
     Raises:
-        ArgumentError: no image of a class is classified correctly.
+        ArgumentError: activations are NaN or infinite, or no image of a class is classified correctly.
     """
+    if unknown := int((~features.isfinite()).any(1).sum()):
+        raise ArgumentError(
+            f"the network's activations of {unknown} of {len(features)} training images are NaN or infinite, so that nothing can "
+            "be said of distances to their mean: check its weights (a training that diverged leaves such), or take another layer"
+        )
     correct = labels == predictions
     members = torch.nn.functional.one_hot(labels[correct], classes).to(torch.float64)
     counts = members.sum(0)
@@ -41,7 +46,7 @@ def distances_to_means(features: Tensor, means: Tensor, distance: Distance = "co
     """(n, C) distances of features (n, R) to the means (C, R), in the features' precision; differentiable.
 
     They are computed in float64 where the device has it: 1 - cosine loses half of float32's digits near a mean. A feature of
-    zeros is at the cosine distance 1.
+    zeros is at the cosine distance 1, and so is every feature from a mean of zeros.
 
     Args:
         features: activations.
@@ -55,7 +60,7 @@ def distances_to_means(features: Tensor, means: Tensor, distance: Distance = "co
     if distance != "euclidean":
         tiny = torch.finfo(wide).tiny
         lengths = vectors.norm(dim=1, keepdim=True).clamp(min=tiny) * centres.norm(dim=1).clamp(min=tiny)
-        total = total + 1 - products / lengths
+        total = total + 1 - products / lengths.clamp(min=tiny)
     if distance != "cosine":
         squares = vectors.square().sum(1, keepdim=True) - 2 * products + centres.square().sum(1)
         euclidean = squares.clamp(min=torch.finfo(wide).eps).sqrt()

@@ -60,7 +60,8 @@ def fit_open_set(
             (OSDN's code).
 
     Raises:
-        ArgumentError: a class has no image that is classified correctly, or its distances do not differ.
+        ArgumentError: activations are NaN or infinite, a class has no image that is classified correctly, or its distances do not
+            differ.
     """
     means = mean_activations(features, labels, predictions, classes=classes)
     own = distances_to_means(features.double(), means, distance).gather(1, labels[:, None])[:, 0]

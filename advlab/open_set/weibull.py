@@ -15,6 +15,7 @@ from torch import Tensor
 from advlab.errors import ArgumentError
 
 BISECTIONS = 60  # of sigma in (0, 1]: to the last bit of float64
+ROUNDING = 1e-13  # distances that differ by less, and by less than this part of them, are equal
 SATURATED = 30.0  # exponent from which 1 - exp(-exp(.)) is 1; larger ones would have NaN as their gradient
 
 
@@ -75,13 +76,28 @@ def fit_tail(distances: Tensor, tail_size: int, translation: float, name: str) -
     sigma + mean z - sum z e^(z / sigma) / sum e^(z / sigma) = 0, whose left side rises with sigma and is positive at 1.
 
     Raises:
-        ArgumentError: there are fewer than two different distances.
+        ArgumentError: there are fewer than two different distances, or some are NaN or infinite.
     """
-    tail = distances.double().sort(descending=True).values[:tail_size]
-    if len(tail) < 2 or not bool(tail[0] > tail[-1]):
+    if unknown := int((~distances.isfinite()).sum()):
         raise ArgumentError(
-            f"the tail of {name} has {len(tail)} distances, of which no two differ, so that no Weibull distribution can be "
-            "fitted: take a larger tail_size, more training images, or another layer"
+            f"{unknown} of the {len(distances)} distances of {name} are NaN or infinite, so that no Weibull distribution can be "
+            "fitted: the network's activations are not finite: check its weights, or take another layer"
+        )
+    tail = distances.double().sort(descending=True).values[:tail_size]
+    if len(tail) < 2:
+        raise ArgumentError(
+            f"the tail of {name} has {len(tail)} distances, and two are the least that a Weibull distribution can be fitted to: "
+            "take more training images of the class"
+        )
+    if not bool(tail[0] - tail[-1] > ROUNDING * tail[0].abs().clamp(min=1)):
+        same = "all" if len(tail) == len(distances) else f"the largest {len(tail)}"
+        raise ArgumentError(
+            f"{same} of the {len(distances)} distances of {name} are equal, so that no Weibull distribution can be fitted: "
+            + (
+                "the network's activations do not tell its images apart: take another layer, or another network"
+                if same == "all"
+                else "take a larger tail_size"
+            )
         )
     logs = torch.log1p((tail - tail[-1]) / translation)  # of y / T
     largest, extent = logs[0], logs[0] - logs[-1]

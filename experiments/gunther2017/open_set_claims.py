@@ -48,20 +48,20 @@ def corrected(paper: Frame, params: Any) -> list[Claim]:
 
 def rejected(paper: Frame, params: Any) -> list[Claim]:
     """Fooling images of 50 and 90 % are mostly rejected, those of 99 % mostly not."""
-    statement = 'section 2.3: "For the F50 and F90 fooling images, OSDN was able to reject around 70 % of the images as unknown"'
+    text = 'section 2.3: "For the F50 and F90 fooling images, OSDN was able to reject around 70 % of the images as unknown"'
     cases: list[tuple[str, str, Literal[">", "<"], float, str]] = []
     for name in ("F50", "F90"):
-        cases.append((name, "rejected-mostly", ">", params.least_rejected, statement))
-        cases.append((name, "rejected-not-all", "<", params.most_rejected, statement))
-    cases.append(
-        ("F99", "confident-accepted", "<", params.most_confident_rejected, "table 3, fooling images of 99 % that are unknown")
-    )  # fmt: skip
+        said = f"{text} (table 3: {NUMBERS[name]} % of {name})"
+        cases.append((name, "rejected-mostly", ">", params.least_rejected, said))
+        cases.append((name, "rejected-not-all", "<", params.most_rejected, said))
+    said = f"table 3: {NUMBERS['F99']} % of the F99 fooling images are unknown"
+    cases.append(("F99", "confident-accepted", "<", params.most_confident_rejected, said))
     fooling = paper[paper["group"] == "fooling"]
     return [
         judge(
             claim, share(fooling, name, "unknown"), relation, threshold, subset=name,
-            statement=f"{said} (table 3: {NUMBERS[name]} %)",
-            quantity="share of fooling images that OpenMax rejects",
+            statement=said,
+            quantity=f"share of the fooling images that reach {name[1:]} % of their target which OpenMax rejects",
         )
         for name, claim, relation, threshold, said in cases
         if name in set(fooling["images"])

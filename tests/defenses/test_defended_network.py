@@ -203,9 +203,17 @@ def test_what_is_refused() -> None:
 @pytest.mark.parametrize(
     ("fitting", "too_large", "said"),
     [
-        (Shift(pixels=7), Shift(pixels=9), "shift: pixels=9 is too large for images of 8 x 12 pixels, .*: take at most 7"),
+        (
+            Shift(pixels=7),
+            Shift(pixels=9),
+            "shift: pixels=9 is too large for images of 8 x 12 pixels, .*: take at most 7",
+        ),
         (Combined(pixels=7), Combined(pixels=8), "shift: pixels=8 .* 8 x 12 .*: take at most 7"),
-        (Blur(sigma=8.0), Blur(sigma=8.5), "blur: sigma=8.5 is too large for images of 8 x 12 pixels, .*: take at most 8"),
+        (
+            Blur(sigma=8.0),
+            Blur(sigma=8.5),
+            "blur: sigma=8.5 is too large for images of 8 x 12 pixels, .*: take at most 8",
+        ),
         (Crops(pad=7), Crops(pad=8), "crops: pad .*=8 is too large for images of 8 x 12 pixels, .*: take at most 7"),
         (Crops(grid=14), Crops(grid=14, spacing=1.5), "crops: pad .*=10.5 .* 8 x 12 .*: take at most 7"),
         (RescaleCrops(pixels=7), RescaleCrops(pixels=8), "rescale_crops: pixels=8 .* 8 x 12 .*: take at most 7"),

@@ -150,6 +150,20 @@ def model_of(features: Tensor, logits: Tensor, labels: Tensor) -> OpenSetModel:
     return fit_open_set(features, labels, logits.argmax(1), classes=CLASSES, tail_size=25)
 
 
+def test_activations_that_say_nothing_are_refused_with_their_fault() -> None:
+    """NaN of a training that diverged, and activations that are the same for all images."""
+    features, logits, labels = drawn(300, 0)
+    broken = features.clone()
+    broken[[3, 70]] = math.nan
+    with pytest.raises(
+        ArgumentError, match=r"activations of 2 of 300 training images are NaN or infinite, .*: check its weights"
+    ):
+        model_of(broken, logits, labels)
+    for constant in (torch.full_like(features, 0.3), torch.zeros_like(features)):
+        with pytest.raises(ArgumentError, match=r"distances of class 0 are equal, .* do not tell its images apart"):
+            fit_open_set(constant, labels, labels, classes=CLASSES, tail_size=300)
+
+
 def test_its_gradients_are_finite_differences() -> None:
     model = model_of(*drawn(300, 0))
     features, logits, _ = drawn(5, 2)

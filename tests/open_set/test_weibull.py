@@ -103,7 +103,30 @@ def test_the_ends_of_the_range() -> None:
 
 def test_a_tail_without_extent_is_refused() -> None:
     two = torch.tensor([0.1, 0.2])
-    for tail in (torch.tensor([0.5]), torch.full((9,), 0.5), torch.tensor([])):
-        with pytest.raises(ArgumentError, match="the tail of class 1 has"):
+    nearly = torch.full((9,), 0.5, dtype=torch.float64)
+    nearly[3] += 2e-16  # as the same activations may give
+    refused = [
+        (
+            torch.tensor([0.5]),
+            "the tail of class 1 has 1 distances, and two are the least .*: take more training images",
+        ),
+        (torch.tensor([]), "the tail of class 1 has 0 distances"),
+        (
+            torch.full((9,), 0.5),
+            "all of the 9 distances of class 1 are equal, .* do not tell its images apart: take another layer",
+        ),
+        (nearly, "all of the 9 distances of class 1 are equal"),
+        (
+            torch.tensor([0.1, *[0.5] * 20]),
+            "the largest 20 of the 21 distances of class 1 are equal, .*: take a larger tail_size",
+        ),
+        (
+            torch.tensor([0.1, math.nan, 0.3]),
+            "1 of the 3 distances of class 1 are NaN or infinite, .*: check its weights",
+        ),
+        (torch.tensor([0.1, math.inf, 0.3]), "1 of the 3 distances of class 1 are NaN or infinite"),
+    ]
+    for tail, said in refused:
+        with pytest.raises(ArgumentError, match=said):
             fit_tails([two, tail], tail_size=20)
     assert float(fit_tails([two], tail_size=20).smallest) == pytest.approx(0.1)  # fewer than the tail: all of them

@@ -90,7 +90,9 @@ class RescaledCrops(AveragedCrops):
         """
         height, width = x.shape[2:]
         most = min(height, width) - 1
-        refuse_larger("rescale_crops: pixels", self.pixels, x, most, "whose crops in the corners would not meet the centre's")
+        refuse_larger(
+            "rescale_crops: pixels", self.pixels, x, most, "whose crops in the corners would not meet the centre's"
+        )
         rows, columns = (enlarged_rows(side, self.pixels) for side in (height, width))
         return [
             along_both_axes(x, rows[place], columns[other]) for place, other in ((0, 0), (0, 2), (2, 0), (2, 2), (1, 1))
