@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -10,7 +11,8 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Gt, Lt
 
 from advlab.lab import Cost, Figure, Frame, InRange, NetworkContext, Settings
-from advlab.statistics import NOT_MEASURED, Claim, judge, median_interval, share_interval
+from advlab.statistics import NOT_MEASURED, Claim, Interval, judge, median_interval, share_interval
+from advlab.statistics.intervals import at_any_confidence
 
 from .spheres import SphereExperiment, direction_cost, refuse_layers, rows_by_reading, sweep_forwards
 
@@ -116,13 +118,17 @@ class ReadingRanges:
         """Ranges at `radius` are no rounding: above the sample's own noise floor, in the median.
 
         Sample by sample: rounding errors scale with 1 - s as ranges do, and 1 - s spans ten orders of magnitude between
-        samples, so that no floor taken from some samples fits the others. Below 1e-12 a range is zero (float64).
+        samples, so that no floor taken from some samples fits the others. Of a sample whose 1 - s is below the least number
+        of float64 nothing is known: the interval is that with its ratio on either side.
         """
-        floors = self.rows[self.rows["radius"] == radius].dropna(subset=["noise_floor"])
-        ratios = floors["range"] / floors["noise_floor"].clip(lower=1e-12)
+        rows = self.rows[self.rows["radius"] == radius].dropna(subset=["noise_floor", "range"])
+        resolved = rows["max_error_probability"] >= sys.float_info.min
+        unknown = int((~resolved).sum())
+        note = f"; of {unknown} of {len(rows)} samples 1 - s is below the resolution of float64" if unknown else ""
         return judge(
-            claim, median_interval(ratios), ">", self.params.floor_factor, subset=self.subset, statement=statement,
-            quantity=f"median of range(r = {radius:g}) / the sample's noise floor", networks="all",
+            claim, median_with_unknown(ratios_to_floors(rows[resolved]), unknown), ">", self.params.floor_factor,
+            subset=self.subset, statement=statement, networks="all",
+            quantity=f"median of range(r = {radius:g}) / the sample's noise floor{note}",
         )  # fmt: skip
 
     def small_at_epsilon(self, claim: str, statement: str) -> Claim:
@@ -163,3 +169,31 @@ class ReadingRanges:
     def _ranges_at(self, radius: float) -> Any:
         """Range of each sample at a radius, a series by sample; empty where the radius was not measured."""
         return self.rows[self.rows["radius"] == radius].set_index("sample")["range"].dropna()
+
+
+def ratios_to_floors(rows: Frame) -> list[float]:
+    """(n,) ranges over their noise floors: where float32 adds nothing at all, infinite, or 0 of a range of 0."""
+    return [
+        value / floor if floor > 0 else (math.inf if value > 0 else 0.0)
+        for value, floor in zip(rows["range"], rows["noise_floor"], strict=True)
+    ]
+
+
+def median_with_unknown(values: list[float], unknown: int) -> Interval:
+    """The median of values, and of so many more that may be anything: each bound is that in the worst case.
+
+    >>> median_with_unknown([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], 1)[1:3]
+    (-inf, inf)
+    >>> median_with_unknown([1.0] * 30, 1)
+    Interval(estimate=1.0, low=1.0, high=1.0, samples=31)
+    """
+    if not values:
+        return NOT_MEASURED
+    estimate, least, most = (median_interval([*values, *[end] * count]) for end, count in
+                             ((0.0, 0), (-math.inf, unknown), (math.inf, unknown)))  # fmt: skip
+    return at_any_confidence(
+        lambda confidence: Interval(
+            estimate.estimate, least.at(confidence).low, most.at(confidence).high, most.samples
+        ),
+        0.95,
+    )

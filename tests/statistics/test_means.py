@@ -53,7 +53,7 @@ def test_equal_values_leave_out_what_they_would_have_shown() -> None:
     assert found.high == pytest.approx((-0.1 * likely + (1 - likely)).max(), abs=1e-4)
     rounded = [0.3 - 0.2, 0.1] * 4  # which differ in the last digit
     assert mean_interval(rounded, least=-1, most=1) == pytest.approx(mean_interval([0.1] * 8, least=-1, most=1))
-    assert mean_interval([2.0] * 8, least=0) == (2.0, pytest.approx(2 * 0.025 ** (1 / 8)), INF, 8)
+    assert mean_interval([2.0] * 8, least=0) == pytest.approx((2.0, 2 * 0.025 ** (1 / 8), INF, 8))
 
 
 def test_equal_values_without_bounds_and_too_few_resamples_leave_it_open() -> None:

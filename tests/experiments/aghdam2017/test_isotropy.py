@@ -164,6 +164,7 @@ def made_up(ranges: dict[float, list[float]], floor: float = 1e-9) -> pd.DataFra
             "radius": r,
             "range": value,
             "noise_floor": floor if r < 1 else np.nan,
+            "max_error_probability": 2 * value + 1e-300,
         }
         for r, values in ranges.items()
         for i, value in enumerate(values)
@@ -199,6 +200,28 @@ def test_claims_without_their_radius_are_not_measured() -> None:
 def test_a_range_below_ten_noise_floors_does_not_count() -> None:
     found = verdicts(made_up({0.1: [1e-9] * 50, 1.0: [1e-2] * 50, 10.0: [0.8] * 50}, floor=1e-9))
     assert found["anisotropic-at-epsilon"] == "does not hold"
+
+
+def test_ranges_of_the_surest_samples_count_by_their_own_floors() -> None:
+    """Both scale with 1 - s: at 1e-20 a range of a hundred floors is one, and at a floor of 0 it is beyond any."""
+    sure = made_up({0.1: [1e-20] * 50, 1.0: [1e-2] * 50, 10.0: [0.8] * 50}, floor=1e-22)
+    (claim,) = (c for c in Isotropy(Isotropy.Params()).claims(sure) if c.claim == "anisotropic-at-epsilon")
+    assert (claim.verdict, claim.estimate) == ("holds", pytest.approx(100))
+    assert verdicts(sure.assign(noise_floor=0.0))["anisotropic-at-epsilon"] == "holds"
+    assert verdicts(sure.assign(range=0.0, noise_floor=0.0))["anisotropic-at-epsilon"] == "does not hold"
+
+
+def test_samples_below_the_resolution_of_float64_are_told_and_decide_nothing() -> None:
+    def judged(unknown: int) -> Any:
+        table = made_up({0.1: [1e-4] * (50 - unknown) + [0.0] * unknown, 1.0: [1e-2] * 50, 10.0: [0.8] * 50})
+        table.loc[(table["radius"] == 0.1) & (table["range"] == 0), "max_error_probability"] = 0.0
+        return next(c for c in Isotropy(Isotropy.Params()).claims(table) if c.claim == "anisotropic-at-epsilon")
+
+    some, many = judged(5), judged(40)
+    assert some.quantity.endswith("; of 5 of 50 samples 1 - s is below the resolution of float64")
+    assert (some.verdict, some.samples, many.verdict) == ("holds", 50, "undecided")
+    assert judged(50).verdict == "not measured"
+    assert "float64" not in judged(0).quantity
 
 
 def test_cells_are_a_function_of_the_configuration_alone(tmp_path: Any) -> None:

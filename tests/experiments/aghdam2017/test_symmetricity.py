@@ -95,6 +95,7 @@ def made_up(ranges: dict[float, float], floor: float, n: int = 50) -> pd.DataFra
             "radius": r,
             "range": value,
             "noise_floor": floor,
+            "max_error_probability": 0.5,
         }
         for r, value in ranges.items()
         for i in range(n)
