@@ -117,15 +117,21 @@ class ImageData:
         indices = torch.tensor(samples, dtype=torch.int64)
         return self.images(indices), self.labels[indices.to(self.device)]
 
-    def mean_image(self, batch: int = 1000) -> Tensor:
-        """(C, H, W) float64 per-pixel mean over the split, in [0, 1], on the CPU (not every device has float64)."""
+    def mean_image(self, batch: int = 1000, indices: Tensor | None = None) -> Tensor:
+        """(C, H, W) float64 per-pixel mean, in [0, 1], on the CPU (not every device has float64).
+
+        Args:
+            batch: images that are summed at once.
+            indices: (n,) of the images that it is over; None: the split.
+        """
+        chosen = torch.arange(len(self)) if indices is None else indices
         if isinstance(self.pixels, Tensor) and self.pixels.is_floating_point():
-            return self.pixels.cpu().double().mean(0)
+            some = self.pixels if indices is None else self.pixels[indices.to(self.pixels.device)]
+            return some.cpu().double().mean(0)
         total = torch.zeros(self.shape, dtype=torch.int64, device=self.device)
-        for start in range(0, len(self), batch):
-            indices = torch.arange(start, min(start + batch, len(self)))
-            total += self.bytes(indices).sum(0, dtype=torch.int64)
-        return total.cpu().double() / (255 * len(self))
+        for part in chosen.split(batch):
+            total += self.bytes(part).sum(0, dtype=torch.int64)
+        return total.cpu().double() / (255 * len(chosen))
 
     def to(self, device: torch.device) -> ImageData:
         """The same data with its labels, and its pixels when they fit in a quarter of the free memory, on `device`."""

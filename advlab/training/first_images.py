@@ -26,15 +26,22 @@ def first_images(data: ImageData, count: int, seed: int) -> ImageData:
     Raises:
         ModelError: the images are streamed from files.
     """
+    whole = not 0 < count < len(data)
+    return chosen_images(data, None if whole else torch.from_numpy(order(data, seed)[:count]))
+
+
+def chosen_images(data: ImageData, index: Tensor | None) -> ImageData:
+    """The images of (n,) indices as a dataset of their own; None: all, as they are.
+
+    Raises:
+        ModelError: the images are streamed from files.
+    """
     if not isinstance(data.pixels, Tensor):
         raise ModelError(
             f"{data.name} is read from files, and this experiment picks its training images in memory: type "
             "run.image_memory=N (GiB)"
         )
-    if not 0 < count < len(data):
-        return data
-    index = torch.from_numpy(order(data, seed)[:count])
-    return with_images(data, data.pixels[index], data.labels[index])
+    return data if index is None else with_images(data, data.pixels[index], data.labels[index])
 
 
 def with_images(data: ImageData, pixels: Tensor, labels: Tensor) -> ImageData:

@@ -6,13 +6,12 @@ import math
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
-from advlab.data.images import ImageData, tensor_digest
-from advlab.errors import ModelError
+from advlab.data.images import ImageData
 from advlab.lab import DataContext
 from advlab.models.classifier import Classifier
 from advlab.training.adversary import Adversary, distances
+from advlab.training.first_images import chosen_images
 
 from .hard_point_training import HardPointTraining
 from .training_variants import ADVERSARIES, REACH_IMAGES
@@ -55,17 +54,10 @@ def training_set(ctx: DataContext, seed: int, share: float, train_images: int) -
         ModelError: the images are streamed from files.
     """
     data = ctx.load_split("train")
-    if not isinstance(data.pixels, Tensor):
-        raise ModelError(
-            f"{data.name} is read from files, and this experiment picks its training images in memory: type "
-            "run.image_memory=N (GiB)"
-        )
     size = max(1, round(share * min(train_images or len(data), len(data))))
-    if size == len(data):
-        return data
-    index = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))[:size]
-    pixels, labels = data.pixels[index], data.labels[index]
-    return replace(data, pixels=pixels, labels=labels, digest=tensor_digest(pixels, labels))
+    # an order of its own, older than that of `first_images`: networks that were trained on it are kept
+    drawn = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
+    return chosen_images(data, None if size == len(data) else drawn[:size])
 
 
 def training_point_distance(

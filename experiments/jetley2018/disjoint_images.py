@@ -24,7 +24,7 @@ def images_of_bases(ctx: NetworkContext, count: int) -> tuple[ImageData, list[in
     return data, samples[:count]
 
 
-def training_mean(ctx: NetworkContext, samples: list[int]) -> Tensor:
+def mean_of_bases(ctx: NetworkContext, samples: list[int]) -> Tensor:
     """(C, H, W) float64 mean training image in [0, 1], on the CPU.
 
     Args:
@@ -35,8 +35,6 @@ def training_mean(ctx: NetworkContext, samples: list[int]) -> Tensor:
     import torch  # experiments are declared without it
 
     train = training_images(ctx)
-    data = train or ctx.data
     if train and isinstance(train.pixels, torch.Tensor):
         return train.mean_image()
-    parts = [data.images(part).cpu().double().sum(0) for part in torch.tensor(samples).split(ctx.forward.limit)]
-    return torch.stack(parts).sum(0) / len(samples)
+    return (train or ctx.data).mean_image(indices=torch.tensor(samples))

@@ -34,7 +34,7 @@ def downsampling_stages(ctx: NetworkContext, *, mean: str, sizes: list[int], cos
     """
     images, others = ctx.split(ctx.prepared["split"]), ctx.prepared["others"]
     key = ctx.key(images=images, version=1, mean=mean, seed=ctx.settings.run.seed)
-    stages = [Stage("mean", key, partial(training_mean, ctx, images, mean), kind="training-mean")]
+    stages = [Stage("mean", key, partial(subtracted_mean, ctx, images, mean), kind="training-mean")]
     if sizes:
         attack = ctx.settings.attack
         forwards, backwards = (len(others) * each for each in cost)
@@ -48,7 +48,7 @@ def downsampling_stages(ctx: NetworkContext, *, mean: str, sizes: list[int], cos
     return stages
 
 
-def training_mean(ctx: NetworkContext, images: ImageData, kind: str) -> tuple[Arrays, dict[str, Any]]:
+def subtracted_mean(ctx: NetworkContext, images: ImageData, kind: str) -> tuple[Arrays, dict[str, Any]]:
     """Arrays and facts of a stage: `mean` (C, H, W) or (C, 1, 1) float64 in [0, 1], of each pixel or of each channel."""
     if kind == "auto":
         kind = "image" if isinstance(images.pixels, Tensor) and len(images) >= MANY_IMAGES else "channel"

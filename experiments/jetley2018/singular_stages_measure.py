@@ -12,7 +12,7 @@ from advlab.geometry.singular_directions import singular_directions
 from advlab.lab import Arrays, NetworkContext
 from advlab.models.input_gradient import input_gradient
 
-from .disjoint_images import images_of_bases, training_mean
+from .disjoint_images import images_of_bases, mean_of_bases
 from .predictions_measure import predicted
 from .resampled_space import ResampledSpace
 from .singular_stages import SingularParams, Source, authors_deepfool
@@ -43,7 +43,7 @@ def make(ctx: NetworkContext, params: SingularParams, source: Source) -> tuple[A
             f"experiment.perturbations={10 * len(samples)}, or another network"
         )
     basis = singular_directions(stacked)
-    mean = training_mean(ctx, samples).float()
+    mean = mean_of_bases(ctx, samples).float()
     arrays = {"values": basis.values, "directions": basis.directions, "mean": mean}
     facts = {
         "perturbations": len(stacked), "failed": len(samples) - len(stacked), "dimensions": stacked.shape[1],

@@ -60,13 +60,10 @@ def needed_stages(ctx: NetworkContext, params: SubspaceParams) -> tuple[str, ...
 
 def mean_image(images: ImageData, samples: Sequence[int]) -> tuple[Arrays, dict[str, Any]]:
     """The array `mean` (C, H, W) float64 in [0, 1] of the images of those indices."""
-    total: Any = 0
-    for part in torch.tensor(list(samples)).split(1000):
-        total = total + images.bytes(part).sum(0, dtype=torch.int64).cpu()
-    return {"mean": (total.double() / len(samples) / 255).numpy()}, {}
+    return {"mean": images.mean_image(indices=torch.tensor(list(samples))).numpy()}, {}
 
 
-def training_mean(ctx: NetworkContext) -> Tensor:
+def kept_mean(ctx: NetworkContext) -> Tensor:
     """(C, H, W) float32 on the run's device; the cell names the stage `MEAN`."""
     return torch.from_numpy(ctx.stage(MEAN).arrays["mean"]).float().to(ctx.device)
 
@@ -81,7 +78,7 @@ def spanned_subspaces(ctx: NetworkContext, params: SubspaceParams, d: int) -> It
         MeasurementError: no class has any.
     """
     size, seed = ctx.values_per_image, ctx.settings.run.seed
-    mean = training_mean(ctx) if params.centred else None
+    mean = kept_mean(ctx) if params.centred else None
     known = range(len(ctx.data.classes))
     classes = classes_with_points(ctx, params, known) if is_curved(params) else list(known)
     told: dict[str, Any] = {"classes": len(classes), "without": names_of_others(ctx, classes, known)}

@@ -14,7 +14,7 @@ from advlab.lab import Arrays, Cell, Cost, NetworkContext, Stage
 
 from .curvature_stages import measured_samples
 from .predictions_measure import predictions
-from .subspaces_measure import Spanned, spanned_subspaces, training_mean
+from .subspaces_measure import Spanned, kept_mean, spanned_subspaces
 from .suppression import ATTACK, Suppression, SuppressionRow
 
 
@@ -92,7 +92,7 @@ def attacked(
 
 def projected_network(ctx: NetworkContext, spanned: Spanned, *, keep: bool, centred: bool) -> Any:
     """The run's network behind the projection onto a subspace or out of it, differentiable."""
-    mean = training_mean(ctx) if centred else None
+    mean = kept_mean(ctx) if centred else None
     defense = Project(basis=spanned.subspace.basis.T.cpu(), onto=keep, centred=centred, mean=mean)
     return defense(ctx.attack_target)
 

@@ -89,6 +89,9 @@ def test_mean_image_is_the_mean(bench: Bench) -> None:
         mean = data.mean_image(batch)
         assert mean.dtype == torch.float64
         torch.testing.assert_close(mean, brute, rtol=1e-13, atol=1e-14)
+    some = torch.tensor([3, 0, 1])
+    brute = data.bytes(some).double().mean(0) / 255
+    torch.testing.assert_close(data.mean_image(2, some), brute, rtol=1e-13, atol=1e-14)
 
 
 def test_digest_stands_for_the_content(bench: Bench) -> None:

@@ -12,7 +12,7 @@ from advlab.data.images import ImageData, tensor_digest
 from advlab.errors import DataError
 from advlab.lab import NetworkContext
 from experiments.jetley2018.curvature_stages import measured_samples
-from experiments.jetley2018.disjoint_images import images_of_bases, training_mean
+from experiments.jetley2018.disjoint_images import images_of_bases, mean_of_bases
 
 
 def images(count: int, seed: int, split: str) -> ImageData:
@@ -41,7 +41,7 @@ def test_bases_come_from_the_training_split() -> None:
     assert data.digest == train.digest
     assert len(set(samples)) == 4
     assert sorted(measured_samples(ctx, 99)) == list(range(6))
-    assert torch.allclose(training_mean(ctx, samples), train.images(torch.arange(10)).double().mean(0), atol=1e-7)
+    assert torch.allclose(mean_of_bases(ctx, samples), train.images(torch.arange(10)).double().mean(0), atol=1e-7)
 
 
 @pytest.mark.parametrize("train", ["none", "same images", "train is measured"])
@@ -53,4 +53,4 @@ def test_otherwise_each_has_its_half(train: str) -> None:
     assert sorted(samples + measured_samples(ctx, 99)) == list(range(7))
     assert images_of_bases(ctx, 2)[1] == samples[:2]
     expected = measured.images(torch.tensor(samples)).double().mean(0)
-    assert torch.allclose(training_mean(ctx, samples), expected, atol=1e-7)
+    assert torch.allclose(mean_of_bases(ctx, samples), expected, atol=1e-7)
