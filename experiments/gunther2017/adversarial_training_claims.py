@@ -78,7 +78,8 @@ def table_claims(table: Frame, thresholds: TrainingThresholds) -> list[Claim]:
             judge(
                 "hc-stays", median_interval(rates), ">", thresholds.hc_rate, subset="after all",
                 statement=SECTION + '"HC adversarial images could be generated in almost all cases"',
-                quantity=f"success rate of HC, the lowest of {', '.join(fine_tuning(name).words for name in tuned)}",
+                quantity=f"success rate of HC, the lowest of {', '.join(fine_tuning(name).words for name in tuned)}, median "
+                "over seeds",
             )
         )  # fmt: skip
     for name in tuned:
@@ -90,7 +91,7 @@ def table_claims(table: Frame, thresholds: TrainingThresholds) -> list[Claim]:
                     "pass-stable", mean_over_seeds(change), "<", thresholds.pass_change,
                     subset=f"{fine_tuning(name).words}, {attack.upper()}",
                     statement=SECTION + '"the quality of adversarial images did not change substantially"',
-                    quantity="change of the mean PASS, without its sign",
+                    quantity="change of the mean PASS, without its sign, mean over seeds",
                 )
             )  # fmt: skip
     return claims + [claim for name in of.networks for claim in stability_claims(of, name)]
@@ -107,7 +108,7 @@ def accuracy_claims(of: Measured, name: str) -> list[Claim]:
                     subset=fine_tuning(name).words,
                     statement=SECTION + '"improves the (already very high) classification accuracy a little"'
                     if other == BASE else "control: as many iterations on clean images",
-                    quantity=f"clean accuracy, less that of {fine_tuning(other).words}",
+                    quantity=f"clean accuracy, less that of {fine_tuning(other).words}, mean over seeds",
                 )
             )  # fmt: skip
     return claims
@@ -125,7 +126,7 @@ def rate_claims(of: Measured, tuned: list[str], attack: str, arithmetic: str) ->
                         label, mean_over_seeds(difference), "<", 0.0, subset=f"{words}, {fine_tuning(name).words}",
                         statement=SECTION + '"the success rate of adversarial images does drop moderately"'
                         if other == BASE else "control: as many iterations on clean images",
-                        quantity=f"success rate, less that of {fine_tuning(other).words}",
+                        quantity=f"success rate, less that of {fine_tuning(other).words}, mean over seeds",
                     )
                 )  # fmt: skip
     if set(TABLE_ATTACKS) <= set(tuned):
@@ -135,7 +136,7 @@ def rate_claims(of: Measured, tuned: list[str], attack: str, arithmetic: str) ->
             judge(
                 "lowest-by-fgv", mean_over_seeds(own - others), "<", 0.0, subset=words,
                 statement=SECTION + '"the highest drop, i.e., from 85 % to 60 % is seen when trained with FGV"',
-                quantity="success rate after training with FGV, less the lower of the other two",
+                quantity="success rate after training with FGV, less the lower of the other two, mean over seeds",
             )
         )  # fmt: skip
     return claims
@@ -151,7 +152,7 @@ def stability_claims(of: Measured, name: str) -> list[Claim]:
             judge(
                 "norm-rises", mean_over_seeds(ratio, least=0.0, most=math.inf), ">", 1.0, subset=subset,
                 statement="ours: training on adversarial images makes the smallest perturbations longer than its control does",
-                quantity=f"median smallest L2 perturbation, over that of {words}",
+                quantity=f"median smallest L2 perturbation, over that of {words}, mean over seeds",
             )
         )  # fmt: skip
         gain = of(control, ASCENT, "exact", "rate") - of(name, ASCENT, "exact", "rate")
@@ -159,7 +160,7 @@ def stability_claims(of: Measured, name: str) -> list[Claim]:
             judge(
                 "robust-accuracy-rises", mean_over_seeds(gain), ">", 0.0, subset=subset,
                 statement="ours: and fewer images are within reach of Auto-PGD",
-                quantity=f"share of correct images that Auto-PGD leaves, less that of {words}",
+                quantity=f"share of correct images that Auto-PGD leaves, less that of {words}, mean over seeds",
             )
         )  # fmt: skip
     return claims

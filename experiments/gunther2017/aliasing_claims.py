@@ -111,7 +111,7 @@ def aliasing_claims(table: Frame, thresholds: AliasingThresholds) -> list[Claim]
         judge(
             "accuracy-alike", mean_interval(cost, least=-1, most=1), "<", thresholds.slight, subset="blurred network",
             statement=SECTION + '"classification accuracies [...] differ only slightly" (99.17 % and 98.84 %)',
-            quantity="clean accuracy of the original network, less that of the blurred one",
+            quantity="clean accuracy of the original network, less that of the blurred one, mean over seeds",
         )
     )  # fmt: skip
     for arithmetic in ARITHMETICS:
@@ -122,7 +122,8 @@ def aliasing_claims(table: Frame, thresholds: AliasingThresholds) -> list[Claim]
         judge(
             "norm-falls", mean_interval(ratio, least=0), "<", 1.0, subset="blurred network",
             statement=SECTION + '"anti-aliasing may actually increase susceptibility to adversarial generation"',
-            quantity="median smallest L2 perturbation (refined DeepFool), of the blurred over that of the original network",
+            quantity="median smallest L2 perturbation (refined DeepFool), of the blurred over that of the original network, "
+            "mean over seeds",
         )
     )  # fmt: skip
     return claims
@@ -140,12 +141,13 @@ def spectrum_claims(of: AliasingNumbers, thresholds: AliasingThresholds) -> list
                     thresholds.high,
                     subset=layer,
                     statement=SECTION + 'the FFT "shows significant high-frequency information within each layer of the network"',
-                    quantity="share of energy above the next Nyquist frequency, clean images, original network",
+                    quantity="share of energy above the next Nyquist frequency, clean images, original network, mean over seeds",
                 ),
                 judge(
                     "blur-removes-them", mean_interval(blurred, least=0, most=1), "<", thresholds.survives, subset=layer,
                     statement=SECTION + '"so that basically no high-frequency information survived"',
-                    quantity="the same behind the blur, the larger one of clean and adversarial images",
+                    quantity="share of energy above the next Nyquist frequency behind the blur, the larger one of clean and "
+                    "adversarial images, mean over seeds",
                 ),
             ]  # fmt: skip
         for network in NETWORKS:
@@ -155,7 +157,7 @@ def spectrum_claims(of: AliasingNumbers, thresholds: AliasingThresholds) -> list
                     "perturbation-adds-them", mean_interval(added, least=-1, most=1), ">", 0.0,
                     subset=f"{network} network, {layer}",
                     statement=SECTION + '"Adversarial perturbations tend to add high frequency information to the image"',
-                    quantity="share of energy above the next Nyquist frequency, adversarial less clean images",
+                    quantity="share of energy above the next Nyquist frequency, adversarial less clean images, mean over seeds",
                 )
             )  # fmt: skip
     return claims
@@ -170,12 +172,12 @@ def count_claims(of: AliasingNumbers, arithmetic: str, thresholds: AliasingThres
         judge(
             "no-dramatic-reduction", mean_interval(ratio, least=0), ">", thresholds.dramatic, subset=arithmetic,
             statement=SECTION + '"If aliasing causes adversarial images, we would expect to see dramatic reduction in the number"',
-            quantity="number of FGV images, of the blurred over that of the original network",
+            quantity="number of FGV images, of the blurred over that of the original network, mean over seeds",
         ),
         judge(
             "even-more", mean_interval(more, least=-1, most=1), ">", 0.0, subset=arithmetic,
             statement=SECTION + '"using the anti-aliased network (9483) is even higher than using the original network (8811)"',
-            quantity="success rate of FGV, of the blurred less that of the original network",
+            quantity="success rate of FGV, of the blurred less that of the original network, mean over seeds",
         ),
     ]  # fmt: skip
 

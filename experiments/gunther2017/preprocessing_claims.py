@@ -56,7 +56,7 @@ def of_attack(params: Any, subset: str, rows: Frame) -> list[Claim]:
         judge(
             "crops-highest", difference(rows, "crops", other), ">", 0.0, subset=f"{subset}, {other}",
             statement='table 2: crops correct 90.10, 89.47 and 89.76 % of FGS, FGV and HC-1 images, more than any other technique',
-            quantity=f"share corrected by crops less that by {other}",
+            quantity=f"share of the adversarial images corrected by crops less that by {other}",
         )
         for other in PROCESSED
     ]  # fmt: skip
@@ -76,7 +76,7 @@ def of_attack(params: Any, subset: str, rows: Frame) -> list[Claim]:
         judge(
             "combined-not-better", difference(rows, "combined", best), "<", params.combined_more, subset=subset,
             statement='section 2.2: "Combining the techniques did not improve mitigation further"',
-            quantity=f"share corrected by combined less that by {best}, the best single one",
+            quantity=f"share of the adversarial images corrected by combined less that by {best}, the best single one",
         )
     )  # fmt: skip
     return claims

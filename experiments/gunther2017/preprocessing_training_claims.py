@@ -32,14 +32,15 @@ def training_claims(params: Any, table: Frame) -> list[Claim]:
                 "training-prevents-loss", mean_interval(lost, least=-1, most=1), "<", params.trained_loss,
                 subset=str(name), statement=QUOTE,
                 quantity="accuracy of the plain network on images as they are, less that of the network trained under the "
-                "perturbation behind it",
+                "perturbation behind it, mean over seeds",
             )
         )  # fmt: skip
         claims.append(
             judge(
                 "training-gains", mean_interval(gained, least=-1, most=1), ">", 0.0, subset=str(name),
                 statement="control: the plain network behind the same perturbation",
-                quantity="accuracy behind the perturbation of the network trained under it, less that of the plain network",
+                quantity="accuracy behind the perturbation of the network trained under it, less that of the plain network, "
+                "mean over seeds",
             )
         )  # fmt: skip
         for images in dict.fromkeys(table.loc[table["images"] != CLEAN, "images"]):
@@ -50,7 +51,7 @@ def training_claims(params: Any, table: Frame) -> list[Claim]:
                     subset=f"{name}, {images}",
                     statement=QUOTE + ", and as many adversarial images are corrected then (ours)",
                     quantity="share of its own adversarial images that the perturbation corrects for the plain network, less that "
-                    "for the network trained under it",
+                    "for the network trained under it, mean over seeds",
                 )
             )  # fmt: skip
     return claims

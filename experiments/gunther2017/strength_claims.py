@@ -66,7 +66,7 @@ def stronger(subset: str, sweep: str, rows: Frame) -> list[Claim]:
             "stronger-corrects-more", right_difference(strongest, weakest), ">", 0.0, subset=f"{subset}, {sweep}",
             statement='section 2.2: "larger shifts, a stronger blurring and more noise will further increase the number of '
             'adversarial images that will be corrected"',
-            quantity=f"share corrected {words}",
+            quantity=f"share of the adversarial images corrected {words}",
         )
     ]  # fmt: skip
 
@@ -84,7 +84,7 @@ def survivors(params: Any, subset: str, rows: Frame) -> list[Claim]:
                     subset=f"{subset}, {sweep}",
                     statement='section 4: "it is very unlikely that any adversarial image that was generated using only the center '
                     'crop would survive averaging 144 crops"',
-                    quantity=f"share that keeps its adversarial class behind {most['strength'].iloc[0]:g} {sweep}",
+                    quantity=f"share of the adversarial images that keep their class behind {most['strength'].iloc[0]:g} {sweep}",
                 )
             )  # fmt: skip
     return claims
@@ -103,7 +103,8 @@ def beyond(params: Any, subset: str, rows: Frame) -> list[Claim]:
                     statement='section 4: "we only used difficult adversarial images, with a minimal perturbation [...]. When '
                     'creating adversarial images with larger perturbations [...] many of these images might not be detected or '
                     'corrected"',
-                    quantity=f"share corrected at {factors[0]:g} times the smallest weight less at {factors[-1]:g} times",
+                    quantity=f"share of the adversarial images corrected at {factors[0]:g} times the smallest weight less at "
+                    f"{factors[-1]:g} times",
                 )
             )  # fmt: skip
     return claims

@@ -120,8 +120,8 @@ def unchanged_by_singular_vectors(table: Frame, params: Any) -> list[Claim]:
     return [
         judge(
             f"unchanged-{kind}", _kept(rows[rows["direction"] == kind], length), ">", params.unchanged, subset="all classes",
-            statement=statement, quantity=f"share of images whose class stays, {kind} direction at the length that changes half "
-            "of the classes along the first singular vector",
+            statement=statement, quantity=f"share of images whose class stays, {kind} direction at the length that changes the "
+            "class of half of the images along the first singular vector",
         )
         for kind, statement in (("lo", LAST), ("random", UNCHANGED["random"][0]))
     ]  # fmt: skip

@@ -53,7 +53,7 @@ def verdicts(table: Frame, *, above: float, early: float, late: float, lost: flo
                 subset=f"S_{subspace}, d={row.d}" if row else f"S_{subspace}, no d near it",
                 statement=f'{TRENDS}, of which section 4.2 says: "classification decisions have effectively already been made '
                 'based on a relatively small number of features"',
-                quantity=f"share of the right images that are right on {part:.2f} of the directions",
+                quantity=f"share of the images that are right without projection which are right on {part:.2f} of the directions",
             )
         )  # fmt: skip
     return claims + saturation(table, lost)
@@ -71,10 +71,13 @@ def saturation(table: Frame, lost: float) -> list[Claim]:
     note = "" if spanning else f"; {first['perturbations']} perturbations cannot span {first['dimensions']} dimensions"
     for name, part in (("all", 1.0), ("half", 0.5)):
         row = nearest(table, "hi", part)
+        words = (
+            name if row is None or abs(row.d - part * row.rank) < 1 else f"{row.d}"
+        )  # d near the half, of those typed
         claims.append(
             judge(
                 "saturates", share(row.whole - row.kept, row.whole) if row and spanning else NOT_MEASURED, "<", lost,
-                subset=f"{name} of {first['rank']} directions", statement=SATURATES,
+                subset=f"{words} of {first['rank']} directions", statement=SATURATES,
                 quantity=f"share of the images that are right without projection which S_hi gets wrong{note}",
             )
         )  # fmt: skip

@@ -77,7 +77,8 @@ def accuracy_claims(table: Frame, params: Any) -> list[Claim]:
         *claims,
         judge(
             "disregard-flat", unnoticed, ">", params.unnoticed, subset=half_d,
-            statement=DISREGARD, quantity="share of test images whose prediction is the same without half of the directions",
+            statement=DISREGARD,
+            quantity="share of test images whose prediction is the same without half of the directions or more",
         ),
         judge(
             "flat-apart", apart, ">", params.apart, subset=d, statement=FLAT,

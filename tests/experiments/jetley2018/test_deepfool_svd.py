@@ -183,7 +183,15 @@ def test_the_default_numbers_of_directions_have_a_quarter_of_all() -> None:
     assert (ctx.prepared["limit"], set(rows["rank"])) == (36, {36})
     found = {claim.claim: claim for claim in verdicts(ctx, rows)}
     assert (found["early"].subset, found["late"].subset) == ("S_hi, d=9", "S_lo, d=9")
-    assert found["early"].quantity == "share of the right images that are right on 0.25 of the directions"
+    assert found["early"].quantity == (
+        "share of the images that are right without projection which are right on 0.25 of the directions"
+    )
+
+
+def test_a_part_that_is_no_half_is_not_called_one() -> None:
+    hi, lo = ({d: curve[50 if d == 45 else d] for d in (5, 45, 100)} for curve in (RISING, FLAT))
+    saturating = [claim.subset for claim in made_up(hi, lo) if claim.claim == "saturates"]
+    assert saturating == ["all of 100 directions", "45 of 100 directions"]
 
 
 def test_too_few_images_decide_nothing() -> None:
