@@ -231,10 +231,10 @@ gunther2017-fig1: $(CORE)  ## adversarial and fooling images on ImageNet: ARGS="
 	$(ADVLAB) experiment=fooling_gallery model=alexnet $(ARGS)
 
 gunther2017-fig2: $(CORE)  ## fooling images of four digits from one random start
-	$(ADVLAB) experiment=fooling_gallery model=lenet_mnist $(ARGS)
+	$(ADVLAB) experiment=fooling_gallery model=lenet_mnist 'experiment.verdicts=[openmax]' $(ARGS)
 
 gunther2017-fig3: $(CORE)  ## digits with their FGS, FGV and HC-1 adversarial images
-	$(ADVLAB) experiment=adversarial_gallery model=lenet_mnist $(ARGS)
+	$(ADVLAB) experiment=adversarial_gallery model=lenet_mnist 'experiment.verdicts=[openmax]' $(ARGS)
 
 gunther2017-table2: $(CORE)  ## adversarial images that preprocessing makes right again
 	$(ADVLAB) experiment=preprocessing model=lenet_mnist $(ARGS)
