@@ -7,18 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from advlab.errors import printable, shorten
 from advlab.results.board.cells import Cell
+from advlab.results.board.columns import Column, columns_of, without_tiny
 from advlab.results.board.runs import JudgedRun, Key
-from advlab.results.differences import SEED, Differences
 from advlab.statistics.claims import Claim, Verdict
 from advlab.statistics.networks import NetworksVerdict, judge_networks
-from advlab.store.names import named_components
 
 SECTION = re.compile(r"((?:sections?|figures?|tables?|equations?|theorems?|appendix)\b[^:\"]{0,60}): ")
-#: options that change no statement; runs that differ in the device or in how many images a forward holds repeat each other
-NO_DIFFERENCE = (SEED, "run.accuracy_images", "run.max_nonfinite", "run.batch_size", "run.device")
-NETWORK = ("model", "dataset", "recipe", "defense")  # what makes another network, and not another measurement of one
 
 
 class Check(NamedTuple):
@@ -30,28 +25,13 @@ class Check(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Column:
-    """The runs that differ in nothing but their seed.
-
-    Attributes:
-        label: unlike that of any other column of the experiment.
-        network: what tells its network from those of other columns.
-        runs: one a seed.
-    """
-
-    label: str
-    network: tuple[str, ...]
-    runs: list[JudgedRun]
-
-
-@dataclass(frozen=True)
 class Line:
     """A statement of a paper about one part of the table.
 
     Attributes:
         claim: its first judged form, for the words.
         cells: of the columns, None where it was not judged.
-        networks: the verdicts of each network's runs, in all of its columns.
+        networks: the verdicts of each network's runs, in all of its columns of the largest preset; tiny ones do not enter.
         scope: `all` or `most` where it is about so many networks; empty otherwise.
     """
 
@@ -135,32 +115,15 @@ def board_of(runs: Sequence[JudgedRun]) -> Board:
     remarks: list[str] = []
     sections = []
     for (paper, experiment), of_one in sorted(experiments.items(), key=lambda item: item[0]):
-        columns = columns_of(of_one, remarks)
+        columns = without_tiny(columns_of(of_one, remarks), remarks)
         lines = lines_of(columns)
         if lines:
             sections.append(Section(experiment, paper, columns, lines))
+    if any(not column.size for section in sections for column in section.columns):
+        remarks.append(
+            "tiny runs decide nothing about all or most networks, and are not counted there: run.preset=laptop takes more"
+        )
     return Board(sections, remarks)
-
-
-def columns_of(runs: Sequence[JudgedRun], remarks: list[str]) -> list[Column]:
-    """The runs of an experiment by what differs but the seed and how they were carried out, in the order of their first."""
-    nodes = [run.nodes for run in runs]
-    differences = Differences(nodes, without=NO_DIFFERENCE)
-    by_label: dict[str, dict[str, JudgedRun]] = {}
-    networks: dict[str, tuple[str, ...]] = {}
-    for number, (run, label) in enumerate(zip(runs, differences.labels(whole=True), strict=True)):
-        seeds = by_label.setdefault(label, {})
-        seed = str(run.nodes.get("run", {}).get("seed"))
-        if seed in seeds:
-            remarks.append(f"left out {seeds[seed].path}: {run.path} repeats it")
-        seeds[seed] = run
-        parts = named_components(run.nodes)
-        told = {key: value for key, value in differences.values(number).items() if key.split(".")[0] in NETWORK}
-        networks[label] = (*(parts[group] for group in NETWORK if group in parts), *told.values())
-    return [
-        Column(shorten(printable(label), 100), networks[label], list(seeds.values()))
-        for label, seeds in by_label.items()
-    ]
 
 
 def lines_of(columns: Sequence[Column]) -> list[Line]:
@@ -181,12 +144,24 @@ def lines_of(columns: Sequence[Column]) -> list[Line]:
     lines = []
     for check in checks:
         cells = [cell_of(column, check) for column in columns]
-        networks: dict[tuple[str, ...], list[Verdict]] = {}
-        for column, cell in zip(columns, cells, strict=True):
-            networks.setdefault(column.network, []).extend(claim.verdict for claim in (cell.claims if cell else ()))
+        networks = verdicts_of_networks(columns, cells)
         said = {claim.networks for cell in cells if cell for claim in cell.claims}
         lines.append(Line(found[check], cells, networks, "all" if "all" in said else "most" if "most" in said else ""))
     return lines
+
+
+def verdicts_of_networks(
+    columns: Sequence[Column], cells: Sequence[Cell | None]
+) -> dict[tuple[str, ...], list[Verdict]]:
+    """The verdicts about each network: those of its columns with the largest preset, since a smaller run, which decides
+    less, takes nothing back. Tiny runs have no voice.
+    """
+    networks: dict[tuple[str, ...], list[Verdict]] = {}
+    judged = [(column, cell) for column, cell in zip(columns, cells, strict=True) if cell is not None and column.size]
+    for column, cell in judged:
+        if column.size == max(other.size for other, _ in judged if other.network == column.network):
+            networks.setdefault(column.network, []).extend(claim.verdict for claim in cell.claims)
+    return networks
 
 
 def check_of(claim: Claim) -> Check:

@@ -207,3 +207,35 @@ def test_a_number_that_is_exact_or_missing(tmp_path: Path) -> None:
     assert exact.text == "holds, 1"
     assert none.text == "not measured"
     assert math.isnan(none.estimate)
+
+
+def test_a_tiny_run_takes_nothing_back_from_a_larger_one(tmp_path: Path) -> None:
+    finished_run(tmp_path / "a", claimed_nodes(run={"preset": "laptop"}), [claim_of("holds")], scope="all")
+    finished_run(tmp_path / "b", claimed_nodes(run={"preset": "tiny"}), [claim_of("undecided", samples=3)], scope="all")
+    found = board(tmp_path)
+    (section,) = found.sections
+    assert [run.path.name for column in section.columns for run in column.runs] == ["a"]
+    assert section.lines[0].count_text == "1 of 1 hold"
+    (remark,) = found.remarks
+    assert "b: a tiny run" in remark
+
+
+def test_tiny_runs_do_not_enter_what_is_said_of_networks(tmp_path: Path) -> None:
+    for number in range(7):
+        preset, verdict = ("tiny", "does not hold") if number == 6 else ("paper", "holds")
+        nodes = claimed_nodes(model=f"net{number}", run={"preset": preset})
+        finished_run(tmp_path / str(number), nodes, [claim_of(verdict)], scope="all")  # type: ignore[arg-type]
+    found = board(tmp_path)
+    (line,) = found.sections[0].lines
+    assert len(line.cells) == 7  # it is shown
+    assert line.networks_text == "all: holds (6 of 6 hold)"
+    assert any("tiny runs decide nothing" in remark for remark in found.remarks)
+
+
+def test_the_larger_of_two_presets_decides_about_a_network(tmp_path: Path) -> None:
+    for number, (preset, verdict) in enumerate([("paper", "holds"), ("laptop", "undecided")]):
+        nodes = claimed_nodes(run={"preset": preset})
+        finished_run(tmp_path / str(number), nodes, [claim_of(verdict)])  # type: ignore[arg-type]
+    (line,) = board(tmp_path).sections[0].lines
+    assert len(line.cells) == 2
+    assert line.count_text == "1 of 1 hold"
