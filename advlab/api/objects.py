@@ -19,37 +19,51 @@ Split = tuple[Any, Any, Any]  # images, labels, class names
 SPLITS = ("train", "test")
 
 
-def model_choice(network: Any, input_shape: Shape, classes: int) -> str:
-    """Make a module of the session a choice of `model=`, in the place of one of its name before; gives its name.
+def model_choice(network: Any, input_shape: Shape, classes: int, called: str = "") -> dict[str, str]:
+    """Make a module of the session a choice of `model=`, in the place of one of its name before; gives its keys.
 
     Args:
         network: a `torch.nn.Module`, from images in [0, 1] to logits; it is measured as it is.
         input_shape: (C, H, W).
         classes: of the data.
+        called: its name in labels and paths; otherwise that of its class.
     """
-    name = free_name("model", type(network).__name__)
+    name = free_name("model", called or type(network).__name__.lower())
 
-    def build() -> Any:
-        """A network of the session."""
+    def build(content: str = "") -> Any:
+        """A network of the session, told apart by its layers and weights."""
         return network
 
     components.REGISTRIES["model"].forget(name)
-    register_model(name, input_shape=input_shape, classes=classes)(build)
-    return name
+    register_model(name, input_shape=lambda content="": input_shape, classes=classes)(build)
+    return {"name": name, "content": network_content(network)}
 
 
-def dataset_choice(data: Any) -> tuple[dict[str, str], Shape, int]:
+def network_content(network: Any) -> str:
+    """What tells the layers and weights of a module from others'."""
+    from advlab.data.images import tensor_digest  # loads torch, as the module has
+
+    summed = hashlib.sha256(re.sub(r" at 0x[0-9a-f]+", "", str(network)).encode())
+    for key, value in sorted(network.state_dict().items()):
+        made = hasattr(value, "detach") and not type(value).__name__.startswith("Uninitialized")
+        summed.update(f"{key} {tensor_digest(value) if made else ''}".encode())
+    return summed.hexdigest()[:16]
+
+
+def dataset_choice(data: Any, called: str = "") -> tuple[dict[str, str], Shape, int]:
     """Make images of the session a choice of `dataset=`; gives its keys, the shape of an image and the number of classes.
 
     Args:
         data: (images, labels), (images, labels, class names), a torch `Dataset` of (image, label), or a mapping of those by
             split (`train`, `test`); one alone serves as both.
+        called: its name in labels and paths; otherwise that of its class, or `arrays`.
 
     Raises:
         ConfigError: it is none of these.
     """
-    splits = {split: arrays_of(part) for split, part in by_split(data).items()}
-    name = "arrays"
+    parts = by_split(data)
+    splits = {split: arrays_of(part) for split, part in parts.items()}
+    name = free_name("dataset", called or class_name(parts["test"]))
     content = digest(splits)
 
     def load(split: str, content: str = "") -> Split:
@@ -131,14 +145,22 @@ def digest(splits: Mapping[str, Split]) -> str:
     return summed.hexdigest()[:16]
 
 
-def free_name(group: str, class_name: str) -> str:
-    """A name for what has a class, which no packaged choice has.
+def class_name(data: Any) -> str:
+    """The name of the user's own class of datasets; `arrays` for arrays, and for the classes of torch that hold some."""
+    kind = type(data)
+    of_its_own = kind.__module__.split(".")[0] not in ("builtins", "torch")
+    return kind.__name__.lower() if of_its_own else "arrays"
 
-    >>> free_name("model", "LeNet"), free_name("model", "My Net"), free_name("model", "Sequential")
-    ('my_lenet', 'my_net', 'sequential')
+
+def free_name(group: str, called: str) -> str:
+    """A name that can be typed, and that no packaged choice has.
+
+    >>> free_name("model", "lenet"), free_name("model", "LeNet, wide"), free_name("model", "sequential")
+    ('my_lenet', 'LeNet_wide', 'sequential')
     """
-    name = re.sub(r"\W+", "_", class_name).strip("_").lower() or group
-    return f"my_{name}" if (config_folder() / group / f"{name}.yaml").is_file() else name
+    name = re.sub(r"[^\w-]+", "_", called, flags=re.ASCII).strip("_-") or group
+    taken = (config_folder() / group / f"{name}.yaml").is_file() or name in ("none", "null")
+    return f"my_{name}" if taken else name
 
 
 def is_module(value: Any) -> bool:
@@ -151,3 +173,8 @@ def is_named(value: Any) -> bool:
     return isinstance(value, str) or (
         isinstance(value, Mapping) and not set(value) <= set(SPLITS) and not isinstance(value, Sequence)
     )
+
+
+def is_state(value: Any) -> bool:
+    """Whether a value is a mapping of tensors, as `state_dict` gives it."""
+    return isinstance(value, Mapping) and bool(value) and all(hasattr(part, "detach") for part in value.values())

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from advlab.api.objects import Shape, dataset_choice, is_module, is_named, model_choice
+from advlab.api.objects import Shape, dataset_choice, is_module, is_named, is_state, model_choice
 from advlab.api.words import words_of
 from advlab.errors import ConfigError, Interrupted
+from advlab.models.plugin_model import no_network
 from advlab.results.load import Run, load
 from advlab.store.tables import Frame
 
@@ -22,6 +23,8 @@ def run(
     dataset: Any = None,
     preset: str | None = None,
     input_shape: Shape | None = None,
+    model_name: str = "",
+    dataset_name: str = "",
     **options: Any,
 ) -> Run:
     """Carry out one run, as `advlab experiment=... model=...` does, and read it.
@@ -34,6 +37,9 @@ def run(
             which are not rounded.
         preset: `tiny`, `laptop` or `paper`.
         input_shape: (C, H, W) of a module's images, where the dataset does not tell.
+        model_name: what a module is called in labels and paths; otherwise by its class. Modules of one name are told apart by
+            their weights.
+        dataset_name: what images of the session are called there; otherwise by their class, or `arrays`.
         options: the other groups (`attack="fgs"`, `probe={"trials": 20}`, `defense=["blur", "noise"]`) and options of the
             run by their names (`seed=3`, `device="cpu"`, `output_root="results"`, `resume=True`, `workers=4`).
 
@@ -45,7 +51,7 @@ def run(
         ConfigError: as on the command line.
         KeyboardInterrupt: Ctrl-C; what was measured is kept.
     """
-    words = session_words(experiment, model, dataset, preset, input_shape, options)
+    words = session_words(experiment, model, dataset, preset, input_shape, options, model_name, dataset_name)
     return carry_out(words)
 
 
@@ -93,7 +99,14 @@ def as_mapping(value: Any) -> dict[str, Any]:
 
 
 def session_words(
-    experiment: Any, model: Any, dataset: Any, preset: str | None, input_shape: Shape | None, options: Mapping[str, Any]
+    experiment: Any,
+    model: Any,
+    dataset: Any,
+    preset: str | None,
+    input_shape: Shape | None,
+    options: Mapping[str, Any],
+    model_name: str = "",
+    dataset_name: str = "",
 ) -> list[str]:
     """The words of a command line for a call; modules and arrays are made choices on the way.
 
@@ -102,9 +115,19 @@ def session_words(
     """
     given: dict[str, Any] = {"experiment": experiment, **options}
     shape, classes = input_shape, 0
+    for option, called, value, named in (
+        ("model_name", model_name, model, not is_module(model)),
+        ("dataset_name", dataset_name, dataset, dataset is None or is_named(dataset)),
+    ):
+        if called and named:
+            raise ConfigError(
+                f"{option}: it names what a session brings along, and {value!r} has its name: leave it out"
+            )
     if dataset is not None and not is_named(dataset):
-        dataset, found, classes = dataset_choice(dataset)
+        dataset, found, classes = dataset_choice(dataset, dataset_name)
         shape = shape or found
+    if not is_module(model) and (not isinstance(model, str | Mapping | None) or is_state(model)):
+        raise ConfigError(f"model: {no_network(model)}")
     if is_module(model):
         shape = shape or shape_of(dataset)
         if shape is None:
@@ -119,7 +142,7 @@ def session_words(
                 "a recipe, register what builds it (advlab.model with trained=False) and name it",
                 stacklevel=3,
             )
-        model = model_choice(model, shape, classes)
+        model = model_choice(model, shape, classes, model_name)
     given |= {name: value for name, value in (("model", model), ("dataset", dataset)) if value is not None}
     return words_of(given | ({} if preset is None else {"preset": preset}))
 

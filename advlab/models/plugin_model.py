@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,22 @@ class PluginModel(Model):
         network = self.build()
         if not isinstance(network, nn.Module):
             raise ModelError(
-                f"the plug-in's factory must return a torch.nn.Module, it returned {type(network).__name__}"
+                f"the plug-in's factory must return a torch.nn.Module, it returned {type(network).__name__}: {no_network(network)}"
             )
         return network
+
+
+def no_network(value: object) -> str:
+    """What is wrong with something that was given for a network and is no module, and what to give.
+
+    >>> no_network(int), no_network(len)
+    ('int is a class: call it, int()', 'len is no torch.nn.Module: put it into the forward of one')
+    """
+    if isinstance(value, type):
+        return f"{value.__name__} is a class: call it, {value.__name__}()"
+    name = getattr(value, "__name__", "")
+    if callable(value):
+        return f"{name or f'this {type(value).__name__}'} is no torch.nn.Module: put it into the forward of one"
+    if isinstance(value, Mapping):
+        return "a mapping of weights is no network: build the network, and load them by its load_state_dict"
+    return f"{type(value).__name__} is no network: give a torch.nn.Module from images in [0, 1] to logits"

@@ -27,7 +27,8 @@ def component_label(nodes: Mapping[str, Mapping[str, Any]], group: str) -> str:
 
     An attack or a defense by what was typed, where the configuration holds it (`hc` and `hc1` both make a `hot_cold`, and
     are no runs of one kind), a chain of defenses by its parts (`blur+noise`), a dataset by its label, a network of another
-    library by its name there as well (`timm-resnet18`), and all else by the component's name.
+    library by its name there as well (`timm-resnet18`), one that its recipe trains on adversarial images with `_pgd` behind its
+    name, and all else by the component's name.
 
     Args:
         nodes: the configuration, one mapping a group; `choices`, group -> what was typed, and `defense` may be missing.
@@ -42,7 +43,15 @@ def component_label(nodes: Mapping[str, Mapping[str, Any]], group: str) -> str:
     if group == "model" and node.get("name") in LIBRARIES and "arch" in node:
         return f"{node['name']}-{node['arch']}"
     label = node.get("label") if group == "dataset" else None
-    return str(label or node.get("name", "none"))
+    name = str(label or node.get("name", "none"))
+    return f"{name}_pgd" if group == "model" and name != "none" and trains_by_pgd(nodes) else name
+
+
+def trains_by_pgd(nodes: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether the recipe of a configuration trains the network on adversarial images of Madry et al. (2018)."""
+    entries = nodes.get("recipe", {}).get("augment")
+    by_pgd = isinstance(entries, list) and any(str(entry).startswith("pgd") for entry in entries)
+    return by_pgd and not nodes.get("model", {}).get("checkpoint")
 
 
 def named_components(nodes: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

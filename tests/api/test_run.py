@@ -121,6 +121,45 @@ def test_another_module_of_the_same_class_takes_the_place_of_the_first() -> None
     first, second = call(model=network(0), dataset=images()), call(model=network(1), dataset=images())
     assert first.manifest["model"]["weights"] != second.manifest["model"]["weights"]
     assert second.path.name == "v002"
+    (statements,) = {len(frame) for _, frame in advlab.claims().groupby("network")}
+    assert statements == len(first.claims)  # two networks, neither of which repeats the other
+    assert advlab.claims()["network"].nunique() == 2
+
+
+def test_a_session_names_its_network_and_its_images() -> None:
+    net = network()
+    run = call(model=net, model_name="Net A", dataset=images(), dataset_name="blobs")
+    assert run.path == Path("outputs/isotropy/blobs-Net_A/v001")
+    assert run.manifest["label"] == "Net_A on blobs"
+    call(model=net, model_name="Net B", dataset=images(), dataset_name="blobs")
+    assert sorted(set(advlab.claims()["network"])) == ["Net_A on blobs", "Net_B on blobs"]
+    again = call(model=net, model_name="Net A", dataset=images(), dataset_name="blobs", resume=True)
+    assert again.path == run.path  # the weights are those that were measured
+    with pytest.raises(ConfigError, match=r"model_name: .* 'lenet' has its name"):
+        call(model="lenet", model_name="Net A")
+
+
+class Blobs(TensorDataset):
+    """A class of a user's own."""
+
+
+def test_images_of_a_users_class_are_called_by_it() -> None:
+    assert dataset_choice(Blobs(*images()))[0]["name"] == "blobs"
+    assert dataset_choice(images())[0]["name"] == "arrays"
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (nn.Flatten, r"Flatten is a class: call it, Flatten\(\)"),
+        (torch.relu, "relu is no torch.nn.Module"),
+        (nn.Linear(4, 3).state_dict(), "a mapping of weights is no network"),
+        (3, "int is no network"),
+    ],
+)
+def test_what_is_no_network_is_said(model: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"model: {said}"):
+        call(model=model, dataset=images())
 
 
 def test_ctrl_c_leaves_a_run_that_resumes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,3 +59,13 @@ def test_model_and_dataset_are_called_by_their_component_whatever_was_typed() ->
     assert [component_label(configuration, group) for group in ("model", "dataset", "defense", "attack")] == [
         "lenet", "digits", "both", "none",
     ]  # fmt: skip
+
+
+def test_a_network_that_is_trained_on_adversarial_images_says_so() -> None:
+    recipe = {"name": "mine", "augment": ["shift:1", "pgd_linf:0.3,0.075,8"]}
+    trained = nodes(recipe=recipe)
+    assert run_label(trained) == "lenet_pgd on digits"
+    assert versions_folder(ROOT, trained) == ROOT / "survey" / "digits-lenet_pgd"
+    loaded = nodes(recipe=recipe) | {"model": {"name": "lenet", "checkpoint": "mine.pt"}}
+    assert run_label(loaded) == "lenet on digits"  # the recipe has not trained it
+    assert run_label(nodes(recipe={"name": "mine", "augment": ["shift:1"]})) == "lenet on digits"
