@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from advlab.attacks.traits import AttackTraits
 from advlab.config.ranges import InRange
+from advlab.errors import ArgumentError
 
 if TYPE_CHECKING:  # these load torch, and every attack is declared without it
     from torch import Tensor
@@ -25,6 +26,19 @@ Arithmetic = Literal["exact", "float32"]  # of the loss's gradient, see `metrics
 @dataclass(frozen=True, kw_only=True)
 class Attack(InRange, AttackTraits):
     """An attack: its hyperparameters are its fields, images and labels come in the call."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range, and a radius above 1 in L-infinity, which no two images are apart.
+
+        Raises:
+            ArgumentError: names the field.
+        """
+        super().__post_init__()
+        epsilon, largest = getattr(self, "epsilon", 0.0), max(1.0, getattr(self, "largest", 1.0))
+        if self.norm_name == "linf" and epsilon > largest:
+            raise ArgumentError(
+                f"epsilon={epsilon:g} is longer than any change of an image: pixels lie in [0, 1]{in_grey_levels(epsilon)}"
+            )
 
     def __call__(
         self,
@@ -53,3 +67,12 @@ class Attack(InRange, AttackTraits):
         """About how many forwards and backwards an image takes, for the dry plan; without the checks before and after."""
         steps = int(getattr(self, "max_iter", getattr(self, "steps", 10))) * int(getattr(self, "restarts", 1))
         return steps, steps
+
+
+def in_grey_levels(epsilon: float) -> str:
+    """What to type where a length was probably meant in grey levels of 0 to 255.
+
+    >>> in_grey_levels(8.0), in_grey_levels(300.0)
+    ('. 8 of 255 grey levels are epsilon=0.0313725', ': type at most 1')
+    """
+    return f". {epsilon:g} of 255 grey levels are epsilon={epsilon / 255:.6g}" if epsilon <= 255 else ": type at most 1"

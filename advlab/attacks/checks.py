@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from advlab.attacks.base import in_grey_levels
 from advlab.attacks.traits import AttackTraits
 from advlab.errors import ArgumentError
 
@@ -36,6 +37,7 @@ def check_inputs(
             raise ArgumentError(f"{name} must be a tensor, got {type(values).__name__}: use torch.as_tensor")
     inputs = inputs.detach()
     check_images(inputs, bounds)
+    check_radius(attack, inputs)
     check_label_tensors(attack, inputs, labels, targets)
     x = inputs.clone() if inputs.is_inference() else inputs
     x = x.clamp(*bounds)
@@ -79,6 +81,32 @@ def check_images(inputs: Tensor, bounds: tuple[float, float]) -> None:
             f"inputs reach from {float(inputs.min()):g} to {float(inputs.max()):g}, outside bounds={bounds}: "
             "say bounds=(lowest, highest), and normalise inside the model"
         )
+
+
+def check_radius(attack: AttackTraits, inputs: Tensor) -> None:
+    """Refuse an L2 ball that holds every image of the inputs' size; noise says its length before it is clipped.
+
+    Raises:
+        ArgumentError: names the radius, and the number that was probably meant.
+    """
+    epsilon, furthest = getattr(attack, "epsilon", 0.0), math.sqrt(inputs[0].numel()) if len(inputs) else math.inf
+    if attack.norm_name == "l2" and attack.label != "Noise" and epsilon > furthest:
+        raise ArgumentError(
+            f"epsilon={epsilon:g} is longer than any change of an image: those of {inputs[0].numel()} pixels in [0, 1] are at most "
+            f"{furthest:.4g} apart in L2{in_grey_levels(epsilon)}"
+        )
+
+
+def check_network(model: object) -> None:
+    """Refuse a class of networks, and what is no function.
+
+    Raises:
+        ArgumentError: says what to give.
+    """
+    if isinstance(model, type):
+        raise ArgumentError(f"model: {model.__name__} is a class: call it, {model.__name__}()")
+    if not callable(model):
+        raise ArgumentError(f"model must be a function from images to logits, got {type(model).__name__}")
 
 
 def check_label_tensors(attack: AttackTraits, inputs: Tensor, labels: Tensor, targets: Tensor | None) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from advlab.attacks.checks import check_batch_size, check_class_range, check_inputs, check_logits
+from advlab.attacks.checks import check_batch_size, check_class_range, check_inputs, check_logits, check_network
 from advlab.attacks.logits import margin
 from advlab.attacks.network import CountedNetwork, LogitsFunction
 from advlab.attacks.problem import Problem
@@ -60,6 +60,7 @@ def examined(
     Raises:
         ArgumentError: names the argument and the remedy.
     """
+    check_network(model)
     check_batch_size(batch_size, DEFAULT_BATCH_SIZE)
     x, labels, targets = check_inputs(attack, inputs, labels, targets, bounds, data)
     with evaluation_mode(model), torch.inference_mode(False):

@@ -59,6 +59,8 @@ class Defense(InRange, ABC):
         """
         from advlab.defenses.defended_network import DefendedNetwork  # loads torch
 
+        if isinstance(network, type) or not callable(network):
+            raise ArgumentError(f"network must be a function from images to logits, or a module, got {network!r:.80}")
         if not bounds[0] < bounds[1]:
             raise ArgumentError(f"bounds must be (lowest, highest) pixel value, got {bounds}")
         return DefendedNetwork(network, self.stages(bounds, fitted or {}))

@@ -100,6 +100,11 @@ def parse_augmentation(text: str) -> tuple[str, tuple[float, ...]]:
     steps = values[parameters.index("steps")] if "steps" in parameters else 1.0
     if name in ADVERSARIES and (min(values) <= 0 or steps != int(steps)):
         raise ArgumentError(f"recipe field augment: {name} takes whole steps of a length above 0, got {text!r}")
+    if name.startswith("pgd_linf") and values[0] > 1:
+        raise ArgumentError(
+            f"recipe field augment: epsilon={values[0]:g} is longer than any change of an image: pixels lie in [0, 1], got "
+            f"{text!r}: {values[0]:g} of 255 grey levels are {values[0]:g}/255"
+        )
     if name == "affine" and values[2] >= 1:
         raise ArgumentError(f"recipe field augment: the scaling of affine must be below 1, got {text!r}")
     return name, values

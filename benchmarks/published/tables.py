@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from advlab.errors import ConfigError
 from advlab.results.board.board import Board, Line, board_of
-from advlab.results.board.columns import Column
 from advlab.results.board.cells import together
+from advlab.results.board.columns import Column
 from advlab.results.board.markdown import escaped, table
 from advlab.results.board.runs import JudgedRun
 from advlab.results.board.text import LEGEND, SIGNS

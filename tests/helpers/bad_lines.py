@@ -60,6 +60,10 @@ BAD: list[tuple[list[str], list[str]]] = [
         ["experiment=attack_survey", "attack=pgd", "attack.epsilon=8/255"],
         ["attack.epsilon", "'8/255'", "type 0.0313725"],
     ),
+    (
+        ["experiment=attack_survey", "attack=pgd", "attack.epsilon=8"],
+        ["attack", "pixels lie in [0, 1]", "epsilon=0.0313725"],
+    ),
     (["++x.y=1"], ["x: there is no such group", "There are: "]),
     (["+x=1"], ["x: there is no such group", "There are: "]),
     (["run.name=x"], ["run.name", "There are: "]),

@@ -47,8 +47,11 @@ def test_lengths() -> None:
 
 @pytest.mark.parametrize("norm", ["l2", "linf"])
 def test_no_direction_is_preferred(norm: str) -> None:
+    generator = torch.Generator().manual_seed(1)
     x = (torch.arange(400.0).view(400, 1, 1, 1) / 400).expand(400, 1, 4, 4).contiguous().double()
-    x = torch.cat([(x * 255).round() / 255 + 0 * x, torch.rand((600, 1, 4, 4), dtype=torch.float64)])
+    x = torch.cat(
+        [(x * 255).round() / 255 + 0 * x, torch.rand((600, 1, 4, 4), generator=generator, dtype=torch.float64)]
+    )
     x = x[torch.unique((x * 255).round().flatten(1), dim=0, return_inverse=True)[1].unique()]
     r = Noise(norm=norm, epsilon=0.001)(  # type: ignore[arg-type]
         Never(), x, torch.zeros(len(x), dtype=torch.int64), bounds=WIDE
