@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from advlab.results.board.board import Board, Column, Line, board_of
+from advlab.results.board.board import Board, Line, board_of
 from advlab.results.board.cells import Cell
+from advlab.results.board.columns import Column
 from advlab.results.board.markdown import escaped, table
 from advlab.results.board.runs import JudgedRun
 from advlab.statistics.claims import Verdict

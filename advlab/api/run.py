@@ -25,6 +25,7 @@ def run(
     input_shape: Shape | None = None,
     model_name: str = "",
     dataset_name: str = "",
+    allow: Sequence[str] = (),
     **options: Any,
 ) -> Run:
     """Carry out one run, as `advlab experiment=... model=...` does, and read it.
@@ -40,6 +41,8 @@ def run(
         model_name: what a module is called in labels and paths; otherwise by its class. Modules of one name are told apart by
             their weights.
         dataset_name: what images of the session are called there; otherwise by their class, or `arrays`.
+        allow: faults of the network with which it is measured nonetheless (`model.allow`), as the message that refuses it has
+            them.
         options: the other groups (`attack="fgs"`, `probe={"trials": 20}`, `defense=["blur", "noise"]`) and options of the
             run by their names (`seed=3`, `device="cpu"`, `output_root="results"`, `resume=True`, `workers=4`).
 
@@ -51,7 +54,7 @@ def run(
         ConfigError: as on the command line.
         KeyboardInterrupt: Ctrl-C; what was measured is kept.
     """
-    words = session_words(experiment, model, dataset, preset, input_shape, options, model_name, dataset_name)
+    words = session_words(experiment, model, dataset, preset, input_shape, options, model_name, dataset_name, allow)
     return carry_out(words)
 
 
@@ -107,6 +110,7 @@ def session_words(
     options: Mapping[str, Any],
     model_name: str = "",
     dataset_name: str = "",
+    allow: Sequence[str] = (),
 ) -> list[str]:
     """The words of a command line for a call; modules and arrays are made choices on the way.
 
@@ -143,6 +147,8 @@ def session_words(
                 stacklevel=3,
             )
         model = model_choice(model, shape, classes, model_name)
+    if allow:
+        model = {**as_mapping(model), "allow": list(allow)}
     given |= {name: value for name, value in (("model", model), ("dataset", dataset)) if value is not None}
     return words_of(given | ({} if preset is None else {"preset": preset}))
 

@@ -54,15 +54,42 @@ class PluginSource(Source):
             raise DataError(f"{name}: images must be uint8, or floats in [0, 1], got {array.dtype}")
         if array.dtype != np.uint8:
             values = array.astype(np.float64)
-            if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
-                raise DataError(f"{name}: images must be uint8, or floats in [0, 1] without NaN")
+            check_floats(name, values)
             levels = np.rint(values * 255)
             whole = np.abs(values * 255 - levels).max() < WHOLE
             array = levels.astype(np.uint8) if whole else values.astype(np.float32)
+        elif array.max() == 1:
+            raise DataError(
+                f"{name}: its images are uint8 and hold 0 and 1 alone, which are black: white is 255 (x * 255)"
+            )
         if targets.ndim != 1 or not np.issubdtype(targets.dtype, np.integer):
             raise DataError(f"{name}: labels must be (N,) integers, got {targets.dtype} {targets.shape}")
         loaded_shape = (array.shape[3] if array.ndim == 4 else 1, array.shape[1], array.shape[2])
         return Arrays(class_names(name, classes), array, targets, self.shape(loaded_shape))
+
+
+def check_floats(name: str, values: Any) -> None:
+    """Refuse images that lie on another scale than 0 (black) to 1 (white).
+
+    Raises:
+        DataError: says on which, and what to do.
+    """
+    import numpy as np
+
+    if not np.isfinite(values).all():
+        raise DataError(f"{name}: its images hold NaN or infinite values")
+    low, high = float(values.min()), float(values.max())
+    if low < 0:
+        remedy = "undo their normalisation (x * std + mean) and put it into the network"
+    elif high > 1:
+        remedy = "divide them by 255" if high <= 255 else "divide them by the value of white"
+    elif 0 < high <= 1 / 255:
+        remedy = "white is 1, and all of them are black; divided by 255 twice?"
+    else:
+        return
+    raise DataError(
+        f"{name}: images must be uint8, or floats in [0, 1], these reach from {low:.3g} to {high:.3g}: {remedy}"
+    )
 
 
 def class_names(name: str, classes: Any) -> list[str]:

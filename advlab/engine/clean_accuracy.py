@@ -19,6 +19,8 @@ from advlab.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
+FEWEST_TO_JUDGE = 20  # images whose accuracy may be told from guessing
+
 
 class NetworkPredictions:
     """The network's predictions on the first images of the order; called with how many are wanted."""
@@ -49,7 +51,7 @@ def report_accuracy(ctx: NetworkContext) -> None:
     predictions = ctx.predictions(ctx.settings.run.accuracy_images)
     images, correct = len(predictions.correct), int(predictions.correct.sum())
     accuracy = correct / images
-    expected = getattr(ctx.settings.recipe, "expected", {}).get(ctx.data.name, 0.0)
+    expected = expected_accuracy(ctx.settings, ctx.data.name)
     trained_here = (
         expected > 0 and ctx.facts["model"]["origin"].startswith("trained") and not ctx.classifier.is_defended
     )
@@ -57,7 +59,8 @@ def report_accuracy(ctx: NetworkContext) -> None:
     notes = [f"; {rejected} are rejected" if ctx.classifier.rejects else ""]
     as_published = trained_here and is_published(ctx.settings)
     unchanged = "" if as_published else "unchanged "
-    notes.append(f"; the recipe {unchanged}reaches {100 * expected:.2f} %" if trained_here else "")
+    others = "" if images == len(ctx.data) else " of all test images"
+    notes.append(f"; the recipe {unchanged}reaches {100 * expected:.2f} %{others}" if trained_here else "")
     log.info(
         "clean accuracy of %s on %s: %.2f %% (%d of %d)%s", ctx.classifier.name, ctx.data.name, 100 * correct / images, correct,
         images, "".join(notes),
@@ -65,6 +68,11 @@ def report_accuracy(ctx: NetworkContext) -> None:
     # three standard errors of a share, and one percent for the seed of training
     if as_published and accuracy < expected - 0.01 - 3 * (expected * (1 - expected) / images) ** 0.5:
         log.warning("the clean accuracy is well below what the recipe reaches: check data and training")
+    elif images >= FEWEST_TO_JUDGE and len(ctx.data.classes) > 1 and accuracy <= guessed(len(ctx.data.classes), images):
+        log.warning(
+            "the clean accuracy is that of guessing among %d classes: check its weights, the order of its classes, and that "
+            "it takes images in [0, 1] (model.mean and model.std normalise them)", len(ctx.data.classes),
+        )  # fmt: skip
     ctx.facts["clean_accuracy"] = {
         "accuracy": accuracy,
         "correct": correct,
@@ -72,6 +80,19 @@ def report_accuracy(ctx: NetworkContext) -> None:
         "expected": expected if trained_here else None,
         **({"rejected": rejected} if ctx.classifier.rejects else {}),
     }
+
+
+def expected_accuracy(settings: Settings, data: str) -> float:
+    """The accuracy that the recipe is known to reach on a dataset with the model that it is named after; 0: none is known."""
+    if not settings.choice_name("recipe").startswith(f"{settings.nodes['model']['name']}_"):
+        return 0.0  # `recipe=lenet_digits` may train an mlp
+    return float(getattr(settings.recipe, "expected", {}).get(data, 0.0))
+
+
+def guessed(classes: int, images: int) -> float:
+    """Two standard errors above the accuracy of guessing, at most half of what is left to 1."""
+    chance = 1 / max(classes, 1)
+    return min(chance + 2 * (chance * (1 - chance) / images) ** 0.5, (1 + chance) / 2)
 
 
 def is_published(settings: Settings) -> bool:

@@ -153,7 +153,10 @@ def _checked_logits(logits: object, *, name: str, size: str, classes: int) -> Te
         )
     sums = logits.double().sum(1)
     if bool((logits >= 0).all()) and torch.allclose(sums, torch.ones(2, dtype=torch.float64), atol=1e-4):
-        raise ModelError(f"{name} gives probabilities; logits are needed: take away its final softmax")
+        raise ModelError(
+            f"{name} gives probabilities; logits are needed: take away its final softmax, or let it return their logarithm, which "
+            "has the same softmax"
+        )
     return logits
 
 

@@ -18,6 +18,7 @@ from advlab.models.forward import out_of_memory
 from advlab.models.full_precision import HalfPrecision
 from advlab.models.hidden_tensors import hidden_modules
 from advlab.models.inspection import REFUSALS, misfit
+from advlab.shell import shell_word
 
 IMAGES = 2  # of the data, and as many of noise, are compared
 REPEATS = 3  # of a forward: noise may come now and then
@@ -105,7 +106,8 @@ def refuse_or_allow(name: str, faults: dict[str, str], allow: Collection[str]) -
     if refused:
         said = "; ".join(faults[fault] for fault in refused)
         remedy = ",".join(dict.fromkeys([*allow, *faults]))
-        raise ModelError(f"{name}: {said}. To measure it as it is, type model.allow=[{remedy}]")
+        typed, python = shell_word(f"model.allow=[{remedy}]"), [*dict.fromkeys([*allow, *faults])]
+        raise ModelError(f"{name}: {said}. To measure it as it is, type {typed} (advlab.run: allow={python})")
 
 
 def training_faults(network: nn.Module) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import re
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from torch.utils.data import TensorDataset
 import advlab
 from advlab.api.objects import dataset_choice
 from advlab.config import components
-from advlab.errors import ConfigError
+from advlab.errors import ConfigError, ModelError
 from advlab.plugins.names import registered_choices
 from tests.helpers.commands import Ended
 
@@ -249,3 +250,15 @@ def test_a_run_stands_for_its_directory_and_shows_itself_in_a_line() -> None:
     open_ones = len(one.claims) - holding - list(one.claims["verdict"]).count("does not hold")
     said = f"{len(one.table)} rows, {holding} of {len(one.claims)} statements hold, {open_ones} are not decided"
     assert repr(one) == f"<advlab.Run {one.path}: sequential on arrays, {said}>"
+
+
+def test_a_module_with_a_fault_is_measured_as_it_is_by_what_the_message_says() -> None:
+    squashed = nn.Sequential(network(), nn.Sigmoid())
+    with pytest.raises(ModelError, match="squashed") as refused:
+        call(model=squashed, dataset=images())
+    said = str(refused.value).rpartition("(advlab.run: allow=")[2].removesuffix(")")
+    run = call(model=squashed, dataset=images(), allow=ast.literal_eval(said))
+    assert list(run.manifest["model"]["faults"]) == ["squashed"]
+    with pytest.raises(ModelError, match=r"take away its final softmax, or let it return their logarithm"):
+        call(model=nn.Sequential(network(), nn.Softmax(1)), dataset=images())
+    assert len(call(model=nn.Sequential(network(), nn.LogSoftmax(1)), dataset=images()).table)

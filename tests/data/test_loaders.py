@@ -67,9 +67,12 @@ def test_floats_are_resized_without_rounding() -> None:
 @pytest.mark.parametrize(
     ("returned", "message"),
     [
-        ((IMAGES * 1.0, [0] * 6, ["a"]), r"floats in \[0, 1\]"),
+        ((IMAGES * 1.0, [0] * 6, ["a"]), r"floats in \[0, 1\], these reach from 0 to 255: divide them by 255"),
+        ((IMAGES / 128 - 1, [0] * 6, ["a"]), r"reach from -1 to .*: undo their normalisation"),
+        ((IMAGES / 255**2, [0] * 6, ["a"]), "divided by 255 twice"),
+        ((IMAGES // 128, [0] * 6, ["a"]), r"uint8 and hold 0 and 1 alone.* white is 255"),
         ((IMAGES.astype(np.int64), [0] * 6, ["a"]), r"uint8, or floats in \[0, 1\]"),
-        ((np.full((6, 4, 4), np.nan), [0] * 6, ["a"]), "without NaN"),
+        ((np.full((6, 4, 4), np.nan), [0] * 6, ["a"]), "NaN or infinite"),
         ((IMAGES[..., :2], [0] * 6, ["a"]), "1 or 3 channels"),
         ((IMAGES[:0], [], ["a"]), "holds no images"),
         ((IMAGES, [0.5] * 6, ["a"]), "labels must be"),

@@ -9,7 +9,7 @@ import pytest
 
 from advlab import testing
 from advlab.engine import clean_accuracy
-from advlab.engine.clean_accuracy import is_published
+from advlab.engine.clean_accuracy import expected_accuracy, guessed, is_published
 from tests.helpers.commands import Ended
 
 
@@ -37,9 +37,24 @@ def test_who_trains_for_two_steps_is_not_warned(cli: Callable[..., Ended], monke
         "run.device=cpu",
     )
     ended = cli(*line)
-    assert "; the recipe unchanged reaches 98.89 %" in ended.err
+    assert "; the recipe unchanged reaches 98.89 % of all test images" in ended.err
     assert "well below" not in ended.err
     monkeypatch.setattr(clean_accuracy, "is_published", lambda settings: True)
     ended = cli(*line)
     assert "; the recipe reaches 98.89 %" in ended.err
     assert "warning: the clean accuracy is well below what the recipe reaches" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("model", "recipe", "expected"),
+    [("lenet", "lenet_digits", 0.9889), ("mlp", "lenet_digits", 0.0), ("lenet", "none", 0.0)],
+)
+def test_no_accuracy_of_another_networks_recipe_is_expected(model: str, recipe: str, expected: float) -> None:
+    settings = testing.settings_of("isotropy", {"model": model, "dataset": "digits", "recipe": recipe})
+    assert expected_accuracy(settings, "digits") == expected
+
+
+def test_guessing() -> None:
+    assert guessed(10, 100) == pytest.approx(0.1 + 2 * 0.03)
+    assert guessed(2, 20) == pytest.approx(0.5 + 2 * (0.25 / 20) ** 0.5)
+    assert guessed(1, 20) == 1.0

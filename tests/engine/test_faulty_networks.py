@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -105,8 +106,9 @@ def test_faults_are_refused_and_what_the_message_says_is_taken(
     assert ended.code == 2
     assert len(ended.err.strip().splitlines()) == 1
     assert said in ended.err
-    remedy = ended.err.strip().rpartition("type ")[2]
-    assert remedy == f"model.allow=[{fault}]"
+    remedy = ended.err.strip().rpartition("type ")[2].partition(" (advlab.run: ")[0]
+    assert remedy == f'"model.allow=[{fault}]"'  # as bash and zsh take it
+    (remedy,) = shlex.split(remedy)
     ended = call(f"model={name}", remedy, *OPTIONS)
     assert ended.code == 0, ended.err
     assert f"warning: {name} is measured as it is: " in ended.err

@@ -120,7 +120,9 @@ def test_zero_logits_of_an_untrained_head_are_not_squashed() -> None:
 def test_an_allowed_fault_does_not_allow_another() -> None:
     found = faults(nn.Sequential(Changed(lambda z: F.dropout(z, 0.2)), nn.Sigmoid()))
     assert list(found) == ["noisy", "squashed"]
-    with pytest.raises(ModelError, match=r"type model.allow=\[noisy,squashed\]"):
+    with pytest.raises(
+        ModelError, match=r"""type "model.allow=\[noisy,squashed\]" \(advlab.run: allow=\['noisy', 'squashed'\]\)"""
+    ):
         refuse_or_allow("toy", found, ["noisy"])
 
 
