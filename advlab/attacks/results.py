@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
+
+from advlab.attacks.status import Status
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class AttackResult:
             network in the mean over draws that the attack has not seen.
         eligible: (N,) bool: classified as its label before the attack (targeted: and the target is another class), and not
             rejected. Of a random network, in the mean over the attack's draws and over those that judge.
-        status: (N,) int64 of `Status`.
+        status: (N,) int64 of `Status`, in words `status_names`.
         saturated: (N,) bool: at the image itself the label's probability is 1 in float32: there softmax - one-hot, the gradient
             of the cross-entropy as most code computes it, loses the label (`arithmetic=float32`).
         rejected: (N,) bool: `adv` is rejected by a network with a reject output: neither correct nor fooled.
@@ -72,3 +75,15 @@ class AttackResult:
     backwards: int
     universal: Tensor | None
     facts: dict[str, Any]
+
+    @property
+    def status_names(self) -> list[str]:
+        """How the attack on each image ended, in words: `SUCCESS`, `MAX_ITER` and the other names of `Status`."""
+        return [Status(value).name for value in self.status.tolist()]
+
+    def __str__(self) -> str:
+        """What `print` shows: how many images ended how, and how far the successful ones are."""
+        counts = ", ".join(f"{count} {name}" for name, count in Counter(self.status_names).most_common())
+        lengths = self.distance[self.success]
+        median = f"; median distance of the successful {float(lengths.median()):.4g}" if len(lengths) else ""
+        return f"{len(self.status)} images: {counts or 'none'}{median}"

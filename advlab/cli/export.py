@@ -29,6 +29,6 @@ def run(arguments: Sequence[str]) -> None:
     text = load(options.run).export(
         options.format, tables=options.table, path=options.output, overwrite=options.overwrite
     )
-    if text is not None:
+    if isinstance(text, str):
         print(text, end="")
         require_printed()

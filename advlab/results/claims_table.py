@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from advlab.results.console import VERDICTS, show, show_table
-from advlab.statistics.claims import Claim, numbers_of_claim, numbers_text, subset_lines
+from advlab.statistics.claims import Claim, family_lines, numbers_of_claim, numbers_text, subset_lines
 
 
 def show_claims(claims: Sequence[Claim]) -> None:
@@ -16,3 +16,5 @@ def show_claims(claims: Sequence[Claim]) -> None:
         of_subset = [claim for claim in claims if claim.subset == subset]
         rows = [[claim.verdict, claim.quantity, *numbers_of_claim(claim)] for claim in of_subset]
         show_table(names, rows, [f"{claim.verdict}  {claim.quantity}: {numbers_text(claim)}" for claim in of_subset])
+    for line in family_lines(claims):
+        show(line, {}, fold=True)

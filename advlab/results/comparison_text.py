@@ -12,6 +12,7 @@ from advlab.results.comparison import Comparison
 from advlab.results.paired import PairedDifference
 from advlab.results.report import numbers_text
 from advlab.results.terminal import in_blocks, wrapped
+from advlab.statistics.intervals import interval_text as bounds_text
 from advlab.store.tables import value_text
 
 MOST_GROUPS = 12  # of paired differences that are shown for one run
@@ -68,7 +69,7 @@ def pairs_text(comparison: Comparison, number: int, width: int) -> str:
 
 def interval_text(pair: PairedDifference) -> str:
     """`0.012 [0.003, 0.02]`."""
-    return f"{pair.interval.estimate:.3g} [{pair.interval.low:.3g}, {pair.interval.high:.3g}]"
+    return bounds_text(pair.interval.estimate, pair.interval.low, pair.interval.high)
 
 
 def group_text(group: Sequence[tuple[str, Any]]) -> str:

@@ -140,6 +140,8 @@ def _causes(key: str) -> tuple[str, ...]:
     """The keys that bring a key along."""
     if key in ("model", "dataset", "attack", "defense"):
         return ()
+    if key == "run.accuracy_images":
+        return ("run.preset",)
     return tuple(cause for cause in BROUGHT_BY[key.partition(".")[0]] if cause != key)
 
 

@@ -51,6 +51,15 @@ class Run:
         held = f"{holding} of {len(self.claims)} statements hold, {undecided} are not decided"
         return f"<advlab.Run {self.path}: {label}, {len(self.table)} rows, {held}>"
 
+    def __str__(self) -> str:
+        """What `print` shows: what was measured and where it is, and the verdicts as the command line ends with them."""
+        from advlab.statistics.claims import Claim, claims_text  # as of `load`
+
+        fields = [field.name for field in dataclasses.fields(Claim)]
+        claims = [Claim(**{name: row[name] for name in fields}) for row in self.claims.to_dict("records")]
+        lines = [f"{self.manifest.get('label', '')}: {self.path}", claims_text(claims)]
+        return "\n".join(line for line in lines if line)
+
     def _repr_html_(self) -> str:
         """How a notebook shows it: the figure, the verdicts and the numbers."""
         from advlab.results.notebook import shown_run  # as of `load`
@@ -65,13 +74,13 @@ class Run:
         tables: Sequence[str] = (),
         path: str | Path | None = None,
         overwrite: bool = False,
-    ) -> str | None:
+    ) -> str | Path:
         """Its tables for a paper, a page or another program; `advlab export` on the command line.
 
         Args:
             format: markdown, latex (needs booktabs), json (lossless; see `advlab.results.export.lossless`) or parquet.
             tables: of summary, claims and table; by default the summary, if there is one, and the claims.
-            path: a file to write; None: the text is returned.
+            path: a file to write, which is returned; None: the text is.
             overwrite: whether the file may be there already.
 
         Raises:

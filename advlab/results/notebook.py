@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,7 +44,9 @@ def claim_row(claim: dict[str, object]) -> str:
     """A line of the table of claims."""
     verdict = str(claim["verdict"])
     colour = COLOURS.get(verdict, "#000000")
-    interval = f"{number(claim['estimate'])} [{number(claim['low'])}, {number(claim['high'])}]"
+    bounded = (claim["low"], claim["high"]) != (-math.inf, math.inf)
+    bounds = f"[{number(claim['low'])}, {number(claim['high'])}]" if bounded else "(no interval)"
+    interval = f"{number(claim['estimate'])} {bounds}"
     decides = f"{claim['quantity']} {claim['relation']} {number(claim['threshold'])}"
     cells = [
         f"{claim['statement']} ({claim['subset']})" if claim.get("subset") else claim["statement"],

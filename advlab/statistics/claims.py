@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from advlab.statistics.intervals import NOT_MEASURED, Interval
+from advlab.statistics.intervals import NOT_MEASURED, Interval, interval_text
 
 Verdict = Literal["holds", "does not hold", "undecided", "not measured"]
 Relation = Literal[">", "<"]
@@ -169,7 +169,14 @@ def claims_text(claims: Sequence[Claim]) -> str:
     """
     width = max((len(c.subset) for c in claims), default=0)
     lines = [f"{c.verdict:>13}  {c.subset:<{width}}  {c.quantity}: {numbers_text(c)}" for c in claims]
-    return "\n".join([*lines, *subset_lines(claims)])
+    return "\n".join([*lines, *subset_lines(claims), *family_lines(claims)])
+
+
+def family_lines(claims: Sequence[Claim]) -> list[str]:
+    """What a family is, where there is one: a line for the end of a run."""
+    if all(claim.family == 1 for claim in claims):
+        return []
+    return ["family of N: the intervals of one statement's N checks, all N together, cover with 95 %, and so are wider"]
 
 
 def subset_lines(claims: Sequence[Claim]) -> list[str]:
@@ -194,7 +201,7 @@ def numbers_of_claim(claim: Claim) -> tuple[str, str, str]:
     units = f"{claim.samples}, family of {claim.family}" if claim.family > 1 else str(claim.samples)
     if claim.verdict != claim.verdict_alone:
         units += f" (alone: {claim.verdict_alone})"
-    return f"{claim.estimate:.3g} [{claim.family_low:.3g}, {claim.family_high:.3g}]", claimed, units
+    return interval_text(claim.estimate, claim.family_low, claim.family_high), claimed, units
 
 
 def numbers_text(claim: Claim) -> str:

@@ -9,6 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 
+def interval_text(estimate: float, low: float, high: float) -> str:
+    """An estimate and its interval as they are shown; without bounds, as those of too few samples, in words.
+
+    >>> interval_text(0.5, 0.41, 0.6), interval_text(0.5, 0.41, math.inf), interval_text(0.5, -math.inf, math.inf)
+    ('0.5 [0.41, 0.6]', '0.5 [0.41, inf]', '0.5 (no interval)')
+    """
+    bounds = "(no interval)" if (low, high) == (-math.inf, math.inf) else f"[{low:.3g}, {high:.3g}]"
+    return f"{estimate:.3g} {bounds}"
+
+
 class _Numbers(NamedTuple):
     estimate: float
     low: float

@@ -262,3 +262,13 @@ def test_a_module_with_a_fault_is_measured_as_it_is_by_what_the_message_says() -
     with pytest.raises(ModelError, match=r"take away its final softmax, or let it return their logarithm"):
         call(model=nn.Sequential(network(), nn.Softmax(1)), dataset=images())
     assert len(call(model=nn.Sequential(network(), nn.LogSoftmax(1)), dataset=images()).table)
+
+
+def test_print_shows_the_verdicts_of_a_run() -> None:
+    run = call(model=network(), dataset=images())
+    first, *lines = str(run).splitlines()
+    assert first == f"sequential on arrays: {run.path}"
+    assert len([line for line in lines if "claimed" in line]) == len(run.claims)
+    assert "(no interval), claimed" in str(run)  # of three samples
+    assert "inf" not in str(run).replace("linf", "")
+    assert lines[-1].startswith("family of N: ")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from advlab.statistics.claims import Claim, Verdict
+from advlab.statistics.intervals import interval_text
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Cell:
         (claim,) = self.claims
         if claim.samples == 0 or math.isnan(self.low):
             return f"{claim.bound} {self.estimate:.3g}".lstrip()
-        return f"{self.estimate:.3g} [{self.low:.3g}, {self.high:.3g}]"
+        return interval_text(self.estimate, self.low, self.high)
 
     @property
     def text(self) -> str:

@@ -61,8 +61,8 @@ def exported(run: Any, tables: dict[str, Frame], form: str) -> str:
     return "\n".join(parts)
 
 
-def write_export(run: Any, form: str, names: tuple[str, ...], path: Path | None, overwrite: bool) -> str | None:
-    """Write some tables of a run to a file, or give them back as text where none is named.
+def write_export(run: Any, form: str, names: tuple[str, ...], path: Path | None, overwrite: bool) -> str | Path:
+    """Write some tables of a run to a file, which is given back, or give them back as text where none is named.
 
     Raises:
         ConfigError: an unknown format or table, or a file that is there and is not to be overwritten.
@@ -80,12 +80,12 @@ def write_export(run: Any, form: str, names: tuple[str, ...], path: Path | None,
     tables = chosen_tables(run, names)
     if path is not None and form == "parquet":
         write_bytes(path, parquet(next(iter(tables.values()))))
-        return None
+        return path
     text = exported(run, tables, form)
     if path is None:
         return text
     write_text(path, text)
-    return None
+    return path
 
 
 def parquet(frame: Frame) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from advlab.statistics.claims import Claim
+from advlab.statistics.intervals import interval_text
 from advlab.store.tables import Frame, value_text
 
 MOST_COLUMNS = 8  # of a table that is wider than high
@@ -35,7 +36,7 @@ def claim_cells(claim: Claim) -> list[str]:
     if not claim.samples:  # computed
         estimate = f"{claim.bound} {number}".strip() if claim.estimate == claim.estimate else ""
     else:
-        estimate = f"{number} [{claim.family_low:.3g}, {claim.family_high:.3g}]"
+        estimate = interval_text(claim.estimate, claim.family_low, claim.family_high)
     claimed = f"{claim.relation} {claim.threshold:.3g}"
     return [claim.claim, claim.subset, claim.quantity, estimate, claimed, str(claim.samples or ""), claim.verdict]
 

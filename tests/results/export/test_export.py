@@ -120,7 +120,7 @@ def test_every_sign_of_ascii_is_itself_or_escaped() -> None:
 def test_parquet_reads_back(run: Run, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow", reason='needs pip install "advlab[parquet]"')
     path = tmp_path / "a.parquet"
-    assert run.export("parquet", path=path) is None
+    assert run.export("parquet", path=path) == path
     assert run.summary is not None
     pd.testing.assert_frame_equal(pd.read_parquet(path), run.summary, check_exact=True)
 
@@ -150,7 +150,7 @@ def test_faults_are_named(run: Run, keys: dict[str, Any], fault: str) -> None:
 
 def test_a_file_that_is_there_stays_unless_told(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "a.md"
-    assert run.export(path=path) is None
+    assert run.export(path=path) == path
     written = path.read_text()
     assert written == run.export()
     path.write_text("mine")
