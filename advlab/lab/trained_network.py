@@ -17,6 +17,7 @@ from advlab.data.content import Shape
 from advlab.data.images import ImageData
 from advlab.errors import ArgumentError, DataError, Interrupted, ModelError
 from advlab.lab.input_normalisation import input_normalisation
+from advlab.lab.recipe_for_data import made_for_other_data
 from advlab.models.base import Model
 from advlab.models.checkpoints import load_state
 from advlab.models.classifier import Classifier
@@ -60,6 +61,12 @@ def trained_classifier(
         DataError: an image file is corrupt (named).
     """
     key = training_key(name, model, recipe, data, seed, initial)
+    if (
+        initial is None
+        and artifacts.find("weights", key) is None
+        and (said := made_for_other_data(name, recipe, data.name))
+    ):
+        log.warning("%s", said)
     network = build_network(name, model, data.shape, seed)
     if not artifacts.writes and artifacts.find("weights", key) is None:
         mean, std = input_normalisation(recipe, data, artifacts, initial)
