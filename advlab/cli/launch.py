@@ -16,10 +16,10 @@ from advlab.config.compose import Composer
 from advlab.config.groups import GROUPS
 from advlab.config.hydra_main import CommandLine, hydra_main, no_task
 from advlab.config.identity import Nodes
+from advlab.config.labels import label_with_options
 from advlab.config.overrides import with_texts_as_typed
 from advlab.config.settings import Settings
 from advlab.errors import ConfigError, suggest
-from advlab.store.names import run_label
 
 
 def parse(arguments: Sequence[str]) -> CommandLine:
@@ -126,7 +126,7 @@ def part_of(nodes: Nodes, package: str | None) -> Any:
 
 def run_job(settings: Settings) -> int:
     """One run in this process; gives the exit code."""
-    say_meanwhile(f"{settings.experiment.name}, {run_label(settings.nodes)}: loading")
+    say_meanwhile(f"{settings.experiment.name}, {label_with_options(settings.nodes)}: loading")
     from advlab.engine.runner import execute  # as above
 
     execute(settings)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from advlab.config.labels import label_with_options
 from advlab.config.settings import Settings
 from advlab.engine.provenance import git_state, job_id, peak_memory, versions
 from advlab.engine.tally import Tally
 from advlab.lab.data_context import DeviceContext
 from advlab.lab.run_context import RunContext
-from advlab.store.names import run_label
 from advlab.store.run_directory import RunDirectory
 from advlab.store.sealed import write_sealed
 
@@ -36,7 +36,7 @@ def complete_manifest(
     """
     experiment = settings.experiment
     return {
-        "status": "complete", "experiment": experiment.name, "paper": experiment.paper, "label": run_label(settings.nodes),
+        "status": "complete", "experiment": experiment.name, "paper": experiment.paper, "label": label_with_options(settings.nodes),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]], "digest": settings.digest, "config": settings.nodes,
         **facts, "execution": dict(execution),
         "rows": rows, "cells": cells, "nonfinite": nonfinite, "seconds": round(seconds, 3),

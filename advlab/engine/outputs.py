@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from advlab.config.labels import label_with_options
 from advlab.config.settings import Settings
 from advlab.engine.interrupts import Interrupts
 from advlab.engine.tally import Tally
@@ -90,7 +91,7 @@ def cautions(facts: Mapping[str, Any]) -> str:
 def print_outputs(outputs: Outputs, settings: Settings, tally: Tally) -> None:
     """Print the numbers, the verdicts and where the figure is."""
     experiment, numbers = settings.experiment, outputs.numbers
-    title = f"{experiment.title} ({experiment.paper}), {run_label(settings.nodes)}:"
+    title = f"{experiment.title} ({experiment.paper}), {label_with_options(settings.nodes)}:"
     show(wrapped(title, terminal_width()), TITLES)
     if outputs.caution:
         print(wrapped(f"caution: {outputs.caution} (model.allow)", terminal_width()))
