@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
 
 
@@ -58,7 +59,7 @@ class Interrupted(BaseException):
 
 
 def suggest(name: str, known: Iterable[str], limit: int = 12) -> str:
-    """A sentence that offers the known names that are like `name`, and lists the known ones (at most `limit` of them)."""
+    """A sentence that offers the known names that are like `name`, and lists the known ones: at most `limit`, the nearest."""
     names = sorted(set(known))
     if not names:
         return "There are none."
@@ -69,7 +70,27 @@ def suggest(name: str, known: Iterable[str], limit: int = 12) -> str:
     near = list(dict.fromkeys([*same_letters, *close]))[:3]
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return f"{hint}There {'is' if len(names) == 1 else 'are'}: {', '.join(names[:limit])}{more}."
+    listed = names if len(names) <= limit else [*near, *nearest(lowered_name, names, near)][:limit]
+    return f"{hint}There {'is' if len(names) == 1 else 'are'}: {', '.join(listed)}{more}."
+
+
+def nearest(name: str, names: Iterable[str], without: Iterable[str]) -> list[str]:
+    """The other names, those that are most like `name` first.
+
+    >>> nearest("resnet19", ["alexnet", "resnet34", "vgg16"], [])
+    ['resnet34', 'alexnet', 'vgg16']
+    """
+    others = [other for other in names if other not in without]
+    return sorted(others, key=lambda other: -difflib.SequenceMatcher(None, name, other.lower()).ratio())
+
+
+def suggest_choice(group: str, name: str, known: Iterable[str]) -> str:
+    """As `suggest`, of the choices of a group: where none is like it, the name may be that of a plug-in."""
+    said = suggest(name, known)
+    own = (
+        f" One of your own needs its file: advlab --plugin FILE.py {group}={name}" if "Did you mean" not in said else ""
+    )
+    return said + own
 
 
 def shorten(text: str, limit: int = 3000) -> str:
@@ -97,3 +118,15 @@ def one_line(error: BaseException) -> str:
     except Exception:
         text = ""
     return text or type(error).__name__
+
+
+def where_it_failed(error: BaseException, file: str = "") -> str:
+    """An error of a user's own code in words: its kind, what it says, and the line, of `file` where it passed through it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    frame = next((frame for frame in reversed(frames) if frame.filename == file), frames[-1])
+    place, line = frame.filename, frame.lineno
+    if isinstance(error, SyntaxError):
+        place, line = error.filename or place, error.lineno or line
+    text = error.msg if isinstance(error, SyntaxError) else one_line(error)
+    text = "" if text == type(error).__name__ else f": {text}"
+    return f"{type(error).__name__}{text} ({place}, line {line})"

@@ -38,7 +38,7 @@ from advlab.config.run_options import RunParams
 from advlab.config.schema import parameters
 from advlab.config.settings import Settings, resolve
 from advlab.config.typed_only import check_places, check_scheduler
-from advlab.errors import ConfigError, suggest
+from advlab.errors import ConfigError, suggest, suggest_choice
 from advlab.shell import typed_override
 
 CONFIGS = "pkg://advlab.configs"
@@ -198,7 +198,7 @@ class Composer:
                         f"the class of {name} {choice!r} has no YAML file: write configs/{name}/{choice}.yaml"
                     )
                 extra = ' pip install "advlab[cluster]" brings it.' if choice in CLUSTER_LAUNCHERS else ""
-                raise ConfigError(f"there is no {name} {choice!r}. {suggest(choice, options)}{extra}")
+                raise ConfigError(f"there is no {name} {choice!r}. {suggest_choice(name, choice, options)}{extra}")
 
 
 def composition_fault(error: Exception, overrides: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from advlab.config.choices import default_choice, group_choices, read_choice
 from advlab.config.identity import Nodes
-from advlab.errors import ConfigError, suggest
+from advlab.errors import ConfigError, suggest, suggest_choice
 
 #: (group, choice) -> the nodes that GROUP=CHOICE sets: its own, and of a model also the recipe
 ComposeChoice = Callable[[str, str], Nodes]
@@ -56,7 +56,7 @@ def packaged_choice(group: str, choice: str) -> Nodes:
     """
     known = group_choices(group)
     if choice not in known:
-        raise ConfigError(f"there is no {group} {choice!r}. {suggest(choice, known)}")
+        raise ConfigError(f"there is no {group} {choice!r}. {suggest_choice(group, choice, known)}")
     nodes = {group: read_choice(group, choice) or {"name": choice}}
     if group == "model":
         recipe = default_choice("model", choice, "recipe")

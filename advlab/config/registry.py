@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Generic, TypeVar
 
-from advlab.errors import ConfigError, suggest
+from advlab.errors import ConfigError, suggest_choice
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class Registry(Generic[T]):
             ConfigError: no such name; the message offers near ones.
         """
         if name not in self._targets:
-            raise ConfigError(f"there is no {self.kind} {name!r}. {suggest(name, self._targets)}")
+            raise ConfigError(f"there is no {self.kind} {name!r}. {suggest_choice(self.kind, name, self._targets)}")
         target = self._targets[name]
         if not isinstance(target, str):
             return target

@@ -12,7 +12,7 @@ from typing import Any
 from advlab.config.schema import describe_factory, keyword_parameters
 from advlab.data.content import Arrays
 from advlab.data.source import LoadOptions, Source
-from advlab.errors import ConfigError, DataError
+from advlab.errors import AdvlabError, ConfigError, DataError, where_it_failed
 
 WHOLE = 1e-3  # of a grey level; x / 255 is off by 2e-5 in float32
 
@@ -32,11 +32,18 @@ class PluginSource(Source):
         """See `Source.read`.
 
         Raises:
-            DataError: the loader's arrays have the wrong shapes, types or ranges.
+            DataError: the loader raises an error, or its arrays have the wrong shapes, types or ranges.
         """
         import numpy as np  # a tenth of a second, which `advlab help` and a mistyped name must not wait for
 
-        returned = self.loader(split=split, **self.options)
+        try:
+            returned = self.loader(split=split, **self.options)
+        except (AdvlabError, MemoryError):
+            raise
+        except Exception as error:
+            code = getattr(self.loader, "__code__", None)
+            place = where_it_failed(error, code.co_filename if code else "")
+            raise DataError(f"{name}: its loader failed: {place}: mend it") from error
         try:
             images, labels, classes = returned
             array, targets = np.asarray(images), np.asarray(labels)

@@ -15,7 +15,6 @@ import hashlib
 import importlib.util
 import os
 import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -24,7 +23,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 
 from advlab.config import components
-from advlab.errors import AdvlabError, ConfigError, Interrupted, one_line
+from advlab.errors import AdvlabError, ConfigError, Interrupted, one_line, where_it_failed
 from advlab.models.torchvision_networks import NAMES
 from advlab.plugins.names import registered_choices
 
@@ -88,13 +87,7 @@ def _errors_of(plugin: str) -> Iterator[None]:
     except BaseException as error:
         if type(error) in (KeyboardInterrupt, Interrupted):  # the user's, and not the plug-in's
             raise
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        file, line = frame.filename, frame.lineno
-        if isinstance(error, SyntaxError):
-            file, line = error.filename or file, error.lineno or line
-        text = error.msg if isinstance(error, SyntaxError) else one_line(error)
-        text = "" if text == type(error).__name__ else f": {text}"
-        raise ConfigError(f"{plugin} failed: {type(error).__name__}{text} ({file}, line {line}): mend it") from error
+        raise ConfigError(f"{plugin} failed: {where_it_failed(error)}: mend it") from error
 
 
 def _make_choices() -> None:

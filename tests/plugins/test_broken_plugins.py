@@ -131,3 +131,44 @@ def test_registering_needs_no_torch_and_keeps_the_decorator(shell: Callable[...,
         "assert 'torch' not in sys.modules\n" + EXPERIMENT,
     )
     assert shell("list", "experiments", "--plugin", path).code == 0
+
+
+@pytest.mark.parametrize("body", ["import torch; return torch.nn.Linaer(5, 10)", "return undefined", "return {}['x']"])
+def test_a_typo_in_a_factory_is_one_message_with_its_line(
+    body: str, cli: Callable[..., Ended], tmp_path: Path
+) -> None:
+    text = MODEL.format(name="n", parameters="", body=body)
+    path = write(tmp_path, text)
+    line = next(number for number, line in enumerate(Path(path).read_text().splitlines(), 1) if body in line)
+    ended = cli("--plugin", path, "model=n", *SHORT)
+    assert ended.code == 2
+    assert "Traceback" not in ended.err
+    assert "the plug-in's factory of networks failed: " in ended.err
+    assert f"{path}, line {line}): mend it" in ended.err
+
+
+def test_a_loader_that_fails_is_one_message_with_its_line(
+    cli: Callable[..., Ended], files: dict[str, str], tmp_path: Path
+) -> None:
+    path = write(tmp_path, "@advlab.dataset('blobs')\ndef d(split): return undefined\n")
+    ended = cli("--plugin", files["net"], "--plugin", path, "model=tiny_net", *SHORT)
+    assert ended.code == 2
+    assert "blobs: its loader failed: NameError: name 'undefined' is not defined" in ended.err
+    assert f"{path}, line " in ended.err
+
+
+def test_a_choice_of_a_plug_in_that_is_not_loaded(cli: Callable[..., Ended]) -> None:
+    for group in ("model", "dataset", "attack", "defense", "experiment"):
+        ended = cli(f"{group}=qqq_zzz")
+        assert f"One of your own needs its file: advlab --plugin FILE.py {group}=qqq_zzz" in ended.err
+    assert "--plugin FILE.py describe qqq_zzz" in cli("describe", "qqq_zzz").err
+    near = cli("model=lenett").err
+    assert "Did you mean lenet" in near
+    assert "--plugin" not in near
+
+
+def test_near_names_stand_before_others(cli: Callable[..., Ended]) -> None:
+    """Of a hundred networks the twelve that are listed are the nearest, and not those with an a."""
+    said = cli("model=resnet99").err
+    assert "There are: resnet" in said
+    assert "aghdam" not in said
