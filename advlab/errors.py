@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class AdvlabError(Exception):
@@ -23,6 +24,43 @@ class ArgumentError(AdvlabError, ValueError):
     Attacks, defenses and the parameters of components raise it. Any other ValueError is a defect of the code that raises
     it, and keeps its traceback.
     """
+
+
+class Faults:
+    """Faults of a configuration that are told together, so that mending one does not bring the next to light.
+
+    >>> faults = Faults()
+    >>> for number in (1, 2):
+    ...     with faults.collected():
+    ...         raise ConfigError(f"fault {number}")
+    >>> faults.tell()
+    Traceback (most recent call last):
+    advlab.errors.ConfigError: fault 1; also: fault 2
+    """
+
+    def __init__(self) -> None:
+        self._found: list[ConfigError] = []
+
+    @contextlib.contextmanager
+    def collected(self) -> Iterator[None]:
+        """Keep a ConfigError of the block for `tell`."""
+        try:
+            yield
+        except ConfigError as error:
+            self._found.append(error)
+
+    def tell(self) -> None:
+        """Raise what was collected, if anything was; of many faults the first three.
+
+        Raises:
+            ConfigError: the faults.
+        """
+        if len(self._found) == 1:
+            raise self._found[0]
+        if self._found:
+            texts = [str(error).removesuffix(".") for error in self._found[:3]]
+            more = f"; and {len(self._found) - 3} more" if len(self._found) > 3 else ""
+            raise ConfigError("; also: ".join(texts) + more) from self._found[0]
 
 
 class DataError(AdvlabError):
@@ -59,7 +97,7 @@ class Interrupted(BaseException):
 
 
 def suggest(name: str, known: Iterable[str], limit: int = 12) -> str:
-    """A sentence that offers the known names that are like `name`, and lists the known ones: at most `limit`, the nearest."""
+    """A sentence that offers the known names that are like `name`, and lists at most `limit` of them, the near ones first."""
     names = sorted(set(known))
     if not names:
         return "There are none."
@@ -70,7 +108,7 @@ def suggest(name: str, known: Iterable[str], limit: int = 12) -> str:
     near = list(dict.fromkeys([*same_letters, *close]))[:3]
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    listed = names if len(names) <= limit else [*near, *nearest(lowered_name, names, near)][:limit]
+    listed = names[:limit] if len(names) <= limit or not near else [*near, *nearest(lowered_name, names, near)][:limit]
     return f"{hint}There {'is' if len(names) == 1 else 'are'}: {', '.join(listed)}{more}."
 
 
@@ -87,10 +125,9 @@ def nearest(name: str, names: Iterable[str], without: Iterable[str]) -> list[str
 def suggest_choice(group: str, name: str, known: Iterable[str]) -> str:
     """As `suggest`, of the choices of a group: where none is like it, the name may be that of a plug-in."""
     said = suggest(name, known)
-    own = (
-        f" One of your own needs its file: advlab --plugin FILE.py {group}={name}" if "Did you mean" not in said else ""
-    )
-    return said + own
+    if "Did you mean" in said or name in ("", "none") or len(name) > 40:
+        return said
+    return f"{said} One of your own needs its file: advlab --plugin FILE.py {group}={name}"
 
 
 def shorten(text: str, limit: int = 3000) -> str:

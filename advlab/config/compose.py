@@ -38,7 +38,7 @@ from advlab.config.run_options import RunParams
 from advlab.config.schema import parameters
 from advlab.config.settings import Settings, resolve
 from advlab.config.typed_only import check_places, check_scheduler
-from advlab.errors import ConfigError, suggest, suggest_choice
+from advlab.errors import ConfigError, Faults, suggest, suggest_choice
 from advlab.shell import typed_override
 
 CONFIGS = "pkg://advlab.configs"
@@ -169,36 +169,47 @@ class Composer:
 
     def _check_groups(self, overrides: Sequence[str]) -> None:
         """Check names of groups and of choices, and offer near ones; Hydra's own message lists them all without a hint."""
+        faults = Faults()
         for text in overrides:
-            key, _, value = text.partition("=")
-            name = key.lstrip("+~")
-            root = re.split(r"[./@]", name)[0]
-            if not root:
-                raise ConfigError(f"{text!r} names no group: type GROUP=NAME or GROUP.KEY=VALUE")
-            if root == "plugin" or (name == root in parameters(RunParams) and value):
-                wanted = "--plugin FILE" if root == "plugin" else f"run.{name}={value}"
-                raise ConfigError(f"{root}: there is no such group: type {wanted}")
-            if root not in (*GROUPS, "hydra"):
-                raise ConfigError(f"{root}: there is no such group. {suggest(root, GROUPS)}")
-            if root != "hydra" and re.match(r"\w+[/@]", name):
-                raise ConfigError(f"{text!r}: a group has one place and no subgroups: type {root}=NAME")
-            if name == "run":
-                raise ConfigError(f"{text!r}: type run.KEY=VALUE (`advlab describe run` lists the keys)")
-            if name not in GROUPS and not name.startswith("hydra/"):
-                continue
-            if key != name:
-                raise ConfigError(f"{text!r}: a group always has one choice: type {name}=NAME (none is one, too)")
-            options = self.loader.get_group_options(name, results_filter=ObjectType.CONFIG)
-            choice = value.strip().strip("'\"")
-            if not choice or choice == "null":
-                raise ConfigError(f"{text!r} names no choice: type {name}=NAME. {suggest(choice, options)}")
-            if choice not in options:
-                if name == "experiment" and choice.replace("_", "").lower() in declared_classes(name):
-                    raise ConfigError(
-                        f"the class of {name} {choice!r} has no YAML file: write configs/{name}/{choice}.yaml"
-                    )
-                extra = ' pip install "advlab[cluster]" brings it.' if choice in CLUSTER_LAUNCHERS else ""
-                raise ConfigError(f"there is no {name} {choice!r}. {suggest_choice(name, choice, options)}{extra}")
+            with faults.collected():
+                self._check_group(text)
+        faults.tell()
+
+    def _check_group(self, text: str) -> None:
+        """Check the group, and the choice, of one override.
+
+        Raises:
+            ConfigError: what to type.
+        """
+        key, _, value = text.partition("=")
+        name = key.lstrip("+~")
+        root = re.split(r"[./@]", name)[0]
+        if not root:
+            raise ConfigError(f"{text!r} names no group: type GROUP=NAME or GROUP.KEY=VALUE")
+        if root == "plugin" or (name == root in parameters(RunParams) and value):
+            wanted = "--plugin FILE" if root == "plugin" else f"run.{name}={value}"
+            raise ConfigError(f"{root}: there is no such group: type {wanted}")
+        if root not in (*GROUPS, "hydra"):
+            raise ConfigError(f"{root}: there is no such group. {suggest(root, GROUPS)}")
+        if root != "hydra" and re.match(r"\w+[/@]", name):
+            raise ConfigError(f"{text!r}: a group has one place and no subgroups: type {root}=NAME")
+        if name == "run":
+            raise ConfigError(f"{text!r}: type run.KEY=VALUE (`advlab describe run` lists the keys)")
+        if name not in GROUPS and not name.startswith("hydra/"):
+            return
+        if key != name:
+            raise ConfigError(f"{text!r}: a group always has one choice: type {name}=NAME (none is one, too)")
+        options = self.loader.get_group_options(name, results_filter=ObjectType.CONFIG)
+        choice = value.strip().strip("'\"")
+        if not choice or choice == "null":
+            raise ConfigError(f"{text!r} names no choice: type {name}=NAME. {suggest(choice, options)}")
+        if choice not in options:
+            if name == "experiment" and choice.replace("_", "").lower() in declared_classes(name):
+                raise ConfigError(
+                    f"the class of {name} {choice!r} has no YAML file: write configs/{name}/{choice}.yaml"
+                )
+            extra = ' pip install "advlab[cluster]" brings it.' if choice in CLUSTER_LAUNCHERS else ""
+            raise ConfigError(f"there is no {name} {choice!r}. {suggest_choice(name, choice, options)}{extra}")
 
 
 def composition_fault(error: Exception, overrides: Sequence[str]) -> str:

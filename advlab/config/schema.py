@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from advlab.config.ranges import check_size, check_value
-from advlab.errors import ArgumentError, ConfigError, suggest
+from advlab.errors import ArgumentError, ConfigError, Faults, suggest
 
 TYPE_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
@@ -89,11 +89,14 @@ def construct(factory: Callable[..., Any], node: Mapping[str, Any], where: str) 
             the factory refuses by an ArgumentError.
     """
     known = parameters(factory)
-    arguments = {}
+    arguments: dict[str, Any] = {}
+    faults = Faults()
     for key, value in node.items():
-        if key not in known:
-            raise ConfigError(f"{where}.{key}: there is no such key. {suggest(str(key), known)}")
-        arguments[key] = convert(value, known[key].annotation, f"{where}.{key}")
+        with faults.collected():
+            if key not in known:
+                raise ConfigError(f"{where}.{key}: there is no such key. {suggest(str(key), known)}")
+            arguments[key] = convert(value, known[key].annotation, f"{where}.{key}")
+    faults.tell()
     missing = [key for key, p in known.items() if p.default is inspect.Parameter.empty and key not in arguments]
     if missing:
         raise ConfigError(f"{where}.{missing[0]}: a value is needed: type {where}.{missing[0]}=...")

@@ -24,7 +24,7 @@ from advlab.config.lists import ComposeChoice, Listed, packaged_choice
 from advlab.config.migrations import renamed_explicit, renamed_keys
 from advlab.config.run_options import RunParams
 from advlab.config.schema import construct
-from advlab.errors import AdvlabError, ConfigError, suggest
+from advlab.errors import AdvlabError, ConfigError, Faults, suggest
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,16 @@ def resolve(
     drop_unused_groups(nodes, experiment_class, explicit)
     check_chosen(nodes[CLUSTER])
     built: dict[str, Any] = {}
+    faults = Faults()
     for group in components.REGISTRIES:
         # presets may look at dataset and model, and set keys of the groups that are built from here on
         if group == "recipe" and check:
+            faults.tell()
             presets = experiment_class.presets(run.preset, built["dataset"], built["model"])
             apply_presets(nodes, run.presets() | presets, explicit)
-        built[group], nodes[group] = build_component(group, nodes[group], compose_choice)
+        with faults.collected():
+            built[group], nodes[group] = build_component(group, nodes[group], compose_choice)
+    faults.tell()
     run = construct(RunParams, nodes["run"], "run")  # presets may have changed it
     nodes["run"] = archived_parameters(run)
     del nodes[CLUSTER]

@@ -39,6 +39,12 @@ BAD: list[tuple[list[str], list[str]]] = [
     (["model=none"], ["model=none", "needs a model: type model=NAME"]),
     (["dataset=none"], ["dataset=none", "needs a dataset: type dataset=NAME"]),
     (["probe=none"], ["probe=sphere"]),
+    # several faults at once
+    (["model=lenett", "dataset=mnits"], ["no model 'lenett'", "also: there is no dataset 'mnits'"]),
+    (["run.sede=1", "run.sed=2"], ["run.sede", "also: run.sed: there is no such key"]),
+    (["probe.trails=1", "recipe.epoch=1", "model.klasses=3"], ["model.klasses"]),  # presets need the model
+    (["probe.trails=1", "recipe.epoch=1"], ["recipe.epoch: ", "also: probe.trails: there is no such key"]),
+    (["probe.trials=x", "probe.samples=y"], ["probe.trials", "'x'", "also: probe.samples: "]),
     # keys
     (["run.sede=1"], ["run.sede", "Did you mean seed?"]),
     (["+run.sede=1"], ["run.sede", "Did you mean seed?"]),

@@ -134,9 +134,7 @@ def test_registering_needs_no_torch_and_keeps_the_decorator(shell: Callable[...,
 
 
 @pytest.mark.parametrize("body", ["import torch; return torch.nn.Linaer(5, 10)", "return undefined", "return {}['x']"])
-def test_a_typo_in_a_factory_is_one_message_with_its_line(
-    body: str, cli: Callable[..., Ended], tmp_path: Path
-) -> None:
+def test_a_typo_in_a_factory_is_one_message_with_its_line(body: str, cli: Callable[..., Ended], tmp_path: Path) -> None:
     text = MODEL.format(name="n", parameters="", body=body)
     path = write(tmp_path, text)
     line = next(number for number, line in enumerate(Path(path).read_text().splitlines(), 1) if body in line)

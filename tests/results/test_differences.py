@@ -147,10 +147,12 @@ def test_the_path_tells_apart_what_the_version_does_not() -> None:
 
 
 def test_what_a_preset_brings_along_is_no_difference_of_its_own() -> None:
-    runs = [
+    runs: list[dict[str, dict[str, Any]]] = [
         {"experiment": {"name": "isotropy"}, "run": {"preset": preset, "accuracy_images": images}}
         for preset, images in (("tiny", 200), ("laptop", 2000))
     ]
     assert Differences(runs).keys == ["run.preset"]
-    typed = [{"experiment": {"name": "isotropy"}, "run": {"preset": "tiny", "accuracy_images": n}} for n in (1, 2)]
+    typed: list[dict[str, dict[str, Any]]] = [
+        {"experiment": {"name": "isotropy"}, "run": {"preset": "tiny", "accuracy_images": n}} for n in (1, 2)
+    ]
     assert Differences(typed).keys == ["run.accuracy_images"]

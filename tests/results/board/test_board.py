@@ -1,4 +1,7 @@
-"""The board of made-up claims with known answers: columns, seeds, repetitions, statements over networks."""
+"""The board of made-up claims with known answers: columns, seeds, repetitions, statements over networks.
+
+Longer than other files: one case after the other, each a few lines on the same helpers.
+"""
 
 from __future__ import annotations
 
