@@ -78,7 +78,7 @@ BAD: list[tuple[list[str], list[str]]] = [
     (["model.name=nope"], ["model 'nope'", "There are: "]),
     (["model.name=[a]"], ["['a']", "There are: "]),
     (["model.name=''"], ["model ''", "There are: "]),
-    (["experiment.name=nope"], ["experiment 'nope'", "adversarial_gallery"]),
+    (["experiment.name=nope"], ["experiment 'nope'", "There are: "]),
     # types
     (["run.seed=x"], ["run.seed", "whole number", "'x'"]),
     (["run.seed="], ["run.seed", "whole number", "''"]),

@@ -147,12 +147,8 @@ def test_the_path_tells_apart_what_the_version_does_not() -> None:
 
 
 def test_what_a_preset_brings_along_is_no_difference_of_its_own() -> None:
-    runs: list[dict[str, dict[str, Any]]] = [
-        {"experiment": {"name": "isotropy"}, "run": {"preset": preset, "accuracy_images": images}}
-        for preset, images in (("tiny", 200), ("laptop", 2000))
-    ]
-    assert Differences(runs).keys == ["run.preset"]
-    typed: list[dict[str, dict[str, Any]]] = [
-        {"experiment": {"name": "isotropy"}, "run": {"preset": "tiny", "accuracy_images": n}} for n in (1, 2)
-    ]
-    assert Differences(typed).keys == ["run.accuracy_images"]
+    def of(preset: str, images: int) -> dict[str, dict[str, Any]]:
+        return {"experiment": {"name": "isotropy"}, "run": {"preset": preset, "accuracy_images": images}}
+
+    assert Differences([of("tiny", 200), of("laptop", 2000)]).keys == ["run.preset"]
+    assert Differences([of("tiny", 1), of("tiny", 2)]).keys == ["run.accuracy_images"]
