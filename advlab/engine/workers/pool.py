@@ -19,7 +19,7 @@ from advlab.engine.preparation import Preparation
 from advlab.engine.resumption import cluster_words
 from advlab.engine.workers.crew import Crew
 from advlab.engine.workers.handover import handed_over
-from advlab.engine.workers.listening import listening
+from advlab.engine.workers.listening import forget_what_was_said, listening
 from advlab.engine.workers.shared_measuring import SECONDS_BETWEEN_LOOKS, SharedMeasuring, result_of
 from advlab.engine.workers.start import Workers, started
 from advlab.engine.workers.tasks import prepare_task
@@ -90,6 +90,7 @@ def prepare_on(
         AdvlabError: as in this process; or no worker has come, or it does not see this process's cache.
     """
     crew = Crew(workers)
+    forget_what_was_said()
     cache, mixed = settings.run.path("cache_root"), settings.cluster.mixed
     with handed_over(shared_nodes(settings), plan or {}, cache, also_read, mixed=mixed) as handover:
         future = workers.client.submit(prepare_task, handover, pure=False, retries=0)
