@@ -9,7 +9,7 @@ advlab measures why neural networks are vulnerable to adversarial examples.
   advlab -m GROUP=NAME1,NAME2 ...     a sweep, whose runs are compared
   advlab list [FAMILY]                experiments, models, datasets, attacks ...
   advlab describe NAME                parameters with defaults, cost, commands
-  advlab status RUN [--watch]         how far a run has come, and who does what
+  advlab status [RUN] [--watch]       how far runs have come, and who does what
   advlab resume RUN                   go on with a run that was ended
   advlab plot RUN...                  redraw from the tables; several together
   advlab compare RUN RUN...           what differs, numbers, paired differences

@@ -15,6 +15,7 @@ from advlab.cli.sweep_job import run_job
 from advlab.cli.sweep_view import view_of_all
 from advlab.config.components import NoComponent
 from advlab.config.hydra_main import CommandLine, hydra_main
+from advlab.config.run_options import RunParams
 from advlab.config.settings import Settings
 from advlab.engine.interrupts import Interrupts
 from advlab.engine.with_dask import kept_workers
@@ -67,6 +68,7 @@ def sweep(line: CommandLine, jobs: Sequence[Settings]) -> int:
         outcomes = read_outcomes(folder)
         failed = print_outcomes(outcomes, len(jobs), folder)
         text = compare_finished(outcomes, jobs, folder)
+        text += what_next(failed, len(jobs), jobs[0])
         interrupts.complete()
         interrupts.speak(lambda: show(text, VERDICTS) if text else None)
     if signum and failed:  # one that arrived when the last job was complete has cut short its last lines alone
@@ -164,6 +166,15 @@ def compare_finished(outcomes: dict[int, dict[str, Any]], jobs: Sequence[Setting
         again, width = list(map(shell_path, paths)), terminal_width() - len("again:    ")
         lines.append("again:    " + wrapped_command("advlab plot", again, width))
     return "\n".join([*lines, f"table:    {shown_path(table)}"])
+
+
+def what_next(failed: int, count: int, first: Settings) -> str:
+    """How to go on with a sweep that is not complete, and what shows the runs of one that is."""
+    if failed:
+        return "\ngo on:    type the same line with run.resume=true: what is complete is not measured again"
+    root = first.run.path("output_root")
+    folder = "" if root == RunParams().path("output_root") else f" {shell_path(root)}"
+    return f"\nread on:  advlab claims{folder}, advlab report{folder}" if count > 1 else ""
 
 
 def shown_path(path: Path) -> Path:

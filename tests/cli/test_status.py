@@ -70,5 +70,16 @@ def test_watching_draws_in_one_place_on_a_terminal(
     monkeypatch.setattr("advlab.cli.status.time.sleep", sleep)
     monkeypatch.setattr("advlab.cli.status.on_terminal", lambda: terminal)
     out = cli("status", str(RUN), "--watch").out
-    lines = [f"{RUN}: 1 of 1 cells\n", f"{RUN}: 1 of 1 cells\n", f"{RUN}: complete, 1 cells\n"]
+    lines = [f"{RUN}: 1 of 1 cell\n", f"{RUN}: 1 of 1 cell\n", f"{RUN}: complete, 1 cells\n"]
     assert out == ("\x1b[1A\x1b[J" if terminal else "").join(lines)
+
+
+def test_alone_it_lists_the_newest_runs(cli: Callable[..., Ended]) -> None:
+    assert "there are no runs below outputs yet" in cli("status").err
+    assert cli(*ISOTROPY).code == 0
+    assert cli(*ISOTROPY, "run.seed=1").code == 0
+    first, second = cli("status").out.splitlines()
+    assert first == f"{RUN}: complete, 1 cell: lenet on digits"
+    assert second.startswith("outputs/isotropy/digits-lenet/v002: complete")
+    (RUN / "manifest.json").unlink()
+    assert f"{RUN}: its process was killed, 1 of 1 cell" in cli("status").out
