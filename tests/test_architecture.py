@@ -32,7 +32,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 #: the parts of advlab from the lowest to the highest: each may import those before its own line, and itself
 LEVELS = (
-    ("errors", "progress", "shell"),
+    ("collection", "errors", "progress", "shell"),
     ("store",),
     ("config",),
     ("statistics",),

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-from advlab import __version__
+from advlab import __version__, collection
 from advlab.cli.parser import HelpShown
 from advlab.cli.streams import (
     flush_streams,
@@ -35,11 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         restart_in_utf8(sys.orig_argv)
     make_streams_lasting()
     limit_openmp_spinning()
+    collection.hold()
     code = run(list(sys.argv[1:] if arguments is None else arguments))
     ignore_signals()  # all is done: what Python still tidies up must not change how the command has ended
     if code == 0 and (fault := unprinted()):
         print(f"warning: {fault}", file=sys.stderr)
     flush_streams()
+    collection.leave()
     sys.exit(code)
 
 
@@ -89,6 +91,7 @@ def _dispatch(arguments: list[str]) -> int:
         words = ["completion", *(word.removeprefix("install=") for word in words[1:])]
     if words and words[0] in VERBS:
         verb = importlib.import_module(f"advlab.cli.{words[0]}")
+        collection.settle()
         code: int = verb.run(words[1:]) or 0
         if words[0] in SHOWS:
             require_printed()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from advlab import collection
 from advlab.config.labels import label_with_options
 from advlab.config.settings import Settings
 from advlab.engine.interrupts import Interrupts
@@ -46,6 +47,7 @@ class Outputs:
     caution: str
 
 
+@collection.paused()  # imports pandas and matplotlib, and draws
 def write_outputs(
     directory: RunDirectory, settings: Settings, rows: list[Any], facts: Mapping[str, Any], interrupts: Interrupts
 ) -> Outputs:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from advlab import collection
 from advlab.config.migrations import key_of_today
 from advlab.config.settings import Settings
 from advlab.engine.files import check_files
@@ -34,11 +35,13 @@ def build_context(
     root, writes = settings.run.path("cache_root"), not settings.run.dry
     artifacts = ArtifactStore(root, writes=writes, key_of_today=key_of_today, also_read=also_read)
     if needs_numpy_alone(settings):
+        collection.settle()
         facts = {"device": "cpu"}
         return RunContext(settings=settings, artifacts=artifacts, report_progress=report_progress, facts=facts)
     check_files(settings, artifacts)
-    from advlab.engine.torch_setup import build_torch_context
-
+    with collection.paused():
+        from advlab.engine.torch_setup import build_torch_context
+    collection.settle()
     return build_torch_context(settings, artifacts, plan, report_progress)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+from advlab import collection
 from advlab.errors import MissingPackageError
 
 
@@ -24,7 +25,9 @@ def with_dask() -> Any:
         MissingPackageError: it is missing.
     """
     try:
-        from advlab.engine.workers import pool
+        with collection.paused():
+            from advlab.engine.workers import pool
+        collection.settle()
     except ImportError as error:
         raise MissingPackageError(
             f'workers need the package {error.name}, which is missing: type pip install "advlab[cluster]"'

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from advlab import collection
 from advlab.errors import ResultError
 from advlab.shell import command_to_resume
 from advlab.store.bounded import check_size
@@ -152,8 +153,8 @@ def read_frame(path: Path, row_type: type | None = None) -> Frame:
     Raises:
         ResultError: the file is missing or no CSV.
     """
-    import pandas as pd  # see Frame
-
+    with collection.paused():
+        import pandas as pd  # see Frame
     try:
         check_size(path)
         frame = pd.read_csv(path, dtype=str, na_filter=False)
