@@ -14,7 +14,7 @@ from advlab.config.compose import Composer
 from advlab.engine.device import choose_device
 from advlab.engine.provenance import peak_memory
 from advlab.engine.setup import build_context
-from advlab.errors import AdvlabError
+from advlab.errors import AdvlabError, MeasurementError
 from advlab.geometry.mean_hessian import CurvatureBasis, MeanHessian, dense_curvatures, lanczos_curvatures
 from advlab.lab import NetworkContext
 from advlab.models.classifier import frozen
@@ -135,7 +135,9 @@ def captured(report: Report, points: int) -> None:
         ctx = trained()
         params = CurvatureParams(points=points)
         with frozen(ctx.classifier), torch.inference_mode():
-            arrays, _ = make_points(ctx, params, TARGET)
+            arrays, facts = make_points(ctx, params, TARGET)
+            if not facts["points"]:
+                raise MeasurementError(f"class {TARGET} has no boundary points: {facts['missing']}")
             step = length_of_step(ctx, params)
     except AdvlabError as error:
         report.ratios.append(Ratio(title, "everything", torch.nan, 0.0, f"not run: {error}", False))

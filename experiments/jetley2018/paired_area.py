@@ -19,7 +19,7 @@ def paired_area(larger: Any, smaller: Any) -> Interval:
     Both scores are random, and those of one image depend on each other. So an image enters the variance with what both of its
     scores add to the area (DeLong et al. 1988, for pairs as Obuchowski, Biometrics 53, 1997), and the interval is Student's on
     the scale of the logit. Simulated with normal scores of 8 to 200 images, areas of .5 to .99 and correlations from -1 to .6, it
-    covers with 93 to 100 %; the same with the two samples taken for independent with 81 to 100 %, and that takes the second scores
+    covers with 93 to 100 %; one that takes the two samples for independent with 81 to 100 %, and one that takes the second scores
     for fixed with 64 to 98 %. Where the scores are separated, or nothing varies, it is the exact interval of half as many
     images: so many pairs of different images share none.
 
