@@ -17,7 +17,7 @@ from advlab.plotting.style import LINES, narrow
 from .panels import grid, is_slim
 from .radius_axis import RadiusAxis
 
-FLOOR = 1e-12  # ranges of zero are drawn here
+FLOOR = 1e-12  # ranges below it, and of zero, are drawn here, on a line that says so
 SUREST = 1e-8  # 1 - score: what is surer has the same colour
 EDGE = "#333333"
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -49,9 +49,14 @@ def score_ranges(table: pd.DataFrame, *, over: str = "directions") -> Figure:
     bar: Any = figure.colorbar(mappable, ax=[axis for axis, _, _ in panels], pad=0.01, extend="min", **place)
     bar.set_label("1 − mean score of the true class")
     bar.solids.set_alpha(1)
+    handles = _legend(any(rows["noise_floor"].notna().any() for _, rows, _ in panels))
+    if bool((table[["range", "noise_floor"]] < FLOOR).any(axis=None)):
+        for axis, _, _ in panels:
+            axis.axhline(FLOOR, color=EDGE, linewidth=0.6, linestyle=":", zorder=1)
+        handles.append(Line2D([], [], color=EDGE, linewidth=0.6, linestyle=":", label=f"{FLOOR:.0e} or less"))
     figure.legend(
-        handles=_legend(any(rows["noise_floor"].notna().any() for _, rows, _ in panels)), loc="outside lower center",
-        ncols=2 if is_slim(figure) else 6, frameon=False, columnspacing=1.0,
+        handles=handles, loc="outside lower center", ncols=2 if is_slim(figure) else min(len(handles), 6), frameon=False,
+        columnspacing=1.0,
     )  # fmt: skip
     return figure
 
