@@ -81,7 +81,9 @@ def missing_names(table: Frame, params: CurvatureParams) -> str:
         MeasurementError: there are others neither.
     """
     missing = table[table["missing"].astype(bool)] if "missing" in table else table[:0]
-    if len(missing) and len(missing) == len(table):
+    if not len(missing):
+        return ""
+    if len(missing) == len(table):
         raise MeasurementError(nowhere("the log says why of each", params))
     return ", ".join(missing["target_name"].astype(str))
 
