@@ -68,8 +68,13 @@ class Measuring:
             rows_of[cell_id] = self.keep(cell_id, self._unit(CELL, cell_id))
             progress.update(len(rows_of), seconds_left=partial(self.seconds_left, missing[number:]))
 
-    def keep(self, cell_id: str, result: UnitResult) -> list[Any]:
+    def keep(self, cell_id: str, result: UnitResult, *, sync: bool = True) -> list[Any]:
         """Write the rows of a cell, and the files that it keeps; gives the rows.
+
+        Args:
+            cell_id: of the cell.
+            result: of its unit.
+            sync: whether the folder of the cells is flushed as well.
 
         Raises:
             ValueError: another cell keeps a file of the same name.
@@ -78,7 +83,7 @@ class Measuring:
             if self._keeper.setdefault(name, cell_id) != cell_id:
                 raise ValueError(f"the cells {self._keeper[name]} and {cell_id} both keep a file {name}")
         with self.interrupts.shield():
-            self.directory.write_cell(cell_id, result.rows, self.settings.experiment.Row, result.files)
+            self.directory.write_cell(cell_id, result.rows, self.settings.experiment.Row, result.files, sync=sync)
         return result.rows
 
     def seconds_left(self, cells: Sequence[str]) -> float:

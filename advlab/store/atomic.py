@@ -26,8 +26,14 @@ class StorageError(ResultError):
             self.exit_code = 2
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes, *, sync: bool = True) -> None:
     """Write `data` to `path` whole or not at all: temporary file in the same folder, fsync, rename.
+
+    Args:
+        path: of the file.
+        data: its content.
+        sync: whether the folder is flushed as well; otherwise whoever calls does so (`sync_folder`), once for many files. Until
+            then a power cut may take the file away, but not a part of it.
 
     Raises:
         StorageError: the file system refuses; the temporary file is gone.
@@ -41,7 +47,8 @@ def write_atomic(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        sync_folder(path.parent)
+        if sync:
+            sync_folder(path.parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()

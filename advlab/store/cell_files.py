@@ -18,7 +18,9 @@ LAST_LINE = re.compile(rb"#sha256=([0-9a-f]{64}) rows=(\d+)(?: files=(\d+))?\n\Z
 KEPT_FILE = re.compile(rb"#file=(.+) sha256=([0-9a-f]{64})\n")  # a line for each, before the last one
 
 
-def write_cell(run: RunLayout, cell_id: str, rows: Sequence[Any], row_type: type, files: Mapping[str, bytes]) -> None:
+def write_cell(
+    run: RunLayout, cell_id: str, rows: Sequence[Any], row_type: type, files: Mapping[str, bytes], *, sync: bool = True
+) -> None:
     """Write the files that one cell keeps (name -> content), then its rows, which say that it is finished.
 
     Args:
@@ -27,12 +29,15 @@ def write_cell(run: RunLayout, cell_id: str, rows: Sequence[Any], row_type: type
         rows: instances of `row_type`.
         row_type: a dataclass.
         files: of the folder `files`.
+        sync: whether the folder of the cells is flushed as well (`write_atomic`).
     """
     for name, content in files.items():
         write_atomic(run.kept_file(name), content)
     kept = "".join(f"#file={name} sha256={sha256(content)}\n" for name, content in files.items())
     table, count = (to_csv(rows, row_type) + kept).encode(), f" files={len(files)}" if files else ""
-    write_atomic(run.cell_path(cell_id), table + f"#sha256={sha256(table)} rows={len(rows)}{count}\n".encode())
+    write_atomic(
+        run.cell_path(cell_id), table + f"#sha256={sha256(table)} rows={len(rows)}{count}\n".encode(), sync=sync
+    )
 
 
 def read_cell(run: RunLayout, cell_id: str, row_type: type) -> list[Any] | None:

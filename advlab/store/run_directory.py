@@ -113,10 +113,11 @@ class RunDirectory(RunLayout):
     # cells and tables
 
     def write_cell(
-        self, cell_id: str, rows: Sequence[Any], row_type: type, files: Mapping[str, bytes] | None = None
-    ) -> None:
+        self, cell_id: str, rows: Sequence[Any], row_type: type, files: Mapping[str, bytes] | None = None,
+        *, sync: bool = True,
+    ) -> None:  # fmt: skip
         """Write the rows of one cell, after the files that it keeps; see `cell_files.write_cell`."""
-        write_cell(self, cell_id, rows, row_type, files or {})
+        write_cell(self, cell_id, rows, row_type, files or {}, sync=sync)
 
     def read_cell(self, cell_id: str, row_type: type) -> list[Any] | None:
         """The rows of a finished cell, None when it was not measured; see `cell_files.read_cell` for what it raises."""

@@ -165,6 +165,12 @@ class Shared:
         path = self.folder / "log"
         return [int(line.split()[1]) for line in path.read_text().splitlines()] if path.exists() else []
 
+    def begun(self) -> dict[str, int]:
+        """Unit -> the process that has begun it last, without taking them out of the log."""
+        path = self.folder / "log"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return {line.split()[0]: int(line.split()[1]) for line in lines}
+
     def until(self, holds: Callable[[], Any], seconds: float = 60) -> None:
         """Wait until something holds."""
         end = time.monotonic() + seconds

@@ -5,18 +5,35 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from advlab.engine.workers.start import DEATHS, Workers
+from advlab.cluster import Cluster
 from advlab.errors import MeasurementError
 
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_SUBMISSIONS = 30.0
+DEATHS = 5  # of its workers that one unit survives, which may have waited beside the unit that was the cause
+
+
+class Asked(Protocol):
+    """Who tells of the workers (`advlab.engine.workers.start.Workers`)."""
+
+    cluster: Cluster
+    client: Any
+
+    def alive(self) -> dict[str, str]:
+        """Address -> name of the workers that are there."""
+
+    def replace_lost(self) -> None:
+        """Ask for others in the place of the lost."""
+
+    def where_to_look(self) -> str:
+        """What tells why no worker comes."""
 
 
 class Crew:
-    """The workers of a run, as `look` has seen them last.
+    """The workers of a run, as they were counted last.
 
     Args:
         workers: the means to ask.
@@ -26,7 +43,7 @@ class Crew:
         deaths_allowed: how many deaths in a row end a run, when one unit is carried out in each.
     """
 
-    def __init__(self, workers: Workers) -> None:
+    def __init__(self, workers: Asked) -> None:
         self._workers, self._alive, self._joined = workers, workers.alive(), 0
         self._joined = len(self._alive)
         self.lost, self.deaths_allowed = 0, DEATHS + 1
@@ -41,19 +58,23 @@ class Crew:
         """What they are called."""
         return sorted(self._alive.values())
 
-    def look(self) -> None:
-        """See who is there; ask for others in the place of those that are lost.
-
-        Raises:
-            MeasurementError: there has been nobody for longer than `cluster.patience`.
-        """
-        now, before = time.monotonic(), self._alive
-        self._alive = self._workers.alive()
+    def count(self) -> None:
+        """See who is there, and who has come and gone since."""
+        before, self._alive = self._alive, self._workers.alive()
         gone = [name for address, name in before.items() if address not in self._alive]
         self._joined += sum(address not in before for address in self._alive)
         self.lost += len(gone)
         for name in gone:
             log.warning("the worker %s is lost; what it had in work is done again", name)
+
+    def look(self) -> None:
+        """Count them; ask for others in the place of those that are lost.
+
+        Raises:
+            MeasurementError: there has been nobody for longer than `cluster.patience`.
+        """
+        now = time.monotonic()
+        self.count()
         if self.size < self._workers.cluster.wanted and now - self._submitted >= SECONDS_BETWEEN_SUBMISSIONS:
             self._submitted = now
             self._workers.replace_lost()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import logging
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import distributed
@@ -65,13 +68,24 @@ async def end_at_once(processes: Any) -> None:
             await nanny.process.process.kill()
 
 
+def no_driver() -> bool:
+    """Whether this machine surely has no GPU for torch, so that this process need not load torch to ask it."""
+    if sys.platform != "linux" or "torch" in sys.modules or Path("/dev/kfd").exists():  # kfd: AMD's
+        return False
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return True
+    return False
+
+
 def visible_gpus(device: str) -> list[str]:
     """What names each GPU of this machine to a process, as CUDA_VISIBLE_DEVICES does; none where the run takes the CPU.
 
     Raises:
         ConfigError: one GPU is named, where each worker takes another.
     """
-    if device in ("cpu", "mps"):
+    if device in ("cpu", "mps") or (device == "auto" and no_driver()):
         return []
     if ":" in device:
         raise ConfigError(f"run.device={device}: each worker has a GPU of its own: type run.device=cuda")

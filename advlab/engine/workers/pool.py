@@ -17,12 +17,14 @@ from advlab.config.settings import Settings
 from advlab.engine.interrupts import Interrupts
 from advlab.engine.preparation import Preparation
 from advlab.engine.resumption import cluster_words
+from advlab.engine.setup import needs_numpy_alone
 from advlab.engine.workers.crew import Crew
 from advlab.engine.workers.handover import handed_over
 from advlab.engine.workers.listening import forget_what_was_said, listening
-from advlab.engine.workers.shared_measuring import SECONDS_BETWEEN_LOOKS, SharedMeasuring, result_of
+from advlab.engine.workers.outcomes import result_of
+from advlab.engine.workers.shared_measuring import SECONDS_BETWEEN_LOOKS, SharedMeasuring
 from advlab.engine.workers.start import Workers, started
-from advlab.engine.workers.tasks import prepare_task
+from advlab.engine.workers.tasks import load_task, prepare_task
 from advlab.errors import ConfigError
 from advlab.store.run_directory import RunDirectory
 
@@ -86,14 +88,18 @@ def prepare_on(
 ) -> Preparation:
     """Let a worker prepare a run, which has the device and the memory for it (`advlab.engine.preparation.prepare`).
 
+    The others load torch meanwhile, so that their first unit need not wait for that.
+
     Raises:
         AdvlabError: as in this process; or no worker has come, or it does not see this process's cache.
     """
-    crew = Crew(workers)
+    crew = workers.crew = Crew(workers)  # of this run: it also counts who is lost while the run is prepared
     forget_what_was_said()
     cache, mixed = settings.run.path("cache_root"), settings.cluster.mixed
     with handed_over(shared_nodes(settings), plan or {}, cache, also_read, mixed=mixed) as handover:
         future = workers.client.submit(prepare_task, handover, pure=False, retries=0)
+        others = 0 if needs_numpy_alone(settings) else crew.size - 1
+        loading = [workers.client.submit(load_task, pure=False, retries=0) for _ in range(others)]
         try:
             ended = threading.Event()
             future.add_done_callback(lambda _: ended.set())
@@ -102,6 +108,8 @@ def prepare_on(
             prepared: Preparation = result_of(future, "preparing the run", crew)[0]
         finally:
             future.release()
+            for other in loading:
+                other.release()
     return replace(prepared, plan={**prepared.plan, "config": settings.nodes})
 
 

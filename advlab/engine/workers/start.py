@@ -18,6 +18,7 @@ import distributed
 
 from advlab.cluster import Address, Cluster, JobQueue, Local
 from advlab.config.run_options import RunParams
+from advlab.engine.workers.crew import DEATHS, Crew
 from advlab.engine.workers.environment import pages, worker_environment
 from advlab.engine.workers.job_queue import submitted
 from advlab.engine.workers.joined import connected
@@ -25,7 +26,6 @@ from advlab.engine.workers.local_processes import local_processes
 
 log = logging.getLogger(__name__)
 
-DEATHS = 5  # of its workers that one unit survives, which may have waited beside the unit that was the cause
 SECONDS_OF_SILENCE = 120  # after which a worker, as of a machine that hangs, is lost and its units are given to others
 SECONDS_TO_RETURN = 600  # that a job which was requeued has, before another is submitted in its place
 
@@ -36,12 +36,14 @@ class Workers:
     Attributes:
         cluster: as it was configured.
         client: Dask's, connected.
+        crew: who is there for the run that is under way; another one for each run of a sweep.
     """
 
     def __init__(
         self, cluster: Cluster, client: distributed.Client, jobs: Any = None, logs: Path | None = None
     ) -> None:
         self.cluster, self.client, self._jobs, self._logs = cluster, client, jobs, logs
+        self.crew = Crew(self)
 
     def alive(self) -> dict[str, str]:
         """Address -> name of the workers that are there."""

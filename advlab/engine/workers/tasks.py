@@ -15,6 +15,7 @@ from typing import Any
 
 from distributed.protocol import pickle
 
+from advlab import collection
 from advlab.config.settings import every_key, resolve
 from advlab.engine.preparation import prepare
 from advlab.engine.units import forget_all_prepared, forget_others, work
@@ -77,6 +78,12 @@ def prepare_task(handover: Handover) -> Outcome:
         return prepare(resolve(nodes, every_key(nodes)), plan or None, forwarded_progress(), other)
 
     return caught(task)
+
+
+def load_task() -> None:
+    """Import what units on a device need, which takes seconds."""
+    with collection.paused():
+        import advlab.engine.torch_setup  # noqa: F401
 
 
 def unit_task(handover: Handover, unit: str) -> Outcome:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from distributed.client import FutureCancelledError
 
-from advlab.engine.workers.shared_measuring import result_of
+from advlab.engine.workers.outcomes import result_of
 from advlab.engine.workers.tasks import Outcome, caught
 from advlab.errors import MeasurementError
 
