@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from advlab.cli.launch import parse
 from advlab.cli.list import PLURALS
+from advlab.cli.option_values import option_values
 from advlab.cli.parser import parser_of, positional_at, wants_value
 from advlab.config import components
 from advlab.config.choices import group_choices
@@ -106,10 +107,8 @@ def of_action(verb: str, action: Any, words: Sequence[str], last: str) -> list[s
         return paths(last, "/")
     if wanted == "family":
         return beginning(PLURALS, last)
-    if action.dest == "experiment":
-        return beginning(group_choices("experiment"), last)
-    if action.dest == "preset":
-        return beginning(get_args(parameters(RunParams)["preset"].annotation), last)
+    if named := option_values(action.dest):
+        return beginning(named, last)
     if wanted == "NAME":
         names = {name for group in components.REGISTRIES for name in group_choices(group)} - {"none"}
         return beginning(sorted(names | {RUN}), last)

@@ -70,7 +70,7 @@ def test_watching_draws_in_one_place_on_a_terminal(
     monkeypatch.setattr("advlab.cli.status.time.sleep", sleep)
     monkeypatch.setattr("advlab.cli.status.on_terminal", lambda: terminal)
     out = cli("status", str(RUN), "--watch").out
-    lines = [f"{RUN}: 1 of 1 cell\n", f"{RUN}: 1 of 1 cell\n", f"{RUN}: complete, 1 cells\n"]
+    lines = [f"{RUN}: 1 of 1 cell\n", f"{RUN}: 1 of 1 cell\n", f"{RUN}: complete, 1 cell\n"]
     assert out == ("\x1b[1A\x1b[J" if terminal else "").join(lines)
 
 

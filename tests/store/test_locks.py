@@ -200,6 +200,6 @@ def test_a_system_without_fcntl_composes_runs_and_resumes(tmp_path: Path) -> Non
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "v001: complete, 1 cells" in done.stdout
+    assert "v001: complete, 1 cell" in done.stdout
     assert "Traceback" not in done.stderr
     assert not list((tmp_path / "outputs").rglob("*.held"))
