@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from advlab.cli.described import as_json
 from advlab.cli.parser import Parser
 from advlab.config import components
-from advlab.config.choices import group_choices, registered_name
+from advlab.config.choices import default_choice, group_choices, read_choice, registered_name
 from advlab.config.folder import config_folder
 from advlab.config.groups import COMPONENT_GROUPS
 from advlab.errors import ConfigError, suggest
@@ -85,11 +86,38 @@ def print_wrapped(names: Sequence[str], width: int) -> None:
 def headline(group: str, name: str) -> str:
     """One line about a choice."""
     registry = components.REGISTRIES[group]
+    said = comment_of(group, name)
     if group == "recipe":
-        path = config_folder() / group / f"{name}.yaml"
-        first = path.read_text(encoding="utf-8").splitlines()[:1] if path.is_file() else []
-        return first[0].lstrip("# ") if first and first[0].startswith("#") else ""
-    component = registry.load(registered_name(group, name))
+        return said
+    component_name = registered_name(group, name)
+    component = registry.load(component_name)
     if group == "experiment":
         return f"{component.title} ({component.paper})"
-    return (inspect.getdoc(component) or "").split("\n")[0]
+    if name == "none":
+        return f"No {group}."
+    if name != component_name and group != "model" and said.endswith("."):  # a variant, whose file says what it is
+        return said
+    text = (inspect.getdoc(component) or "").split("\n")[0]
+    own = ", ".join(own_options(group, name))
+    return f"{text.removesuffix('.')}; {own}." if own else text
+
+
+def comment_of(group: str, name: str) -> str:
+    """The first line of a packaged YAML file, if it is a comment."""
+    path = config_folder() / group / f"{name}.yaml"
+    first = path.read_text(encoding="utf-8").splitlines()[:1] if path.is_file() else []
+    return first[0].lstrip("# ") if first and first[0].startswith("#") else ""
+
+
+def own_options(group: str, name: str) -> Iterator[str]:
+    """What a packaged choice sets, which tells it from others of the same component; of a model its dataset and recipe."""
+    if group == "model":
+        brought = {
+            word: default_choice(group, name, other) for word, other in (("on", "dataset"), ("by recipe", "recipe"))
+        }
+        yield from (f"{word} {choice}" for word, choice in brought.items() if choice)
+    else:
+        options = {key: value for key, value in read_choice(group, name).items() if key != "name"}
+        yield from (
+            f"{key}={json.dumps(value) if isinstance(value, bool) else value}" for key, value in options.items()
+        )

@@ -16,6 +16,7 @@ import yaml
 
 import advlab
 from advlab.cli.help import HELP
+from advlab.cli.list import choices_of, headline
 from advlab.cli.main import VERBS
 from advlab.config import components
 from advlab.config.choices import group_choices
@@ -178,3 +179,12 @@ def test_a_message_names_what_was_typed(line: list[str], said: str, cli: Callabl
     ended = cli(*([] if "experiment=fooling_gallery" in line else ["experiment=attack_survey"]), *line)
     assert ended.code == 2
     assert said in ended.err
+
+
+def test_no_two_choices_of_a_family_are_described_alike(cli: Callable[..., Ended]) -> None:
+    for group in ("attack", "defense", "dataset", "recipe", "experiment", "model"):
+        texts = [headline(group, name) for name in choices_of(group)]
+        twice = {text for text in texts if texts.count(text) > 1}
+        assert all(text.startswith("torchvision's") for text in twice), twice  # which are listed by their names
+    assert headline("model", "lenet_mnist_pgd").endswith("on mnist, by recipe lenet_mnist_pgd.")
+    assert headline("attack", "none") == "No attack."
