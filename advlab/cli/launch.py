@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from advlab.config.groups import GROUPS
 from advlab.config.hydra_main import CommandLine, hydra_main, no_task
 from advlab.config.identity import Nodes
 from advlab.config.labels import label_with_options
-from advlab.config.overrides import with_texts_as_typed
+from advlab.config.overrides import explicit_keys, with_texts_as_typed
 from advlab.config.settings import Settings
 from advlab.errors import ConfigError, suggest
 
@@ -72,11 +73,25 @@ def launch(arguments: Sequence[str]) -> int:
             run_job(job)
         require_printed()
         return 0
+    if said := by_default(line.overrides, jobs[0]):
+        print(said, file=sys.stderr, flush=True)
     if not flags.multirun:
         return run_job(jobs[0])
     from advlab.cli.sweep import sweep  # imports the engine, which what is refused above need not wait for
 
     return sweep(line, jobs)
+
+
+def by_default(overrides: Sequence[str], settings: Settings) -> str:
+    """What was not typed and decides what is measured: the attack of an experiment that needs one, or all of a bare line."""
+    typed = explicit_keys(overrides)
+    if not overrides:
+        chosen = f"experiment={settings.choice_name('experiment')} model={settings.choice_name('model')}"
+        return f"by default {chosen} with the paper's number of samples; run.preset=tiny takes seconds, --help shows what there is"
+    attack = settings.choice_name("attack")
+    if attack == "none" or typed & {"attack", "attack.name"}:
+        return ""
+    return f"by default attack={attack}; `advlab list attacks` shows others"
 
 
 def show(line: CommandLine) -> int:

@@ -171,7 +171,8 @@ def compare_finished(outcomes: dict[int, dict[str, Any]], jobs: Sequence[Setting
 def what_next(failed: int, count: int, first: Settings) -> str:
     """How to go on with a sweep that is not complete, and what shows the runs of one that is."""
     if failed:
-        return "\ngo on:    type the same line with run.resume=true: what is complete is not measured again"
+        text = "go on:    type the same line with run.resume=true: what is complete is not measured again"
+        return "\n" + wrapped(text, terminal_width(), indent=10)
     root = first.run.path("output_root")
     folder = "" if root == RunParams().path("output_root") else f" {shell_path(root)}"
     return f"\nread on:  advlab claims{folder}, advlab report{folder}" if count > 1 else ""

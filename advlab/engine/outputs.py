@@ -17,7 +17,7 @@ from advlab.models.base import caution_text
 from advlab.results.claims_table import show_claims
 from advlab.results.console import NUMBERS, TITLES, on_terminal, show
 from advlab.results.report import summary_text
-from advlab.results.terminal import terminal_width, wrapped
+from advlab.results.terminal import terminal_width
 from advlab.statistics.claims import Claim, claims_text
 from advlab.statistics.families import simultaneous
 from advlab.store.atomic import write_atomic
@@ -94,9 +94,9 @@ def print_outputs(outputs: Outputs, settings: Settings, tally: Tally) -> None:
     """Print the numbers, the verdicts and where the figure is."""
     experiment, numbers = settings.experiment, outputs.numbers
     title = f"{experiment.title} ({experiment.paper}), {label_with_options(settings.nodes)}:"
-    show(wrapped(title, terminal_width()), TITLES)
+    show(title, TITLES, fold=True)
     if outputs.caution:
-        print(wrapped(f"caution: {outputs.caution} (model.allow)", terminal_width()))
+        show(f"caution: {outputs.caution} (model.allow)", {}, fold=True)
     if numbers is not None:
         if tally.images and numbers["run"].is_unique:  # not in summary.csv, which a resumed run repeats to the byte
             numbers["seconds_per_image"] = tally.seconds / tally.images
@@ -105,6 +105,12 @@ def print_outputs(outputs: Outputs, settings: Settings, tally: Tally) -> None:
         show_claims(outputs.claims)
     elif outputs.claims:
         print(claims_text(outputs.claims))
+    elif numbers is not None:
+        show(
+            f"it judges no statement of a paper; what it measures and how: advlab describe {experiment.name}",
+            {},
+            fold=True,
+        )
     print(f"figure: {outputs.figures[0]}" if outputs.figures else "no figure", flush=True)
     if outputs.claims and settings.run.preset == "tiny":
         log.info("so few samples decide next to nothing: run.preset=laptop takes more")

@@ -40,7 +40,9 @@ def numbers_text(
 
 def summary_text(summary: Frame, width: int) -> str:
     """The summary of one run, a line for each of its columns, within the width."""
-    return in_blocks([[name, *map(value_text, summary[name])] for name in map(str, summary.columns)], width)
+    rows = [[name, *(value_text(value) or "-" for value in summary[name])] for name in map(str, summary.columns)]
+    undefined = "\n-: not defined, such as a mean over no success" if any("-" in row[1:] for row in rows) else ""
+    return in_blocks(rows, width) + undefined
 
 
 def claims_text(groups: Sequence[Group], labels: Sequence[str], claims: Sequence[list[Claim]], width: int) -> str:
@@ -63,6 +65,8 @@ def claims_text(groups: Sequence[Group], labels: Sequence[str], claims: Sequence
         verdicts = [verdict for quantity in quantities for verdict in quantity.verdicts or ()]
         said.append(wrapped(f"{subset}  {name}: holds in {verdicts.count('holds')} of {len(verdicts)}", width))
         said += [wrapped(f"    {quantity.group.label}: {verdicts_text(quantity)}", width, 8) for quantity in quantities]
+    if any(" ± " in line for line in said):
+        said.append(wrapped("±: standard deviation over the runs of a line, which differ in their seed", width))
     return "\n".join(said)
 
 

@@ -58,6 +58,12 @@ class AttackSurvey(Experiment[NetworkContext]):
     with 95 % Clopper-Pearson intervals; several runs (`-m attack=fgs,deepfool`) are drawn and listed together. With targets=all the
     unit of success rates is the sample, with its share of targets; those of survival and transfer take images of one
     sample as independent. An attack on the whole set (uap) counts changed predictions, right or wrong before.
+
+    The summary's words: `success_rate` is of the eligible images and `success_of_all` of all, `_low` and `_high` are the bounds of
+    their 95 % intervals; `mean_` and `median_` are over the successes (l1, l2, linf: norms of the perturbation of pixels in [0, 1];
+    pass_score and ssim: similarity, 1 for equal images); `survival_rate` is the share of successes that are one still as an 8-bit
+    image, `saturated_share` that of images whose label has probability 1 in float32, where fixed steps along the gradient fail;
+    `failures` counts why the others did not succeed. Only `hc`, of which the paper makes a statement, is judged.
     """
 
     name: ClassVar[str] = "attack_survey"

@@ -20,6 +20,8 @@ def board_text(board: Board, width: int) -> str:
         width: signs of a line; longer words (a path, a label) stand over it.
     """
     parts = [section_text(section, width) for section in board.sections]
+    if any(cell.deviation == cell.deviation for cell in board.cells):
+        parts.append(wrapped("±: standard deviation over runs that differ in their seed", width))
     overviews = [overview(section, width) for section in board.sections if len(section.columns) > 1]
     if overviews:
         parts += [*overviews, wrapped(LEGEND, width)]
@@ -39,7 +41,7 @@ def section_text(section: Section, width: int) -> str:
             lines += ["", wrapped(line.claim.statement, width, 2)]
             before = line.claim.statement
         subset = f"{line.claim.subset}: " if line.claim.subset else ""
-        lines.append(wrapped(f"  {number}. {subset}{line.rule}", width, 6))
+        lines.append(wrapped(f"  {number}. {subset}{line.rule} ({line.claim.claim})", width, 6))
         for column, cell in zip(section.columns, line.cells, strict=True):
             if cell is not None:
                 said = [column.label.ljust(names)] if several else []
