@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from advlab.api.objects import Shape, dataset_choice, is_module, is_named, is_state, model_choice
+from advlab.api.told import told_shortly
 from advlab.api.words import words_of
 from advlab.errors import ConfigError, Interrupted
 from advlab.models.plugin_model import no_network
@@ -16,6 +17,7 @@ from advlab.results.load import Run, load
 from advlab.store.tables import Frame
 
 
+@told_shortly
 def run(
     experiment: str | Mapping[str, Any] = "isotropy",
     *,
@@ -71,6 +73,7 @@ class Sweep:
     table: Frame
 
 
+@told_shortly
 def sweep(over: Mapping[str, Sequence[Any]], **options: Any) -> Sweep:
     """Carry out a run for each combination of some options, as `advlab -m` does, and compare them.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +86,26 @@ def test_print_shows_the_verdicts_of_a_run() -> None:
     assert "(no interval), claimed" in str(run)  # of three samples
     assert "inf" not in str(run).replace("linf", "")
     assert lines[-1].startswith("family of N: ")
+
+
+def lines_of(error: BaseException) -> list[str]:
+    """The lines of a traceback."""
+    return "".join(traceback.format_exception(error)).splitlines()
+
+
+def test_a_users_error_shows_the_call_and_the_message() -> None:
+    for options in ({"model": "lenett"}, {"probe": {"trails": 3}}, {"model": nn.Flatten}):
+        with pytest.raises(ConfigError) as refused:
+            advlab.run("isotropy", **options)  # type: ignore[arg-type]
+        lines = lines_of(refused.value)
+        assert len(lines) < 12
+        assert "advlab.run(" in "".join(lines)
+        assert "direct cause" not in "".join(lines)
+
+
+def test_a_cause_in_the_users_own_code_is_shown() -> None:
+    advlab.model("broken_one", input_shape=(1, 8, 8), classes=3)(lambda: missing_name)  # type: ignore[name-defined]  # noqa: F821
+    with pytest.raises(ModelError, match="name 'missing_name' is not defined") as refused:
+        run_of(model="broken_one", dataset=some_images())
+    assert isinstance(refused.value.__cause__, NameError)
+    assert len(lines_of(refused.value)) < 30
