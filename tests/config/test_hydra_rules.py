@@ -32,10 +32,8 @@ ALLOWED = {
 
 def launchers() -> list[str]:
     try:
-        return [
-            "basic",
-            *(name for name, package in PLUGINS.items() if importlib.util.find_spec(f"hydra_plugins.{package}")),
-        ]
+        found = (name for name, package in PLUGINS.items() if importlib.util.find_spec(f"hydra_plugins.{package}"))
+        return ["basic", *found]
     except ModuleNotFoundError:
         return ["basic"]
 
