@@ -140,6 +140,7 @@ def print_outcomes(outcomes: dict[int, dict[str, Any]], jobs: int, folder: Path)
         outcome = outcomes.get(number, unknown)
         failed += outcome["status"] not in DONE
         overrides, detail = " ".join(outcome.get("overrides", [])), outcome.get("detail", "")
+        detail = str(shown_path(Path(detail))) if outcome["status"] in DONE else detail
         line = f"  {number}  {outcome['status']:<18} {overrides}"
         texts = [f"{line}  {detail}"] if len(f"{line}  {detail}") <= width else [line, f"     {detail}"]
         if outcome["status"] not in DONE and (log := folder / f"job-{number}.txt").is_file():
@@ -154,7 +155,11 @@ def compare_finished(outcomes: dict[int, dict[str, Any]], jobs: Sequence[Setting
 
     Runs stand in the order of the jobs: their versions are taken in any order where jobs run at the same time.
     """
-    paths = [outcomes[number]["detail"] for number in sorted(outcomes) if outcomes[number]["status"] in DONE]
+    paths = [
+        str(shown_path(Path(outcomes[number]["detail"])))
+        for number in sorted(outcomes)
+        if outcomes[number]["status"] in DONE
+    ]
     if not paths or len({settings.experiment.name for settings in jobs}) > 1:
         return ""
     compared = compare_runs([Path(path) for path in paths])

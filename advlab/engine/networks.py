@@ -20,6 +20,7 @@ from advlab.models.forward import Execution, Forward
 from advlab.models.loading_check import faults_of, refuse_or_allow
 from advlab.probes.selection import order
 from advlab.store.artifacts import ArtifactStore
+from advlab.store.names import component_label
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ def load_network(
         train_data=train_data, artifacts=artifacts, device=device, seed=run.seed,
         download=run.download and not run.dry, checkpoint_seconds=run.checkpoint_seconds,
     )  # fmt: skip
+    loaded.classifier.name = component_label(settings.nodes, "model")  # as titles and paths have it: `timm-resnet18`
     check_compatibility(data.name, data.shape, len(data.classes), settings, loaded.classifier.classes)
     faults = loaded.faults | check_network(loaded.classifier, data, run.seed, run.precision)
     refuse_or_allow(loaded.classifier.name, faults, allow)

@@ -178,3 +178,4 @@ def test_a_run_from_start_to_end(cli: Callable[..., Ended], tmp_path: Path) -> N
     assert ended.code == 0, ended.err
     assert (tmp_path / "outputs" / "isotropy" / "digits-timm-test_resnet" / "v001" / "manifest.json").is_file()
     assert "timm-test_resnet on digits" in ended.out
+    assert "clean accuracy of timm-test_resnet on digits" in ended.err
