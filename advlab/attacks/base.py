@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from advlab.attacks.traits import AttackTraits
+from advlab.attacks.traits import AttackTraits, in_grey_levels
 from advlab.config.ranges import InRange
 from advlab.errors import ArgumentError
 
@@ -67,12 +67,3 @@ class Attack(InRange, AttackTraits):
         """About how many forwards and backwards an image takes, for the dry plan; without the checks before and after."""
         steps = int(getattr(self, "max_iter", getattr(self, "steps", 10))) * int(getattr(self, "restarts", 1))
         return steps, steps
-
-
-def in_grey_levels(epsilon: float) -> str:
-    """What to type where a length was probably meant in grey levels of 0 to 255.
-
-    >>> in_grey_levels(8.0), in_grey_levels(300.0)
-    ('. 8 of 255 grey levels are epsilon=0.0313725', ': type at most 1')
-    """
-    return f". {epsilon:g} of 255 grey levels are epsilon={epsilon / 255:.6g}" if epsilon <= 255 else ": type at most 1"

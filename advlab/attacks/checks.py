@@ -7,8 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from advlab.attacks.base import in_grey_levels
-from advlab.attacks.traits import AttackTraits
+from advlab.attacks.traits import AttackTraits, in_grey_levels
 from advlab.errors import ArgumentError
 
 

@@ -92,3 +92,12 @@ class AttackTraits:
     def goal(self, targets: Tensor | None) -> Tensor | None:
         """(N,) classes that count as success; None: any but the label."""
         return targets
+
+
+def in_grey_levels(epsilon: float) -> str:
+    """What to type where a length was probably meant in grey levels of 0 to 255.
+
+    >>> in_grey_levels(8.0), in_grey_levels(300.0)
+    ('. 8 of 255 grey levels are epsilon=0.0313725', ': type at most 1')
+    """
+    return f". {epsilon:g} of 255 grey levels are epsilon={epsilon / 255:.6g}" if epsilon <= 255 else ": type at most 1"

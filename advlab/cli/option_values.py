@@ -7,6 +7,7 @@ from typing import get_args
 
 from advlab.config.choices import group_choices
 from advlab.config.folder import package_folder
+from advlab.config.groups import COMPONENT_GROUPS
 from advlab.config.run_options import RunParams
 from advlab.config.schema import parameters
 
@@ -22,7 +23,8 @@ def option_values(option: str) -> list[str]:
     if option == "preset":
         return list(get_args(parameters(RunParams)["preset"].annotation))
     if option == "paper":
-        folders = (path.name for path in package_folder("advlab.experiments").iterdir() if path.is_dir())
+        package = next(group.package for group in COMPONENT_GROUPS if group.name == "experiment")
+        folders = (path.name for path in package_folder(package).iterdir() if path.is_dir())
         return sorted(name for name in folders if re.fullmatch(r"[a-z]+\d{4}", name))
     if option in ("format", "table"):
         from advlab.results.export.export import FORMATS, TABLES  # which other words need not wait for
