@@ -18,6 +18,7 @@ from advlab.config.compose import Composer
 from advlab.errors import ConfigError, ResultError
 from advlab.shell import command_to_resume, shell_path, shell_word, typed_override
 from tests.helpers.commands import Ended
+from tests.helpers.long_cases import one_in
 
 #: what a path or a name may hold
 ODD = [
@@ -78,7 +79,7 @@ def test_a_text_in_full_quotation_marks_reaches_the_configuration(tmp_path: Path
     assert values("dataset.label", [typed_override("dataset.label", text) for text in ODD], tmp_path) == ODD
 
 
-@pytest.mark.parametrize("key", ["dataset.label", "probe.layer"])
+@pytest.mark.parametrize("key", one_in(2, ["dataset.label", "probe.layer"]))
 def test_a_text_is_taken_as_it_stands_or_the_message_says_a_word_that_works(key: str, tmp_path: Path) -> None:
     """Typed with the shell's own quotation marks alone, as a user does who knows nothing of Hydra's grammar."""
     said = {}
@@ -99,7 +100,7 @@ def test_a_text_is_taken_as_it_stands_or_the_message_says_a_word_that_works(key:
     assert values("dataset.label", in_label, tmp_path) == refused
 
 
-@pytest.mark.parametrize("name", ["epoch=3-step=5.ckpt", 'it\'s "a" [b] {c} #d & e$f, g\\h ü', "007"])
+@pytest.mark.parametrize("name", one_in(2, ["epoch=3-step=5.ckpt", 'it\'s "a" [b] {c} #d & e$f, g\\h ü', "007"]))
 def test_the_message_about_a_checkpoint_survives_a_shell(name: str, cli: Callable[..., Ended], tmp_path: Path) -> None:
     ended = cli(f"model.checkpoint={name}", "run.dry=true")
     assert ended.code == 2

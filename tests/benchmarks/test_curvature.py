@@ -25,6 +25,7 @@ def test_captured_share() -> None:
     assert captured_share(basis(mixed, curvatures[:4]), dense, 2) == pytest.approx((3 + 3 + 2 + 4) / 15)
 
 
+@pytest.mark.long
 def test_the_memory_of_large_images_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"LARGE": (1, 28, 28), "LARGE_POINTS": 2, "LARGE_PAIRS": 1}.items():
         monkeypatch.setattr(curvature, name, value)

@@ -105,6 +105,7 @@ def test_every_experiment_and_attack_is_run_and_everything_described() -> None:
             assert group not in ("experiment", "attack") or any(wanted in line for line in lines.values())
 
 
+@pytest.mark.long
 def test_a_line_is_run_and_kept_twice_alike(tmp_path: Path) -> None:
     """An experiment without torch, for it takes a second."""
     kept = []

@@ -28,6 +28,7 @@ from advlab.defenses import (
     SoftmaxThreshold,
 )
 from advlab.defenses.draws import draw_of
+from tests.helpers.long_cases import one_in
 from tests.helpers.two_devices import largest_difference
 
 ALL = [
@@ -38,7 +39,7 @@ ALL = [
 ]  # fmt: skip
 #: those that reject, of which the first looks at a layer of the network; with what they are fitted to
 REJECTING = [OpenMax(layer="2", tail_size=20), SoftmaxThreshold(threshold=0.4)]
-each = pytest.mark.parametrize("defense", ALL, ids=lambda defense: defense.label)
+each = pytest.mark.parametrize("defense", one_in(2, ALL), ids=lambda defense: defense.label)
 
 
 def network() -> nn.Module:

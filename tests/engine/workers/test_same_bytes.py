@@ -12,7 +12,7 @@ import pytest
 
 from tests.helpers.tiny_runs import OPTIONS
 
-LONG = ("isotropy", "topology", "attack_survey", "curvature", "preprocessing", "adversarial_training")
+LONG = ("confined_deepfool", "topology", "attack_survey", "curvature", "preprocessing", "adversarial_training")
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -32,7 +32,7 @@ def made(name: str, workers: int, folder: Path, cache: Path) -> dict[str, str]:
     return digests(folder)
 
 
-@pytest.mark.parametrize("name", ["confined_deepfool", *(pytest.param(name, marks=pytest.mark.long) for name in LONG)])
+@pytest.mark.parametrize("name", ["isotropy", *(pytest.param(name, marks=pytest.mark.long) for name in LONG)])
 def test_any_number_of_workers_gives_the_same_bytes(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     cache = tmp_path / "cache"
     alone = made(name, 0, tmp_path / "alone", cache)

@@ -179,6 +179,7 @@ def test_layers_are_named_once() -> None:
         Separability.Params(layers=["conv1", "conv1"])
 
 
+@pytest.mark.long
 def test_a_run_trains_on_the_training_split_and_takes_every_layer(cli: Any) -> None:
     line = ["experiment=separability", "run.preset=tiny", "recipe.epochs=1", "experiment.layers=[all]"]
     ended = cli(*line)
