@@ -157,6 +157,10 @@ def one_line(error: BaseException) -> str:
     return text or type(error).__name__
 
 
+#: what a typo in a user's own code raises, or a file that it misses: told in one line; any other error is a defect of that code
+MISTYPED = (NameError, AttributeError, TypeError, LookupError, ImportError, OSError, SyntaxError)
+
+
 def where_it_failed(error: BaseException, file: str = "") -> str:
     """An error of a user's own code in words: its kind, what it says, and the line, of `file` where it passed through it."""
     frames = traceback.extract_tb(error.__traceback__)

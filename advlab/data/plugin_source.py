@@ -12,7 +12,7 @@ from typing import Any
 from advlab.config.schema import describe_factory, keyword_parameters
 from advlab.data.content import Arrays
 from advlab.data.source import LoadOptions, Source
-from advlab.errors import AdvlabError, ConfigError, DataError, where_it_failed
+from advlab.errors import MISTYPED, AdvlabError, ConfigError, DataError, where_it_failed
 
 WHOLE = 1e-3  # of a grey level; x / 255 is off by 2e-5 in float32
 
@@ -32,15 +32,15 @@ class PluginSource(Source):
         """See `Source.read`.
 
         Raises:
-            DataError: the loader raises an error, or its arrays have the wrong shapes, types or ranges.
+            DataError: the loader is mistyped, or its arrays have the wrong shapes, types or ranges.
         """
         import numpy as np  # a tenth of a second, which `advlab help` and a mistyped name must not wait for
 
         try:
             returned = self.loader(split=split, **self.options)
-        except (AdvlabError, MemoryError):
+        except AdvlabError:
             raise
-        except Exception as error:
+        except MISTYPED as error:
             code = getattr(self.loader, "__code__", None)
             place = where_it_failed(error, code.co_filename if code else "")
             raise DataError(f"{name}: its loader failed: {place}: mend it") from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from advlab.data.content import Shape
-from advlab.errors import AdvlabError, ModelError, where_it_failed
+from advlab.errors import MISTYPED, AdvlabError, ModelError, where_it_failed
 from advlab.models.base import Model
 
 if TYPE_CHECKING:  # loads torch, and models are listed and described without it
@@ -54,15 +54,15 @@ class PluginModel(Model):
         """What the user's factory returns.
 
         Raises:
-            ModelError: it raises an error, or what it returns is no torch module.
+            ModelError: it is mistyped, or what it returns is no torch module.
         """
         from torch import nn  # describing a model must not wait for torch
 
         try:
             network = self.build()
-        except (AdvlabError, RuntimeError, MemoryError):  # of torch, and of a device that is full
+        except AdvlabError:
             raise
-        except Exception as error:
+        except MISTYPED as error:
             file = getattr(getattr(self.build, "func", self.build), "__code__", None)
             place = where_it_failed(error, file.co_filename if file else "")
             raise ModelError(f"the plug-in's factory of networks failed: {place}: mend it") from error
