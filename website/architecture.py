@@ -20,6 +20,7 @@ HOLDS = {
     "open_set": "networks that reject", "models": "networks, weights", "cluster": "who does the work", "data": "datasets",
     "results": "runs read back", "plotting": "style of figures", "statistics": "claims, verdicts", "config": "YAML, checked",
     "store": "files of a run", "errors": "messages", "progress": "progress bars", "shell": "lines to paste",
+    "collection": "of garbage",
 }  # fmt: skip
 LEFT_OUT = {"__main__", "testing"}
 WIDTH, HEIGHT, GAP, MARGIN = 480, 42, 14, 2
