@@ -89,8 +89,8 @@ def test_ctrl_c_leaves_a_run_that_resumes(monkeypatch: pytest.MonkeyPatch) -> No
 
     write, written = RunDirectory.write_cell, []
 
-    def interrupted(self: RunDirectory, *arguments: Any) -> None:
-        write(self, *arguments)
+    def interrupted(self: RunDirectory, *arguments: Any, **options: Any) -> None:
+        write(self, *arguments, **options)
         written.append(arguments[0])
         if len(written) == 1:
             os.kill(os.getpid(), signal.SIGINT)

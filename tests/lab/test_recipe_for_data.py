@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -27,8 +28,9 @@ def test_what_a_recipe_is_for(recipe: str, data: str, said: str) -> None:
     assert bool(said) == bool(found)
 
 
-def test_it_is_told_before_training(cli: Callable[..., Ended]) -> None:
-    ended = cli("model=mlp", "dataset=digits", "recipe=mlp_mnist", "run.dry=true", "run.preset=tiny")
+def test_it_is_told_before_training(cli: Callable[..., Ended], tmp_path: Path) -> None:
+    empty = f"run.cache_root={tmp_path}/cache"  # in the tests' own another one may have trained it
+    ended = cli("model=mlp", "dataset=digits", "recipe=mlp_mnist", "run.dry=true", "run.preset=tiny", empty)
     assert ended.code == 0
     assert "warning: the recipe mlp_mnist is for mnist, and trains mlp on digits now" in ended.err
-    assert "is for" not in cli("run.dry=true", "run.preset=tiny").err
+    assert "is for" not in cli("run.dry=true", "run.preset=tiny", empty).err
