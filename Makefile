@@ -145,8 +145,9 @@ aghdam2017-frequency: $(CORE)  ## section 2.2: convolutions of permuted inputs
 aghdam2017-layer: $(CORE)  ## section 2.2: the first convolution and the pooling of networks on permuted inputs
 	$(ADVLAB) -m experiment=first_layer model=$(NETWORKS) $(ARGS)
 
+# it trains LeNets of its own, whatever network and data the other figures take
 aghdam2017-penalty: $(CORE)  ## section 2.2: networks trained with penalties on gradient and Hessian
-	$(ADVLAB) experiment=gradient_penalty model=lenet_mnist $(ARGS)
+	$(ADVLAB) experiment=gradient_penalty model=lenet_mnist $(filter-out model% dataset% recipe%,$(ARGS))
 
 aghdam2017-separability: $(CORE)  ## section 2.3: linear probe and nearest neighbour in pixels and in features
 	$(ADVLAB) -m experiment=separability model=$(NETWORKS) $(ARGS)

@@ -150,6 +150,24 @@ def test_make_knows_every_target_that_is_named() -> None:
     assert [target for target in sorted(named) if f"make {target} " not in helped] == []
 
 
+def test_make_gives_a_users_network_to_the_figures_that_take_one(tmp_path: Path) -> None:
+    """The page's line about ImageNet: some figures train networks of their own, and take neither another's weights nor images."""
+    given = f"dataset.root={tmp_path} model.weights=DEFAULT run.preset=tiny"
+    line = ["make", "-n", "aghdam2017", "NETWORKS=vgg16,resnet50", f"ARGS={given}"]
+    printed = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    lines = [shlex.split(line)[1:] for line in printed.splitlines() if re.match(r"\S*advlab ", line)]
+    assert len(lines) >= 13
+    taken: set[str] = set()
+    load_plugins()
+    with Composer(None) as composer:
+        for words in lines:
+            parsed = parse(words)
+            jobs = composer.jobs(parsed.overrides, multirun=parsed.flags.multirun)
+            taken |= {job.experiment.name for job in jobs if f"dataset.root={tmp_path}" in words}
+            assert ("vgg16" in " ".join(words)) == (f"dataset.root={tmp_path}" in words)
+    assert taken >= {"isotropy", "topology", "lipschitz", "separability", "first_layer"}
+
+
 def test_completion_installs(shell: Callable[..., Any]) -> None:
     ended = shell("completion", "bash")
     assert ended.code == 0
