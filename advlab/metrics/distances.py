@@ -129,7 +129,8 @@ def squareform(condensed: Tensor) -> Tensor:
     place = torch.zeros(count, count, dtype=torch.int64, device=condensed.device)  # 0: the diagonal's
     place[rows, columns] = place[columns, rows] = torch.arange(1, 1 + len(rows), device=condensed.device)
     with_zero = torch.cat([condensed.new_zeros(len(condensed), 1), condensed], 1)
-    return with_zero.index_select(1, place.flatten()).unflatten(1, (count, count))
+    places = place.flatten().expand(len(condensed), -1)
+    return with_zero.gather(1, places).unflatten(1, (count, count))  # in float64 twice as fast as index_select
 
 
 def point_count(condensed: Tensor) -> int:

@@ -134,10 +134,12 @@ def standardise(condensed: Tensor, squared: bool = False) -> Tensor:
     """
     values = condensed.double()
     values = values.square() if squared else values
-    constant = (values.amax(1) - values.amin(1) <= CONSTANT_TOLERANCE * values.abs().amax(1))[:, None]
+    least, largest = values.amin(1), values.amax(1)
+    constant = largest - least <= CONSTANT_TOLERANCE * torch.maximum(largest.abs(), least.abs())
     values = values - values.mean(1, keepdim=True)
-    values /= torch.linalg.vector_norm(values, dim=1, keepdim=True)
-    return values.masked_fill_(constant, torch.nan)
+    scale = torch.linalg.vector_norm(values, dim=1).masked_fill_(constant, torch.nan)
+    values /= scale[:, None]
+    return values
 
 
 def checked_pair(d_in: Tensor, d_out: Tensor) -> tuple[Tensor, Tensor]:

@@ -37,9 +37,9 @@ def mapped_points(inner: Tensor, lengths: Tensor, outputs: int, seeds: list[int]
     """
     trials = lengths.shape[-1]
     squares = lengths.double() ** 2
-    gram = squareform(inner.double() ** 2).neg_().add_(squares[:, None]).add_(squares[:, :, None]).div_(2)
+    gram = squareform(inner).double().square_().neg_().add_(squares[:, None]).add_(squares[:, :, None]).div_(2)
     root = square_root(gram)
-    return root @ torch.from_numpy(np.stack([_factor(trials, outputs, seed) for seed in seeds])).to(root)
+    return root @ torch.from_numpy(_factors(trials, outputs, seeds)).to(root)
 
 
 def square_root(gram: Tensor) -> Tensor:
@@ -49,22 +49,25 @@ def square_root(gram: Tensor) -> Tensor:
         >>> square_root(torch.tensor([[[4.0, 2.0], [2.0, 5.0]]])).tolist()
         [[[2.0, 0.0], [1.0, 2.0]]]
     """
-    finite = all_finite(gram)[:, None, None]
-    gram = torch.where(finite, gram, torch.eye(gram.shape[-1]).to(gram))
-    root, failing_minor = torch.linalg.cholesky_ex(gram)
-    indefinite = failing_minor > 0
+    finite = all_finite(gram)
+    root, failing_minor = torch.linalg.cholesky_ex(gram.mT)  # laid out by columns, as LAPACK has it
+    indefinite = finite & (failing_minor > 0)
     if bool(indefinite.any()):
         values, vectors = torch.linalg.eigh(gram[indefinite])
         root[indefinite] = vectors * values.clamp_min(0).sqrt()[:, None]
-    return torch.where(finite, root, torch.nan)
+    root[~finite] = torch.nan
+    return root
 
 
-def _factor(trials: int, outputs: int, seed: int) -> Any:
-    """(T, min(R, T)): R columns of N(0, 1), or their Bartlett factor, which has the same Gram matrix in distribution."""
-    generator = np.random.Generator(np.random.PCG64(seed))
-    if outputs <= trials:
-        return generator.standard_normal((trials, outputs))
-    lower = np.zeros((trials, trials))
-    lower[np.tri(trials, k=-1, dtype=bool)] = generator.standard_normal(trials * (trials - 1) // 2)
-    np.fill_diagonal(lower, np.sqrt(generator.chisquare(np.arange(outputs, outputs - trials, -1))))
-    return lower
+def _factors(trials: int, outputs: int, seeds: list[int]) -> Any:
+    """(B, T, min(R, T)): R columns of N(0, 1), or their Bartlett factor, which has the same Gram matrix in distribution."""
+    factors = np.zeros((len(seeds), trials, min(outputs, trials)))
+    below, degrees = np.tri(trials, k=-1, dtype=bool), np.arange(outputs, outputs - trials, -1)
+    for factor, seed in zip(factors, seeds, strict=True):
+        generator = np.random.Generator(np.random.PCG64(seed))
+        if outputs <= trials:
+            generator.standard_normal(out=factor)
+        else:
+            factor[below] = generator.standard_normal(trials * (trials - 1) // 2)
+            np.fill_diagonal(factor, np.sqrt(generator.chisquare(degrees)))
+    return factors

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from advlab.metrics.distances import all_finite, squareform
+from advlab.metrics.distances import squareform
 from advlab.metrics.mantel import checked_pair
 
 SINGULAR = 1e-12  # a distance matrix is singular when its smallest pivot over its largest is at most this
@@ -58,7 +58,7 @@ class AlphaSolver:
         checked_pair(d_in, d_in)
         self.condensed, self.squared = d_in, squared
         self.d_in = self._in_double(d_in)
-        self.factors, self.row_order, _ = torch.linalg.lu_factor_ex(squareform(self.d_in))
+        self.factors, self.row_order, _ = torch.linalg.lu_factor_ex(self._matrices(d_in))
         pivots = self.factors.diagonal(dim1=1, dim2=2).abs()
         self.singular = ~(pivots.amin(1) > SINGULAR * pivots.amax(1))  # True for NaN as well
 
@@ -77,15 +77,21 @@ class AlphaSolver:
         """
         checked_pair(self.condensed, d_out)
         a, b, norm = self.d_in, self._in_double(d_out), torch.linalg.vector_norm
-        best_multiple = (a * b).sum(1) / a.square().sum(1)
-        residual = norm(b - best_multiple[:, None] * a, dim=1) / norm(b, dim=1)
-        solvable = all_finite(b) & ~self.singular
-        alpha = torch.linalg.lu_solve(self.factors, self.row_order, squareform(b))
-        alpha.masked_fill_(~solvable[:, None, None], torch.nan)
+        best_multiple = torch.linalg.vecdot(a, b) / torch.linalg.vecdot(a, a)
+        b_norm = norm(b, dim=1)
+        residual = norm(torch.addcmul(b, best_multiple[:, None], a, value=-1), dim=1) / b_norm
+        solvable = torch.isfinite(b_norm) & ~self.singular
+        alpha = torch.linalg.lu_solve(self.factors, self.row_order, self._matrices(d_out))
         diagonal = alpha.diagonal(dim1=1, dim2=2)
         c, alpha_norm = diagonal.mean(1), norm(alpha, dim=(1, 2))
         diagonal -= c[:, None]  # in place: alpha is alpha - c I from here
-        return TopologyPreservation(c, norm(alpha, dim=(1, 2)) / alpha_norm, residual)
+        deviation = norm(alpha, dim=(1, 2)) / alpha_norm
+        c, deviation = (values.masked_fill_(~solvable, torch.nan) for values in (c, deviation))
+        return TopologyPreservation(c, deviation, residual)
+
+    def _matrices(self, condensed: Tensor) -> Tensor:
+        """(B, T, T) of them in float64, laid out by columns, as LAPACK has them: these are symmetric."""
+        return self._in_double(squareform(condensed)).mT
 
     def _in_double(self, condensed: Tensor) -> Tensor:
         """Float64 distances, squared where that is asked for."""

@@ -14,7 +14,7 @@ from advlab.lab.layers import probed_layers
 from advlab.metrics.distances import norms_and_distances, pairwise_distances
 from advlab.metrics.mantel import mantel_r, mantel_test
 from advlab.metrics.mantel_moments import mantel_normal
-from advlab.metrics.nearest_neighbours import nearest_kept
+from advlab.metrics.nearest_neighbours import NearestKept
 from advlab.metrics.random_map import mapped_points
 from advlab.metrics.topology import AlphaSolver
 from advlab.probes.neighbourhood import Neighbourhood
@@ -40,7 +40,7 @@ def measure(experiment: Topology, ctx: NetworkContext, cell: Cell) -> list[Topol
     rounding = measure_rounding(experiment, ctx, cell, layers)
     nonfinite = (~torch.isfinite(neighbourhood.feature_shifts)).sum(-1).tolist()
     image_distances = neighbourhood.image_distances.flatten(0, 2)
-    alpha = AlphaSolver(image_distances, squared=params.squared)
+    alpha, nearest_kept = AlphaSolver(image_distances, squared=params.squared), NearestKept(image_distances)
     linearised = linearised_distances(ctx, samples, layers, neighbourhood) if params.linearisation else []
     several = params.random_layers and len(layers) > 1
     stacks = random_layer_distances(ctx, samples, layers, neighbourhood) if several else {}
@@ -58,7 +58,7 @@ def measure(experiment: Topology, ctx: NetworkContext, cell: Cell) -> list[Topol
             kept = alpha(flat)
             columns = {
                 "mantel_r": r, "p_value": p_value, "scale": kept.c, "deviation": kept.deviation, "residual": kept.residual,
-                "nearest_kept": nearest_kept(image_distances, flat),
+                "nearest_kept": nearest_kept(flat),
             }  # fmt: skip
             shape = neighbourhood.image_distances.shape[:3]
             numbers[source] = {name: values.view(shape).tolist() for name, values in columns.items()}
