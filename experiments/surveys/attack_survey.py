@@ -48,6 +48,9 @@ class SurveyRow:
     #: whether (1, 0) the attacked network's probability of the label is 1 in float32 at the clean image; nan: a table of version
     #: 0.1, which does not say
     saturated: float = math.nan
+    #: whether (1, 0) the attacked network classifies the clean image as its label; nan: not known (fooling), or a table that does
+    #: not say
+    correct: float = math.nan
 
 
 class AttackSurvey(Experiment[NetworkContext]):
@@ -60,10 +63,13 @@ class AttackSurvey(Experiment[NetworkContext]):
     sample as independent. An attack on the whole set (uap) counts changed predictions, right or wrong before.
 
     The summary's words: `success_rate` is of the eligible images and `success_of_all` of all, `_low` and `_high` are the bounds of
-    their 95 % intervals; `mean_` and `median_` are over the successes (l1, l2, linf: norms of the perturbation of pixels in [0, 1];
-    pass_score and ssim: similarity, 1 for equal images); `survival_rate` is the share of successes that are one still as an 8-bit
-    image, `saturated_share` that of images whose label has probability 1 in float32, where fixed steps along the gradient fail;
-    `failures` counts why the others did not succeed. Only `hc`, of which the paper makes a statement, is judged.
+    their 95 % intervals. `accuracy` is the share of all images that are classified correctly, and `robust_accuracy` that of all
+    images that are so and withstand the attack (RobustBench's number, and not 1 - `success_rate`); it is not defined where the
+    attack looks for the smallest perturbation or aims at a target. `mean_` and `median_` are over the successes (l1, l2, linf:
+    norms of the perturbation of pixels in [0, 1]; pass_score and ssim: similarity, 1 for equal images); `survival_rate` is the
+    share of successes that are one still as an 8-bit image, `saturated_share` that of images whose label has probability 1 in
+    float32, where fixed steps along the gradient fail; `failures` counts why the others did not succeed. Only `hc`, of which the
+    paper makes a statement, is judged.
     """
 
     name: ClassVar[str] = "attack_survey"

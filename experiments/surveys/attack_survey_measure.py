@@ -9,19 +9,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from advlab.attacks.grey_levels import in_grey_levels
-from advlab.attacks.interface import judge_images
 from advlab.attacks.logits import margin
 from advlab.attacks.norms import norms_of_each
 from advlab.attacks.results import AttackResult
 from advlab.attacks.status import Status
 from advlab.errors import ResultError
 from advlab.lab import Cell, NetworkContext
-from advlab.metrics.pass_score import pass_score
-from advlab.metrics.ssim import ssim
 from advlab.models.forward import Forward
 
 from .attack_survey import AttackSurvey, SurveyRow
+from .image_columns import classified_correctly, similarities, survives_rounding
 from .kept_images import keep_images
 from .survey_summary import SELF, attack_label
 
@@ -70,7 +67,9 @@ def measure(experiment: AttackSurvey, ctx: NetworkContext, cell: Cell) -> list[S
         targets=None if experiment.params.targets == "none" else targets,
         **extra_inputs,
     )
-    rows = own_rows(ctx, attacked_images, x, result, survives_rounding(ctx, result, labels, targets))
+    survives = survives_rounding(ctx, result, labels, targets)
+    correct = classified_correctly(attack, result, labels, [image.label for image in attacked_images])
+    rows = own_rows(ctx, attacked_images, x, result, survives, correct)
     if experiment.params.keep:
         keep_images(
             ctx, cell.id, list(experiment.params.keep), index=index, labels=labels, targets=targets, x=x, adv=result.adv,
@@ -85,7 +84,12 @@ def measure(experiment: AttackSurvey, ctx: NetworkContext, cell: Cell) -> list[S
 
 
 def own_rows(
-    ctx: NetworkContext, attacked_images: list[AttackedImage], x: Tensor, result: AttackResult, survives: Tensor
+    ctx: NetworkContext,
+    attacked_images: list[AttackedImage],
+    x: Tensor,
+    result: AttackResult,
+    survives: Tensor,
+    correct: list[float],
 ) -> list[SurveyRow]:
     """A row for each attacked image, as the attacked network itself sees it.
 
@@ -95,6 +99,7 @@ def own_rows(
         x: (N, C, H, W) the images.
         result: of the attack on them.
         survives: (N,) as `survives_rounding` gives it.
+        correct: as `classified_correctly` gives it.
     """
     attack = ctx.settings.attack
     name = attack_label(ctx.settings.nodes["attack"]["name"], attack)
@@ -121,46 +126,10 @@ def own_rows(
                 epsilon=columns["epsilon"][i], steps=columns["steps"][i],
                 forwards=result.forwards / len(attacked_images), backwards=result.backwards / len(attacked_images),
                 survives_rounding=float(survives[i]) if columns["success"][i] else math.nan,
-                saturated=float(columns["saturated"][i]),
+                saturated=float(columns["saturated"][i]), correct=correct[i],
             )
         )  # fmt: skip
     return rows
-
-
-def survives_rounding(ctx: NetworkContext, result: AttackResult, labels: Tensor, targets: Tensor) -> Tensor:
-    """(N,) bool: successes that the attacked network still takes for what the attack is after when they are 8-bit images.
-
-    Args:
-        ctx: of the run.
-        result: of the attack on N images.
-        labels: (N,) classes to leave.
-        targets: (N,) classes to reach; -1: any other.
-    """
-    survives = result.success.clone()
-    index = result.success.nonzero()[:, 0]
-    rounded = in_grey_levels(result.adv[index], (0.0, 1.0))
-    changed = (rounded != result.adv[index]).flatten(1).any(1)  # what is in whole grey levels already is judged already
-    index, rounded = index[changed], rounded[changed]
-    if len(index):
-        goals = targets[index] if bool((targets >= 0).all()) else None
-        survives[index], forwards = judge_images(
-            ctx.settings.attack, ctx.attack_target, rounded, labels[index], goals, batch_size=ctx.forward.limit
-        )
-        ctx.count(forwards=forwards)
-    return survives
-
-
-def similarities(x: Tensor, x_adv: Tensor, success: Tensor) -> dict[str, list[float]]:
-    """PASS and SSIM of (N, C, H, W) images in [0, 1] with their adversarial images; NaN where there is no success (N,)."""
-    likeness = {"pass_score": [math.nan] * len(x), "ssim": [math.nan] * len(x)}
-    successes = success.nonzero()[:, 0]
-    if len(successes):
-        clean, adversarial = x[successes], x_adv[successes]
-        scores = {"pass_score": pass_score(clean, adversarial), "ssim": ssim(clean, adversarial)}
-        for key, values in scores.items():
-            for i, value in zip(successes.tolist(), values.tolist(), strict=True):
-                likeness[key][i] = value
-    return likeness
 
 
 def transfer_rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields
 from typing import Any
 
@@ -30,6 +31,24 @@ def share_by_sample(rows: Frame, column: str) -> Any:
     return rows[column].astype(float).groupby(rows["sample"]).mean()
 
 
+def accuracies(own: Frame) -> dict[str, float]:
+    """The share of all images that are classified correctly, before the attack and after it, the latter with its interval.
+
+    What withstands an attack says something of the network where the attack has a budget and aims at any other class:
+    otherwise the robust accuracy is NaN.
+
+    Args:
+        own: rows of the attacked network.
+    """
+    if "correct" not in own or own["correct"].isna().any():  # tables of earlier versions do not say
+        return {}
+    summary = {"accuracy": share_by_sample(own, "correct").mean()}
+    if own["minimal"].any() or (own["target"] >= 0).any():
+        return summary | dict.fromkeys(("robust_accuracy", "robust_low", "robust_high"), math.nan)
+    robust = share_interval((own["correct"] == 1) & ~own["success"])
+    return summary | {"robust_accuracy": robust.estimate, "robust_low": robust.low, "robust_high": robust.high}
+
+
 def summarise(rows: Frame) -> dict[str, Any]:
     """The line of the summary about one run.
 
@@ -44,6 +63,7 @@ def summarise(rows: Frame) -> dict[str, Any]:
         "images": len(own), "eligible": len(eligible), "successes": len(successes),
         "success_rate": rate.estimate, "success_low": rate.low, "success_high": rate.high,
         "success_of_all": of_all.estimate, "of_all_low": of_all.low, "of_all_high": of_all.high,
+        **accuracies(own),
     }  # fmt: skip
     for column in ("l1", "l2", "linf", "pass_score", "ssim"):
         summary |= {f"mean_{column}": successes[column].mean(), f"median_{column}": successes[column].median()}

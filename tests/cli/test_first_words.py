@@ -30,5 +30,13 @@ def test_a_title_is_one_line_in_a_pipe(cli: Callable[..., Ended], monkeypatch: p
 
 def test_the_words_of_a_survey_are_explained(cli: Callable[..., Ended]) -> None:
     said = cli("describe", "attack_survey").out
-    for word in ("success_rate", "success_of_all", "survival_rate", "saturated_share", "failures", "pass_score"):
+    for word in (
+        "success_rate",
+        "success_of_all",
+        "robust_accuracy",
+        "survival_rate",
+        "saturated_share",
+        "failures",
+        "pass_score",
+    ):
         assert word in said

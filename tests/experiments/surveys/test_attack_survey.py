@@ -223,6 +223,33 @@ def test_failures_are_named_and_counted(tmp_path: Path) -> None:
     assert found.loc[found["success"], "l2"].max() <= 0.05 * 1.001
 
 
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_the_robust_accuracy_of_a_linear_network_is_the_closed_form(norm: str, tmp_path: Path) -> None:
+    """An image withstands a ball exactly where it is right and farther from the boundary than the radius."""
+    w, data = weights(1).double(), images()
+    gaps = (data.images(torch.arange(COUNT)).double().flatten(1) - 0.5) @ w
+    margins = torch.where(data.labels == 0, gaps, -gaps) / (w.abs().sum() if norm == "linf" else w.norm())
+    right = margins[margins > 0].sort().values
+    radius = float(right[len(right) // 2 - 1 : len(right) // 2 + 1].mean())
+    attack = {"name": "pgd", "norm": norm, "epsilon": radius, "steps": 10, "step": 1.0, "random_start": False}
+    found = table(context(tmp_path, attack=attack)).assign(run="toy")
+    line = Survey(Survey.Params()).summary(found).iloc[0]
+    assert line["accuracy"] == len(right) / COUNT
+    assert line["robust_accuracy"] == float((margins > radius).sum()) / COUNT
+    assert 0 < line["robust_accuracy"] < line["accuracy"] < 1
+
+
+def test_what_is_correct_is_known_of_an_attack_on_the_whole_set_too(tmp_path: Path) -> None:
+    """It attacks all images, right or wrong, and counts changed predictions."""
+    data = images()
+    right = ((data.images(torch.arange(COUNT)).flatten(1) - 0.5) @ weights(1) > 0) == (data.labels == 0)
+    found = table(context(tmp_path, attack={"name": "uap", "epsilon": 0.02, "passes": 1})).sort_values("sample")
+    assert found["eligible"].all()
+    assert found["correct"].tolist() == right.double().tolist()
+    line = Survey(Survey.Params()).summary(found.assign(run="toy")).iloc[0]
+    assert line["robust_accuracy"] == (right.numpy() & (found["prediction"] == found["label"])).mean()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

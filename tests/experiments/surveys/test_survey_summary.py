@@ -50,6 +50,23 @@ def test_the_summary_gives_rates_with_both_denominators() -> None:
     assert (line["transfer_mlp"], line["transfer_mlp_eligible"]) == (pytest.approx(1 / 3), 3)
 
 
+def test_robust_accuracy_is_of_all_images() -> None:
+    """Of 8 images 6 are right and 4 of them are lost: 2 withstand, a quarter of all, where 1 - success_rate is a third."""
+    fixed = made_up(minimal=False)
+    fixed["correct"] = fixed["eligible"].astype(float)
+    (line,) = Survey(Survey.Params()).summary(fixed).to_dict("records")
+    share = share_interval([True] * 2 + [False] * 6)
+    assert [line["robust_accuracy"], line["robust_low"], line["robust_high"]] == list(share[:3])
+    assert (line["accuracy"], line["robust_accuracy"]) == (0.75, 0.25)
+    assert 1 - line["success_rate"] == pytest.approx(1 / 3)
+    for undefined in (fixed.assign(minimal=True), fixed.assign(target=1)):
+        (line,) = Survey(Survey.Params()).summary(undefined).to_dict("records")
+        assert line["accuracy"] == 0.75
+        assert math.isnan(line["robust_accuracy"])
+    for unknown in (made_up(minimal=False), fixed.assign(correct=math.nan)):  # older tables, and fooling
+        assert "robust_accuracy" not in Survey(Survey.Params()).summary(unknown)
+
+
 def test_targets_of_one_sample_are_no_samples_of_transfer_and_rounding() -> None:
     """Nine targets an image that all do the same say no more than one: the intervals are those over images."""
     one = made_up(survives_rounding=1.0)
