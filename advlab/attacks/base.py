@@ -6,11 +6,13 @@ pixel range, whatever the pixel unit. Images are clipped to the bounds unless an
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from advlab.attacks.traits import AttackTraits, in_grey_levels
+from advlab.config.radius import radius_of_other_norm
 from advlab.config.ranges import InRange
 from advlab.errors import ArgumentError
 
@@ -28,12 +30,21 @@ class Attack(InRange, AttackTraits):
     """An attack: its hyperparameters are its fields, images and labels come in the call."""
 
     def __post_init__(self) -> None:
-        """Refuse values out of range, and a radius above 1 in L-infinity, which no two images are apart.
+        """Refuse values out of range, a radius above 1 in L-infinity, which no two images are apart, and that of another norm.
+
+        The default of `epsilon` is meant in the default norm: in another one, `epsilon` is to be given.
 
         Raises:
             ArgumentError: names the field.
         """
         super().__post_init__()
+        defaults = {
+            field.name: field.default for field in dataclasses.fields(self) if field.name in ("norm", "epsilon")
+        }
+        if len(defaults) == 2 and defaults["norm"] != self.norm_name:
+            default = defaults["epsilon"]
+            if default and getattr(self, "epsilon", None) == default:
+                raise ArgumentError(radius_of_other_norm(default, self.norm_name, defaults["norm"]))
         epsilon, largest = getattr(self, "epsilon", 0.0), max(1.0, getattr(self, "largest", 1.0))
         if self.norm_name == "linf" and epsilon > largest:
             raise ArgumentError(

@@ -34,6 +34,7 @@ from advlab.config.groups import CLUSTER, GROUPS, RUN
 from advlab.config.hydra_rules import check_hydra_config, check_hydra_overrides, check_nothing_else
 from advlab.config.identity import Nodes
 from advlab.config.overrides import accept_unknown_keys, check_extent, check_jobs, explicit_keys, override_hint, text_of
+from advlab.config.radius import check_radius_is_typed
 from advlab.config.run_options import RunParams
 from advlab.config.schema import parameters
 from advlab.config.settings import Settings, resolve
@@ -111,7 +112,11 @@ class Composer:
         if defenses:
             content["defense"] = chain_node(defenses, content.get("defense", {}), self.choice)
             choices["defense"] = "+".join(defenses)
-        return resolve(content, explicit_keys(overrides), choices, self.choice)
+        explicit = explicit_keys(overrides)
+        check_radius_is_typed(
+            explicit, content.get("attack", {}), lambda: self.choice("attack", choices["attack"])["attack"]
+        )
+        return resolve(content, explicit, choices, self.choice)
 
     def choice(self, group: str, choice: str) -> Nodes:
         """The nodes that GROUP=CHOICE sets: its own, and of a model also its recipe.

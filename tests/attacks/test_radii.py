@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from advlab.attacks import APGD, FGS, FGV, PGD, UAP, Attack, Noise
+from advlab.attacks import APGD, FGS, FGV, PGD, UAP, Attack, DeepFool, Noise
 from advlab.defenses import Blur
 from advlab.errors import ArgumentError
 from advlab.training.recipe_text import parse_augmentation
@@ -36,6 +36,21 @@ def test_an_l2_ball_that_holds_all_images_is_refused(attack: Attack) -> None:
         attack(model(), X, LABELS)
     PGD(norm="l2", epsilon=6.9, steps=1)(model(), X, LABELS)
     Noise(norm="l2", epsilon=7.0)(model(), X, LABELS)  # which says its length before it is clipped
+
+
+@pytest.mark.parametrize(("attack", "norm", "example"), [(PGD, "l2", 0.5), (APGD, "l2", 0.5), (Noise, "linf", 0.0314)])
+def test_a_default_radius_is_not_one_of_another_norm(attack: type[Attack], norm: str, example: float) -> None:
+    """8/255 in L2 moves nothing, and every network would look robust; 1 in L-infinity leaves nothing of an image."""
+    with pytest.raises(ArgumentError, match=rf"give a length in norm={norm} with it, such as epsilon={example}"):
+        attack(norm=norm)  # type: ignore[call-arg]
+    assert attack(norm=norm, epsilon=example).norm_name == norm  # type: ignore[call-arg]
+    assert attack(norm=norm, epsilon=0.0)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("attack", [UAP, DeepFool])
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_an_attack_without_a_default_radius_takes_every_norm(attack: type[Attack], norm: str) -> None:
+    assert attack(norm=norm).norm_name == norm  # type: ignore[call-arg]
 
 
 def test_bounds_do_not_change_the_unit() -> None:

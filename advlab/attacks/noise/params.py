@@ -16,7 +16,8 @@ class Noise(Attack):
 
     Attributes:
         norm: l2 (Gaussian direction), or linf (each pixel +-epsilon).
-        epsilon: length in this norm, before clipping: in l2 1.0 is as long as one pixel from the lowest to the highest value.
+        epsilon: length in this norm, before clipping: in l2 1.0 is as long as one pixel from the lowest to the highest value;
+            with norm=linf it is to be given.
         trials: directions that are tried; the first that flips is returned, or the last.
         seed: the direction is a function of it, of the image (in 16 bits) and of the trial alone.
     """

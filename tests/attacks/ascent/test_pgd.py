@@ -216,7 +216,7 @@ def test_what_cannot_move_says_why() -> None:
         return torch.relu(-images.flatten(1)[:, :2] - 1) + torch.tensor([2.0, 0.0])
 
     for norm in ("l2", "linf"):
-        result = PGD(norm=norm, random_start=False)(flat, x, y)  # type: ignore[arg-type]
+        result = PGD(norm=norm, epsilon=0.1, random_start=False)(flat, x, y)  # type: ignore[arg-type]
         assert torch.equal(result.adv, x)
         assert result.status.tolist() == [2, 2, 2]
 
@@ -225,7 +225,7 @@ def test_what_cannot_move_says_why() -> None:
         return torch.stack([2 + rest, rest * 0], 1)
 
     for norm in ("l2", "linf"):
-        result = PGD(norm=norm, random_start=False)(root, x, y)  # type: ignore[arg-type]
+        result = PGD(norm=norm, epsilon=0.1, random_start=False)(root, x, y)  # type: ignore[arg-type]
         assert torch.equal(result.adv, x)
         assert result.status.tolist() == [6, 6, 6]
 

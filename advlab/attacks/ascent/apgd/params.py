@@ -22,7 +22,7 @@ class APGD(Attack):
 
     Attributes:
         norm: of the ball.
-        epsilon: its radius.
+        epsilon: its radius; 8/255 is meant in linf, and with norm=l2 it is to be given.
         steps: gradient steps of each ascent (the paper's N_iter).
         restarts: ascents from random starts, for each loss and class.
         loss: ce, the cross-entropy; dlr, the difference of logits ratio (eq 6); targeted_dlr, eq 7 towards each of the

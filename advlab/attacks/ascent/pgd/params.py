@@ -26,7 +26,7 @@ class PGD(Attack):
 
     Attributes:
         norm: of the ball.
-        epsilon: its radius.
+        epsilon: its radius; 8/255 is meant in linf, and with norm=l2 it is to be given.
         steps: gradient steps.
         step: length of one, as a share of epsilon.
         random_start: begin at a random point of the ball.
