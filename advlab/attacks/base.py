@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from advlab.attacks.traits import AttackTraits, in_grey_levels
 from advlab.config.radius import radius_of_other_norm
@@ -38,7 +38,7 @@ class Attack(InRange, AttackTraits):
             ArgumentError: names the field.
         """
         super().__post_init__()
-        defaults = {
+        defaults: dict[str, Any] = {
             field.name: field.default for field in dataclasses.fields(self) if field.name in ("norm", "epsilon")
         }
         if len(defaults) == 2 and defaults["norm"] != self.norm_name:
