@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import re
 import traceback
 from collections.abc import Iterable, Iterator
 
@@ -122,12 +123,24 @@ def nearest(name: str, names: Iterable[str], without: Iterable[str]) -> list[str
     return sorted(others, key=lambda other: -difflib.SequenceMatcher(None, name, other.lower()).ratio())
 
 
+#: groups that plug-ins add choices to
+PLUGIN_GROUPS = ("dataset", "model", "defense", "attack", "experiment")
+
+
 def suggest_choice(group: str, name: str, known: Iterable[str]) -> str:
-    """As `suggest`, of the choices of a group: where none is like it, the name may be that of a plug-in."""
+    """As `suggest`, of the choices of a group: the name may also be that of a plug-in whose file was forgotten.
+
+    >>> suggest_choice("model", "mycnn", ["nin"])
+    'Did you mean nin? There is: nin. One of your own needs its file: advlab --plugin FILE.py model=mycnn'
+    """
     said = suggest(name, known)
-    if "Did you mean" in said or name in ("", "none") or len(name) > 40:
-        return said
-    return f"{said} One of your own needs its file: advlab --plugin FILE.py {group}={name}"
+    return f"{said}{of_a_plugin(name, f'{group}={name}')}" if group in PLUGIN_GROUPS else said
+
+
+def of_a_plugin(name: str, words: str) -> str:
+    """That a choice of a user's own needs its file, with the words to type behind it; empty where no plug-in has such a name."""
+    could_be = name != "none" and re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name)
+    return f" One of your own needs its file: advlab --plugin FILE.py {words}" if could_be else ""
 
 
 def shorten(text: str, limit: int = 3000) -> str:

@@ -14,7 +14,7 @@ from advlab.config import components
 from advlab.config.choices import default_choice, group_choices, read_choice, registered_name
 from advlab.config.groups import COMPONENT_GROUPS, RUN
 from advlab.config.run_options import RunParams
-from advlab.errors import ConfigError, suggest
+from advlab.errors import ConfigError, of_a_plugin, suggest
 from advlab.results.console import DESCRIPTIONS, on_terminal, show
 
 #: what a choice may lack
@@ -75,21 +75,11 @@ def described_choices(name: str) -> list[dict[str, Any]]:
     groups = [group for group, names in choices.items() if name in names and name != "none"]
     if not groups:
         every = {choice for names in choices.values() for choice in names if choice != "none"} | {RUN}
-        raise ConfigError(f"nothing is called {name!r}. {suggest_described(name, every)}")
+        raise ConfigError(f"nothing is called {name!r}. {suggest(name, every)}{of_a_plugin(name, f'describe {name}')}")
     return [
         experiment_facts(name) if group == "experiment" else {**EMPTY, **component_facts(group, name)}
         for group in groups
     ]
-
-
-def suggest_described(name: str, known: set[str]) -> str:
-    """What was probably meant, and where nothing is like it, that a plug-in's choice needs its file."""
-    said = suggest(name, known)
-    return (
-        said
-        if "Did you mean" in said
-        else f"{said} One of your own needs its file: advlab --plugin FILE.py describe {name}"
-    )
 
 
 def component_facts(group: str, choice: str) -> dict[str, Any]:

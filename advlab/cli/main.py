@@ -84,7 +84,12 @@ def _dispatch(arguments: list[str]) -> int:
         say_meanwhile("reading the runs" if words and words[0] in VERBS else "reading the configuration")
     from advlab.plugins.loading import load_plugins  # imports Hydra, which takes a tenth of a second, as launch does
 
-    load_plugins(plugins)
+    for file in load_plugins(plugins):
+        print(
+            f"warning: the plug-in {printable(file)} registers nothing: put @advlab.model(...), or the decorator of what "
+            "it is to add, before its function or class",
+            file=sys.stderr,
+        )
     if words and words[0] == "help":
         words = ["--help", *words[1:]]
     if words and words[0] in ("-sc", "--shell-completion"):  # as Hydra has it, and people in their .bashrc

@@ -32,8 +32,8 @@ VARIABLE = "ADVLAB_PLUGINS"
 _loaded_plugins: set[str] = set()  # paths of files and values of entry points: each is imported once in a process
 
 
-def load_plugins(files: Sequence[str] = ()) -> None:
-    """Load the plug-ins of `files`, of ADVLAB_PLUGINS and of installed packages, each once.
+def load_plugins(files: Sequence[str] = ()) -> list[str]:
+    """Load the plug-ins of `files`, of ADVLAB_PLUGINS and of installed packages, each once; gives the files that add nothing.
 
     Raises:
         ConfigError: a file is missing or does not run.
@@ -41,10 +41,13 @@ def load_plugins(files: Sequence[str] = ()) -> None:
     _register_torchvision()
     named = [*os.environ.get(VARIABLE, "").split(os.pathsep), *files]
     paths = list(dict.fromkeys(os.path.realpath(os.path.expanduser(name)) for name in named if name))
+    adding_nothing = []
     for path in paths:
         if path not in _loaded_plugins:
+            before = number_of_components()
             _import_file(Path(path))
             _loaded_plugins.add(path)
+            adding_nothing += [path] if number_of_components() == before else []
     if files:  # workers of a multirun inherit them
         os.environ[VARIABLE] = os.pathsep.join(paths)
     for entry in entry_points(group="advlab.plugins"):
@@ -53,6 +56,12 @@ def load_plugins(files: Sequence[str] = ()) -> None:
                 entry.load()
             _loaded_plugins.add(entry.value)
     _make_choices()
+    return adding_nothing
+
+
+def number_of_components() -> int:
+    """How many components there are, of all groups."""
+    return sum(len(registry.names()) for registry in components.REGISTRIES.values())
 
 
 def _import_file(path: Path) -> None:

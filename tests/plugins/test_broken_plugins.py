@@ -160,9 +160,25 @@ def test_a_choice_of_a_plug_in_that_is_not_loaded(cli: Callable[..., Ended]) -> 
         ended = cli(f"{group}=qqq_zzz")
         assert f"One of your own needs its file: advlab --plugin FILE.py {group}=qqq_zzz" in ended.err
     assert "--plugin FILE.py describe qqq_zzz" in cli("describe", "qqq_zzz").err
-    near = cli("model=lenett").err
-    assert "Did you mean lenet" in near
-    assert "--plugin" not in near
+    near = cli("model=mycnn").err
+    assert "Did you mean nin" in near
+    assert near.rstrip().endswith("One of your own needs its file: advlab --plugin FILE.py model=mycnn")
+    near = cli("describe", "mycnn").err
+    assert "Did you mean nin" in near
+    assert near.rstrip().endswith("advlab --plugin FILE.py describe mycnn")
+    for other in ("recipe=mine", "probe=mine", "cluster=mine", "model=cnn.pt", "run.seed=x"):
+        assert "--plugin" not in cli(other).err
+
+
+def test_a_plug_in_that_registers_nothing_says_so(
+    cli: Callable[..., Ended], files: dict[str, str], tmp_path: Path
+) -> None:
+    path = write(tmp_path, "def build(): ...\n")
+    ended = cli("--plugin", path, "model=mycnn")
+    assert ended.code == 2
+    assert f"warning: the plug-in {path} registers nothing: put @advlab.model(...)" in ended.err
+    assert "there is no model 'mycnn'" in ended.err
+    assert "registers nothing" not in cli("--plugin", files["net"], "list").err
 
 
 def test_near_names_stand_before_others(cli: Callable[..., Ended]) -> None:
