@@ -49,7 +49,8 @@ def without_tiny(columns: list[Column], remarks: list[str]) -> list[Column]:
     for column in columns:
         if not column.size and column.network in larger:
             instead = larger[column.network].runs[0].path
-            remarks += [f"left out {run.path}: a tiny run of what {instead} has measured" for run in column.runs]
+            why = f"a tiny run of what {instead} has measured"
+            remarks += [f"left out of the claims board {run.path}: {why}" for run in column.runs]
     return [column for column in columns if column.size or column.network not in larger]
 
 
@@ -63,7 +64,7 @@ def columns_of(runs: Sequence[JudgedRun], remarks: list[str]) -> list[Column]:
         seeds = by_label.setdefault(label, {})
         seed = str(run.nodes.get("run", {}).get("seed"))
         if seed in seeds:
-            remarks.append(f"left out {seeds[seed].path}: {run.path} repeats it")
+            remarks.append(f"left out of the claims board {seeds[seed].path}: {run.path} repeats it")
         seeds[seed] = run
         parts = named_components(run.nodes)
         told = {key: value for key, value in differences.values(number).items() if key.split(".")[0] in NETWORK}
