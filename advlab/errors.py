@@ -143,6 +143,15 @@ def of_a_plugin(name: str, words: str) -> str:
     return f" One of your own needs its file: advlab --plugin FILE.py {words}" if could_be else ""
 
 
+def is_weights_file(name: object) -> bool:
+    """Whether what stands for a network is the name of a file that may hold its weights.
+
+    >>> is_weights_file("weights/cnn.pt"), is_weights_file("cnn")
+    (True, False)
+    """
+    return isinstance(name, str) and name.lower().endswith((".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".tar"))
+
+
 def shorten(text: str, limit: int = 3000) -> str:
     """`text`, or its beginning and its end, which holds the remedy, when it is longer than `limit` characters."""
     return text if len(text) <= limit else f"{text[: limit // 2]} [...] {text[-limit // 2 :]}"

@@ -72,11 +72,29 @@ def dataset_choice(data: Any, called: str = "") -> tuple[dict[str, str], Shape, 
 
     components.REGISTRIES["dataset"].forget(name)
     register_dataset(name)(load)
+    for split, (images, labels, _) in splits.items():
+        check_shapes(split, images, labels)
     images, _, names = splits["test"]
     channels_first = images.ndim == 4 and images.shape[1] in (1, 3)
     height, width = images.shape[2:] if channels_first else images.shape[1:3]
     channels = images.shape[1] if channels_first else images.shape[3] if images.ndim == 4 else 1
     return {"name": name, "content": content}, (int(channels), int(height), int(width)), len(names)
+
+
+def check_shapes(split: str, images: Any, labels: Any) -> None:
+    """Refuse what is no stack of images beside a label for each.
+
+    Raises:
+        ConfigError: they are swapped, or of other shapes.
+    """
+    if images.ndim in (3, 4) and labels.ndim == 1:
+        return
+    said = f"got {images.shape} and {labels.shape} for {split}"
+    if images.ndim == 1 and labels.ndim in (3, 4):
+        raise ConfigError(f"dataset: images and labels are swapped ({said}): give (images, labels)")
+    raise ConfigError(
+        f"dataset: expected images (N, H, W), (N, H, W, C) or (N, C, H, W) and labels (N,), {said}: change their shapes"
+    )
 
 
 def by_split(data: Any) -> dict[str, Any]:

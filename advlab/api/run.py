@@ -74,11 +74,12 @@ class Sweep:
 
 
 @told_shortly
-def sweep(over: Mapping[str, Sequence[Any]], **options: Any) -> Sweep:
+def sweep(over: Mapping[str, Sequence[Any]], experiment: str | Mapping[str, Any] = "isotropy", **options: Any) -> Sweep:
     """Carry out a run for each combination of some options, as `advlab -m` does, and compare them.
 
     Args:
         over: option -> its values: {"model": ["lenet", "mlp"], "seed": [0, 1, 2], "probe.trials": [10, 100]}.
+        experiment: its name, or its keys, unless it is one of what the runs differ in.
         options: those that all runs share; see `run`.
 
     Raises:
@@ -91,7 +92,7 @@ def sweep(over: Mapping[str, Sequence[Any]], **options: Any) -> Sweep:
         raise ConfigError(f"over: {empty[0]} names no values: give a list, as in {{{empty[0]!r}: [A, B]}}")
     runs = []
     for values in itertools.product(*over.values()):
-        combined = dict(options)
+        combined = {"experiment": experiment, **options}
         for name, value in zip(over, values, strict=True):
             group, dot, key = name.partition(".")
             combined[group] = {**as_mapping(combined.get(group)), key: value} if dot else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
 import sysconfig
 import traceback
@@ -14,6 +15,10 @@ from advlab.errors import AdvlabError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+OWN_FILE = re.compile(r"needs its file: advlab --plugin FILE\.py (\w+)=([\w-]+)")
+RUN_OPTION = re.compile(r"\brun\.(\w+)=((?:true|false|null)\b)?", re.ASCII)
+PYTHON = {"true": "True", "false": "False", "null": "None"}
 
 #: where code lies that is not the user's
 NOT_THE_USERS = tuple(
@@ -34,9 +39,29 @@ def told_shortly(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*arguments, **options)
         except AdvlabError as error:
+            said_for_python(error)
             raise error.with_traceback(None) from users_own(error.__cause__)
 
     return call
+
+
+def said_for_python(error: AdvlabError) -> None:
+    """Put what a message says in the terminal's words into those of a call; the error is changed in place."""
+    error.args = tuple(in_python(part) if isinstance(part, str) else part for part in error.args)
+    if isinstance(error, ImportError) and isinstance(error.msg, str):  # whose text is not that of its arguments
+        error.msg = in_python(error.msg)
+
+
+def in_python(message: str) -> str:
+    """A message of the command line as a call's.
+
+    >>> in_python("name the folder by run.data_root=..., or allow it with run.download=true")
+    'name the folder by data_root=..., or allow it with download=True'
+    >>> in_python("One of your own needs its file: advlab --plugin FILE.py model=mycnn")
+    "One of your own must be registered before: @advlab.model('mycnn', ...)"
+    """
+    message = OWN_FILE.sub(r"must be registered before: @advlab.\1('\2', ...)", message)
+    return RUN_OPTION.sub(lambda found: f"{found[1]}={PYTHON.get(found[2] or '', found[2] or '')}", message)
 
 
 def users_own(cause: BaseException | None) -> BaseException | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from advlab.cli.parser import Parser
 from advlab.config.cluster_choice import check_resumed_words
+from advlab.config.components import REGISTRIES
 from advlab.config.compose import Composer
 from advlab.config.run_options import RunParams
 from advlab.config.settings import every_key, resolve
@@ -44,6 +45,12 @@ def folder_of(archived: Any) -> Path | None:
     return Path(os.path.expanduser(archived)) if isinstance(archived, str) else None
 
 
+def of_a_session(nodes: Mapping[str, Any]) -> bool:
+    """Whether a run measured objects that it was handed from Python, which are archived by their content."""
+    measured = {group: nodes.get(group) or {} for group in ("model", "dataset")}
+    return any("content" in node and node.get("name") not in REGISTRIES[group] for group, node in measured.items())
+
+
 def run(arguments: Sequence[str]) -> int:
     """`advlab resume RUN`: measure what is missing, and rebuild what is damaged."""
     parser = Parser(prog="advlab resume", description="Go on with a run: only what is missing is measured.")
@@ -65,6 +72,14 @@ def run(arguments: Sequence[str]) -> int:
         cluster = composer.settings(options.workers).cluster
     directory = RunDirectory.open(options.run)
     nodes = directory.nodes_to_resume()
+    if of_a_session(nodes):
+        if directory.finished() and not directory.damaged():
+            print(f"{directory.path}: complete, nothing left to do")
+            return 0
+        raise ConfigError(
+            f"{directory.path} was made in Python with a network or images of a session, which no command line has: make them "
+            "there as before, and call advlab.run(..., resume=True) with the same arguments"
+        )
     archived = nodes.get("run", {})
     changed = own_roots(archived, {name: getattr(options, name) for name in ROOTS})
     nodes["run"] = {**archived, **changed, "resume": True, "dry": False, "workers": 0}

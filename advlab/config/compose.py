@@ -39,7 +39,7 @@ from advlab.config.run_options import RunParams
 from advlab.config.schema import parameters
 from advlab.config.settings import Settings, resolve
 from advlab.config.typed_only import check_places, check_scheduler
-from advlab.errors import ConfigError, Faults, suggest, suggest_choice
+from advlab.errors import ConfigError, Faults, is_weights_file, suggest, suggest_choice
 from advlab.shell import typed_override
 
 CONFIGS = "pkg://advlab.configs"
@@ -213,6 +213,9 @@ class Composer:
                 raise ConfigError(
                     f"the class of {name} {choice!r} has no YAML file: write configs/{name}/{choice}.yaml"
                 )
+            if name == "model" and is_weights_file(choice):
+                weights = typed_override("model.checkpoint", choice)
+                raise ConfigError(f"{text!r} is a file of weights: name its network, too: model=NAME {weights}")
             extra = ' pip install "advlab[cluster]" brings it.' if choice in CLUSTER_LAUNCHERS else ""
             raise ConfigError(f"there is no {name} {choice!r}. {suggest_choice(name, choice, options)}{extra}")
 

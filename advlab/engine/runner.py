@@ -62,7 +62,7 @@ def execute(
         directory: an existing run to go on with; otherwise a new version, or with `run.resume` the newest unfinished
             one of the same configuration.
         also_read: a second cache, of which nothing is written (see `ArtifactStore`).
-        says_results: whether numbers and verdicts are printed at the end.
+        says_results: whether numbers and verdicts are printed at the end, as on a command line; otherwise Python called.
 
     Raises:
         AdvlabError: the fault and its remedy; what was measured is kept.
@@ -115,7 +115,7 @@ class Runner:
                     rows, outputs, tally = self._measure_and_write(directory, prepared)
             except Interrupted as interrupt:
                 self._end(directory, "interrupted", signal.Signals(interrupt.signum).name)
-                print(f"interrupted; go on with: {resume_command(directory, self.settings.cluster)}", file=sys.stderr)
+                print(self._how_to_go_on(directory), file=sys.stderr)
                 raise
             except AdvlabError as error:
                 log.debug("the run ended with an error of its input; where it arose:", exc_info=True)
@@ -144,16 +144,19 @@ class Runner:
             prepared = self._prepare(plan, report_progress, locks)
             return existing or self._new_directory(prepared, locks), prepared
         except Interrupted:
-            if existing is not None:
-                print(f"interrupted; go on with: {resume_command(existing, self.settings.cluster)}", file=sys.stderr)
-            else:
-                print(
-                    "interrupted before the first measurement, no run was begun: type the same command again",
-                    file=sys.stderr,
-                )
+            print(self._how_to_go_on(existing), file=sys.stderr)
             raise
         finally:
             report_progress.close()
+
+    def _how_to_go_on(self, directory: RunDirectory | None) -> str:
+        """What is said of an interrupted run; one from Python may have objects of its session, which no command line has."""
+        if directory is None:
+            again = "type the same command again" if self.says_results else "call it again"
+            return f"interrupted before the first measurement, no run was begun: {again}"
+        command = resume_command(directory, self.settings.cluster)
+        again = command if self.says_results else "the same call with resume=True"
+        return f"interrupted; go on with: {again}"
 
     def _prepare(
         self, plan: dict[str, Any] | None, report_progress: TaskProgress, stack: contextlib.ExitStack

@@ -14,7 +14,8 @@ from torch.utils.data import TensorDataset
 
 import advlab
 from advlab.api.objects import dataset_choice
-from advlab.errors import ConfigError
+from advlab.config.components import REGISTRIES
+from advlab.errors import ConfigError, DataError
 from tests.helpers.commands import Ended
 from tests.helpers.sessions import PROBE_OF, a_network, run_of, some_images
 
@@ -81,7 +82,15 @@ def test_each_kind_of_images_is_the_same_dataset() -> None:
     assert dataset_choice((np.zeros((4, 9, 7), np.uint8), np.array([0, 1, 1, 0])))[1:] == ((1, 9, 7), 2)
 
 
-def test_ctrl_c_leaves_a_run_that_resumes(monkeypatch: pytest.MonkeyPatch) -> None:
+def forget_the_session() -> None:
+    """As in another process, which knows nothing of the network and the images."""
+    REGISTRIES["model"].forget("sequential")
+    REGISTRIES["dataset"].forget("arrays")
+
+
+def test_ctrl_c_leaves_a_run_that_resumes(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], cli: Any
+) -> None:
     import os
     import signal
 
@@ -105,11 +114,20 @@ def test_ctrl_c_leaves_a_run_that_resumes(monkeypatch: pytest.MonkeyPatch) -> No
         }
         with pytest.raises(KeyboardInterrupt, match="call it again with resume=True"):
             run_of(**options)
+        assert "interrupted; go on with: the same call with resume=True\n" in capfd.readouterr().err
+        forget_the_session()
+        unfinished = cli("resume", "outputs/isotropy/arrays-sequential/v001")
+        assert unfinished.code == 2
+        assert "was made in Python with a network or images of a session" in unfinished.err
+        assert "call advlab.run(..., resume=True)" in unfinished.err
         run = run_of(**options, resume=True)
     finally:
         signal.signal(signal.SIGINT, before)
     assert run.path.name == "v001"
     assert len(set(written)) == len(written)
+    forget_the_session()
+    complete = cli("resume", str(run.path))
+    assert (complete.code, complete.out) == (0, f"{run.path}: complete, nothing left to do\n")
 
 
 @pytest.mark.parametrize(
@@ -124,6 +142,16 @@ def test_ctrl_c_leaves_a_run_that_resumes(monkeypatch: pytest.MonkeyPatch) -> No
         ({"dataset": {"tests": some_images()}}, "dataset.tests: "),
         ({"model": nn.Flatten()}, "model: say what images the module takes: input_shape=(C, H, W)"),
         ({"model": nn.Flatten(), "dataset": some_images(), "workers": 2}, "model: a module of this session is not on workers"),
+        ({"dataset": some_images()[::-1]}, "dataset: images and labels are swapped (got (30,) and (30, 1, 8, 8) for train)"),
+        ({"dataset": (np.zeros((4, 9)), np.zeros(4))}, "dataset: expected images (N, H, W), "),
+        ({"samples": 10}, "samples: there is no such option. It is a key of a component: type probe={'samples': 10}"),
+        (
+            {"attack": "hc1", "epsilon": 0.25},
+            "epsilon: there is no such option. It is a key of a component: type attack={'name': 'hc1', 'epsilon': 0.25}",
+        ),
+        ({"model": "cnn.pt"}, "model='cnn.pt' is a file of weights: name its network, too: "
+                              "model={'name': NAME, 'checkpoint': 'cnn.pt'}"),
+        ({"model": "mycnn"}, "there is no model 'mycnn'. Did you mean nin"),
         ({"dry": True}, "run.dry: a dry run makes no run to read"),
     ],
 )  # fmt: skip
@@ -131,6 +159,18 @@ def test_faults_are_exceptions_with_the_command_lines_messages(options: dict[str
     with pytest.raises(ConfigError) as caught:
         run_of(**options)
     assert str(caught.value).startswith(message)
+
+
+def test_messages_speak_of_options_of_a_call(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"by data_root=\.\.\. .*, or allow the download with download=True"):
+        run_of(model="lenet_mnist", dataset="mnist", data_root=str(tmp_path), download=False, input_shape=None)
+    with pytest.raises(ConfigError, match=r"One of your own must be registered before: @advlab.model\('mycnn', ...\)"):
+        run_of(model="mycnn")
+
+
+def test_a_sweep_takes_its_experiment_as_a_run_does() -> None:
+    with pytest.raises(ConfigError, match=r"there is no experiment 'attack_surveyy'\. Did you mean attack_survey"):
+        advlab.sweep({"seed": [0]}, "attack_surveyy")
 
 
 def test_a_sweep_compares_its_runs() -> None:
