@@ -15,7 +15,11 @@ from advlab.config.choices import default_choice, group_choices, read_choice, re
 from advlab.config.groups import COMPONENT_GROUPS, RUN
 from advlab.config.run_options import RunParams
 from advlab.errors import ConfigError, of_a_plugin, suggest
+from advlab.models.torchvision_networks import NAMES
+from advlab.plugins.loading import plugin_words
+from advlab.plugins.names import registered_choices
 from advlab.results.console import DESCRIPTIONS, on_terminal, show
+from advlab.shell import shell_word
 
 #: what a choice may lack
 EMPTY: dict[str, Any] = {
@@ -82,6 +86,12 @@ def described_choices(name: str) -> list[dict[str, Any]]:
     ]
 
 
+def program(group: str, choice: str) -> str:
+    """`advlab`, with the files of the plug-ins where a choice may be one of theirs."""
+    own = (group, choice) in registered_choices and choice not in NAMES
+    return " ".join(["advlab", *map(shell_word, plugin_words() if own else [])])
+
+
 def component_facts(group: str, choice: str) -> dict[str, Any]:
     """A dataset, model, recipe, attack or probe."""
     name = "recipe" if group == "recipe" else registered_name(group, choice)
@@ -91,7 +101,7 @@ def component_facts(group: str, choice: str) -> dict[str, Any]:
         "group": group, "name": choice, "component": name, "version": getattr(component, "version", 1),
         "title": doc.split("\n")[0], "description": doc,
         "parameters": described_parameters(group, component, read_choice(group, choice)),
-        "commands": [f"advlab model={choice}"] if group == "model" else [],
+        "commands": [f"{program(group, choice)} model={choice}"] if group == "model" else [],
     }  # fmt: skip
 
 
@@ -100,14 +110,15 @@ def experiment_facts(choice: str) -> dict[str, Any]:
     name = registered_name("experiment", choice)
     cls = components.REGISTRIES["experiment"].load(name)
     others = {group: default_choice("experiment", choice, group) for group in ("probe", "attack")}
+    advlab = program("experiment", choice)
     lines = [
-        f"advlab experiment={choice} run.dry=true            # the plan: cells, forwards, FLOPs, time, memory",
-        f"advlab experiment={choice} run.preset=laptop",
+        f"{advlab} experiment={choice} run.dry=true            # the plan: cells, forwards, FLOPs, time, memory",
+        f"{advlab} experiment={choice} run.preset=laptop",
     ]
     if "model" in cls.uses:
         lines += [
-            f"advlab experiment={choice} model=lenet_mnist",
-            f"advlab -m experiment={choice} model=alexnet,vgg16,googlenet,resnet50",
+            f"{advlab} experiment={choice} model=lenet_mnist",
+            f"{advlab} -m experiment={choice} model=alexnet,vgg16,googlenet,resnet50",
         ]
     return {
         **EMPTY, "group": "experiment", "name": choice, "component": name, "version": getattr(cls, "version", 1),

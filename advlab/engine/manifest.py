@@ -13,6 +13,7 @@ from advlab.engine.provenance import git_state, job_id, peak_memory, versions
 from advlab.engine.tally import Tally
 from advlab.lab.data_context import DeviceContext
 from advlab.lab.run_context import RunContext
+from advlab.plugins.loading import plugin_words
 from advlab.store.run_directory import RunDirectory
 from advlab.store.sealed import write_sealed
 
@@ -37,7 +38,7 @@ def complete_manifest(
     experiment = settings.experiment
     return {
         "status": "complete", "experiment": experiment.name, "paper": experiment.paper, "label": label_with_options(settings.nodes),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]], "digest": settings.digest, "config": settings.nodes,
+        "command": command_words(), "digest": settings.digest, "config": settings.nodes,
         **facts, "execution": dict(execution),
         "rows": rows, "cells": cells, "nonfinite": nonfinite, "seconds": round(seconds, 3),
         "forwards": tally.forwards, "backwards": tally.backwards,
@@ -46,6 +47,14 @@ def complete_manifest(
         "peak_memory_bytes": {"host": max(peak_memory(), memory["host"]), "device": memory["device"]},
         "versions": versions(), "git": git_state(), "job": job_id(),
     }  # fmt: skip
+
+
+def command_words() -> list[str]:
+    """The program and its arguments; of a sweep, whose plug-ins Hydra must not see, with these in front."""
+    program, *words = sys.argv
+    name = Path(program).name
+    of_a_sweep = name == "advlab" and not any(word.partition("=")[0] == "--plugin" for word in words)
+    return [name, *(plugin_words() if of_a_sweep else []), *words]
 
 
 def memory_taken(ctx: RunContext) -> dict[str, int]:

@@ -59,6 +59,17 @@ def load_plugins(files: Sequence[str] = ()) -> list[str]:
     return adding_nothing
 
 
+def plugin_words() -> list[str]:
+    """`--plugin FILE` of the files of ADVLAB_PLUGINS, where `load_plugins` adds those that were typed; from the working folder."""
+    files = [Path(file) for file in os.environ.get(VARIABLE, "").split(os.pathsep) if file]
+    here = Path.cwd()
+    return [
+        word
+        for file in files
+        for word in ("--plugin", str(file.relative_to(here) if file.is_relative_to(here) else file))
+    ]
+
+
 def number_of_components() -> int:
     """How many components there are, of all groups."""
     return sum(len(registry.names()) for registry in components.REGISTRIES.values())

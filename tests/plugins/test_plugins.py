@@ -152,6 +152,11 @@ def test_plug_ins_reach_the_jobs_of_a_sweep(
         yaml.safe_load(path.read_text())["model"]["width"] for path in tmp_path.glob("outputs/*/*/v*/config.yaml")
     ]
     assert sorted(widths) == [2, 3]
+    if launcher == "basic":
+        manifest = json.loads(next(tmp_path.glob("outputs/*/*/v*/manifest.json")).read_text())
+        named = [word for word in manifest["command"] if word.endswith(".py")]
+        assert [Path(name).name for name in named] == [Path(files[name]).name for name in ("net", "blobs")]
+        assert manifest["command"].count("--plugin") == 2
 
 
 def test_a_relative_plug_in_with_neighbours(shell: Callable[..., Ended], tmp_path: Path) -> None:
@@ -161,6 +166,7 @@ def test_a_relative_plug_in_with_neighbours(shell: Callable[..., Ended], tmp_pat
         "import neighbour\n@advlab.model('n', input_shape=(1, 8, 8))\ndef n(width: int = neighbour.WIDTH): ...\n",
     )
     ended = shell("describe", "n", "--plugin", "plug.py")
+    assert "command: advlab --plugin plug.py model=n\n" in ended.out
     assert ended.code == 0, ended.err
     assert "width = 7" in ended.out
 

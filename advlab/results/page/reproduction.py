@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,13 +25,11 @@ from advlab.config.settings import Settings
 from advlab.config.typed_values import text_of_value
 from advlab.errors import AdvlabError, ConfigError
 from advlab.results.differences import ABOUT_THE_START
+from advlab.results.page.archived_command import is_from_python, plugins_in, typed_command
 from advlab.shell import shell_word
 
 GROUPS = ("model", "dataset", "recipe", "attack", "defense", "probe")
 WITH_VALUE = re.compile(r"(?!(?:null|true|false|nan|inf)\Z)[A-Za-z][A-Za-z0-9_]*", re.IGNORECASE | re.ASCII)
-#: words of a command line that say where files lie and how a sweep is kept
-START = ("hydra.", *(f"{RUN}.{key}=" for key in ABOUT_THE_START))
-LONGEST_COMMAND = 4000
 
 
 @dataclass(frozen=True)
@@ -44,12 +41,14 @@ class Reproduction:
         checked: whether this version of advlab composes it to the run's own configuration.
         same: whether it also has the run's digest: all components have the versions that they had then.
         typed: the command line that was typed, where it is another: a sweep, say.
+        from_python: whether a program called `advlab.run` with what no command line has.
     """
 
     command: str
     checked: bool = False
     same: bool = False
     typed: str = ""
+    from_python: bool = False
 
     @property
     def sweep(self) -> bool:
@@ -94,11 +93,11 @@ class Reproductions:
             words = self._words(nodes)
             digest = self._settings(words).digest
             if digest == configuration_digest(nodes, component_versions(nodes)):
-                command = " ".join(["advlab", *map(shell_word, words)])
+                command = " ".join(["advlab", *map(shell_word, [*plugins_in(manifest.get("command")), *words])])
                 return Reproduction(command, True, digest == manifest.get("digest"), typed)
         except (AdvlabError, LookupError, TypeError, ValueError, AttributeError):
             pass  # a plug-in's, an older version's, or a stranger's configuration, of which anything may be missing
-        return Reproduction(typed)
+        return Reproduction(typed, from_python=is_from_python(manifest.get("command")))
 
     def _settings(self, words: Sequence[str]) -> Settings:
         if tuple(words) not in self._settled:
@@ -196,19 +195,3 @@ def typed_text(key: str, value: Any) -> str:
     if isinstance(value, list):
         return f"[{','.join(typed_text(key, part) for part in value)}]"
     return text_of_value(key, value)
-
-
-def typed_command(words: Any) -> str:
-    """The command line that a manifest names, without what says where files lie; empty where it makes no run.
-
-    A run that was resumed names the resumption, one that was started from Python the program that did it.
-    """
-    if isinstance(words, str):  # a published result names it as text
-        return words[:LONGEST_COMMAND] if words.startswith("advlab ") else ""
-    if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
-        return ""
-    if words[0] not in ("advlab", "__main__.py") or words[1:2] == ["resume"]:
-        return ""
-    typed = ["-m" if word == "--multirun" else word.lstrip("+") for word in words[1:]]
-    kept = [word for word in typed if not word.startswith(START)]
-    return shlex.join(["advlab", *kept])[:LONGEST_COMMAND]

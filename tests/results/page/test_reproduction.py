@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from advlab.config.compose import Composer
-from advlab.results.page.reproduction import RememberingComposer, Reproduction, Reproductions, typed_command
+from advlab.results.page.archived_command import typed_command
+from advlab.results.page.reproduction import RememberingComposer, Reproduction, Reproductions
 from advlab.shell import hydra_text
 from tests.helpers.strangers import altered
 
@@ -45,6 +46,8 @@ def test_a_run_is_made_again_by_what_was_typed(line: str, reproductions: Reprodu
     assert found.typed == "advlab -m model=a,b"
     older = reproductions.of(settings.nodes, {**manifest, "digest": "of an older version"})
     assert (older.command, older.checked, older.same) == (found.command, True, False)
+    with_a_plugin = reproductions.of(settings.nodes, {**manifest, "command": ["advlab", "--plugin", "my net.py", "-m"]})
+    assert with_a_plugin.command == found.command.replace("advlab", 'advlab --plugin "my net.py"', 1)
 
 
 def test_values_reach_the_configuration_as_they_are(reproductions: Reproductions) -> None:
@@ -78,6 +81,9 @@ def test_what_is_not_known_is_told_as_it_was_typed(reproductions: Reproductions)
     typed = Reproduction("advlab experiment=of_a_plugin")
     found = reproductions.of(nodes, {"command": ["advlab", "experiment=of_a_plugin"]})
     assert (found.command, found.checked, found.same) == (typed.command, False, False)
+    assert not found.from_python
+    made = reproductions.of(nodes, {"command": ["ipykernel_launcher.py", "-f", "kernel.json"]})
+    assert (made.command, made.from_python) == ("", True)
 
 
 def test_a_strangers_configuration_raises_nothing(reproductions: Reproductions) -> None:
