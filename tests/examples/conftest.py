@@ -19,6 +19,6 @@ def plugin() -> Callable[..., list[str]]:
 
 
 @pytest.fixture
-def loaded() -> Callable[[str], None]:
+def loaded() -> Callable[[str], list[str]]:
     """Register what an example holds until the test ends."""
     return lambda name: load_plugins([str(EXAMPLES / f"{name}.py")])
