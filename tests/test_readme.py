@@ -177,7 +177,8 @@ def test_completion_installs(shell: Callable[..., Any]) -> None:
 def load_block(name: str, folder: Path) -> None:
     """Load a plug-in of the checkout; or write a block of a page, with a stand-in for the user's own module, and load it."""
     if (ROOT / name).is_file():
-        return load_plugins([str(ROOT / name)])
+        load_plugins([str(ROOT / name)])
+        return
     block = next(text for text in blocks("python") if f"# {name}" in text)
     (folder / name).write_text(block, encoding="utf-8")
     (folder / "model.py").write_text(
