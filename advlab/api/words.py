@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
-from advlab.config.choices import default_choice, registered_name
 from advlab.config.components import REGISTRIES
 from advlab.config.groups import CLUSTER, GROUPS, RUN
 from advlab.config.run_options import RunParams
@@ -53,6 +52,8 @@ def mappings_with(key: str, value: Any, options: Mapping[str, Any]) -> list[str]
     >>> mappings_with("epsilon", 0.03, {"experiment": "isotropy", "attack": "fgs"})
     ["attack={'name': 'fgs', 'epsilon': 0.03}"]
     """
+    from advlab.config.choices import default_choice, registered_name  # loads Hydra
+
     experiment = chosen_name(options.get("experiment")) or ""
     found, elsewhere = [], []
     for group in (group for group in GROUPS if group not in (RUN, CLUSTER)):
