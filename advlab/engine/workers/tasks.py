@@ -83,7 +83,7 @@ def prepare_task(handover: Handover) -> Outcome:
 def load_task() -> None:
     """Import what units on a device need, which takes seconds."""
     with collection.paused():
-        import advlab.engine.torch_setup  # noqa: F401
+        import advlab.engine.torch_setup  # noqa: F401  # loading it is all that is wanted
 
 
 def unit_task(handover: Handover, unit: str) -> Outcome:
