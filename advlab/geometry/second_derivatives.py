@@ -43,10 +43,7 @@ def differentiable_twice(remedy: str = "") -> Iterator[None]:
     try:
         with sdpa_kernel(SDPBackend.MATH):
             yield
-    except (
-        RuntimeError,
-        NotImplementedError,
-    ) as error:  # what torch raises where a derivative is missing; others go on
+    except (RuntimeError, NotImplementedError) as error:  # as torch tells a missing derivative; others go on
         said = " ".join(str(error).split())
         if isinstance(error, ArgumentError) or out_of_memory(error) or not any(part in said for part in MISSING):
             raise
